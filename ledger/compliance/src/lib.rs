@@ -1,0 +1,1 @@
+//! Pedersen commitments and zero-knowledge statements about them.

@@ -1,0 +1,1 @@
+//! Admission, sequencing, storage and state of the consent ledger.

@@ -1,0 +1,1 @@
+//! Events, scopes, entries and receipts: bytes, signatures and their verification.

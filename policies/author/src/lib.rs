@@ -1,0 +1,1 @@
+//! Vocabulary and templates, checked before they are published.

@@ -1,0 +1,1 @@
+//! The native decision plan and its evaluator.

@@ -1,0 +1,1 @@
+//! The gate: asked before each use of a customer's data.
