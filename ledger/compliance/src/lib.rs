@@ -1,1 +1,25 @@
 //! Pedersen commitments and zero-knowledge statements about them.
+//!
+//! Every quantity in the log (a time, a price, a payout) stands there as a hiding commitment. This crate makes
+//! commitments and checks openings ([`commitment`]), and proves and verifies two kinds of statement without opening
+//! them: that values lie in a range ([`range`], [`floor`]) and that a combination of them opens to zero ([`zero`]).
+//!
+//! Not here: reading the log, deriving the list of commitments that a statement is about, batch verification over
+//! many proofs. There is no I/O; randomness is an argument.
+//!
+//! Formats: `docs/spec/commitment.md`.
+
+pub mod commitment;
+pub mod floor;
+pub mod range;
+mod table;
+pub mod transcript;
+pub mod zero;
+
+mod error;
+
+pub use commitment::{
+    Blinding, Commitment, CommitmentError, Opening, commit, commit_batch, verify_opening,
+};
+pub use error::{ProveError, VerifyError};
+pub use transcript::{Head, Listed, StatementContext};

@@ -1,0 +1,103 @@
+//! Z[X]: the target X opens to zero, X = r·B̃, by a Schnorr proof of knowledge of r.
+//!
+//! A proof is: version u8 · kind u8 · K 32 · s 32, with K = k·B̃ for a fresh nonce k and s = k + e·r; the challenge e is
+//! drawn after context, list, X and K. It holds when s·B̃ = K + e·X.
+
+use bulletproofs::PedersenGens;
+use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
+use curve25519_dalek::scalar::Scalar;
+use curve25519_dalek::traits::{IsIdentity, VartimeMultiscalarMul};
+use rand_core::{CryptoRng, RngCore};
+use zeroize::Zeroizing;
+
+use crate::commitment::{Blinding, Commitment};
+use crate::error::{ProveError, VerifyError};
+use crate::range::{VERSION, parse_header};
+use crate::transcript::{
+    Listed, Shape, StatementContext, ZERO_WITNESS, derived_hash, statement_transcript,
+    zero_challenge, zero_target,
+};
+
+/// Kind byte of proofs of zero.
+pub const KIND: u8 = 2;
+/// Bytes of a proof.
+pub const LENGTH: usize = 66;
+
+/// Not a range, one point, one chunk.
+const SHAPE: Shape<'static> = Shape {
+    shifts: &[],
+    bits: 0,
+    aggregated: 1,
+    chunk: 0,
+    chunks: 1,
+};
+
+/// Proves that `target`, a combination of the commitments in `derived`, opens to zero under `blinding`.
+pub fn prove<R: RngCore + CryptoRng>(
+    context: &StatementContext<'_>,
+    derived: &[Listed],
+    target: &Commitment,
+    blinding: &Blinding,
+    rng: &mut R,
+) -> Result<Vec<u8>, ProveError> {
+    if derived.is_empty() {
+        return Err(ProveError::Empty);
+    }
+    let point = target
+        .point()
+        .map_err(|source| ProveError::Commitment { index: 0, source })?;
+    let base = PedersenGens::default().B_blinding;
+    if base * blinding.0 != point {
+        return Err(ProveError::NotZero);
+    }
+    let mut transcript = statement_transcript(context, &derived_hash(derived), SHAPE);
+    zero_target(&mut transcript, target);
+    // the nonce depends on the witness and the statement as well as on `rng`: a poor `rng` does not repeat it
+    let mut nonce_rng = transcript
+        .build_rng()
+        .rekey_with_witness_bytes(ZERO_WITNESS, blinding.0.as_bytes())
+        .finalize(rng);
+    let nonce = Zeroizing::new(Scalar::random(&mut nonce_rng));
+    let nonce_point = (base * *nonce).compress().to_bytes();
+    let challenge = zero_challenge(&mut transcript, &nonce_point);
+    let response = *nonce + challenge * blinding.0;
+
+    let mut proof = vec![VERSION, KIND];
+    proof.extend_from_slice(&nonce_point);
+    proof.extend_from_slice(response.as_bytes());
+    Ok(proof)
+}
+
+/// Verifies that `target` opens to zero. The caller has computed `target` from the commitments in `derived`.
+pub fn verify(
+    context: &StatementContext<'_>,
+    derived: &[Listed],
+    target: &Commitment,
+    proof: &[u8],
+) -> Result<(), VerifyError> {
+    const ENCODING: VerifyError = VerifyError::Encoding { chunk: 0 };
+    if derived.is_empty() {
+        return Err(VerifyError::Empty);
+    }
+    let body = parse_header(proof, KIND, LENGTH)?;
+    let (nonce_bytes, response) = body.split_first_chunk::<32>().ok_or(ENCODING)?;
+    let response = <[u8; 32]>::try_from(response).map_err(|_| ENCODING)?;
+    let response =
+        Option::<Scalar>::from(Scalar::from_canonical_bytes(response)).ok_or(ENCODING)?;
+    let nonce_point = CompressedRistretto(*nonce_bytes)
+        .decompress()
+        .ok_or(ENCODING)?;
+    let point = target
+        .point()
+        .map_err(|source| VerifyError::Commitment { index: 0, source })?;
+
+    let mut transcript = statement_transcript(context, &derived_hash(derived), SHAPE);
+    zero_target(&mut transcript, target);
+    let challenge = zero_challenge(&mut transcript, nonce_bytes);
+    let base = PedersenGens::default().B_blinding;
+    let difference = RistrettoPoint::vartime_multiscalar_mul([response, -challenge], [base, point]);
+    if nonce_point.is_identity() || difference != nonce_point {
+        return Err(VerifyError::Rejected { chunk: 0 });
+    }
+    Ok(())
+}
