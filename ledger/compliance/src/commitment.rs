@@ -79,10 +79,7 @@ pub struct Opening {
 impl Opening {
     /// An opening of `value` under a fresh blinding.
     pub fn random<R: RngCore + CryptoRng>(value: u64, rng: &mut R) -> Self {
-        Self {
-            value,
-            blinding: Blinding::random(rng),
-        }
+        Self { value, blinding: Blinding::random(rng) }
     }
 }
 
@@ -99,14 +96,8 @@ pub struct Commitment(pub [u8; 32]);
 impl Commitment {
     /// The point, if the bytes are its canonical encoding and it is not the identity.
     pub fn point(&self) -> Result<RistrettoPoint, CommitmentError> {
-        let point = CompressedRistretto(self.0)
-            .decompress()
-            .ok_or(CommitmentError::Encoding)?;
-        if point.is_identity() {
-            Err(CommitmentError::Identity)
-        } else {
-            Ok(point)
-        }
+        let point = CompressedRistretto(self.0).decompress().ok_or(CommitmentError::Encoding)?;
+        if point.is_identity() { Err(CommitmentError::Identity) } else { Ok(point) }
     }
 
     /// A commitment to the difference of the two values; refused when it is the identity.
@@ -136,10 +127,8 @@ pub fn commit(opening: &Opening) -> Commitment {
 /// Commits to every opening, in order. The encodings share one field inversion, so larger batches cost less each.
 pub fn commit_batch(openings: &[Opening]) -> Vec<Commitment> {
     let tables = Tables::get();
-    let halves: Vec<RistrettoPoint> = openings
-        .iter()
-        .map(|opening| tables.half_commitment(opening.value, &opening.blinding.0))
-        .collect();
+    let halves: Vec<RistrettoPoint> =
+        openings.iter().map(|opening| tables.half_commitment(opening.value, &opening.blinding.0)).collect();
     RistrettoPoint::double_and_compress_batch(&halves)
         .into_iter()
         .map(|point| Commitment(point.to_bytes()))
@@ -150,11 +139,7 @@ pub fn commit_batch(openings: &[Opening]) -> Vec<Commitment> {
 pub fn verify_opening(commitment: &Commitment, opening: &Opening) -> Result<(), CommitmentError> {
     if commit(opening) == *commitment {
         // equal to an encoding made here, so canonical; only zero value under zero blinding could be the identity
-        return if *commitment == Commitment([0; 32]) {
-            Err(CommitmentError::Identity)
-        } else {
-            Ok(())
-        };
+        return if *commitment == Commitment([0; 32]) { Err(CommitmentError::Identity) } else { Ok(()) };
     }
     // not the one: say whether it is a commitment at all
     commitment.point()?;

@@ -40,10 +40,8 @@ fn statement<'a>(
     payouts: &'a [Listed],
     shifts: &'a [u64],
 ) -> RangeStatement<'a> {
-    RangeStatement {
-        context: *context,
-        derived: payouts,
-        shifts,
-        bits: Bits::ThirtyTwo,
-    }
+    RangeStatement { context: *context, derived: payouts, shifts, bits: Bits::ThirtyTwo }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,8 +18,9 @@ pub mod zero;
 
 mod error;
 
-pub use commitment::{
-    Blinding, Commitment, CommitmentError, Opening, commit, commit_batch, verify_opening,
-};
+pub use commitment::{Blinding, Commitment, CommitmentError, Opening, commit, commit_batch, verify_opening};
 pub use error::{ProveError, VerifyError};
 pub use transcript::{Head, Listed, StatementContext};
+
+#[cfg(test)]
+mod vectors;

@@ -116,18 +116,12 @@ pub fn prove<R: RngCore + CryptoRng>(
         return Err(ProveError::Empty);
     }
     if statement.derived.len() != openings.len() {
-        return Err(ProveError::Count {
-            expected: statement.derived.len(),
-            got: openings.len(),
-        });
+        return Err(ProveError::Count { expected: statement.derived.len(), got: openings.len() });
     }
     let commitments = commit_batch(openings);
     for (index, (listed, made)) in statement.derived.iter().zip(&commitments).enumerate() {
         if listed.commitment != *made {
-            return Err(ProveError::Commitment {
-                index,
-                source: CommitmentError::Mismatch,
-            });
+            return Err(ProveError::Commitment { index, source: CommitmentError::Mismatch });
         }
     }
     let (values, blindings) = shifted_openings(statement, openings)?;
@@ -135,10 +129,7 @@ pub fn prove<R: RngCore + CryptoRng>(
     let derived = derived_hash(statement.derived);
     let chunks = values.len().div_ceil(CHUNK_MAX);
     let mut proof = vec![VERSION, KIND];
-    for (chunk, (values, blindings)) in values
-        .chunks(CHUNK_MAX)
-        .zip(blindings.chunks(CHUNK_MAX))
-        .enumerate()
+    for (chunk, (values, blindings)) in values.chunks(CHUNK_MAX).zip(blindings.chunks(CHUNK_MAX)).enumerate()
     {
         let aggregated = values.len().next_power_of_two();
         let mut values = Zeroizing::new(values.to_vec());
@@ -169,21 +160,15 @@ pub fn verify<R: RngCore + CryptoRng>(
     proof: &[u8],
     rng: &mut R,
 ) -> Result<(), VerifyError> {
-    let count = statement
-        .derived
-        .len()
-        .saturating_mul(statement.shifts.len());
+    let count = statement.derived.len().saturating_mul(statement.shifts.len());
     if count == 0 {
         return Err(VerifyError::Empty);
     }
     let chunks = count.div_ceil(CHUNK_MAX);
     let last = (count - (chunks - 1) * CHUNK_MAX).next_power_of_two();
-    let expected =
-        2 + (chunks - 1) * statement.chunk_length(CHUNK_MAX) + statement.chunk_length(last);
+    let expected = 2 + (chunks - 1) * statement.chunk_length(CHUNK_MAX) + statement.chunk_length(last);
     let mut rest = parse_header(proof, KIND, expected)?;
-    let terms = statement
-        .terms()
-        .map_err(|(index, source)| VerifyError::Commitment { index, source })?;
+    let terms = statement.terms().map_err(|(index, source)| VerifyError::Commitment { index, source })?;
 
     let derived = derived_hash(statement.derived);
     for (chunk, terms) in terms.chunks(CHUNK_MAX).enumerate() {
@@ -213,24 +198,15 @@ pub fn verify<R: RngCore + CryptoRng>(
 
 /// Checks length, version and kind; returns what follows them.
 pub(crate) fn parse_header(proof: &[u8], kind: u8, expected: usize) -> Result<&[u8], VerifyError> {
-    let length = VerifyError::Length {
-        expected,
-        got: proof.len(),
-    };
+    let length = VerifyError::Length { expected, got: proof.len() };
     let [version, got_kind, rest @ ..] = proof else {
         return Err(length);
     };
     if *version != VERSION {
-        return Err(VerifyError::Version {
-            expected: VERSION,
-            got: *version,
-        });
+        return Err(VerifyError::Version { expected: VERSION, got: *version });
     }
     if *got_kind != kind {
-        return Err(VerifyError::Kind {
-            expected: kind,
-            got: *got_kind,
-        });
+        return Err(VerifyError::Kind { expected: kind, got: *got_kind });
     }
     if proof.len() != expected {
         return Err(length);
@@ -241,10 +217,7 @@ pub(crate) fn parse_header(proof: &[u8], kind: u8, expected: usize) -> Result<&[
 /// Values and blindings, wiped when dropped.
 type Witness = (Zeroizing<Vec<u64>>, Zeroizing<Vec<Scalar>>);
 
-fn shifted_openings(
-    statement: &RangeStatement<'_>,
-    openings: &[Opening],
-) -> Result<Witness, ProveError> {
+fn shifted_openings(statement: &RangeStatement<'_>, openings: &[Opening]) -> Result<Witness, ProveError> {
     let count = openings.len().saturating_mul(statement.shifts.len());
     let mut values = Zeroizing::new(Vec::with_capacity(count));
     let mut blindings = Zeroizing::new(Vec::with_capacity(count));
@@ -254,11 +227,7 @@ fn shifted_openings(
                 .value
                 .checked_sub(shift)
                 .filter(|value| statement.bits.holds(*value))
-                .ok_or(ProveError::OutOfRange {
-                    index,
-                    shift,
-                    bits: statement.bits.count(),
-                })?;
+                .ok_or(ProveError::OutOfRange { index, shift, bits: statement.bits.count() })?;
             values.push(value);
             blindings.push(opening.blinding.0);
         }
@@ -271,3 +240,6 @@ fn generators() -> &'static BulletproofGens {
     static GENERATORS: OnceLock<BulletproofGens> = OnceLock::new();
     GENERATORS.get_or_init(|| BulletproofGens::new(64, CHUNK_MAX))
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,17 +45,12 @@ impl Tables {
     /// about the value.
     pub(crate) fn half_commitment(&self, value: u64, blinding: &Scalar) -> RistrettoPoint {
         let short = u32::try_from(value).is_ok();
-        let digits = value
-            .to_le_bytes()
-            .into_iter()
-            .flat_map(|byte| [byte & 0x0F, byte >> 4]);
+        let digits = value.to_le_bytes().into_iter().flat_map(|byte| [byte & 0x0F, byte >> 4]);
         let value_part = self
             .value
             .iter()
             .zip(digits.take(if short { 8 } else { 16 }))
-            .fold(RistrettoPoint::identity(), |sum, (window, digit)| {
-                sum + select(window, digit)
-            });
+            .fold(RistrettoPoint::identity(), |sum, (window, digit)| sum + select(window, digit));
         self.blinding
             .iter()
             .zip(blinding.as_bytes())

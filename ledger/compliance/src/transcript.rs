@@ -11,7 +11,10 @@ use crate::commitment::Commitment;
 
 /// SHA-256 over B ‖ B̃ ‖ G₀,₀ … G₆₃,₆₃ ‖ H₀,₀ … H₆₃,₆₃ (compressed; party first, then bit). The library's range proofs
 /// do not bind their generators. A test derives them again from the specification.
-pub const GENERATORS_HASH: [u8; 32] = [0; 32];
+pub const GENERATORS_HASH: [u8; 32] = [
+    0xCA, 0x14, 0x2C, 0x9A, 0x67, 0x25, 0x3F, 0xDD, 0x3D, 0x93, 0x90, 0xD3, 0xCB, 0x9C, 0x5A, 0x36, 0xCC,
+    0xD8, 0x87, 0xFE, 0xD2, 0xA7, 0x8B, 0x58, 0xD8, 0x31, 0xAE, 0x8B, 0x5A, 0xBA, 0x6D, 0x37,
+];
 
 const PROTOCOL: &[u8] = b"grantbook statement v1";
 const SPEC: &[u8] = b"spec";
@@ -142,3 +145,6 @@ pub(crate) fn zero_challenge(transcript: &mut Transcript, nonce: &[u8; 32]) -> S
 pub(crate) fn zero_target(transcript: &mut Transcript, target: &Commitment) {
     transcript.append_message(ZERO_TARGET, &target.0);
 }
+
+#[cfg(test)]
+mod tests;

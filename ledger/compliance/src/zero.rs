@@ -14,8 +14,8 @@ use crate::commitment::{Blinding, Commitment};
 use crate::error::{ProveError, VerifyError};
 use crate::range::{VERSION, parse_header};
 use crate::transcript::{
-    Listed, Shape, StatementContext, ZERO_WITNESS, derived_hash, statement_transcript,
-    zero_challenge, zero_target,
+    Listed, Shape, StatementContext, ZERO_WITNESS, derived_hash, statement_transcript, zero_challenge,
+    zero_target,
 };
 
 /// Kind byte of proofs of zero.
@@ -24,13 +24,7 @@ pub const KIND: u8 = 2;
 pub const LENGTH: usize = 66;
 
 /// Not a range, one point, one chunk.
-const SHAPE: Shape<'static> = Shape {
-    shifts: &[],
-    bits: 0,
-    aggregated: 1,
-    chunk: 0,
-    chunks: 1,
-};
+const SHAPE: Shape<'static> = Shape { shifts: &[], bits: 0, aggregated: 1, chunk: 0, chunks: 1 };
 
 /// Proves that `target`, a combination of the commitments in `derived`, opens to zero under `blinding`.
 pub fn prove<R: RngCore + CryptoRng>(
@@ -43,9 +37,7 @@ pub fn prove<R: RngCore + CryptoRng>(
     if derived.is_empty() {
         return Err(ProveError::Empty);
     }
-    let point = target
-        .point()
-        .map_err(|source| ProveError::Commitment { index: 0, source })?;
+    let point = target.point().map_err(|source| ProveError::Commitment { index: 0, source })?;
     let base = PedersenGens::default().B_blinding;
     if base * blinding.0 != point {
         return Err(ProveError::NotZero);
@@ -53,10 +45,8 @@ pub fn prove<R: RngCore + CryptoRng>(
     let mut transcript = statement_transcript(context, &derived_hash(derived), SHAPE);
     zero_target(&mut transcript, target);
     // the nonce depends on the witness and the statement as well as on `rng`: a poor `rng` does not repeat it
-    let mut nonce_rng = transcript
-        .build_rng()
-        .rekey_with_witness_bytes(ZERO_WITNESS, blinding.0.as_bytes())
-        .finalize(rng);
+    let mut nonce_rng =
+        transcript.build_rng().rekey_with_witness_bytes(ZERO_WITNESS, blinding.0.as_bytes()).finalize(rng);
     let nonce = Zeroizing::new(Scalar::random(&mut nonce_rng));
     let nonce_point = (base * *nonce).compress().to_bytes();
     let challenge = zero_challenge(&mut transcript, &nonce_point);
@@ -82,14 +72,9 @@ pub fn verify(
     let body = parse_header(proof, KIND, LENGTH)?;
     let (nonce_bytes, response) = body.split_first_chunk::<32>().ok_or(ENCODING)?;
     let response = <[u8; 32]>::try_from(response).map_err(|_| ENCODING)?;
-    let response =
-        Option::<Scalar>::from(Scalar::from_canonical_bytes(response)).ok_or(ENCODING)?;
-    let nonce_point = CompressedRistretto(*nonce_bytes)
-        .decompress()
-        .ok_or(ENCODING)?;
-    let point = target
-        .point()
-        .map_err(|source| VerifyError::Commitment { index: 0, source })?;
+    let response = Option::<Scalar>::from(Scalar::from_canonical_bytes(response)).ok_or(ENCODING)?;
+    let nonce_point = CompressedRistretto(*nonce_bytes).decompress().ok_or(ENCODING)?;
+    let point = target.point().map_err(|source| VerifyError::Commitment { index: 0, source })?;
 
     let mut transcript = statement_transcript(context, &derived_hash(derived), SHAPE);
     zero_target(&mut transcript, target);
@@ -101,3 +86,6 @@ pub fn verify(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,17 +7,7 @@ use rand_core::SeedableRng;
 
 use super::*;
 
-const EDGES: [u64; 9] = [
-    0,
-    1,
-    255,
-    256,
-    (1 << 32) - 1,
-    1 << 32,
-    (1 << 32) + 1,
-    u64::MAX - 1,
-    u64::MAX,
-];
+const EDGES: [u64; 9] = [0, 1, 255, 256, (1 << 32) - 1, 1 << 32, (1 << 32) + 1, u64::MAX - 1, u64::MAX];
 
 fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
@@ -46,85 +36,44 @@ fn edge_values_equal_the_stock_commitment() {
 
 #[test]
 fn edge_blindings_equal_the_stock_commitment() {
-    let blindings = [
-        Scalar::ONE,
-        Scalar::from(256_u64),
-        -Scalar::ONE,
-        -Scalar::from(2_u64),
-        Scalar::from(u64::MAX),
-    ];
-    check(&blindings.map(|blinding| Opening {
-        value: 7,
-        blinding: Blinding(blinding),
-    }));
+    let blindings =
+        [Scalar::ONE, Scalar::from(256_u64), -Scalar::ONE, -Scalar::from(2_u64), Scalar::from(u64::MAX)];
+    check(&blindings.map(|blinding| Opening { value: 7, blinding: Blinding(blinding) }));
 }
 
 #[test]
 fn every_batch_size_equals_the_stock_commitment() {
     let mut rng = rng(2);
     for size in [0_u64, 1, 2, 3, 255, 256, 257] {
-        let openings: Vec<_> = (0..size)
-            .map(|i| Opening::random(i * 16_843_009, &mut rng))
-            .collect();
-        assert_eq!(
-            commit_batch(&openings),
-            openings.iter().map(stock).collect::<Vec<_>>(),
-            "{size}"
-        );
+        let openings: Vec<_> = (0..size).map(|i| Opening::random(i * 16_843_009, &mut rng)).collect();
+        assert_eq!(commit_batch(&openings), openings.iter().map(stock).collect::<Vec<_>>(), "{size}");
     }
 }
 
 #[test]
 fn the_identity_and_its_opening_are_refused() {
-    let nothing = Opening {
-        value: 0,
-        blinding: Blinding(Scalar::ZERO),
-    };
-    assert_eq!(
-        Blinding::from_bytes([0; 32]),
-        Err(CommitmentError::ZeroBlinding)
-    );
-    assert_eq!(
-        commit_batch(std::slice::from_ref(&nothing)),
-        [Commitment([0; 32])]
-    );
-    assert_eq!(
-        verify_opening(&Commitment([0; 32]), &nothing),
-        Err(CommitmentError::Identity)
-    );
+    let nothing = Opening { value: 0, blinding: Blinding(Scalar::ZERO) };
+    assert_eq!(Blinding::from_bytes([0; 32]), Err(CommitmentError::ZeroBlinding));
+    assert_eq!(commit_batch(std::slice::from_ref(&nothing)), [Commitment([0; 32])]);
+    assert_eq!(verify_opening(&Commitment([0; 32]), &nothing), Err(CommitmentError::Identity));
     assert_eq!(Commitment([0; 32]).point(), Err(CommitmentError::Identity));
 }
 
 #[test]
 fn differences_and_shifts_commit_to_differences() {
     let mut rng = rng(3);
-    let (a, b) = (
-        Opening::random(500, &mut rng),
-        Opening::random(80, &mut rng),
-    );
-    let difference = Opening {
-        value: 420,
-        blinding: a.blinding.minus(&b.blinding),
-    };
+    let (a, b) = (Opening::random(500, &mut rng), Opening::random(80, &mut rng));
+    let difference = Opening { value: 420, blinding: a.blinding.minus(&b.blinding) };
     assert_eq!(commit(&a).minus(&commit(&b)), Ok(commit(&difference)));
-    let shifted = Opening {
-        value: 420,
-        blinding: a.blinding.clone(),
-    };
+    let shifted = Opening { value: 420, blinding: a.blinding.clone() };
     assert_eq!(commit(&a).minus_value(80), Ok(commit(&shifted)));
-    assert_eq!(
-        commit(&a).minus(&commit(&a)),
-        Err(CommitmentError::Identity)
-    );
+    assert_eq!(commit(&a).minus(&commit(&a)), Err(CommitmentError::Identity));
 }
 
 #[test]
 fn debug_shows_no_secret() {
     let opening = Opening::random(987_654, &mut rng(4));
-    assert_eq!(
-        format!("{opening:?} {:?}", opening.blinding),
-        "Opening(..) Blinding(..)"
-    );
+    assert_eq!(format!("{opening:?} {:?}", opening.blinding), "Opening(..) Blinding(..)");
 }
 
 proptest! {
