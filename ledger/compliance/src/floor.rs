@@ -1,4 +1,4 @@
-//! The statement "each payout is at least the floor": R₃₂[C] and R₃₂[C − floor·B] for every payout.
+//! The statement "each payout is at least the floor": `R₃₂[C]` and `R₃₂[C − floor·B]` for every payout.
 //!
 //! The proof of the plain value is what keeps a negative payout from hiding another one's excess in a sum.
 

@@ -17,6 +17,7 @@ pub mod transcript;
 pub mod zero;
 
 mod error;
+mod layout;
 
 pub use commitment::{Blinding, Commitment, CommitmentError, Opening, commit, commit_batch, verify_opening};
 pub use error::{ProveError, VerifyError};

@@ -1,4 +1,4 @@
-//! Rₙ[X]: values lie in [0, 2ⁿ) after each of the public shifts, by aggregated Bulletproofs.
+//! `Rₙ[X]`: values lie in [0, 2ⁿ) after each of the public shifts, by aggregated Bulletproofs.
 //!
 //! For shifts s₀ … and commitments C₀ … the terms are C₀ − s₀·B, C₁ − s₀·B, …, C₀ − s₁·B, …; they are cut into chunks of
 //! 64, and the last chunk is padded with the identity to the next power of two. A commitment that is itself the
@@ -18,10 +18,9 @@ use zeroize::Zeroizing;
 
 use crate::commitment::{CommitmentError, Opening, commit_batch};
 use crate::error::{ProveError, VerifyError};
+use crate::layout::{VERSION, parse_header};
 use crate::transcript::{Listed, Shape, StatementContext, derived_hash, statement_transcript};
 
-/// Version of the layout.
-pub const VERSION: u8 = 1;
 /// Kind byte of range proofs.
 pub const KIND: u8 = 1;
 /// Most values in one aggregated proof.
@@ -194,24 +193,6 @@ pub fn verify<R: RngCore + CryptoRng>(
             .map_err(|_| VerifyError::Rejected { chunk })?;
     }
     Ok(())
-}
-
-/// Checks length, version and kind; returns what follows them.
-pub(crate) fn parse_header(proof: &[u8], kind: u8, expected: usize) -> Result<&[u8], VerifyError> {
-    let length = VerifyError::Length { expected, got: proof.len() };
-    let [version, got_kind, rest @ ..] = proof else {
-        return Err(length);
-    };
-    if *version != VERSION {
-        return Err(VerifyError::Version { expected: VERSION, got: *version });
-    }
-    if *got_kind != kind {
-        return Err(VerifyError::Kind { expected: kind, got: *got_kind });
-    }
-    if proof.len() != expected {
-        return Err(length);
-    }
-    Ok(rest)
 }
 
 /// Values and blindings, wiped when dropped.

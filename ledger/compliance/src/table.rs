@@ -28,7 +28,7 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    /// The tables, built at the first call (two to three milliseconds).
+    /// The tables, built at the first call (a few milliseconds).
     pub(crate) fn get() -> &'static Self {
         static TABLES: OnceLock<Tables> = OnceLock::new();
         TABLES.get_or_init(|| {

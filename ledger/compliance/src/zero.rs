@@ -1,4 +1,4 @@
-//! Z[X]: the target X opens to zero, X = r·B̃, by a Schnorr proof of knowledge of r.
+//! `Z[X]`: the target X opens to zero, X = r·B̃, by a Schnorr proof of knowledge of r.
 //!
 //! A proof is: version u8 · kind u8 · K 32 · s 32, with K = k·B̃ for a fresh nonce k and s = k + e·r; the challenge e is
 //! drawn after context, list, X and K. It holds when s·B̃ = K + e·X.
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::commitment::{Blinding, Commitment};
 use crate::error::{ProveError, VerifyError};
-use crate::range::{VERSION, parse_header};
+use crate::layout::{VERSION, parse_header};
 use crate::transcript::{
     Listed, Shape, StatementContext, ZERO_WITNESS, derived_hash, statement_transcript, zero_challenge,
     zero_target,
