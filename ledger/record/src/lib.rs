@@ -1,1 +1,45 @@
-//! Events, scopes, entries and receipts: bytes, signatures and their verification.
+//! Events, scopes, entries and receipts of the consent ledger: their bytes, their signatures, and how each is verified.
+//!
+//! Everything here is pure: time and randomness are arguments, nothing is read or written. What is *not* here: the
+//! decision whether a use is permitted (`grantbook-plan`), the order of entries and their storage
+//! (`grantbook-engine`), and Merkle hashing and checkpoints (`grantbook-tlog`).
+//!
+//! The way of a record: a customer signs an [`envelope`] over an [`event`]; admission turns it into an [`entry`] of
+//! the log, with [`class`]-given commitments; the customer gets a [`receipt`], and gates get a [`feed`] frame.
+
+pub mod class;
+pub mod day;
+pub mod denial;
+pub mod encoding;
+pub mod entry;
+pub mod envelope;
+pub mod event;
+pub mod feed;
+pub mod head;
+pub mod id;
+pub mod jwk;
+pub mod jws;
+pub mod kind;
+pub mod list;
+pub mod money;
+pub mod receipt;
+pub mod scope;
+pub mod signer;
+pub mod strict_json;
+pub mod terms;
+pub mod uses;
+
+pub use class::{Class, Quantity};
+pub use day::{DataDay, DataPeriod, Day, SecondsSince2020, UnixMillis, UnixSeconds};
+pub use denial::DenialReason;
+pub use entry::{Entry, EntryError, LinkTarget, Salt, TagKey};
+pub use envelope::{Envelope, EnvelopeError};
+pub use event::{Event, EventError};
+pub use id::{GateId, Jti, SubjectId, TenantId, Term};
+pub use jwk::{PublicKey, Thumbprint};
+pub use kind::Kind;
+pub use money::{Currency, MinorUnits, Price};
+pub use receipt::{Receipt, ReceiptError};
+pub use scope::Scope;
+pub use signer::Signer;
+pub use terms::Terms;

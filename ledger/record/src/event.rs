@@ -1,0 +1,402 @@
+//! The payloads of envelopes, by kind. Specification: `docs/spec/event.md`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::day::UnixSeconds;
+use crate::encoding::Bytes32;
+use crate::id::{Jti, SubjectId, TenantId, Term};
+use crate::jwk::{PublicKey, Thumbprint};
+use crate::kind::Kind;
+use crate::list::List;
+use crate::money::Price;
+use crate::strict_json::{self, JsonError};
+use crate::terms::{Language, Terms, UseCap};
+
+/// The schema version that this crate reads and writes.
+pub const VERSION: u8 = 1;
+
+/// Why a payload was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EventError {
+    /// The JSON departs from the schema.
+    #[error("refused payload: {0}")]
+    Schema(#[from] JsonError),
+    /// A schema version that this reader does not know.
+    #[error("unknown version {got}, expected v {VERSION}")]
+    Version {
+        /// The version that came.
+        got: u8,
+    },
+    /// A kind that is in the registry but is not appended by an envelope, or not yet.
+    #[error("kind {kind} is not accepted, expected one that an envelope may carry")]
+    KindNotAccepted {
+        /// The kind.
+        kind: Kind,
+    },
+}
+
+/// What every payload has, around the event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claims<T> {
+    /// Schema version.
+    pub v: u8,
+    /// The tenant's permanent id.
+    pub aud: TenantId,
+    /// The envelope's id: the same again is the same event.
+    pub jti: Jti,
+    /// When it was signed.
+    pub iat: UnixSeconds,
+    /// Until when it may be sent in, for offline signing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exp: Option<UnixSeconds>,
+    /// The event.
+    pub event: T,
+}
+
+impl<T> Claims<T> {
+    /// Wraps an event; `iat` is the second inside `jti`.
+    pub fn new(aud: TenantId, jti: Jti, event: T) -> Self {
+        Self { v: VERSION, aud, jti, iat: jti.issued_at(), exp: None, event }
+    }
+
+    fn map<U>(self, wrap: impl FnOnce(T) -> U) -> Claims<U> {
+        let Self { v, aud, jti, iat, exp, event } = self;
+        Claims { v, aud, jti, iat, exp, event: wrap(event) }
+    }
+}
+
+impl<T: Serialize> Claims<T> {
+    /// The payload's JSON.
+    pub fn to_json(&self) -> Vec<u8> {
+        // these types have string keys and no fallible serialisers
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// `key.enrolled`
+    KeyEnrolled(KeyEnrolled),
+    /// `key.rotated`
+    KeyRotated(KeyRotated),
+    /// `key.revoked`
+    KeyRevoked(KeyRevoked),
+    /// `template.published`
+    TemplatePublished(TemplatePublished),
+    /// `notice.published`
+    NoticePublished(NoticePublished),
+    /// `request.made`
+    RequestMade(RequestMade),
+    /// `request.declined`
+    RequestDeclined(RequestDeclined),
+    /// `grant.given`
+    GrantGiven(GrantGiven),
+    /// `grant.amended`
+    GrantAmended(GrantAmended),
+    /// `grant.paused`
+    GrantPaused(GrantPaused),
+    /// `grant.resumed`
+    GrantResumed(GrantResumed),
+    /// `grant.withdrawn`
+    GrantWithdrawn(GrantWithdrawn),
+    /// `grant.revoked`
+    GrantRevoked(GrantRevoked),
+}
+
+impl Event {
+    /// Parses a payload by the schema of its kind; implies no trust.
+    pub fn parse(kind: Kind, payload: &[u8]) -> Result<Claims<Self>, EventError> {
+        fn read<T: for<'de> Deserialize<'de>>(
+            payload: &[u8],
+            wrap: fn(T) -> Event,
+        ) -> Result<Claims<Event>, EventError> {
+            let claims: Claims<T> = strict_json::parse(payload)?;
+            if claims.v != VERSION {
+                return Err(EventError::Version { got: claims.v });
+            }
+            Ok(claims.map(wrap))
+        }
+        match kind {
+            Kind::KeyEnrolled => read(payload, Self::KeyEnrolled),
+            Kind::KeyRotated => read(payload, Self::KeyRotated),
+            Kind::KeyRevoked => read(payload, Self::KeyRevoked),
+            Kind::TemplatePublished => read(payload, Self::TemplatePublished),
+            Kind::NoticePublished => read(payload, Self::NoticePublished),
+            Kind::RequestMade => read(payload, Self::RequestMade),
+            Kind::RequestDeclined => read(payload, Self::RequestDeclined),
+            Kind::GrantGiven => read(payload, Self::GrantGiven),
+            Kind::GrantAmended => read(payload, Self::GrantAmended),
+            Kind::GrantPaused => read(payload, Self::GrantPaused),
+            Kind::GrantResumed => read(payload, Self::GrantResumed),
+            Kind::GrantWithdrawn => read(payload, Self::GrantWithdrawn),
+            Kind::GrantRevoked => read(payload, Self::GrantRevoked),
+            other => Err(EventError::KindNotAccepted { kind: other }),
+        }
+    }
+
+    /// The data subject it is about, where it is about one.
+    pub fn subject(&self) -> Option<&SubjectId> {
+        match self {
+            Self::KeyEnrolled(event) => Some(&event.sub),
+            Self::KeyRotated(event) => Some(&event.sub),
+            Self::KeyRevoked(event) => Some(&event.sub),
+            Self::RequestMade(event) => Some(&event.sub),
+            Self::RequestDeclined(event) => Some(&event.sub),
+            Self::GrantGiven(event) => Some(&event.sub),
+            Self::GrantAmended(event) => Some(&event.sub),
+            Self::GrantPaused(event) => Some(&event.sub),
+            Self::GrantResumed(event) => Some(&event.sub),
+            Self::GrantWithdrawn(event) => Some(&event.sub),
+            Self::GrantRevoked(event) => Some(&event.sub),
+            Self::TemplatePublished(_) | Self::NoticePublished(_) => None,
+        }
+    }
+}
+
+/// Who vouches that a customer's first key is the customer's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Evidence {
+    /// The enterprise co-signs.
+    Enterprise,
+    /// Only the operator co-signs; shown as "operator's word" wherever the customer is shown.
+    OperatorsWord,
+    /// A key of the customer that is enrolled already co-signs.
+    EnrolledKey,
+}
+
+/// A key joins a customer's keys. Signed by the new key and by who gives the evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyEnrolled {
+    /// The customer.
+    pub sub: SubjectId,
+    /// The new key.
+    pub key: PublicKey,
+    /// Who vouches for it.
+    pub evidence: Evidence,
+    /// SHA-256 of the recovery key that may rotate all keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Bytes32>,
+}
+
+/// A key takes another's place. Signed by both.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRotated {
+    /// The customer.
+    pub sub: SubjectId,
+    /// The key that ends.
+    pub old: Thumbprint,
+    /// The key that begins.
+    pub new: PublicKey,
+}
+
+/// A key is valid no more. Signed by any enrolled key of the customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRevoked {
+    /// The customer.
+    pub sub: SubjectId,
+    /// The key that ends.
+    pub key: Thumbprint,
+}
+
+/// Bounds within which grants may be asked and given. Signed by the enterprise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TemplatePublished {
+    /// Its name.
+    pub id: Term,
+    /// Its version, one more than the last.
+    pub version: u32,
+    /// What customers are told.
+    pub text: List<LocalText, 1, 2>,
+    /// The bounds.
+    pub bounds: Bounds,
+}
+
+/// A text in one language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LocalText {
+    /// Language of the text.
+    pub language: Language,
+    /// A line that says what it is.
+    pub title: String,
+    /// The text.
+    pub body: String,
+}
+
+/// What a grant under a template may say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bounds {
+    /// Controllers it may name.
+    pub controllers: List<Term, 1, 16>,
+    /// Recipients it may name.
+    pub recipients: List<Term, 1, 64>,
+    /// Purposes it may name.
+    pub purposes: List<Term, 1, 16>,
+    /// Categories its scope may include.
+    pub categories: List<Term, 1, 64>,
+    /// Longest validity, in days.
+    pub validity_days_max: u32,
+    /// Most uses; absent: any number, or no cap at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uses_max: Option<UseCap>,
+    /// Longest retention after a use, in days; absent: any, or no limit at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_days_max: Option<u32>,
+    /// Least price, per use or per grant; absent: none is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_min: Option<Price>,
+    /// Whether grants must state the customer's birth day.
+    #[serde(default)]
+    pub birth_day: bool,
+}
+
+/// A notice as shown to customers. Signed by the enterprise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoticePublished {
+    /// Its name.
+    pub id: Term,
+    /// Its version, from 1.
+    pub version: u32,
+    /// Language of the text.
+    pub language: Language,
+    /// The text; grants name its SHA-256.
+    pub text: String,
+}
+
+/// An enterprise asks a customer for a grant. Signed by the enterprise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestMade {
+    /// The customer.
+    pub sub: SubjectId,
+    /// What is asked for.
+    pub terms: Terms,
+    /// Until when the customer may answer.
+    pub expires: UnixSeconds,
+}
+
+/// The customer said no. Signed by the customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestDeclined {
+    /// The customer.
+    pub sub: SubjectId,
+    /// The request.
+    pub request: Jti,
+}
+
+/// The customer agrees. Signed by the customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantGiven {
+    /// The customer.
+    pub sub: SubjectId,
+    /// What to.
+    pub terms: Terms,
+    /// The request that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Jti>,
+    /// The customer's birth day, days since 1900-01-01, where the template asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub birth_day: Option<u32>,
+    /// The mandate under which an agent signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mandate: Option<Jti>,
+}
+
+/// The customer changes the terms, but not who, what for and which categories. Signed by the customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantAmended {
+    /// The customer.
+    pub sub: SubjectId,
+    /// The grant: the `jti` of its `grant.given`.
+    pub grant: Jti,
+    /// The new terms, whole.
+    pub terms: Terms,
+    /// The customer's birth day, days since 1900-01-01, where the template asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub birth_day: Option<u32>,
+}
+
+/// The customer pauses all uses under a grant. Signed by the customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantPaused {
+    /// The customer.
+    pub sub: SubjectId,
+    /// The grant.
+    pub grant: Jti,
+}
+
+/// The customer lets uses go on. Signed by the customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantResumed {
+    /// The customer.
+    pub sub: SubjectId,
+    /// The grant.
+    pub grant: Jti,
+}
+
+/// How a withdrawal reached the operator that is not signed by the customer's own key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// A logged-in session of the portal.
+    Session,
+    /// By telephone.
+    Phone,
+    /// By electronic mail.
+    Mail,
+    /// By letter.
+    Letter,
+    /// In person.
+    InPerson,
+}
+
+/// Ended by the customer. Signed by any enrolled key, or by the operator, who then names the channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantWithdrawn {
+    /// The customer.
+    pub sub: SubjectId,
+    /// The grant.
+    pub grant: Jti,
+    /// How it came, where the operator signs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
+}
+
+/// Who revokes a grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Revoker {
+    /// The enterprise to which it was given.
+    Enterprise,
+    /// The operator of the ledger.
+    Operator,
+}
+
+/// Ended by anyone else than the customer. Signed by who does it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantRevoked {
+    /// The customer.
+    pub sub: SubjectId,
+    /// The grant.
+    pub grant: Jti,
+    /// Who does it.
+    pub by: Revoker,
+    /// Why, a word of the vocabulary.
+    pub reason: Term,
+}
