@@ -1,0 +1,404 @@
+//! Which events may come next: the rules of admission, over the state that earlier events made.
+//!
+//! Signatures are verified before; here it is asked whether the signers are the ones that the event needs.
+
+use grantbook_record::day::UnixSeconds;
+use grantbook_record::event::{Bounds, Event, Evidence, Revoker};
+use grantbook_record::terms::{Compensation, RetentionDays};
+use grantbook_record::{Jti, Terms, Thumbprint};
+
+use crate::customer::{CustomerState, GRANTS_MAX, GrantState, KEYS_MAX, REQUESTS_MAX, Status};
+use crate::tenant::{GROUPS_MAX, NOTICES_MAX, TEMPLATES_MAX, TenantState};
+use crate::vocabulary::Vocabulary;
+
+const SECONDS_PER_DAY: u64 = 86_400;
+/// Bytes of a template's or notice's text.
+pub const TEXT_BYTES_MAX: usize = 16 * 1024;
+
+/// Keys that are not a customer's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parties {
+    /// The enterprise's key.
+    pub enterprise: Thumbprint,
+    /// The operator's key for events.
+    pub operator: Thumbprint,
+}
+
+/// Why an event is not admitted, in order of precedence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The envelope is not signed by exactly those who must sign it.
+    #[error("not signed by the right keys, expected {expected}")]
+    Signers {
+        /// Who must sign.
+        expected: &'static str,
+    },
+    /// No key of this customer is enrolled.
+    #[error("unknown customer, expected one with an enrolled key")]
+    UnknownCustomer,
+    /// The customer has a key already, so a further one needs the word of an enrolled key.
+    #[error("customer has keys already, expected evidence by an enrolled key")]
+    AlreadyEnrolled,
+    /// The key is or was one of the customer's.
+    #[error("key is enrolled already, expected a new one")]
+    KeyKnown,
+    /// No such key that may still sign.
+    #[error("no such key, expected one that is enrolled and has not ended")]
+    NoSuchKey,
+    /// No such grant of this customer.
+    #[error("no such grant, expected the jti of a grant.given of this customer")]
+    NoSuchGrant,
+    /// The grant has ended.
+    #[error("grant has ended, expected one that is active or paused")]
+    GrantEnded,
+    /// The grant is not in the state that the event changes.
+    #[error("grant is {got}, expected it to be {expected}")]
+    GrantStatus {
+        /// The state that the event changes.
+        expected: &'static str,
+        /// The state it is in.
+        got: &'static str,
+    },
+    /// No such open request.
+    #[error("no such request, expected one that is open and has not expired")]
+    NoSuchRequest,
+    /// Mandates are given by `mandate.given` only.
+    #[error("no such mandate, expected one that the customer has given")]
+    NoSuchMandate,
+    /// A term that the vocabulary does not have.
+    #[error("unknown {what}, expected a term of the vocabulary")]
+    UnknownTerm {
+        /// Which part of the terms.
+        what: &'static str,
+    },
+    /// No such template, or its hash differs.
+    #[error("no such template, expected id, version and hash of one published")]
+    NoSuchTemplate,
+    /// No such notice.
+    #[error("no such notice, expected the hash of one published")]
+    NoSuchNotice,
+    /// The terms go beyond the template.
+    #[error("{what} outside the template, expected {expected}")]
+    OutsideTemplate {
+        /// Which part of the terms.
+        what: &'static str,
+        /// The bound.
+        expected: &'static str,
+    },
+    /// Validity that has ended already.
+    #[error("validity has ended, expected an end after the ledger's clock")]
+    AlreadyExpired,
+    /// An amendment that would be another grant.
+    #[error("amendment changes the {what}, expected a new grant")]
+    AmendmentChanges {
+        /// What it changes.
+        what: &'static str,
+    },
+    /// A version out of sequence.
+    #[error("version out of sequence, expected {expected}")]
+    Version {
+        /// The next version.
+        expected: u32,
+    },
+    /// A text that is empty or too long.
+    #[error("text of {got} bytes, expected 1 to {TEXT_BYTES_MAX}")]
+    Text {
+        /// Its bytes.
+        got: usize,
+    },
+    /// More than one customer or tenant may have.
+    #[error("too many {what}, expected at most {limit}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
+}
+
+/// What admission looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The vocabulary in force.
+    pub vocabulary: &'a Vocabulary,
+    /// The tenant.
+    pub tenant: &'a TenantState,
+    /// Keys that are not a customer's.
+    pub parties: &'a Parties,
+    /// The ledger's clock.
+    pub now: UnixSeconds,
+}
+
+/// Whether the event may be admitted next. `customer` is the state of the customer it is about (empty if unknown).
+pub fn check(
+    event: &Event,
+    signers: &[Thumbprint],
+    customer: &CustomerState,
+    context: &Context<'_>,
+) -> Result<(), Refusal> {
+    match event {
+        Event::KeyEnrolled(event) => {
+            let new = event.key.thumbprint();
+            let voucher = match event.evidence {
+                Evidence::Enterprise => signed_by_both(signers, new, |kid| kid == context.parties.enterprise),
+                Evidence::OperatorsWord => signed_by_both(signers, new, |kid| kid == context.parties.operator),
+                Evidence::EnrolledKey => {
+                    signed_by_both(signers, new, |kid| customer.signing_key(&kid).is_some())
+                }
+            };
+            expect(voucher, "the new key and the key of who gives the evidence")?;
+            if !customer.keys.is_empty() && event.evidence != Evidence::EnrolledKey {
+                return Err(Refusal::AlreadyEnrolled);
+            }
+            new_key(customer, &new)
+        }
+        Event::KeyRotated(event) => {
+            let new = event.new.thumbprint();
+            customer.signing_key(&event.old).ok_or(Refusal::NoSuchKey)?;
+            expect(signed_by_both(signers, new, |kid| kid == event.old), "the old key and the new one")?;
+            new_key(customer, &new)
+        }
+        Event::KeyRevoked(event) => {
+            by_customer(signers, customer)?;
+            customer.signing_key(&event.key).map(|_| ()).ok_or(Refusal::NoSuchKey)
+        }
+        Event::TemplatePublished(event) => {
+            by_enterprise(signers, context)?;
+            for text in event.text.iter() {
+                check_text(&text.title)?;
+                check_text(&text.body)?;
+            }
+            check_bounds(&event.bounds, context.vocabulary)?;
+            let versions = context.tenant.templates.get(&event.id).map_or(0, Vec::len);
+            let expected = u32::try_from(versions).unwrap_or(u32::MAX).saturating_add(1);
+            if event.version != expected {
+                return Err(Refusal::Version { expected });
+            }
+            let all = context.tenant.templates.values().map(Vec::len).sum();
+            room(all, TEMPLATES_MAX, "templates")
+        }
+        Event::NoticePublished(event) => {
+            by_enterprise(signers, context)?;
+            check_text(&event.text)?;
+            room(context.tenant.notices.len(), NOTICES_MAX, "notices")
+        }
+        Event::RequestMade(event) => {
+            by_enterprise(signers, context)?;
+            known(customer)?;
+            check_terms(&event.terms, None, context)?;
+            room(customer.requests.len(), REQUESTS_MAX, "open requests")
+        }
+        Event::RequestDeclined(event) => {
+            by_customer(signers, customer)?;
+            open_request(customer, &event.request, context.now)
+        }
+        Event::GrantGiven(event) => {
+            by_customer(signers, customer)?;
+            if event.mandate.is_some() {
+                return Err(Refusal::NoSuchMandate);
+            }
+            if let Some(request) = &event.request {
+                open_request(customer, request, context.now)?;
+            }
+            check_terms(&event.terms, Some(event.birth_day), context)?;
+            if let Some(superseded) = &event.terms.supersedes {
+                live(customer, superseded)?;
+            }
+            room(customer.grants.len(), GRANTS_MAX, "grants")
+        }
+        Event::GrantAmended(event) => {
+            by_customer(signers, customer)?;
+            let grant = live(customer, &event.grant)?;
+            check_terms(&event.terms, Some(event.birth_day), context)?;
+            check_amendment(&grant.terms, &event.terms)
+        }
+        Event::GrantPaused(event) => {
+            by_customer(signers, customer)?;
+            in_status(live(customer, &event.grant)?, Status::Active)
+        }
+        Event::GrantResumed(event) => {
+            by_customer(signers, customer)?;
+            in_status(live(customer, &event.grant)?, Status::Paused)
+        }
+        Event::GrantWithdrawn(event) => {
+            if event.channel.is_some() {
+                expect(signers == [context.parties.operator], "the operator, who names the channel")?;
+            } else {
+                by_customer(signers, customer)?;
+            }
+            live(customer, &event.grant).map(|_| ())
+        }
+        Event::GrantRevoked(event) => {
+            match event.by {
+                Revoker::Enterprise => by_enterprise(signers, context)?,
+                Revoker::Operator => expect(signers == [context.parties.operator], "the operator")?,
+            }
+            live(customer, &event.grant).map(|_| ())
+        }
+    }
+}
+
+fn expect(holds: bool, expected: &'static str) -> Result<(), Refusal> {
+    if holds { Ok(()) } else { Err(Refusal::Signers { expected }) }
+}
+
+/// Exactly two signers: the new key and one that `vouches`.
+fn signed_by_both(signers: &[Thumbprint], new: Thumbprint, vouches: impl Fn(Thumbprint) -> bool) -> bool {
+    match signers {
+        [a, b] => (*a == new && vouches(*b)) || (*b == new && vouches(*a)),
+        _ => false,
+    }
+}
+
+/// Every signer is an enrolled key of the customer.
+fn by_customer(signers: &[Thumbprint], customer: &CustomerState) -> Result<(), Refusal> {
+    known(customer)?;
+    let all = !signers.is_empty() && signers.iter().all(|kid| customer.signing_key(kid).is_some());
+    expect(all, "the customer's enrolled keys alone")
+}
+
+fn by_enterprise(signers: &[Thumbprint], context: &Context<'_>) -> Result<(), Refusal> {
+    expect(signers == [context.parties.enterprise], "the enterprise's key alone")
+}
+
+fn known(customer: &CustomerState) -> Result<(), Refusal> {
+    if customer.keys.is_empty() { Err(Refusal::UnknownCustomer) } else { Ok(()) }
+}
+
+fn new_key(customer: &CustomerState, new: &Thumbprint) -> Result<(), Refusal> {
+    if customer.any_key(new).is_some() {
+        return Err(Refusal::KeyKnown);
+    }
+    room(customer.keys.len(), KEYS_MAX, "keys")
+}
+
+fn room(count: usize, limit: usize, what: &'static str) -> Result<(), Refusal> {
+    if count < limit { Ok(()) } else { Err(Refusal::TooMany { what, limit }) }
+}
+
+fn live<'a>(customer: &'a CustomerState, id: &Jti) -> Result<&'a GrantState, Refusal> {
+    let grant = customer.grant(id).ok_or(Refusal::NoSuchGrant)?;
+    if grant.status.is_ended() { Err(Refusal::GrantEnded) } else { Ok(grant) }
+}
+
+fn in_status(grant: &GrantState, expected: Status) -> Result<(), Refusal> {
+    let name = |status| if status == Status::Paused { "paused" } else { "active" };
+    if grant.status == expected {
+        Ok(())
+    } else {
+        Err(Refusal::GrantStatus { expected: name(expected), got: name(grant.status) })
+    }
+}
+
+fn open_request(customer: &CustomerState, id: &Jti, now: UnixSeconds) -> Result<(), Refusal> {
+    let open = customer.requests.iter().any(|request| request.id == *id && request.expires > now);
+    if open { Ok(()) } else { Err(Refusal::NoSuchRequest) }
+}
+
+fn check_text(text: &str) -> Result<(), Refusal> {
+    if (1..=TEXT_BYTES_MAX).contains(&text.len()) { Ok(()) } else { Err(Refusal::Text { got: text.len() }) }
+}
+
+fn check_bounds(bounds: &Bounds, vocabulary: &Vocabulary) -> Result<(), Refusal> {
+    let unknown = |what| Refusal::UnknownTerm { what };
+    if !bounds.purposes.iter().all(|term| vocabulary.has_purpose(term)) {
+        return Err(unknown("purpose"));
+    }
+    if !bounds.categories.iter().all(|term| vocabulary.has_category(term)) {
+        return Err(unknown("category"));
+    }
+    Ok(())
+}
+
+/// `birth_day` is `None` for a request, which never states one.
+fn check_terms(terms: &Terms, birth_day: Option<Option<u32>>, context: &Context<'_>) -> Result<(), Refusal> {
+    let unknown = |what| Refusal::UnknownTerm { what };
+    let Context { vocabulary, tenant, now, .. } = context;
+    if !vocabulary.has_purpose(&terms.purpose) {
+        return Err(unknown("purpose"));
+    }
+    for clause in terms.scope.include.iter().chain(terms.scope.exclude.iter()) {
+        if !vocabulary.has_category(&clause.category) {
+            return Err(unknown("category"));
+        }
+        let fields = clause.fields.iter().flat_map(|fields| fields.iter());
+        if !fields.into_iter().all(|field| vocabulary.has_field(&clause.category, field)) {
+            return Err(unknown("field"));
+        }
+    }
+    if terms.validity.end() <= *now {
+        return Err(Refusal::AlreadyExpired);
+    }
+    let template = tenant.template(&terms.template).ok_or(Refusal::NoSuchTemplate)?;
+    if !tenant.notices.contains(&terms.notice.hash) {
+        return Err(Refusal::NoSuchNotice);
+    }
+    check_within(terms, &template.bounds)?;
+    if birth_day.is_some_and(|stated| stated.is_some() != template.bounds.birth_day) {
+        let what = "birth day";
+        return Err(Refusal::OutsideTemplate { what, expected: "one just where the template asks" });
+    }
+    if tenant.group(terms).is_none() {
+        room(tenant.groups.len(), GROUPS_MAX, "groups of terms")?;
+    }
+    Ok(())
+}
+
+fn check_within(terms: &Terms, bounds: &Bounds) -> Result<(), Refusal> {
+    let outside = |what, expected| Err(Refusal::OutsideTemplate { what, expected });
+    if !bounds.controllers.contains(&terms.controller) {
+        return outside("controller", "one that the template names");
+    }
+    if !bounds.recipients.contains(&terms.recipient) {
+        return outside("recipient", "one that the template names");
+    }
+    if !bounds.purposes.contains(&terms.purpose) {
+        return outside("purpose", "one that the template names");
+    }
+    if !terms.scope.include.iter().all(|clause| bounds.categories.contains(&clause.category)) {
+        return outside("category", "one that the template names");
+    }
+    let seconds = terms.validity.end().0 - terms.validity.start().0;
+    if seconds > u64::from(bounds.validity_days_max) * SECONDS_PER_DAY {
+        return outside("validity", "at most as long as the template allows");
+    }
+    if bounds.uses_max.is_some() && terms.limits.uses.is_none_or(|uses| Some(uses) > bounds.uses_max) {
+        return outside("cap", "at most as many uses as the template allows");
+    }
+    if let Some(max) = bounds.retention_days_max
+        && terms.limits.retention_days.map(RetentionDays::get).is_none_or(|days| days > max)
+    {
+        return outside("retention", "at most as long as the template allows");
+    }
+    if let Some(min) = bounds.price_min {
+        match terms.compensation {
+            Compensation::PerGrant(price) | Compensation::PerUse(price)
+                if price.currency == min.currency && price.minor >= min.minor => {}
+            _ => return outside("price", "at least the template's, in its currency"),
+        }
+    }
+    Ok(())
+}
+
+/// Who, what for and which categories stay; anything else may change.
+fn check_amendment(old: &Terms, new: &Terms) -> Result<(), Refusal> {
+    let changes = |what| Err(Refusal::AmendmentChanges { what });
+    if old.controller != new.controller {
+        return changes("controller");
+    }
+    if old.recipient != new.recipient {
+        return changes("recipient");
+    }
+    if old.purpose != new.purpose {
+        return changes("purpose");
+    }
+    let had = |category| old.scope.include.iter().any(|clause| clause.category == category);
+    if !new.scope.include.iter().all(|clause| had(clause.category.clone())) {
+        return changes("category");
+    }
+    if new.supersedes.is_some() {
+        return changes("grant that it supersedes");
+    }
+    Ok(())
+}
+

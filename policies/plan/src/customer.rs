@@ -1,0 +1,212 @@
+//! One customer at one enterprise: keys, grants and open requests, folded from the log.
+
+use grantbook_record::day::UnixSeconds;
+use grantbook_record::encoding::Bytes32;
+use grantbook_record::event::{Event, Evidence};
+use grantbook_record::{Jti, PublicKey, Terms, Thumbprint};
+use serde::{Deserialize, Serialize};
+
+/// Grants of one customer at one enterprise, ended ones included.
+pub const GRANTS_MAX: usize = 1024;
+/// Keys of one customer at one enterprise, ended ones included.
+pub const KEYS_MAX: usize = 64;
+/// Requests that one customer has not answered yet.
+pub const REQUESTS_MAX: usize = 64;
+
+/// Everything that decisions and admission need to know of a customer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CustomerState {
+    /// Keys, by order of enrolment.
+    pub keys: Vec<CustomerKey>,
+    /// Grants, by rising leaf index of their `grant.given`.
+    pub grants: Vec<GrantState>,
+    /// Requests that wait for an answer.
+    pub requests: Vec<OpenRequest>,
+}
+
+/// A key and whether it may still sign.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerKey {
+    /// The key.
+    pub key: PublicKey,
+    /// Who vouched for it.
+    pub evidence: Evidence,
+    /// Whether it was rotated or revoked.
+    pub ended: bool,
+}
+
+/// An entry that later ones link to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryRef {
+    /// Its leaf index.
+    pub leaf_index: u64,
+    /// Its leaf hash.
+    pub leaf_hash: Bytes32,
+}
+
+/// A grant with all its amendments so far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantState {
+    /// The `jti` of its `grant.given`.
+    pub id: Jti,
+    /// Leaf index of its `grant.given`: the order among grants that match alike.
+    pub given: u64,
+    /// The terms now in force.
+    pub terms: Terms,
+    /// The tenant's group of these terms.
+    pub group: u16,
+    /// First second in force: the start of validity, for amended terms not before the amendment's admission.
+    pub starts: UnixSeconds,
+    /// The entry of the terms in force; uses link to it.
+    pub terms_entry: EntryRef,
+    /// The latest state event; the next one links to it.
+    pub latest: EntryRef,
+    /// Whether uses may go on.
+    pub status: Status,
+}
+
+/// Whether uses of a grant may go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// They may.
+    Active,
+    /// Not until the customer resumes it.
+    Paused,
+    /// Never again: a later grant took its place.
+    Superseded,
+    /// Never again: the customer ended it.
+    Withdrawn,
+    /// Never again: somebody else ended it.
+    Revoked,
+}
+
+impl Status {
+    /// Whether the grant can never permit a use again.
+    pub fn is_ended(self) -> bool {
+        matches!(self, Self::Superseded | Self::Withdrawn | Self::Revoked)
+    }
+}
+
+/// A request that waits for the customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenRequest {
+    /// The `jti` of its `request.made`.
+    pub id: Jti,
+    /// Until when it may be answered.
+    pub expires: UnixSeconds,
+}
+
+/// What the ledger added to an event when it took it in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admitted {
+    /// The envelope's id.
+    pub jti: Jti,
+    /// Where it stands.
+    pub entry: EntryRef,
+    /// When, by the ledger's clock; for entries that commit to a time, that time.
+    pub at: UnixSeconds,
+    /// The tenant's group of the terms; 0 for events without terms.
+    pub group: u16,
+}
+
+impl CustomerState {
+    /// The key with this thumbprint, if it may still sign.
+    pub fn signing_key(&self, kid: &Thumbprint) -> Option<&PublicKey> {
+        self.keys.iter().find(|known| !known.ended && known.key.thumbprint() == *kid).map(|known| &known.key)
+    }
+
+    /// The key with this thumbprint, even if it has ended since.
+    pub fn any_key(&self, kid: &Thumbprint) -> Option<&PublicKey> {
+        self.keys.iter().find(|known| known.key.thumbprint() == *kid).map(|known| &known.key)
+    }
+
+    /// The grant whose `grant.given` has this `jti`.
+    pub fn grant(&self, id: &Jti) -> Option<&GrantState> {
+        self.grants.iter().find(|grant| grant.id == *id)
+    }
+
+    /// Whether nothing but the operator's word links the first key to the customer.
+    pub fn rests_on_operators_word(&self) -> bool {
+        self.keys.first().is_some_and(|first| first.evidence == Evidence::OperatorsWord)
+    }
+
+    /// The entry that an event about this customer links to, with its group.
+    pub fn link_target(&self, event: &Event) -> Option<(EntryRef, u16)> {
+        let grant = match event {
+            Event::GrantAmended(event) => event.grant,
+            Event::GrantPaused(event) => event.grant,
+            Event::GrantResumed(event) => event.grant,
+            Event::GrantWithdrawn(event) => event.grant,
+            Event::GrantRevoked(event) => event.grant,
+            _ => return None,
+        };
+        self.grant(&grant).map(|grant| (grant.latest, grant.group))
+    }
+
+    /// Takes in an event that was admitted. Events that refer to nothing known change nothing.
+    pub fn apply(&mut self, event: &Event, admitted: &Admitted) {
+        match event {
+            Event::KeyEnrolled(event) => {
+                self.keys.push(CustomerKey { key: event.key, evidence: event.evidence, ended: false });
+            }
+            Event::KeyRotated(event) => {
+                self.end_key(&event.old);
+                self.keys.push(CustomerKey { key: event.new, evidence: Evidence::EnrolledKey, ended: false });
+            }
+            Event::KeyRevoked(event) => self.end_key(&event.key),
+            Event::RequestMade(event) => {
+                self.requests.retain(|request| request.expires > admitted.at);
+                self.requests.push(OpenRequest { id: admitted.jti, expires: event.expires });
+            }
+            Event::RequestDeclined(event) => self.requests.retain(|request| request.id != event.request),
+            Event::GrantGiven(event) => {
+                self.requests.retain(|request| Some(request.id) != event.request);
+                if let Some(superseded) = event.terms.supersedes {
+                    self.with_grant(&superseded, |grant| grant.status = Status::Superseded);
+                }
+                self.grants.push(GrantState {
+                    id: admitted.jti,
+                    given: admitted.entry.leaf_index,
+                    starts: event.terms.validity.start(),
+                    terms: event.terms.clone(),
+                    group: admitted.group,
+                    terms_entry: admitted.entry,
+                    latest: admitted.entry,
+                    status: Status::Active,
+                });
+            }
+            Event::GrantAmended(event) => self.with_grant(&event.grant, |grant| {
+                grant.starts = event.terms.validity.start().max(admitted.at);
+                grant.terms = event.terms.clone();
+                grant.group = admitted.group;
+                grant.terms_entry = admitted.entry;
+                grant.latest = admitted.entry;
+            }),
+            Event::GrantPaused(event) => self.set_status(&event.grant, Status::Paused, admitted),
+            Event::GrantResumed(event) => self.set_status(&event.grant, Status::Active, admitted),
+            Event::GrantWithdrawn(event) => self.set_status(&event.grant, Status::Withdrawn, admitted),
+            Event::GrantRevoked(event) => self.set_status(&event.grant, Status::Revoked, admitted),
+            Event::TemplatePublished(_) | Event::NoticePublished(_) => {}
+        }
+    }
+
+    fn end_key(&mut self, kid: &Thumbprint) {
+        for known in self.keys.iter_mut().filter(|known| known.key.thumbprint() == *kid) {
+            known.ended = true;
+        }
+    }
+
+    fn with_grant(&mut self, id: &Jti, change: impl FnOnce(&mut GrantState)) {
+        if let Some(grant) = self.grants.iter_mut().find(|grant| grant.id == *id) {
+            change(grant);
+        }
+    }
+
+    fn set_status(&mut self, id: &Jti, status: Status, admitted: &Admitted) {
+        self.with_grant(id, |grant| {
+            grant.latest = admitted.entry;
+            grant.status = status;
+        });
+    }
+}

@@ -1,0 +1,119 @@
+//! One enterprise: its published templates and notices, and the groups of terms that its grants fall into.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use grantbook_record::encoding::Bytes32;
+use grantbook_record::event::{Bounds, Event};
+use grantbook_record::terms::{Compensation, TemplateRef};
+use grantbook_record::{Term, Terms};
+use serde::{Deserialize, Serialize};
+
+/// Versions of templates that one tenant may publish.
+pub const TEMPLATES_MAX: usize = 4096;
+/// Notices that one tenant may publish.
+pub const NOTICES_MAX: usize = 4096;
+/// Groups of terms of one tenant.
+pub const GROUPS_MAX: usize = 65_535;
+
+/// Everything that admission needs to know of a tenant beside its keys.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TenantState {
+    /// Template versions by name, the first version first.
+    pub templates: BTreeMap<Term, Vec<PublishedTemplate>>,
+    /// SHA-256 of the texts of published notices.
+    pub notices: BTreeSet<Bytes32>,
+    /// Groups of terms; a group's number is its position here plus one.
+    pub groups: Vec<GroupTerms>,
+}
+
+/// A template as published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedTemplate {
+    /// SHA-256 of the envelope.
+    pub hash: Bytes32,
+    /// The bounds.
+    pub bounds: Bounds,
+}
+
+/// What a group fixes for all grants in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupTerms {
+    /// How customers are compensated; prices themselves are not part of a group.
+    pub mode: CompensationMode,
+    /// The share of revenue, 0 for other modes.
+    pub basis_points: u16,
+}
+
+/// How customers are compensated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CompensationMode {
+    /// No money.
+    None,
+    /// Once for the grant.
+    PerGrant,
+    /// For each use.
+    PerUse,
+    /// A share of revenue.
+    RevenueShare,
+}
+
+impl GroupTerms {
+    /// The group that terms fall into.
+    pub fn of(terms: &Terms) -> Self {
+        let (mode, basis_points) = match &terms.compensation {
+            Compensation::None => (CompensationMode::None, 0),
+            Compensation::PerGrant(_) => (CompensationMode::PerGrant, 0),
+            Compensation::PerUse(_) => (CompensationMode::PerUse, 0),
+            Compensation::RevenueShare(share) => (CompensationMode::RevenueShare, share.basis_points.get()),
+        };
+        Self { mode, basis_points }
+    }
+}
+
+impl TenantState {
+    /// The template that terms name, if name, version and hash are of one published.
+    pub fn template(&self, named: &TemplateRef) -> Option<&PublishedTemplate> {
+        let at = usize::try_from(named.version).ok()?.checked_sub(1)?;
+        self.templates.get(&named.id)?.get(at).filter(|published| published.hash == named.hash)
+    }
+
+    /// The group of these terms, where it has a number already.
+    pub fn group(&self, terms: &Terms) -> Option<u16> {
+        let at = self.groups.iter().position(|group| *group == GroupTerms::of(terms))?;
+        u16::try_from(at + 1).ok()
+    }
+
+    /// Takes in an event that was admitted; `envelope_sha256` names the template it publishes.
+    pub fn apply(&mut self, event: &Event, envelope_sha256: Bytes32) {
+        match event {
+            Event::TemplatePublished(event) => self
+                .templates
+                .entry(event.id.clone())
+                .or_default()
+                .push(PublishedTemplate { hash: envelope_sha256, bounds: event.bounds.clone() }),
+            Event::NoticePublished(event) => {
+                self.notices.insert(Bytes32::sha256(event.text.as_bytes()));
+            }
+            Event::GrantGiven(event) => self.add_group(&event.terms),
+            Event::GrantAmended(event) => self.add_group(&event.terms),
+            _ => {}
+        }
+    }
+
+    /// Whether an event changes what is kept here.
+    pub fn is_changed_by(&self, event: &Event) -> bool {
+        match event {
+            Event::TemplatePublished(_) | Event::NoticePublished(_) => true,
+            Event::GrantGiven(event) => self.group(&event.terms).is_none(),
+            Event::GrantAmended(event) => self.group(&event.terms).is_none(),
+            _ => false,
+        }
+    }
+
+    fn add_group(&mut self, terms: &Terms) {
+        if self.group(terms).is_none() {
+            self.groups.push(GroupTerms::of(terms));
+        }
+    }
+}
