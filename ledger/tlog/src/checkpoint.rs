@@ -6,8 +6,7 @@ use std::fmt;
 
 use crate::decimal::parse_decimal;
 use crate::note::{
-    Note, NoteError, NoteSignature, SignatureKind, SigningKey, UnixSeconds, VerifierKey,
-    check_key_name,
+    Note, NoteError, NoteSignature, SignatureKind, SigningKey, UnixSeconds, VerifierKey, check_key_name,
 };
 use crate::{Hash, TreeSize, cosignature, empty_root};
 
@@ -77,35 +76,19 @@ impl Checkpoint {
         if size.0 == 0 && root != empty_root() {
             return Err(CheckpointError::EmptyTreeRoot { got: root });
         }
-        Ok(Self {
-            origin: origin.to_owned(),
-            size,
-            root,
-        })
+        Ok(Self { origin: origin.to_owned(), size, root })
     }
 
     /// Parses a note's text: exactly three lines.
     pub fn parse(text: &str) -> Result<Self, CheckpointError> {
         let mut lines = text.split('\n');
-        let (Some(origin), Some(size), Some(root), Some(""), None) = (
-            lines.next(),
-            lines.next(),
-            lines.next(),
-            lines.next(),
-            lines.next(),
-        ) else {
-            return Err(CheckpointError::Lines {
-                got: text.lines().count(),
-            });
+        let (Some(origin), Some(size), Some(root), Some(""), None) =
+            (lines.next(), lines.next(), lines.next(), lines.next(), lines.next())
+        else {
+            return Err(CheckpointError::Lines { got: text.lines().count() });
         };
-        let size = parse_decimal(size)
-            .map(TreeSize)
-            .ok_or(CheckpointError::Size)?;
-        Self::new(
-            origin,
-            size,
-            root.parse().map_err(|_| CheckpointError::Root)?,
-        )
+        let size = parse_decimal(size).map(TreeSize).ok_or(CheckpointError::Size)?;
+        Self::new(origin, size, root.parse().map_err(|_| CheckpointError::Root)?)
     }
 
     /// Parses a signed checkpoint without verifying any signature.
@@ -232,11 +215,7 @@ impl LogKeys {
         let mut others = verify_parsed(&checkpoint, &note, self.origin(), &self.log)?;
         let time = cosignature::verify(&self.clock, &note)?;
         others.retain(|line| !self.clock.made(line));
-        Ok(TimedCheckpoint {
-            checkpoint,
-            time,
-            others,
-        })
+        Ok(TimedCheckpoint { checkpoint, time, others })
     }
 }
 
@@ -250,20 +229,10 @@ fn check_name(key: &VerifierKey, expected: &str) -> Result<(), CheckpointError> 
     if key.name() == expected {
         Ok(())
     } else {
-        Err(CheckpointError::KeyName {
-            expected: expected.to_owned(),
-            got: key.name().to_owned(),
-        })
+        Err(CheckpointError::KeyName { expected: expected.to_owned(), got: key.name().to_owned() })
     }
 }
 
 fn check_kind(key: &VerifierKey, expected: SignatureKind) -> Result<(), NoteError> {
-    if key.kind() == expected {
-        Ok(())
-    } else {
-        Err(NoteError::WrongKind {
-            expected,
-            got: key.kind(),
-        })
-    }
+    if key.kind() == expected { Ok(()) } else { Err(NoteError::WrongKind { expected, got: key.kind() }) }
 }

@@ -17,9 +17,7 @@ pub mod tile;
 
 pub use checkpoint::{Checkpoint, CheckpointError, LogKeys, verify_checkpoint};
 pub use hash::{Hash, HashError, empty_root, leaf_hash, node_hash};
-pub use note::{
-    KeyId, Note, NoteError, NoteSignature, SignatureKind, SigningKey, UnixSeconds, VerifierKey,
-};
+pub use note::{KeyId, Note, NoteError, NoteSignature, SignatureKind, SigningKey, UnixSeconds, VerifierKey};
 pub use proof::{
     NodeReader, ProofError, VerifyError, consistency_proof, inclusion_proof, root_from_inclusion,
     verify_consistency, verify_inclusion,

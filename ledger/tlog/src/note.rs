@@ -1,8 +1,6 @@
 //! Signed notes (C2SP signed-note): a text, a blank line, and signature lines.
 
 mod key;
-#[cfg(test)]
-mod tests;
 
 pub use key::{KeyId, SignatureKind, SigningKey, VerifierKey};
 
@@ -59,17 +57,13 @@ pub enum NoteError {
     #[error("expected a text, a blank line and signature lines that each end in a newline")]
     Layout,
     /// A line below the blank line is not a signature line.
-    #[error(
-        "signature line {line} is not an em dash, a key name and the base64 of key id and signature"
-    )]
+    #[error("signature line {line} is not an em dash, a key name and the base64 of key id and signature")]
     SignatureLine {
         /// Number of the line, from 1.
         line: usize,
     },
     /// A key name is empty, too long, or has a space, a control character or a plus.
-    #[error(
-        "a key name has 1 to {MAX_KEY_NAME_BYTES} bytes and no space, control character or plus"
-    )]
+    #[error("a key name has 1 to {MAX_KEY_NAME_BYTES} bytes and no space, control character or plus")]
     KeyName,
     /// A verifier key is not `<name>+<hex key id>+<base64 of type and key>`.
     #[error(
@@ -85,9 +79,7 @@ pub enum NoteError {
         got: KeyId,
     },
     /// A signature type that is not supported.
-    #[error(
-        "expected signature type 1 (Ed25519) or 4 (timestamped Ed25519 cosignature), got {got}"
-    )]
+    #[error("expected signature type 1 (Ed25519) or 4 (timestamped Ed25519 cosignature), got {got}")]
     UnknownKind {
         /// Type byte given.
         got: u8,
@@ -180,11 +172,7 @@ impl NoteSignature {
         if bytes.is_empty() {
             return Err(NoteError::SignatureLine { line: 1 });
         }
-        Ok(Self {
-            name: name.to_owned(),
-            key_id,
-            bytes,
-        })
+        Ok(Self { name: name.to_owned(), key_id, bytes })
     }
 
     /// Parses one signature line, without its newline.
@@ -230,10 +218,7 @@ impl Note {
         if !text.ends_with('\n') {
             return Err(NoteError::Text);
         }
-        let mut note = Self {
-            text: text.to_owned(),
-            signatures: Vec::new(),
-        };
+        let mut note = Self { text: text.to_owned(), signatures: Vec::new() };
         note.add(signature)?;
         Ok(note)
     }
@@ -257,9 +242,8 @@ impl Note {
         if bytes.len() > MAX_NOTE_BYTES {
             return Err(NoteError::TooLong { got: bytes.len() });
         }
-        let note = str::from_utf8(bytes).map_err(|error| NoteError::Character {
-            offset: error.valid_up_to(),
-        })?;
+        let note =
+            str::from_utf8(bytes).map_err(|error| NoteError::Character { offset: error.valid_up_to() })?;
         check_characters(note)?;
         // the last blank line ends the text, which may have blank lines of its own
         let (text, lines) = note.rsplit_once("\n\n").ok_or(NoteError::Layout)?;
@@ -270,14 +254,10 @@ impl Note {
                 return Err(NoteError::TooManySignatures);
             }
             signatures.push(
-                NoteSignature::parse_line(line)
-                    .ok_or(NoteError::SignatureLine { line: position + 1 })?,
+                NoteSignature::parse_line(line).ok_or(NoteError::SignatureLine { line: position + 1 })?,
             );
         }
-        Ok(Self {
-            text: format!("{text}\n"),
-            signatures,
-        })
+        Ok(Self { text: format!("{text}\n"), signatures })
     }
 
     /// The text, its last newline included.
@@ -303,28 +283,15 @@ impl Note {
                 continue;
             };
             if verified.iter().any(|earlier| earlier.key.made(signature)) {
-                return Err(NoteError::Repeated {
-                    name: signature.name.clone(),
-                    id: signature.key_id,
-                });
+                return Err(NoteError::Repeated { name: signature.name.clone(), id: signature.key_id });
             }
             let time = key.verify(&self.text, signature)?;
             verified.push(VerifiedSignature { key, time });
         }
         match (verified.is_empty(), keys.first(), self.signatures.first()) {
-            (true, Some(key), _) => Err(NoteError::Missing {
-                name: key.name().to_owned(),
-                id: key.key_id(),
-            }),
-            (true, None, Some(line)) => Err(NoteError::Missing {
-                name: line.name.clone(),
-                id: line.key_id,
-            }),
-            _ => Ok(VerifiedNote {
-                text: &self.text,
-                verified,
-                unverified,
-            }),
+            (true, Some(key), _) => Err(NoteError::Missing { name: key.name().to_owned(), id: key.key_id() }),
+            (true, None, Some(line)) => Err(NoteError::Missing { name: line.name.clone(), id: line.key_id }),
+            _ => Ok(VerifiedNote { text: &self.text, verified, unverified }),
         }
     }
 }
@@ -332,9 +299,7 @@ impl Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text)?;
-        self.signatures
-            .iter()
-            .try_for_each(|signature| writeln!(f, "{signature}"))
+        self.signatures.iter().try_for_each(|signature| writeln!(f, "{signature}"))
     }
 }
 
@@ -345,10 +310,7 @@ impl VerifiedNote<'_> {
             .iter()
             .find(|signature| signature.key == key)
             .copied()
-            .ok_or_else(|| NoteError::Missing {
-                name: key.name().to_owned(),
-                id: key.key_id(),
-            })
+            .ok_or_else(|| NoteError::Missing { name: key.name().to_owned(), id: key.key_id() })
     }
 }
 

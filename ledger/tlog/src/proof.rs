@@ -107,11 +107,7 @@ impl PathShape {
     fn new(level: u32, last: u64, size: u64) -> Self {
         let inner = u64::BITS - (last ^ (size - 1)).leading_zeros();
         let border = last.checked_shr(inner).unwrap_or(0);
-        Self {
-            level,
-            inner,
-            border,
-        }
+        Self { level, inner, border }
     }
 
     fn inner_len(&self) -> usize {
@@ -124,12 +120,7 @@ impl PathShape {
 }
 
 /// Reads the siblings from the subtree that ends in leaf `last` at `level` up to the root.
-fn path<R: NodeReader>(
-    level: u32,
-    last: u64,
-    size: u64,
-    reader: &R,
-) -> Result<Vec<Hash>, R::Error> {
+fn path<R: NodeReader>(level: u32, last: u64, size: u64, reader: &R) -> Result<Vec<Hash>, R::Error> {
     let shape = PathShape::new(level, last, size);
     let mut hashes = Vec::with_capacity(shape.len());
     for level in shape.level..shape.inner {
@@ -181,29 +172,14 @@ pub fn root_from_inclusion(
     }
     let shape = PathShape::new(0, index.0, size.0);
     let (inner, border) = split_proof(&shape, proof)?;
-    let hash = inner
-        .iter()
-        .enumerate()
-        .fold(*leaf, |hash, (level, sibling)| {
-            if index.0 >> level & 1 == 1 {
-                node_hash(sibling, &hash)
-            } else {
-                node_hash(&hash, sibling)
-            }
-        });
-    Ok(border
-        .iter()
-        .fold(hash, |hash, left| node_hash(left, &hash)))
+    let hash = inner.iter().enumerate().fold(*leaf, |hash, (level, sibling)| {
+        if index.0 >> level & 1 == 1 { node_hash(sibling, &hash) } else { node_hash(&hash, sibling) }
+    });
+    Ok(border.iter().fold(hash, |hash, left| node_hash(left, &hash)))
 }
 
-fn split_proof<'a>(
-    shape: &PathShape,
-    proof: &'a [Hash],
-) -> Result<(&'a [Hash], &'a [Hash]), VerifyError> {
-    let length = VerifyError::Length {
-        expected: shape.len(),
-        got: proof.len(),
-    };
+fn split_proof<'a>(shape: &PathShape, proof: &'a [Hash]) -> Result<(&'a [Hash], &'a [Hash]), VerifyError> {
+    let length = VerifyError::Length { expected: shape.len(), got: proof.len() };
     if proof.len() != shape.len() {
         return Err(length);
     }
@@ -211,6 +187,8 @@ fn split_proof<'a>(
 }
 
 /// Checks that the leaf hash is at `index` in the tree of `size` leaves with this root.
+///
+/// A root does not fix its tree's size: take both from one signed checkpoint. The same proof can hold for other sizes.
 pub fn verify_inclusion(
     leaf: &Hash,
     index: LeafIndex,
@@ -220,10 +198,7 @@ pub fn verify_inclusion(
 ) -> Result<(), VerifyError> {
     let got = root_from_inclusion(leaf, index, size, proof)?;
     if got != *root {
-        return Err(VerifyError::Root {
-            expected: *root,
-            got,
-        });
+        return Err(VerifyError::Root { expected: *root, got });
     }
     Ok(())
 }
@@ -244,11 +219,7 @@ pub fn consistency_proof<R: NodeReader>(
     let (last, level) = (old.0 - 1, old.0.trailing_zeros());
     let mut hashes = Vec::new();
     if !old.0.is_power_of_two() {
-        hashes.push(
-            reader
-                .node(level_u8(level), last >> level)
-                .map_err(ProofError::Reader)?,
-        );
+        hashes.push(reader.node(level_u8(level), last >> level).map_err(ProofError::Reader)?);
     }
     hashes.extend(path(level, last, new.0, reader).map_err(ProofError::Reader)?);
     Ok(hashes)
@@ -264,45 +235,22 @@ pub fn verify_consistency(
     proof: &[Hash],
 ) -> Result<(), VerifyError> {
     if old_size.0 > new_size.0 {
-        return Err(VerifyError::SizeShrinks {
-            old: old_size,
-            new: new_size,
-        });
+        return Err(VerifyError::SizeShrinks { old: old_size, new: new_size });
     }
     let (old, new) = if old_size.0 == 0 || old_size.0 == new_size.0 {
         if !proof.is_empty() {
-            return Err(VerifyError::Length {
-                expected: 0,
-                got: proof.len(),
-            });
+            return Err(VerifyError::Length { expected: 0, got: proof.len() });
         }
-        let old = if old_size.0 == 0 {
-            empty_root()
-        } else {
-            *old_root
-        };
-        (
-            old,
-            if old_size.0 == new_size.0 {
-                old
-            } else {
-                *new_root
-            },
-        )
+        let old = if old_size.0 == 0 { empty_root() } else { *old_root };
+        (old, if old_size.0 == new_size.0 { old } else { *new_root })
     } else {
         roots_from_consistency(old_size.0, old_root, new_size.0, proof)?
     };
     if old != *old_root {
-        return Err(VerifyError::OldRoot {
-            expected: *old_root,
-            got: old,
-        });
+        return Err(VerifyError::OldRoot { expected: *old_root, got: old });
     }
     if new != *new_root {
-        return Err(VerifyError::Root {
-            expected: *new_root,
-            got: new,
-        });
+        return Err(VerifyError::Root { expected: *new_root, got: new });
     }
     Ok(())
 }
@@ -319,17 +267,13 @@ fn roots_from_consistency(
     let (seed, rest) = if old.is_power_of_two() {
         (*old_root, proof)
     } else {
-        let (seed, rest) = proof.split_first().ok_or(VerifyError::Length {
-            expected: shape.len() + 1,
-            got: 0,
-        })?;
+        let (seed, rest) =
+            proof.split_first().ok_or(VerifyError::Length { expected: shape.len() + 1, got: 0 })?;
         (*seed, rest)
     };
     let lead = proof.len() - rest.len();
-    let (inner, border) = split_proof(&shape, rest).map_err(|_| VerifyError::Length {
-        expected: shape.len() + lead,
-        got: proof.len(),
-    })?;
+    let (inner, border) = split_proof(&shape, rest)
+        .map_err(|_| VerifyError::Length { expected: shape.len() + lead, got: proof.len() })?;
     let (mut old_hash, mut new_hash) = (seed, seed);
     for (step, sibling) in inner.iter().enumerate() {
         if (last >> level) >> step & 1 == 1 {

@@ -91,22 +91,14 @@ impl TlogProof {
         hashes: Vec<Hash>,
         checkpoint: &str,
     ) -> Result<Self, ProofFileError> {
-        if extra
-            .as_ref()
-            .is_some_and(|extra| extra.is_empty() || extra.len() > MAX_EXTRA_BYTES)
-        {
+        if extra.as_ref().is_some_and(|extra| extra.is_empty() || extra.len() > MAX_EXTRA_BYTES) {
             return Err(ProofFileError::Extra);
         }
         if hashes.len() > MAX_HASHES {
             return Err(ProofFileError::TooManyHashes);
         }
         Checkpoint::parse_note(checkpoint.as_bytes())?;
-        Ok(Self {
-            extra,
-            index,
-            hashes,
-            checkpoint: checkpoint.to_owned(),
-        })
+        Ok(Self { extra, index, hashes, checkpoint: checkpoint.to_owned() })
     }
 
     /// Parses a proof file; formatting it gives the same bytes.
@@ -114,9 +106,8 @@ impl TlogProof {
         if bytes.len() > MAX_PROOF_FILE_BYTES {
             return Err(ProofFileError::TooLong { got: bytes.len() });
         }
-        let text = str::from_utf8(bytes).map_err(|error| ProofFileError::Utf8 {
-            offset: error.valid_up_to(),
-        })?;
+        let text =
+            str::from_utf8(bytes).map_err(|error| ProofFileError::Utf8 { offset: error.valid_up_to() })?;
         let rest = text
             .strip_prefix(HEADER)
             .and_then(|rest| rest.strip_prefix('\n'))
@@ -125,27 +116,18 @@ impl TlogProof {
         let (proof, checkpoint) = rest.split_once("\n\n").ok_or(ProofFileError::Layout)?;
         let mut lines = proof.split('\n');
         let mut line = lines.next().unwrap_or_default();
-        let extra = line
-            .strip_prefix("extra ")
-            .map(|extra| STANDARD.decode(extra))
-            .transpose();
+        let extra = line.strip_prefix("extra ").map(|extra| STANDARD.decode(extra)).transpose();
         let extra = extra.map_err(|_| ProofFileError::Extra)?;
         if extra.is_some() {
             line = lines.next().unwrap_or_default();
         }
-        let index = line
-            .strip_prefix("index ")
-            .and_then(parse_decimal)
-            .ok_or(ProofFileError::Index)?;
+        let index = line.strip_prefix("index ").and_then(parse_decimal).ok_or(ProofFileError::Index)?;
         let mut hashes = Vec::new();
         for (position, line) in lines.enumerate() {
             if position >= MAX_HASHES {
                 return Err(ProofFileError::TooManyHashes);
             }
-            hashes.push(
-                line.parse()
-                    .map_err(|_| ProofFileError::HashLine { line: position + 1 })?,
-            );
+            hashes.push(line.parse().map_err(|_| ProofFileError::HashLine { line: position + 1 })?);
         }
         Self::new(extra, LeafIndex(index), hashes, checkpoint)
     }
@@ -177,16 +159,9 @@ impl TlogProof {
         key: &VerifierKey,
         origin: &str,
     ) -> Result<VerifiedProof, ProofFileError> {
-        let (checkpoint, note): (Checkpoint, Note) =
-            Checkpoint::parse_note(self.checkpoint.as_bytes())?;
+        let (checkpoint, note): (Checkpoint, Note) = Checkpoint::parse_note(self.checkpoint.as_bytes())?;
         let others = checkpoint::verify_parsed(&checkpoint, &note, origin, key)?;
-        verify_inclusion(
-            leaf,
-            self.index,
-            checkpoint.size(),
-            &self.hashes,
-            &checkpoint.root(),
-        )?;
+        verify_inclusion(leaf, self.index, checkpoint.size(), &self.hashes, &checkpoint.root())?;
         Ok(VerifiedProof { checkpoint, others })
     }
 }

@@ -61,27 +61,16 @@ impl CompactRange {
     pub fn from_parts(size: TreeSize, hashes: Vec<Hash>) -> Result<Self, RangeError> {
         let expected = size.0.count_ones();
         if u32::try_from(hashes.len()) != Ok(expected) {
-            return Err(RangeError::HashCount {
-                size,
-                expected,
-                got: hashes.len(),
-            });
+            return Err(RangeError::HashCount { size, expected, got: hashes.len() });
         }
-        Ok(Self {
-            size: size.0,
-            hashes,
-        })
+        Ok(Self { size: size.0, hashes })
     }
 
     /// Reads the range of a tree of `size` leaves from stored nodes.
     pub fn load<R: NodeReader>(size: TreeSize, reader: &R) -> Result<Self, R::Error> {
-        let hashes = subtrees(0, size.0)
-            .map(|(level, index)| reader.node(level, index))
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            size: size.0,
-            hashes,
-        })
+        let hashes =
+            subtrees(0, size.0).map(|(level, index)| reader.node(level, index)).collect::<Result<_, _>>()?;
+        Ok(Self { size: size.0, hashes })
     }
 
     /// Appends one leaf and gives its index. `visit` sees `(level, index, hash)` of every subtree that became
@@ -125,23 +114,16 @@ impl CompactRange {
 
 /// The root over adjacent subtrees given largest first; `None` for none.
 pub(crate) fn fold_right(hashes: &[Hash]) -> Option<Hash> {
-    hashes
-        .iter()
-        .copied()
-        .rev()
-        .reduce(|right, left| node_hash(&left, &right))
+    hashes.iter().copied().rev().reduce(|right, left| node_hash(&left, &right))
 }
 
 /// `(level, index)` of the maximal complete subtrees of `[start, end)`, left to right. `start` must be a multiple of
 /// the smallest power of two that is not below `end - start`.
 pub(crate) fn subtrees(start: u64, end: u64) -> impl Iterator<Item = (u8, u64)> {
     let length = end.saturating_sub(start);
-    (0u8..64)
-        .rev()
-        .filter(move |&level| length >> level & 1 == 1)
-        .map(move |level| {
-            // what lies to the right of the subtree are the lower bits of the length
-            let below = length & ((1 << level) - 1);
-            (level, (end - below - 1) >> level)
-        })
+    (0u8..64).rev().filter(move |&level| length >> level & 1 == 1).map(move |level| {
+        // what lies to the right of the subtree are the lower bits of the length
+        let below = length & ((1 << level) - 1);
+        (level, (end - below - 1) >> level)
+    })
 }

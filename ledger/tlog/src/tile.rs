@@ -45,9 +45,7 @@ pub enum TileError {
         got: u16,
     },
     /// Not the one path of a tile or bundle.
-    #[error(
-        "expected a path such as tile/0/x001/x234/067.p/8 or tile/entries/067, got another form"
-    )]
+    #[error("expected a path such as tile/0/x001/x234/067.p/8 or tile/entries/067, got another form")]
     Path,
     /// A tile has 32 bytes for each hash of its width.
     #[error("expected {expected} bytes of tile, got {got}")]
@@ -86,10 +84,7 @@ pub fn parse_tile(bytes: &[u8], width: u16) -> Result<Vec<Hash>, TileError> {
     }
     let expected = usize::from(width) * HASH_BYTES;
     if bytes.len() != expected {
-        return Err(TileError::TileLength {
-            expected,
-            got: bytes.len(),
-        });
+        return Err(TileError::TileLength { expected, got: bytes.len() });
     }
     let (hashes, _) = bytes.as_chunks::<HASH_BYTES>();
     Ok(hashes.iter().copied().map(Hash).collect())
@@ -99,9 +94,7 @@ pub fn parse_tile(bytes: &[u8], width: u16) -> Result<Vec<Hash>, TileError> {
 pub fn encode_tile(hashes: &[Hash]) -> Result<Vec<u8>, TileError> {
     match u16::try_from(hashes.len()) {
         Ok(1..=TILE_WIDTH) => Ok(hashes.iter().flat_map(|hash| hash.0).collect()),
-        width => Err(TileError::Width {
-            got: width.unwrap_or(u16::MAX),
-        }),
+        width => Err(TileError::Width { got: width.unwrap_or(u16::MAX) }),
     }
 }
 

@@ -60,9 +60,7 @@ impl VerifierKey {
     /// A key from its 32 public bytes. Keys of small order are refused: signatures by them prove nothing.
     pub fn new(name: &str, kind: SignatureKind, public_key: &[u8; 32]) -> Result<Self, NoteError> {
         check_key_name(name)?;
-        let weak = || NoteError::WeakKey {
-            name: name.to_owned(),
-        };
+        let weak = || NoteError::WeakKey { name: name.to_owned() };
         let key = VerifyingKey::from_bytes(public_key).map_err(|_| weak())?;
         if key.is_weak() {
             return Err(weak());
@@ -77,42 +75,27 @@ impl VerifierKey {
             .chain_update(key.as_bytes())
             .finalize()
             .into();
-        Self {
-            name: name.to_owned(),
-            kind,
-            key,
-            id: KeyId(u32::from_be_bytes([a, b, c, d])),
-        }
+        Self { name: name.to_owned(), kind, key, id: KeyId(u32::from_be_bytes([a, b, c, d])) }
     }
 
     /// Parses a vkey without newline; one spelling only.
     pub fn parse(text: &str) -> Result<Self, NoteError> {
         let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(encoded)) = (parts.next(), parts.next(), parts.next())
-        else {
+        let (Some(name), Some(id), Some(encoded)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(NoteError::VerifierKeyForm);
         };
         // type and key are 33 bytes, 44 characters
-        if encoded.len() != 44
-            || id.len() != 8
-            || !id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        if encoded.len() != 44 || id.len() != 8 || !id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
         {
             return Err(NoteError::VerifierKeyForm);
         }
         let id = u32::from_str_radix(id, 16).map_err(|_| NoteError::VerifierKeyForm)?;
-        let bytes = STANDARD
-            .decode(encoded)
-            .map_err(|_| NoteError::VerifierKeyForm)?;
+        let bytes = STANDARD.decode(encoded).map_err(|_| NoteError::VerifierKeyForm)?;
         let (kind, public_key) = bytes.split_first().ok_or(NoteError::VerifierKeyForm)?;
-        let public_key = public_key
-            .try_into()
-            .map_err(|_| NoteError::VerifierKeyForm)?;
+        let public_key = public_key.try_into().map_err(|_| NoteError::VerifierKeyForm)?;
         let key = Self::new(name, SignatureKind::from_byte(*kind)?, public_key)?;
         if key.id != KeyId(id) {
-            return Err(NoteError::KeyId {
-                expected: key.id,
-                got: KeyId(id),
-            });
+            return Err(NoteError::KeyId { expected: key.id, got: KeyId(id) });
         }
         Ok(key)
     }
@@ -143,36 +126,21 @@ impl VerifierKey {
     }
 
     /// Verifies a signature line over a note's text; a cosignature gives its time.
-    pub fn verify(
-        &self,
-        text: &str,
-        signature: &NoteSignature,
-    ) -> Result<Option<UnixSeconds>, NoteError> {
-        let invalid = || NoteError::Signature {
-            name: self.name.clone(),
-            id: self.id,
-        };
+    pub fn verify(&self, text: &str, signature: &NoteSignature) -> Result<Option<UnixSeconds>, NoteError> {
+        let invalid = || NoteError::Signature { name: self.name.clone(), id: self.id };
         if !self.made(signature) {
-            return Err(NoteError::Missing {
-                name: self.name.clone(),
-                id: self.id,
-            });
+            return Err(NoteError::Missing { name: self.name.clone(), id: self.id });
         }
         let (time, message, bytes) = match self.kind {
             SignatureKind::Ed25519 => (None, text.to_owned(), signature.bytes()),
             SignatureKind::Cosignature => {
-                let (time, bytes) = signature
-                    .bytes()
-                    .split_first_chunk::<8>()
-                    .ok_or_else(invalid)?;
+                let (time, bytes) = signature.bytes().split_first_chunk::<8>().ok_or_else(invalid)?;
                 let time = UnixSeconds(u64::from_be_bytes(*time));
                 (Some(time), cosignature::message(time, text)?, bytes)
             }
         };
         let signature = Signature::from_slice(bytes).map_err(|_| invalid())?;
-        self.key
-            .verify_strict(message.as_bytes(), &signature)
-            .map_err(|_| invalid())?;
+        self.key.verify_strict(message.as_bytes(), &signature).map_err(|_| invalid())?;
         Ok(time)
     }
 }
@@ -203,17 +171,10 @@ impl SigningKey {
         message: &str,
     ) -> Result<NoteSignature, NoteError> {
         if self.public.kind != kind {
-            return Err(NoteError::WrongKind {
-                expected: kind,
-                got: self.public.kind,
-            });
+            return Err(NoteError::WrongKind { expected: kind, got: self.public.kind });
         }
         let signature = self.key.sign(message.as_bytes()).to_bytes();
-        NoteSignature::new(
-            &self.public.name,
-            self.public.id,
-            [prefix, &signature].concat(),
-        )
+        NoteSignature::new(&self.public.name, self.public.id, [prefix, &signature].concat())
     }
 }
 

@@ -32,20 +32,14 @@ impl TileCoord {
         if level >= LEVELS {
             return Err(TileError::Level { got: level });
         }
-        let limit = u64::MAX
-            .checked_shr(8 * (u32::from(level) + 1))
-            .unwrap_or(0);
+        let limit = u64::MAX.checked_shr(8 * (u32::from(level) + 1)).unwrap_or(0);
         if index > limit {
             return Err(TileError::Index { limit, got: index });
         }
         if width == 0 || width > TILE_WIDTH {
             return Err(TileError::Width { got: width });
         }
-        Ok(Self {
-            level,
-            index,
-            width,
-        })
+        Ok(Self { level, index, width })
     }
 
     /// The tile as it is in a tree of `size` leaves: full, partial, or none.
@@ -91,13 +85,9 @@ impl TileCoord {
 
     /// Parses [`Self::path`].
     pub fn parse(path: &str) -> Result<Self, TileError> {
-        let (level, rest) = path
-            .strip_prefix("tile/")
-            .and_then(|rest| rest.split_once('/'))
-            .ok_or(TileError::Path)?;
-        let level = parse_decimal(level)
-            .and_then(|level| u8::try_from(level).ok())
-            .ok_or(TileError::Path)?;
+        let (level, rest) =
+            path.strip_prefix("tile/").and_then(|rest| rest.split_once('/')).ok_or(TileError::Path)?;
+        let level = parse_decimal(level).and_then(|level| u8::try_from(level).ok()).ok_or(TileError::Path)?;
         let (index, width) = parse_tail(rest)?;
         Self::new(level, index, width)
     }
@@ -116,19 +106,12 @@ impl BundleCoord {
 
     /// The bundle whose entries a level 0 tile hashes.
     fn beside(tile: TileCoord) -> Self {
-        Self {
-            index: tile.index,
-            width: tile.width,
-        }
+        Self { index: tile.index, width: tile.width }
     }
 
     /// The level 0 tile with the hashes of the bundle's entries.
     pub fn tile(&self) -> TileCoord {
-        TileCoord {
-            level: 0,
-            index: self.index,
-            width: self.width,
-        }
+        TileCoord { level: 0, index: self.index, width: self.width }
     }
 
     /// Position among the bundles.
@@ -201,11 +184,7 @@ fn write_tail(f: &mut fmt::Formatter<'_>, index: u64, width: u16) -> fmt::Result
         write!(f, "x{group:03}/")?;
     }
     write!(f, "{last:03}")?;
-    if width < TILE_WIDTH {
-        write!(f, ".p/{width}")
-    } else {
-        Ok(())
-    }
+    if width < TILE_WIDTH { write!(f, ".p/{width}") } else { Ok(()) }
 }
 
 /// Parses `<N>[.p/<W>]` into index and width; one spelling only.
@@ -217,15 +196,10 @@ fn parse_tail(text: &str) -> Result<(u64, u16), TileError> {
             _ => return Err(TileError::Path),
         },
     };
-    let (high, last) = index_text
-        .rsplit_once('/')
-        .map_or((None, index_text), |(high, last)| (Some(high), last));
+    let (high, last) =
+        index_text.rsplit_once('/').map_or((None, index_text), |(high, last)| (Some(high), last));
     let mut index = 0u64;
-    for (position, group) in high
-        .into_iter()
-        .flat_map(|high| high.split('/'))
-        .enumerate()
-    {
+    for (position, group) in high.into_iter().flat_map(|high| high.split('/')).enumerate() {
         let group = three_digits(group.strip_prefix('x').ok_or(TileError::Path)?)?;
         if position == 0 && group == 0 {
             return Err(TileError::Path);
@@ -236,10 +210,7 @@ fn parse_tail(text: &str) -> Result<(u64, u16), TileError> {
 }
 
 fn push_group(index: u64, group: u64) -> Result<u64, TileError> {
-    index
-        .checked_mul(1000)
-        .and_then(|index| index.checked_add(group))
-        .ok_or(TileError::Path)
+    index.checked_mul(1000).and_then(|index| index.checked_add(group)).ok_or(TileError::Path)
 }
 
 fn three_digits(text: &str) -> Result<u64, TileError> {
@@ -262,11 +233,7 @@ pub fn new_tiles(old: TreeSize, new: TreeSize) -> impl Iterator<Item = TileCoord
         let (old_hashes, new_hashes) = (old.0 >> shift, new.0 >> shift);
         let width = u64::from(TILE_WIDTH);
         let first = old_hashes / width;
-        let end = if new_hashes > old_hashes {
-            new_hashes.div_ceil(width)
-        } else {
-            first
-        };
+        let end = if new_hashes > old_hashes { new_hashes.div_ceil(width) } else { first };
         (first..end).filter_map(move |index| TileCoord::in_tree(level, index, new))
     })
 }
@@ -279,7 +246,5 @@ pub fn bundles(size: TreeSize) -> impl Iterator<Item = BundleCoord> {
 /// The entry bundles of a tree of `new` leaves that a tree of `old` leaves lacks or has shorter, left to right.
 pub fn new_bundles(old: TreeSize, new: TreeSize) -> impl Iterator<Item = BundleCoord> {
     // level 0 comes first
-    new_tiles(old, new)
-        .take_while(|tile| tile.level == 0)
-        .map(BundleCoord::beside)
+    new_tiles(old, new).take_while(|tile| tile.level == 0).map(BundleCoord::beside)
 }

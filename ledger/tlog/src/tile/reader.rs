@@ -75,17 +75,8 @@ impl<S: TileSource> NodeReader for TileNodeReader<S> {
     type Error = TileReadError<S::Error>;
 
     fn node(&self, level: u8, index: u64) -> Result<Hash, Self::Error> {
-        let missing = TileReadError::NotInTree {
-            level,
-            index,
-            size: self.size,
-        };
-        if self
-            .size
-            .0
-            .checked_shr(u32::from(level))
-            .is_none_or(|nodes| index >= nodes)
-        {
+        let missing = TileReadError::NotInTree { level, index, size: self.size };
+        if self.size.0.checked_shr(u32::from(level)).is_none_or(|nodes| index >= nodes) {
             return Err(missing);
         }
         // a node at `height` above the tile's hashes is over 2^height of them
@@ -95,19 +86,11 @@ impl<S: TileSource> NodeReader for TileNodeReader<S> {
         let Some(coord) = TileCoord::in_tree(level / 8, first / width, self.size) else {
             return Err(missing);
         };
-        let bytes = self
-            .source
-            .tile(coord)
-            .map_err(|error| TileReadError::Source { coord, error })?;
+        let bytes = self.source.tile(coord).map_err(|error| TileReadError::Source { coord, error })?;
         let hashes = parse_tile(bytes.as_ref(), coord.width())
             .map_err(|error| TileReadError::Tile { coord, error })?;
         let offset = usize::try_from(first % width).unwrap_or(usize::MAX);
-        let under = hashes
-            .iter()
-            .copied()
-            .skip(offset)
-            .take(1 << height)
-            .collect::<Vec<_>>();
+        let under = hashes.iter().copied().skip(offset).take(1 << height).collect::<Vec<_>>();
         Ok(tile_root(&under))
     }
 }

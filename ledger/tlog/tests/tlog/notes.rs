@@ -1,0 +1,128 @@
+//! Signed notes by example: a foreign note, limits, and what verification reports.
+
+use grantbook_tlog::note::{MAX_NOTE_BYTES, MAX_SIGNATURES, UnixSeconds};
+use grantbook_tlog::{
+    KeyId, Note, NoteError, NoteSignature, SignatureKind, SigningKey, VerifierKey, cosignature,
+};
+
+fn key(name: &str, kind: SignatureKind, seed: u8) -> SigningKey {
+    SigningKey::from_seed(name, kind, &[seed; 32]).unwrap()
+}
+
+fn stranger(name: &str) -> NoteSignature {
+    NoteSignature::new(name, KeyId(1), vec![9; 64]).unwrap()
+}
+
+/// The example of Go's package `golang.org/x/mod/sumdb/note`.
+#[test]
+fn a_note_signed_by_go_verifies() {
+    let key =
+        VerifierKey::parse("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW").unwrap();
+    let text = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
+    let line = "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+    let note = Note::parse(format!("{text}\n{line}").as_bytes()).unwrap();
+    let verified = note.verify(std::slice::from_ref(&key)).unwrap();
+    assert_eq!(verified.text, text);
+    assert_eq!(verified.by(&key).unwrap().time, None);
+}
+
+#[test]
+fn unknown_signatures_are_reported_and_known_ones_must_hold() {
+    let (log, clock) = (key("a", SignatureKind::Ed25519, 1), key("a/clock", SignatureKind::Cosignature, 2));
+    let mut note = Note::new("text\n", stranger("w1")).unwrap();
+    note.add(log.sign("text\n").unwrap()).unwrap();
+    // the name of a known key, another id: a stranger
+    note.add(stranger("a")).unwrap();
+    note.add(cosignature::sign(&clock, UnixSeconds(77), "text\n").unwrap()).unwrap();
+
+    let keys = [clock.verifier_key().clone(), log.verifier_key().clone()];
+    let verified = note.verify(&keys).unwrap();
+    let seen = verified.verified.iter().map(|s| (s.key.name(), s.time)).collect::<Vec<_>>();
+    assert_eq!(seen, [("a", None), ("a/clock", Some(UnixSeconds(77)))]);
+    assert_eq!(verified.unverified.iter().map(|s| s.name()).collect::<Vec<_>>(), ["w1", "a"]);
+    assert_eq!(cosignature::verify(clock.verifier_key(), &note), Ok(UnixSeconds(77)));
+    assert!(matches!(cosignature::verify(log.verifier_key(), &note), Err(NoteError::WrongKind { .. })));
+
+    let absent = key("b", SignatureKind::Ed25519, 1);
+    assert!(matches!(note.verify(&[absent.verifier_key().clone()]), Err(NoteError::Missing { .. })));
+    assert!(matches!(note.verify(&[]), Err(NoteError::Missing { .. })));
+
+    let mut twice = note.clone();
+    twice.add(log.sign("text\n").unwrap()).unwrap();
+    assert!(matches!(twice.verify(&keys), Err(NoteError::Repeated { .. })));
+
+    let mut wrong = Note::new("text\n", log.sign("other\n").unwrap()).unwrap();
+    wrong.add(cosignature::sign(&clock, UnixSeconds(77), "text\n").unwrap()).unwrap();
+    assert!(matches!(wrong.verify(&keys), Err(NoteError::Signature { .. })));
+}
+
+#[test]
+fn a_cosignature_binds_its_time() {
+    let clock = key("c", SignatureKind::Cosignature, 2);
+    let signed = cosignature::sign(&clock, UnixSeconds(77), "text\n").unwrap();
+    for bit in 0..signed.bytes().len() * 8 {
+        let mut bytes = signed.bytes().to_vec();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        let line = NoteSignature::new("c", clock.verifier_key().key_id(), bytes).unwrap();
+        let note = Note::new("text\n", line).unwrap();
+        assert!(cosignature::verify(clock.verifier_key(), &note).is_err(), "bit {bit}");
+    }
+    let latest = UnixSeconds::MAX;
+    assert!(cosignature::sign(&clock, latest, "text\n").is_ok());
+    let got = UnixSeconds(latest.0 + 1);
+    assert_eq!(cosignature::sign(&clock, got, "text\n"), Err(NoteError::Time { got }));
+    let log = key("c", SignatureKind::Ed25519, 2);
+    assert!(matches!(cosignature::sign(&log, latest, "text\n"), Err(NoteError::WrongKind { .. })));
+    assert!(matches!(clock.sign("text\n"), Err(NoteError::WrongKind { .. })));
+}
+
+#[test]
+fn keys_of_small_order_are_refused() {
+    let neutral = {
+        let mut bytes = [0; 32];
+        bytes[0] = 1;
+        bytes
+    };
+    // no point has this y coordinate
+    let no_point = {
+        let mut bytes = [0; 32];
+        bytes[0] = 2;
+        bytes
+    };
+    for bytes in [neutral, [0; 32], no_point] {
+        let key = VerifierKey::new("a", SignatureKind::Ed25519, &bytes);
+        assert!(matches!(key, Err(NoteError::WeakKey { .. })), "{key:?}");
+    }
+}
+
+#[test]
+fn signing_keys_do_not_show_their_seed() {
+    let key = key("a", SignatureKind::Ed25519, 0x41);
+    assert_eq!(format!("{key:?}"), format!("SigningKey({})", key.verifier_key()));
+}
+
+#[test]
+fn notes_have_limits() {
+    let mut note = Note::new("text\n", stranger("w")).unwrap();
+    for _ in 1..MAX_SIGNATURES {
+        note.add(stranger("w")).unwrap();
+    }
+    assert_eq!(note.signatures().len(), MAX_SIGNATURES);
+    let full = note.to_string();
+    assert_eq!(Note::parse(full.as_bytes()).unwrap(), note);
+    assert_eq!(note.add(stranger("w")), Err(NoteError::TooManySignatures));
+    let over = format!("{full}{}\n", stranger("w"));
+    assert_eq!(Note::parse(over.as_bytes()), Err(NoteError::TooManySignatures));
+
+    let around = Note::new("\n", stranger("w")).unwrap().to_string().len() - 1;
+    let text = format!("{}\n", "x".repeat(MAX_NOTE_BYTES - around - 1));
+    let largest = Note::new(&text, stranger("w")).unwrap().to_string();
+    assert_eq!(largest.len(), MAX_NOTE_BYTES);
+    assert!(Note::parse(largest.as_bytes()).is_ok());
+    let got = MAX_NOTE_BYTES + 1;
+    assert_eq!(Note::new(&format!("x{text}"), stranger("w")), Err(NoteError::TooLong { got }));
+    assert_eq!(Note::parse(format!("x{largest}").as_bytes()), Err(NoteError::TooLong { got }));
+    assert_eq!(Note::new("no newline", stranger("w")), Err(NoteError::Text));
+    assert_eq!(Note::new("tab\t\n", stranger("w")), Err(NoteError::Character { offset: 3 }));
+    assert_eq!(Note::parse(b"a\xff\n"), Err(NoteError::Character { offset: 1 }));
+}
