@@ -2,7 +2,9 @@
 
 use grantbook_tlog::note::{MAX_NOTE_BYTES, MAX_SIGNATURES, UnixSeconds};
 use grantbook_tlog::{
-    KeyId, Note, NoteError, NoteSignature, SignatureKind, SigningKey, VerifierKey, cosignature,
+    Checkpoint, CheckpointError, Hash, KeyId, LeafIndex, LogKeys, Note, NoteError, NoteSignature,
+    ProofFileError, SignatureKind, SigningKey, TlogProof, TreeSize, VerifierKey, cosignature,
+    verify_checkpoint,
 };
 
 fn key(name: &str, kind: SignatureKind, seed: u8) -> SigningKey {
@@ -93,6 +95,55 @@ fn keys_of_small_order_are_refused() {
         let key = VerifierKey::new("a", SignatureKind::Ed25519, &bytes);
         assert!(matches!(key, Err(NoteError::WeakKey { .. })), "{key:?}");
     }
+}
+
+#[test]
+fn key_names_have_limits() {
+    let longest = "a".repeat(255);
+    let named = |name: &str| SigningKey::from_seed(name, SignatureKind::Ed25519, &[1; 32]);
+    for name in ["a", "log.example/a", "é", &longest] {
+        let key = named(name).unwrap();
+        assert_eq!(&VerifierKey::parse(&key.verifier_key().to_string()).unwrap(), key.verifier_key());
+    }
+    for name in ["", "a b", "a\u{a0}b", "a\nb", "a\u{7f}", "a+b", &format!("{longest}a")] {
+        assert_eq!(named(name).err(), Some(NoteError::KeyName), "{name:?}");
+        assert!(NoteSignature::new(name, KeyId(1), vec![1]).is_err(), "{name:?}");
+    }
+}
+
+#[test]
+fn checkpoints_ask_for_the_right_keys() {
+    let origin = "log.example/a";
+    let log = key(origin, SignatureKind::Ed25519, 1);
+    let stranger = key("log.example/b", SignatureKind::Ed25519, 1);
+    let clock = key("log.example/a/clock", SignatureKind::Cosignature, 2);
+    let checkpoint = Checkpoint::new(origin, TreeSize(7), Hash([1; 32])).unwrap();
+    let text = checkpoint.to_string();
+    assert!(matches!(checkpoint.sign(&stranger), Err(CheckpointError::KeyName { .. })));
+    let mut note = checkpoint.sign(&log).unwrap();
+    note.add(stranger.sign(&text).unwrap()).unwrap();
+    // a cosigner of the log's name
+    let cosigner = key(origin, SignatureKind::Cosignature, 3);
+    note.add(cosignature::sign(&cosigner, UnixSeconds(7), &text).unwrap()).unwrap();
+    let note = note.to_string();
+
+    let verify = |key: &SigningKey| verify_checkpoint(note.as_bytes(), origin, key.verifier_key());
+    assert_eq!(verify(&log), Ok(checkpoint));
+    assert!(matches!(verify(&stranger), Err(CheckpointError::KeyName { .. })));
+    assert!(matches!(verify(&cosigner), Err(CheckpointError::Note(NoteError::WrongKind { .. }))));
+
+    let keys = |log: &SigningKey, clock: &SigningKey| {
+        LogKeys::new(log.verifier_key().clone(), clock.verifier_key().clone())
+    };
+    assert!(keys(&log, &clock).is_ok());
+    let plain = key("log.example/a/clock", SignatureKind::Ed25519, 2);
+    assert!(matches!(keys(&log, &plain), Err(CheckpointError::Note(NoteError::WrongKind { .. }))));
+    assert!(matches!(keys(&cosigner, &clock), Err(CheckpointError::Note(NoteError::WrongKind { .. }))));
+    assert!(matches!(keys(&log, &cosigner), Err(CheckpointError::KeyName { .. })));
+
+    let hashes = vec![Hash([0; 32]); 65];
+    let proof = TlogProof::new(None, LeafIndex(0), hashes, &note);
+    assert_eq!(proof.err(), Some(ProofFileError::TooManyHashes));
 }
 
 #[test]
