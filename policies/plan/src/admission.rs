@@ -3,7 +3,7 @@
 //! Signatures are verified before; here it is asked whether the signers are the ones that the event needs.
 
 use grantbook_record::day::UnixSeconds;
-use grantbook_record::event::{Bounds, Event, Evidence, Revoker};
+use grantbook_record::event::{Bounds, Event, Evidence, KeyEnrolled, Revoker};
 use grantbook_record::terms::{Compensation, RetentionDays};
 use grantbook_record::{Jti, Terms, Thumbprint};
 
@@ -137,21 +137,7 @@ pub fn check(
     context: &Context<'_>,
 ) -> Result<(), Refusal> {
     match event {
-        Event::KeyEnrolled(event) => {
-            let new = event.key.thumbprint();
-            let voucher = match event.evidence {
-                Evidence::Enterprise => signed_by_both(signers, new, |kid| kid == context.parties.enterprise),
-                Evidence::OperatorsWord => signed_by_both(signers, new, |kid| kid == context.parties.operator),
-                Evidence::EnrolledKey => {
-                    signed_by_both(signers, new, |kid| customer.signing_key(&kid).is_some())
-                }
-            };
-            expect(voucher, "the new key and the key of who gives the evidence")?;
-            if !customer.keys.is_empty() && event.evidence != Evidence::EnrolledKey {
-                return Err(Refusal::AlreadyEnrolled);
-            }
-            new_key(customer, &new)
-        }
+        Event::KeyEnrolled(event) => check_enrolment(event, signers, customer, context.parties),
         Event::KeyRotated(event) => {
             let new = event.new.thumbprint();
             customer.signing_key(&event.old).ok_or(Refusal::NoSuchKey)?;
@@ -200,7 +186,7 @@ pub fn check(
             if let Some(request) = &event.request {
                 open_request(customer, request, context.now)?;
             }
-            check_terms(&event.terms, Some(event.birth_day), context)?;
+            check_terms(&event.terms, Some(event.birth_day.is_some()), context)?;
             if let Some(superseded) = &event.terms.supersedes {
                 live(customer, superseded)?;
             }
@@ -209,7 +195,7 @@ pub fn check(
         Event::GrantAmended(event) => {
             by_customer(signers, customer)?;
             let grant = live(customer, &event.grant)?;
-            check_terms(&event.terms, Some(event.birth_day), context)?;
+            check_terms(&event.terms, Some(event.birth_day.is_some()), context)?;
             check_amendment(&grant.terms, &event.terms)
         }
         Event::GrantPaused(event) => {
@@ -236,6 +222,25 @@ pub fn check(
             live(customer, &event.grant).map(|_| ())
         }
     }
+}
+
+fn check_enrolment(
+    event: &KeyEnrolled,
+    signers: &[Thumbprint],
+    customer: &CustomerState,
+    parties: &Parties,
+) -> Result<(), Refusal> {
+    let new = event.key.thumbprint();
+    let vouched = signed_by_both(signers, new, |kid| match event.evidence {
+        Evidence::Enterprise => kid == parties.enterprise,
+        Evidence::OperatorsWord => kid == parties.operator,
+        Evidence::EnrolledKey => customer.signing_key(&kid).is_some(),
+    });
+    expect(vouched, "the new key and the key of who gives the evidence")?;
+    if !customer.keys.is_empty() && event.evidence != Evidence::EnrolledKey {
+        return Err(Refusal::AlreadyEnrolled);
+    }
+    new_key(customer, &new)
 }
 
 fn expect(holds: bool, expected: &'static str) -> Result<(), Refusal> {
@@ -310,8 +315,8 @@ fn check_bounds(bounds: &Bounds, vocabulary: &Vocabulary) -> Result<(), Refusal>
     Ok(())
 }
 
-/// `birth_day` is `None` for a request, which never states one.
-fn check_terms(terms: &Terms, birth_day: Option<Option<u32>>, context: &Context<'_>) -> Result<(), Refusal> {
+/// Whether a birth day is stated; `None` for a request, which never states one.
+fn check_terms(terms: &Terms, birth_day: Option<bool>, context: &Context<'_>) -> Result<(), Refusal> {
     let unknown = |what| Refusal::UnknownTerm { what };
     let Context { vocabulary, tenant, now, .. } = context;
     if !vocabulary.has_purpose(&terms.purpose) {
@@ -334,7 +339,7 @@ fn check_terms(terms: &Terms, birth_day: Option<Option<u32>>, context: &Context<
         return Err(Refusal::NoSuchNotice);
     }
     check_within(terms, &template.bounds)?;
-    if birth_day.is_some_and(|stated| stated.is_some() != template.bounds.birth_day) {
+    if birth_day.is_some_and(|stated| stated != template.bounds.birth_day) {
         let what = "birth day";
         return Err(Refusal::OutsideTemplate { what, expected: "one just where the template asks" });
     }
@@ -401,4 +406,3 @@ fn check_amendment(old: &Terms, new: &Terms) -> Result<(), Refusal> {
     }
     Ok(())
 }
-

@@ -16,6 +16,6 @@ pub mod vocabulary;
 
 pub use admission::{Parties, Refusal};
 pub use customer::{Admitted, CustomerState, EntryRef, GrantState, Status};
-pub use decide::{Decision, Denial, Permission, UseCount, decide};
+pub use decide::{Decision, Denial, Permission, UseCount, decide, judge_grant};
 pub use tenant::TenantState;
 pub use vocabulary::Vocabulary;

@@ -1,0 +1,317 @@
+//! The gate's question: may this use go on, and under which grant?
+//!
+//! Pure and total: every use gets a permit or a typed denial. The order of the reasons, what *addressing* means and
+//! which grant is the *closest* are specified in `docs/spec/denials.md`.
+
+use grantbook_record::day::UnixSeconds;
+use grantbook_record::terms::{Obligation, Rate, RetentionDays, UseCap};
+use grantbook_record::uses::UseFacts;
+use grantbook_record::{DataDay, DataPeriod, DenialReason, Jti, Price, Term};
+use serde::{Deserialize, Serialize};
+
+use crate::cover::{self, FieldGap, PeriodGap};
+use crate::customer::{CustomerState, GrantState, Status};
+use crate::vocabulary::Vocabulary;
+
+/// How much of a grant is used up. The default: nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UseCount {
+    /// Uses over the grant's whole life.
+    pub uses: u64,
+    /// When the running window of its rate began.
+    pub window_start: UnixSeconds,
+    /// Uses in that window; 0 before the first one.
+    pub window_uses: u32,
+}
+
+impl Default for UseCount {
+    fn default() -> Self {
+        Self { uses: 0, window_start: UnixSeconds(0), window_uses: 0 }
+    }
+}
+
+impl UseCount {
+    /// Adds a use made at `at` under a grant that has this rate.
+    pub fn count(&mut self, rate: Option<&Rate>, at: UnixSeconds) {
+        self.uses = self.uses.saturating_add(1);
+        if let Some(rate) = rate {
+            if self.window_uses > 0 && at < self.window_end(*rate) {
+                self.window_uses = self.window_uses.saturating_add(1);
+            } else {
+                (self.window_start, self.window_uses) = (at, 1);
+            }
+        }
+    }
+
+    /// First second after the running window.
+    fn window_end(&self, rate: Rate) -> UnixSeconds {
+        UnixSeconds(self.window_start.0.saturating_add(rate.seconds.get().into()))
+    }
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Decision {
+    /// The use may go on.
+    Permit(Permission),
+    /// It may not.
+    Denial(Denial),
+}
+
+/// Under which grant a use may go on, and on what conditions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Permission {
+    /// The `jti` of its `grant.given`.
+    pub grant: Jti,
+    /// Leaf index of its `grant.given`.
+    pub given: u64,
+    /// What the user of the data must do.
+    pub obligations: Vec<Obligation>,
+    /// What this use pays; without money 0 of [`grantbook_record::Currency::NONE`].
+    pub payout: Price,
+    /// Days after the use by which the data is deleted; `None`: no limit.
+    pub retention_days: Option<u32>,
+}
+
+/// Why a use may not go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[must_use]
+pub struct Denial {
+    /// The reason.
+    pub reason: DenialReason,
+    /// The grant that came closest to a permit, where one addresses the use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<Jti>,
+    /// The fact that failed, for the reasons that turn on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Detail>,
+}
+
+/// The fact on which a denial turns. Only words of the use, of the vocabulary and of the grant's terms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Detail {
+    /// `unknown_term`: which part of the use, and the word.
+    Term {
+        /// Where it stands in the use.
+        part: Part,
+        /// The word.
+        term: Term,
+    },
+    /// `not_started`: first second in force.
+    Starts(UnixSeconds),
+    /// `expired`: first second no longer in force.
+    Ended(UnixSeconds),
+    /// `period`: days of a category that are not granted.
+    Period {
+        /// The category.
+        category: Term,
+        /// First day of the use's period that is not granted.
+        day: DataDay,
+        /// The granted periods of the category, as the terms list them; absent ones (any day) are left out.
+        granted: Vec<DataPeriod>,
+    },
+    /// `field` and `filter`: days of a field that are not granted, or not for all rows used.
+    Field {
+        /// The category.
+        category: Term,
+        /// The field.
+        field: Term,
+        /// First day of the use's period that is not granted.
+        day: DataDay,
+    },
+    /// `cap`: uses allowed over the grant's whole life.
+    Cap(UseCap),
+    /// `rate`: uses allowed in a window, and when a use is allowed again.
+    Rate {
+        /// The rate.
+        rate: Rate,
+        /// First second after the running window.
+        until: UnixSeconds,
+    },
+}
+
+/// A part of a use that is a word of the vocabulary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// `purpose`
+    Purpose,
+    /// One of `categories`.
+    Category,
+    /// One of `fields`: no category of the use has it.
+    Field,
+    /// `action`
+    Action,
+}
+
+impl Denial {
+    /// A denial that concerns no one grant, such as `stale`.
+    pub fn of(reason: DenialReason) -> Self {
+        Self { reason, grant: None, detail: None }
+    }
+
+    fn under(grant: &GrantState, reason: DenialReason) -> Self {
+        Self { reason, grant: Some(grant.id), detail: None }
+    }
+
+    fn with(self, detail: Detail) -> Self {
+        Self { detail: Some(detail), ..self }
+    }
+}
+
+impl std::fmt::Display for Denial {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.reason.what())
+    }
+}
+
+/// Decides a use at `now`, given its customer's grants and how much of each is used up.
+pub fn decide(
+    vocabulary: &Vocabulary,
+    customer: Option<&CustomerState>,
+    count_of: impl Fn(&Jti) -> UseCount,
+    facts: &UseFacts,
+    now: UnixSeconds,
+) -> Decision {
+    if let Err(denial) = check_terms(vocabulary, facts) {
+        return Decision::Denial(denial);
+    }
+    let grants = customer.map(|customer| customer.grants.as_slice()).unwrap_or_default();
+    let mut closest: Option<Denial> = None;
+    // by rising leaf index, so that the first that permits is the one the specification names
+    for grant in grants.iter().filter(|grant| addresses(grant, facts)) {
+        match judge_addressed(vocabulary, grant, &count_of, facts, now) {
+            Ok(()) => return Decision::Permit(Permission::under(grant)),
+            Err(denial) if closest.as_ref().is_none_or(|best| denial.reason > best.reason) => {
+                closest = Some(denial);
+            }
+            Err(_) => {}
+        }
+    }
+    Decision::Denial(closest.unwrap_or(Denial::of(DenialReason::NoGrant)))
+}
+
+/// Judges a use under one named grant: what [`decide`] would say if the customer had no other.
+pub fn judge_grant(
+    vocabulary: &Vocabulary,
+    grant: &GrantState,
+    count: UseCount,
+    facts: &UseFacts,
+    now: UnixSeconds,
+) -> Result<(), Denial> {
+    check_terms(vocabulary, facts)?;
+    if !addresses(grant, facts) {
+        return Err(Denial::of(DenialReason::NoGrant));
+    }
+    judge_addressed(vocabulary, grant, |_| count, facts, now)
+}
+
+/// Whether the vocabulary has every word of the use.
+pub fn check_terms(vocabulary: &Vocabulary, facts: &UseFacts) -> Result<(), Denial> {
+    let known = |holds: bool, part: Part, term: &Term| {
+        if holds {
+            return Ok(());
+        }
+        Err(Denial::of(DenialReason::UnknownTerm).with(Detail::Term { part, term: term.clone() }))
+    };
+    known(vocabulary.has_purpose(&facts.purpose), Part::Purpose, &facts.purpose)?;
+    for category in facts.categories.iter() {
+        known(vocabulary.has_category(category), Part::Category, category)?;
+    }
+    for field in facts.fields.iter() {
+        let some_category_has_it =
+            facts.categories.iter().any(|category| vocabulary.has_field(category, field));
+        known(some_category_has_it, Part::Field, field)?;
+    }
+    known(vocabulary.has_action(&facts.action), Part::Action, &facts.action)
+}
+
+/// Whether the grant is about such uses at all.
+fn addresses(grant: &GrantState, facts: &UseFacts) -> bool {
+    let terms = &grant.terms;
+    terms.recipient == facts.recipient
+        && terms.purpose == facts.purpose
+        && cover::names_categories(&terms.scope, facts)
+}
+
+/// The first reason, in order of precedence, why a grant that addresses the use does not permit it.
+fn judge_addressed(
+    vocabulary: &Vocabulary,
+    grant: &GrantState,
+    count_of: impl Fn(&Jti) -> UseCount,
+    facts: &UseFacts,
+    now: UnixSeconds,
+) -> Result<(), Denial> {
+    let denied = |reason| Err(Denial::under(grant, reason));
+    let denied_by = |reason, detail| Err(Denial::under(grant, reason).with(detail));
+    match grant.status {
+        Status::Active => {}
+        Status::Withdrawn => return denied(DenialReason::Withdrawn),
+        Status::Revoked => return denied(DenialReason::Revoked),
+        Status::Superseded => return denied(DenialReason::Superseded),
+        Status::Paused => return denied(DenialReason::Paused),
+    }
+    let terms = &grant.terms;
+    if now < grant.starts {
+        return denied_by(DenialReason::NotStarted, Detail::Starts(grant.starts));
+    }
+    if now >= terms.validity.end() {
+        return denied_by(DenialReason::Expired, Detail::Ended(terms.validity.end()));
+    }
+    if let Some(gap) = cover::period_gap(&terms.scope, facts) {
+        return denied_by(DenialReason::Period, Detail::period(grant, gap));
+    }
+    if let Some(gap) = cover::field_gap(vocabulary, &terms.scope, facts) {
+        return denied_by(DenialReason::Field, Detail::field(gap));
+    }
+    if let Some(gap) = cover::filter_gap(vocabulary, &terms.scope, facts) {
+        return denied_by(DenialReason::Filter, Detail::field(gap));
+    }
+    if terms.limits.uses.is_none() && terms.limits.rate.is_none() {
+        return Ok(());
+    }
+    let count = count_of(&grant.id);
+    if let Some(cap) = terms.limits.uses
+        && count.uses >= cap.get().into()
+    {
+        return denied_by(DenialReason::Cap, Detail::Cap(cap));
+    }
+    if let Some(rate) = terms.limits.rate {
+        let until = count.window_end(rate);
+        if count.window_uses >= rate.uses.get() && now < until {
+            return denied_by(DenialReason::Rate, Detail::Rate { rate, until });
+        }
+    }
+    Ok(())
+}
+
+impl Permission {
+    fn under(grant: &GrantState) -> Self {
+        let GrantState { terms, .. } = grant;
+        Self {
+            grant: grant.id,
+            given: grant.given,
+            obligations: terms.obligations.to_vec(),
+            payout: Price {
+                currency: terms.compensation.currency(),
+                minor: terms.compensation.payout_per_use_minor(),
+            },
+            retention_days: terms.limits.retention_days.map(RetentionDays::get),
+        }
+    }
+}
+
+impl Detail {
+    fn period(grant: &GrantState, gap: PeriodGap<'_>) -> Self {
+        let clauses = grant.terms.scope.include.iter().filter(|clause| clause.category == *gap.category);
+        let granted = clauses.filter_map(|clause| clause.period).collect();
+        Self::Period { category: gap.category.clone(), day: gap.day, granted }
+    }
+
+    fn field(gap: FieldGap<'_>) -> Self {
+        Self::Field { category: gap.category.clone(), field: gap.field.clone(), day: gap.day }
+    }
+}
