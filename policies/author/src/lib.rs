@@ -1,1 +1,14 @@
-//! Vocabulary and templates, checked before they are published.
+//! Drafts of templates and terms, checked before anybody signs them.
+//!
+//! Admission refuses at the first rule that is broken, in terse words for machines. An author wants all of them at
+//! once and in plain words: [`draft`] gives these. [`cases`] tries a draft of terms on uses with expected answers, and
+//! [`words`] lists the vocabulary as people read it. What is *not* here: the rules of admission themselves and the
+//! decision (`grantbook-plan`), and anything that is signed (`grantbook-record`).
+
+pub mod cases;
+pub mod draft;
+pub mod words;
+
+pub use cases::{Case, Expected, Failure};
+pub use draft::{Problem, Problems, validate_bounds, validate_template, validate_terms};
+pub use words::{Word, WordKind};

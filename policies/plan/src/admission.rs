@@ -338,7 +338,7 @@ fn check_terms(terms: &Terms, birth_day: Option<bool>, context: &Context<'_>) ->
     if !tenant.notices.contains(&terms.notice.hash) {
         return Err(Refusal::NoSuchNotice);
     }
-    check_within(terms, &template.bounds)?;
+    beyond_template(terms, &template.bounds).next().map_or(Ok(()), Err)?;
     if birth_day.is_some_and(|stated| stated != template.bounds.birth_day) {
         let what = "birth day";
         return Err(Refusal::OutsideTemplate { what, expected: "one just where the template asks" });
@@ -349,40 +349,46 @@ fn check_terms(terms: &Terms, birth_day: Option<bool>, context: &Context<'_>) ->
     Ok(())
 }
 
-fn check_within(terms: &Terms, bounds: &Bounds) -> Result<(), Refusal> {
-    let outside = |what, expected| Err(Refusal::OutsideTemplate { what, expected });
-    if !bounds.controllers.contains(&terms.controller) {
-        return outside("controller", "one that the template names");
-    }
-    if !bounds.recipients.contains(&terms.recipient) {
-        return outside("recipient", "one that the template names");
-    }
-    if !bounds.purposes.contains(&terms.purpose) {
-        return outside("purpose", "one that the template names");
-    }
-    if !terms.scope.include.iter().all(|clause| bounds.categories.contains(&clause.category)) {
-        return outside("category", "one that the template names");
-    }
+/// Everything in which terms go beyond a template's bounds.
+pub fn beyond_template(terms: &Terms, bounds: &Bounds) -> impl Iterator<Item = Refusal> {
+    let named = "one that the template names";
+    let categories = terms.scope.include.iter().map(|clause| &clause.category);
     let seconds = terms.validity.end().0 - terms.validity.start().0;
-    if seconds > u64::from(bounds.validity_days_max) * SECONDS_PER_DAY {
-        return outside("validity", "at most as long as the template allows");
-    }
-    if bounds.uses_max.is_some() && terms.limits.uses.is_none_or(|uses| Some(uses) > bounds.uses_max) {
-        return outside("cap", "at most as many uses as the template allows");
-    }
-    if let Some(max) = bounds.retention_days_max
-        && terms.limits.retention_days.map(RetentionDays::get).is_none_or(|days| days > max)
-    {
-        return outside("retention", "at most as long as the template allows");
-    }
-    if let Some(min) = bounds.price_min {
-        match terms.compensation {
-            Compensation::PerGrant(price) | Compensation::PerUse(price)
-                if price.currency == min.currency && price.minor >= min.minor => {}
-            _ => return outside("price", "at least the template's, in its currency"),
-        }
-    }
-    Ok(())
+    let retention = terms.limits.retention_days.map(RetentionDays::get);
+    let price = match terms.compensation {
+        Compensation::PerGrant(price) | Compensation::PerUse(price) => Some(price),
+        Compensation::None | Compensation::RevenueShare(_) => None,
+    };
+    let rules = [
+        (bounds.controllers.contains(&terms.controller), "controller", named),
+        (bounds.recipients.contains(&terms.recipient), "recipient", named),
+        (bounds.purposes.contains(&terms.purpose), "purpose", named),
+        (categories.into_iter().all(|category| bounds.categories.contains(category)), "category", named),
+        (
+            seconds <= u64::from(bounds.validity_days_max) * SECONDS_PER_DAY,
+            "validity",
+            "at most as long as the template allows",
+        ),
+        (
+            bounds.uses_max.is_none_or(|max| terms.limits.uses.is_some_and(|uses| uses <= max)),
+            "cap",
+            "at most as many uses as the template allows",
+        ),
+        (
+            bounds.retention_days_max.is_none_or(|max| retention.is_some_and(|days| days <= max)),
+            "retention",
+            "at most as long as the template allows",
+        ),
+        (
+            bounds.price_min.is_none_or(|min| {
+                price.is_some_and(|price| price.currency == min.currency && price.minor >= min.minor)
+            }),
+            "price",
+            "at least the template's, in its currency",
+        ),
+    ];
+    let broken = rules.into_iter().filter(|(within, ..)| !within);
+    broken.map(|(_, what, expected)| Refusal::OutsideTemplate { what, expected })
 }
 
 /// Who, what for and which categories stay; anything else may change.

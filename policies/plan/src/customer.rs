@@ -63,6 +63,9 @@ pub struct GrantState {
     pub latest: EntryRef,
     /// Whether uses may go on.
     pub status: Status,
+    /// When it ended, by the ledger's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<UnixSeconds>,
 }
 
 /// Whether uses of a grant may go on.
@@ -133,15 +136,7 @@ impl CustomerState {
 
     /// The entry that an event about this customer links to, with its group.
     pub fn link_target(&self, event: &Event) -> Option<(EntryRef, u16)> {
-        let grant = match event {
-            Event::GrantAmended(event) => event.grant,
-            Event::GrantPaused(event) => event.grant,
-            Event::GrantResumed(event) => event.grant,
-            Event::GrantWithdrawn(event) => event.grant,
-            Event::GrantRevoked(event) => event.grant,
-            _ => return None,
-        };
-        self.grant(&grant).map(|grant| (grant.latest, grant.group))
+        self.grant(&event.changed_grant()?).map(|grant| (grant.latest, grant.group))
     }
 
     /// Takes in an event that was admitted. Events that refer to nothing known change nothing.
@@ -163,7 +158,10 @@ impl CustomerState {
             Event::GrantGiven(event) => {
                 self.requests.retain(|request| Some(request.id) != event.request);
                 if let Some(superseded) = event.terms.supersedes {
-                    self.with_grant(&superseded, |grant| grant.status = Status::Superseded);
+                    self.with_grant(&superseded, |grant| {
+                        grant.status = Status::Superseded;
+                        grant.ended_at = Some(admitted.at);
+                    });
                 }
                 self.grants.push(GrantState {
                     id: admitted.jti,
@@ -174,6 +172,7 @@ impl CustomerState {
                     terms_entry: admitted.entry,
                     latest: admitted.entry,
                     status: Status::Active,
+                    ended_at: None,
                 });
             }
             Event::GrantAmended(event) => self.with_grant(&event.grant, |grant| {
@@ -207,6 +206,7 @@ impl CustomerState {
         self.with_grant(id, |grant| {
             grant.latest = admitted.entry;
             grant.status = status;
+            grant.ended_at = status.is_ended().then_some(admitted.at);
         });
     }
 }

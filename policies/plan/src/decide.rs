@@ -102,7 +102,7 @@ pub enum Detail {
     },
     /// `not_started`: first second in force.
     Starts(UnixSeconds),
-    /// `expired`: first second no longer in force.
+    /// `withdrawn`, `revoked`, `superseded` and `expired`: first second no longer in force.
     Ended(UnixSeconds),
     /// `period`: days of a category that are not granted.
     Period {
@@ -245,14 +245,17 @@ fn judge_addressed(
     facts: &UseFacts,
     now: UnixSeconds,
 ) -> Result<(), Denial> {
-    let denied = |reason| Err(Denial::under(grant, reason));
     let denied_by = |reason, detail| Err(Denial::under(grant, reason).with(detail));
+    let ended = |reason| {
+        let detail = grant.ended_at.map(Detail::Ended);
+        Err(Denial { detail, ..Denial::under(grant, reason) })
+    };
     match grant.status {
         Status::Active => {}
-        Status::Withdrawn => return denied(DenialReason::Withdrawn),
-        Status::Revoked => return denied(DenialReason::Revoked),
-        Status::Superseded => return denied(DenialReason::Superseded),
-        Status::Paused => return denied(DenialReason::Paused),
+        Status::Withdrawn => return ended(DenialReason::Withdrawn),
+        Status::Revoked => return ended(DenialReason::Revoked),
+        Status::Superseded => return ended(DenialReason::Superseded),
+        Status::Paused => return Err(Denial::under(grant, DenialReason::Paused)),
     }
     let terms = &grant.terms;
     if now < grant.starts {

@@ -1,0 +1,200 @@
+//! What is wrong with a draft: all of it at once, each with the place in the draft and plain words.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use grantbook_plan::Vocabulary;
+use grantbook_plan::admission::{Refusal, TEXT_BYTES_MAX, beyond_template};
+use grantbook_record::event::{Bounds, TemplatePublished};
+use grantbook_record::scope::Clause;
+use grantbook_record::terms::Obligation;
+use grantbook_record::{Term, Terms};
+use serde::Serialize;
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Where in the draft's JSON, such as `bounds.categories[1]`.
+    pub at: String,
+    /// What is wrong and what was expected, as a sentence without its full stop.
+    pub what: String,
+}
+
+/// Everything that is wrong with a draft; never empty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(transparent)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// The problems, in the draft's order.
+    pub fn list(&self) -> &[Problem] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, problem) in self.0.iter().enumerate() {
+            let separator = if at == 0 { "" } else { "\n" };
+            write!(f, "{separator}{}: {}", problem.at, problem.what)?;
+        }
+        Ok(())
+    }
+}
+
+/// Checks a template before the enterprise signs it. Whether its version comes next is known to the ledger alone.
+pub fn validate_template(template: &TemplatePublished, vocabulary: &Vocabulary) -> Result<(), Problems> {
+    let mut found = Found::default();
+    if template.version == 0 {
+        found.add("version", "is 0, expected 1 for the first version");
+    }
+    for (at, text) in template.text.iter().enumerate() {
+        for (name, value) in [("title", &text.title), ("body", &text.body)] {
+            let bytes = value.len();
+            if !(1..=TEXT_BYTES_MAX).contains(&bytes) {
+                let what = format!("has {bytes} bytes, expected 1 to {TEXT_BYTES_MAX}");
+                found.add(format!("text[{at}].{name}"), what);
+            }
+        }
+        if template.text.iter().take(at).any(|earlier| earlier.language == text.language) {
+            found.add(format!("text[{at}]"), "is the second text in one language, expected one for each");
+        }
+    }
+    found.bounds("bounds.", &template.bounds, vocabulary);
+    found.into_result()
+}
+
+/// Checks bounds alone.
+pub fn validate_bounds(bounds: &Bounds, vocabulary: &Vocabulary) -> Result<(), Problems> {
+    let mut found = Found::default();
+    found.bounds("", bounds, vocabulary);
+    found.into_result()
+}
+
+/// Checks terms before anybody signs them, against the bounds of their template where these are known.
+///
+/// Stricter than admission: it also finds parts that have no effect, which an author hardly means.
+pub fn validate_terms(
+    terms: &Terms,
+    bounds: Option<&Bounds>,
+    vocabulary: &Vocabulary,
+) -> Result<(), Problems> {
+    let mut found = Found::default();
+    found.known(String::from("purpose"), "purpose", &terms.purpose, vocabulary.purposes());
+    for (at, clause) in terms.scope.include.iter().enumerate() {
+        found.clause(&format!("scope.include[{at}]"), clause, vocabulary);
+    }
+    let included = |category: &Term| terms.scope.include.iter().any(|clause| clause.category == *category);
+    for (at, clause) in terms.scope.exclude.iter().enumerate() {
+        let place = format!("scope.exclude[{at}]");
+        found.clause(&place, clause, vocabulary);
+        if !included(&clause.category) {
+            found.add(place, format!("excludes `{}`, of which nothing is included", clause.category));
+        }
+    }
+    for (at, obligation) in terms.obligations.iter().enumerate() {
+        let fields = match obligation {
+            Obligation::Mask(fields) | Obligation::KeepFields(fields) => &*fields.fields,
+            Obligation::Generalise(generalise) => std::slice::from_ref(&generalise.field),
+            Obligation::DeleteBy(_) | Obligation::Watermark(_) | Obligation::Notify(_) => &[],
+        };
+        for field in fields {
+            let categories = terms.scope.include.iter().map(|clause| &clause.category);
+            if !categories.into_iter().any(|category| vocabulary.has_field(category, field)) {
+                let what = format!("names the field `{field}`, which no included category has");
+                found.add(format!("obligations[{at}]"), what);
+            }
+        }
+    }
+    for refusal in bounds.into_iter().flat_map(|bounds| beyond_template(terms, bounds)) {
+        if let Refusal::OutsideTemplate { what, expected } = refusal {
+            found.add(place_of(what), format!("the {what} is outside the template, expected {expected}"));
+        }
+    }
+    found.into_result()
+}
+
+/// Where a draft of terms has the part that admission calls `what`.
+fn place_of(what: &str) -> &str {
+    match what {
+        "category" => "scope.include",
+        "cap" => "limits.uses",
+        "retention" => "limits.retention_days",
+        "price" => "compensation",
+        same => same,
+    }
+}
+
+#[derive(Default)]
+struct Found(Vec<Problem>);
+
+impl Found {
+    fn add(&mut self, at: impl Into<String>, what: impl Into<String>) {
+        self.0.push(Problem { at: at.into(), what: what.into() });
+    }
+
+    fn into_result(self) -> Result<(), Problems> {
+        if self.0.is_empty() { Ok(()) } else { Err(Problems(self.0)) }
+    }
+
+    fn bounds(&mut self, prefix: &str, bounds: &Bounds, vocabulary: &Vocabulary) {
+        for (name, terms) in [
+            ("controllers", &*bounds.controllers),
+            ("recipients", &*bounds.recipients),
+            ("purposes", &*bounds.purposes),
+            ("categories", &*bounds.categories),
+        ] {
+            self.once(&format!("{prefix}{name}"), terms);
+        }
+        for (at, purpose) in bounds.purposes.iter().enumerate() {
+            self.known(format!("{prefix}purposes[{at}]"), "purpose", purpose, vocabulary.purposes());
+        }
+        for (at, category) in bounds.categories.iter().enumerate() {
+            self.known(format!("{prefix}categories[{at}]"), "category", category, vocabulary.categories());
+        }
+        if bounds.validity_days_max == 0 {
+            let what = "is 0, which no grant can satisfy, expected at least 1 day";
+            self.add(format!("{prefix}validity_days_max"), what);
+        }
+    }
+
+    fn clause(&mut self, place: &str, clause: &Clause, vocabulary: &Vocabulary) {
+        self.known(format!("{place}.category"), "category", &clause.category, vocabulary.categories());
+        let fields = clause.fields.as_deref().unwrap_or_default();
+        self.once(&format!("{place}.fields"), fields);
+        // of an unknown category no field is known; saying so would hide the one mistake
+        if let Some(category) = vocabulary.categories().get(&clause.category) {
+            for (at, field) in fields.iter().enumerate() {
+                let what = format!("field of `{}`", clause.category);
+                self.known(format!("{place}.fields[{at}]"), &what, field, &category.fields);
+            }
+        }
+        for (at, condition) in clause.filter.iter().enumerate() {
+            if clause.filter.iter().take(at).any(|earlier| earlier.attribute == condition.attribute) {
+                let what = format!(
+                    "is a second condition on `{}`, expected one that lists all its values",
+                    condition.attribute
+                );
+                self.add(format!("{place}.filter[{at}]"), what);
+            }
+        }
+    }
+
+    fn known<V>(&mut self, at: String, what: &str, term: &Term, known: &BTreeMap<Term, V>) {
+        if !known.contains_key(term) {
+            let known: Vec<&str> = known.keys().map(Term::as_str).collect();
+            self.add(at, format!("unknown {what} `{term}`, expected one of {}", known.join(", ")));
+        }
+    }
+
+    fn once(&mut self, place: &str, terms: &[Term]) {
+        for (at, term) in terms.iter().enumerate() {
+            if terms.iter().take(at).any(|earlier| earlier == term) {
+                self.add(format!("{place}[{at}]"), format!("names `{term}` a second time"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
