@@ -71,7 +71,7 @@ pub struct Entry {
     pub tag: [u8; 16],
     /// Salted digest of the envelope or use record.
     pub digest: Bytes32,
-    /// Salted digest of the entry it refers to; zero for none.
+    /// Salted digest of its group and of the entry it refers to, or zero for neither.
     pub link: Bytes32,
     /// Commitments to the class's quantities, in order.
     pub commitments: Vec<Commitment>,
@@ -183,7 +183,14 @@ pub struct LinkTarget {
     pub leaf_hash: Bytes32,
 }
 
-/// The entry's link: `SHA-256(0x4C ‖ salt ‖ group ‖ SHA-256(origin) ‖ leaf index ‖ leaf hash)`, integers big-endian.
+impl LinkTarget {
+    /// In place of a target where there is none: the link still hides that, and binds the group.
+    pub const NONE: Self =
+        Self { origin_sha256: Bytes32([0; 32]), leaf_index: 0, leaf_hash: Bytes32([0; 32]) };
+}
+
+/// The entry's link: `SHA-256(0x4C ‖ salt ‖ group ‖ SHA-256(origin) ‖ leaf index ‖ leaf hash)`, integers big-endian;
+/// the last three zero where it names no entry.
 pub fn link(salt: &Salt, group: u16, target: &LinkTarget) -> Bytes32 {
     let hash = Sha256::new()
         .chain_update([0x4C])
@@ -196,7 +203,7 @@ pub fn link(salt: &Salt, group: u16, target: &LinkTarget) -> Bytes32 {
     Bytes32(hash.into())
 }
 
-/// No link.
+/// The link of an entry that has neither a target nor a group to open. Kinds that must name an entry never have it.
 pub const NO_LINK: Bytes32 = Bytes32([0; 32]);
 
 /// A tenant's tag key: with it the tenant's entries of any day are found. Never given to enterprises.

@@ -13,8 +13,8 @@ use crate::jws::{self, Jws, JwsError};
 use crate::kind::Kind;
 use crate::signer::Signer;
 
-/// Bytes of a whole envelope.
-pub const ENVELOPE_BYTES_MAX: usize = 128 * 1024;
+/// Bytes of a whole envelope: room for the largest payload under the most signatures.
+pub const ENVELOPE_BYTES_MAX: usize = 132 * 1024;
 /// Bytes that the payload may decode to.
 pub const PAYLOAD_BYTES_MAX: usize = 24 * 1024;
 /// Signatures on one envelope.

@@ -136,6 +136,46 @@ impl Event {
         }
     }
 
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::KeyEnrolled(_) => Kind::KeyEnrolled,
+            Self::KeyRotated(_) => Kind::KeyRotated,
+            Self::KeyRevoked(_) => Kind::KeyRevoked,
+            Self::TemplatePublished(_) => Kind::TemplatePublished,
+            Self::NoticePublished(_) => Kind::NoticePublished,
+            Self::RequestMade(_) => Kind::RequestMade,
+            Self::RequestDeclined(_) => Kind::RequestDeclined,
+            Self::GrantGiven(_) => Kind::GrantGiven,
+            Self::GrantAmended(_) => Kind::GrantAmended,
+            Self::GrantPaused(_) => Kind::GrantPaused,
+            Self::GrantResumed(_) => Kind::GrantResumed,
+            Self::GrantWithdrawn(_) => Kind::GrantWithdrawn,
+            Self::GrantRevoked(_) => Kind::GrantRevoked,
+        }
+    }
+
+    /// The terms that it puts in force, where it does.
+    pub fn granted_terms(&self) -> Option<&Terms> {
+        match self {
+            Self::GrantGiven(event) => Some(&event.terms),
+            Self::GrantAmended(event) => Some(&event.terms),
+            _ => None,
+        }
+    }
+
+    /// The grant that it changes, where it changes one.
+    pub fn changed_grant(&self) -> Option<Jti> {
+        match self {
+            Self::GrantAmended(event) => Some(event.grant),
+            Self::GrantPaused(event) => Some(event.grant),
+            Self::GrantResumed(event) => Some(event.grant),
+            Self::GrantWithdrawn(event) => Some(event.grant),
+            Self::GrantRevoked(event) => Some(event.grant),
+            _ => None,
+        }
+    }
+
     /// The data subject it is about, where it is about one.
     pub fn subject(&self) -> Option<&SubjectId> {
         match self {

@@ -2,14 +2,16 @@
 //!
 //! Specification: `docs/spec/feed.md`.
 
-use grantbook_tlog::Hash;
+use grantbook_tlog::{Hash, LogKeys};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::encoding::Bytes32;
 use crate::entry;
+use crate::event::{Claims, Event};
 use crate::id::{Jti, SubjectId, TenantId};
-use crate::receipt::Receipt;
+use crate::receipt::{Receipt, ReceiptError, VerifiedContent, VerifiedReceipt};
+use crate::strict_json::{self, JsonError};
 
 /// Bytes of one frame's JSON.
 pub const FRAME_BYTES_MAX: usize = 512 * 1024;
@@ -83,5 +85,95 @@ impl Chain {
             .chain_update(leaf_hash.0)
             .finalize();
         Self { position: FeedPosition(self.position.0.saturating_add(1)), value: Bytes32(hash.into()) }
+    }
+}
+
+/// Why a frame was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// Larger than [`FRAME_BYTES_MAX`].
+    #[error("frame of {got} bytes, expected at most {FRAME_BYTES_MAX}")]
+    TooLarge {
+        /// Its bytes.
+        got: usize,
+    },
+    /// The JSON departs from the schema.
+    #[error("refused frame: {0}")]
+    Schema(#[from] JsonError),
+    /// Another spelling of the same frame.
+    #[error("frame is not in its one spelling, expected the bytes as they were issued")]
+    Spelling,
+    /// Another place in the feed than the next one: a frame is missing or came twice.
+    #[error("frame {got}, expected {expected}", got = got.0, expected = expected.0)]
+    Sequence {
+        /// The next place.
+        expected: FeedPosition,
+        /// The frame's.
+        got: FeedPosition,
+    },
+    /// The receipt does not verify.
+    #[error(transparent)]
+    Receipt(#[from] ReceiptError),
+    /// The chain's value is not what the frames so far lead to.
+    #[error("frame does not continue the chain")]
+    Chain,
+    /// The frame says that it is about something else than its event is.
+    #[error("frame is about something else than its event")]
+    About,
+}
+
+impl About {
+    /// What an event is about: grant events about a grant, other events of a customer about the customer.
+    pub fn of(claims: &Claims<Event>) -> Self {
+        let grant = match &claims.event {
+            Event::GrantGiven(_) => Some(claims.jti),
+            Event::GrantAmended(event) => Some(event.grant),
+            Event::GrantPaused(event) => Some(event.grant),
+            Event::GrantResumed(event) => Some(event.grant),
+            Event::GrantWithdrawn(event) => Some(event.grant),
+            Event::GrantRevoked(event) => Some(event.grant),
+            _ => None,
+        };
+        match (claims.event.subject(), grant) {
+            (Some(sub), Some(grant)) => Self::Grant(GrantOf { sub: sub.clone(), grant }),
+            (Some(sub), None) => Self::Customer(sub.clone()),
+            (None, _) => Self::Tenant,
+        }
+    }
+}
+
+impl Frame {
+    /// Parses a frame in its one spelling; implies no trust.
+    pub fn parse(json: &[u8]) -> Result<Self, FrameError> {
+        if json.len() > FRAME_BYTES_MAX {
+            return Err(FrameError::TooLarge { got: json.len() });
+        }
+        let frame: Self = strict_json::parse(json)?;
+        if frame.to_json() == json { Ok(frame) } else { Err(FrameError::Spelling) }
+    }
+
+    /// The frame's bytes.
+    pub fn to_json(&self) -> Vec<u8> {
+        // string keys, no fallible serialisers
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Checks place, receipt, chain and subject, given the chain before the frame; gives the chain after it.
+    ///
+    /// A reader that does not know the event's kind or version gets [`FrameError::Receipt`]: for a critical kind it
+    /// denies what [`Frame::about`] names.
+    pub fn verify(&self, keys: &LogKeys, before: &Chain) -> Result<(Chain, VerifiedReceipt), FrameError> {
+        if self.seq != before.position {
+            return Err(FrameError::Sequence { expected: before.position, got: self.seq });
+        }
+        let verified = self.receipt.verify(keys)?;
+        let after = before.next(verified.leaf_index.0, &verified.leaf_hash);
+        if after.value != self.chain {
+            return Err(FrameError::Chain);
+        }
+        match &verified.content {
+            VerifiedContent::Event { claims, .. } if About::of(claims) == self.about => Ok((after, verified)),
+            _ => Err(FrameError::About),
+        }
     }
 }

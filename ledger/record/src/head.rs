@@ -12,19 +12,32 @@ use crate::feed::{Chain, FeedPosition};
 use crate::id::TenantId;
 use crate::jwk::PublicKey;
 use crate::signer::Signer;
+use crate::strict_json::{self, JsonError};
 
 /// First line of the signed text; keeps it apart from everything else the key signs.
 pub const HEAD_LABEL: &str = "grantbook-head/v1";
 /// Bytes of the signed text.
 pub const HEAD_BYTES_MAX: usize = 1024;
 
+/// Bytes of a signed head's JSON.
+pub const SIGNED_HEAD_BYTES_MAX: usize = 8 * 1024;
+
 /// Why a head was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HeadError {
+    /// Larger than [`SIGNED_HEAD_BYTES_MAX`].
+    #[error("signed head of {got} bytes, expected at most {SIGNED_HEAD_BYTES_MAX}")]
+    TooLarge {
+        /// Its bytes.
+        got: usize,
+    },
+    /// The JSON around the text departs from the schema.
+    #[error("refused signed head: {0}")]
+    Schema(#[from] JsonError),
     /// The text departs from its form.
-    #[error("malformed head, expected the line {expected}")]
+    #[error("malformed head, expected {expected}")]
     Form {
-        /// The line that was expected.
+        /// The line or form that was expected.
         expected: &'static str,
     },
     /// The signature does not verify.
@@ -96,33 +109,46 @@ impl Head {
     pub fn parse(text: &str) -> Result<Self, HeadError> {
         let form = |expected| HeadError::Form { expected };
         if text.len() > HEAD_BYTES_MAX {
-            return Err(form("of at most 1024 bytes in all"));
+            return Err(form("at most 1024 bytes"));
         }
         let mut lines = text.split('\n');
-        let mut value =
-            |label: &'static str| lines.next().and_then(|line| line.strip_prefix(label)).ok_or(form(label));
-        value(HEAD_LABEL)?;
-        let origin = value("origin ")?.to_owned();
-        let tenant = TenantId::parse(value("tenant ")?).map_err(|_| form("tenant "))?;
-        let size = value("size ")?.parse().map(TreeSize).map_err(|_| form("size "))?;
-        let root = hash(value("root ")?).ok_or(form("root "))?;
-        let (position, chain) = value("feed ")?.split_once(' ').ok_or(form("feed "))?;
-        let position = position.parse().map(FeedPosition).map_err(|_| form("feed "))?;
-        let chain = crate::encoding::array_from_base64url(chain).map(Bytes32).ok_or(form("feed "))?;
-        let time = value("time ")?.parse().map(UnixMillis).map_err(|_| form("time "))?;
-        let nonces = hash(value("nonces ")?).ok_or(form("nonces "))?;
+        let mut value = |label, expected| {
+            lines.next().and_then(|line| line.strip_prefix(label)).ok_or(HeadError::Form { expected })
+        };
+        let (of_size, of_root, of_feed) =
+            ("a line with the size", "a line with the root", "a line with the feed");
+        let (of_tenant, of_time, of_nonces) =
+            ("a line with the tenant", "a line with the time", "a line with the nonces");
+        value(HEAD_LABEL, "a first line grantbook-head/v1")?;
+        let origin = value("origin ", "a line with the origin")?.to_owned();
+        let tenant = TenantId::parse(value("tenant ", of_tenant)?).map_err(|_| form(of_tenant))?;
+        let size = value("size ", of_size)?.parse().map(TreeSize).map_err(|_| form(of_size))?;
+        let root = value("root ", of_root)?.parse().map_err(|_| form(of_root))?;
+        let (position, chain) = value("feed ", of_feed)?.split_once(' ').ok_or(form(of_feed))?;
+        let position = position.parse().map(FeedPosition).map_err(|_| form(of_feed))?;
+        let chain = crate::encoding::array_from_base64url(chain).map(Bytes32).ok_or(form(of_feed))?;
+        let time = value("time ", of_time)?.parse().map(UnixMillis).map_err(|_| form(of_time))?;
+        let nonces = value("nonces ", of_nonces)?.parse().map_err(|_| form(of_nonces))?;
         let head = Self { origin, tenant, size, root, feed: Chain { position, value: chain }, time, nonces };
-        if head.to_text() == text { Ok(head) } else { Err(form("in its one spelling")) }
+        if head.to_text() == text { Ok(head) } else { Err(form("its one spelling")) }
     }
 }
 
-fn hash(text: &str) -> Option<Hash> {
-    use base64::Engine as _;
-    let bytes = base64::engine::general_purpose::STANDARD.decode(text).ok()?;
-    Hash::from_slice(&bytes).ok()
-}
-
 impl SignedHead {
+    /// Reads the JSON of a signed head; implies no trust.
+    pub fn parse(json: &[u8]) -> Result<Self, HeadError> {
+        if json.len() > SIGNED_HEAD_BYTES_MAX {
+            return Err(HeadError::TooLarge { got: json.len() });
+        }
+        Ok(strict_json::parse(json)?)
+    }
+
+    /// The JSON.
+    pub fn to_json(&self) -> Vec<u8> {
+        // string keys, no fallible serialisers
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
     /// Signs a head over the nonces of all who asked; gives each asker its own, in order.
     pub fn sign(head: Head, nonces: &[[u8; 32]], clock: &Signer) -> Vec<Self> {
         let leaves: Vec<Bytes32> = nonces.iter().copied().map(Bytes32).collect();

@@ -161,6 +161,11 @@ impl Jti {
             .ok_or(IdError { what: "jti", expected: "a lower-case hyphenated UUIDv7" })
     }
 
+    /// From its 16 bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Result<Self, IdError> {
+        Self::parse(&Uuid::from_bytes(bytes).hyphenated().to_string())
+    }
+
     /// The second in which it was made.
     pub fn issued_at(&self) -> UnixSeconds {
         let (high, _) = self.0.as_u64_pair();

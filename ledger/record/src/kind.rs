@@ -145,6 +145,22 @@ impl Kind {
         )
     }
 
+    /// Whether the entry must name an earlier one in its link (design, section 5, "Links").
+    pub fn needs_link(self) -> bool {
+        matches!(
+            self,
+            Self::GrantAmended
+                | Self::GrantPaused
+                | Self::GrantResumed
+                | Self::GrantWithdrawn
+                | Self::GrantRevoked
+                | Self::UseRecorded
+                | Self::DataDeleted
+                | Self::RecipientAcknowledged
+                | Self::PayoutAccrued
+        )
+    }
+
     /// Whether gates need the entry: it changes what they decide, or a decision refers to it.
     pub fn is_fed(self) -> bool {
         self.is_critical() && !matches!(self, Self::RequestMade | Self::RequestDeclined)

@@ -14,7 +14,7 @@ use crate::encoding::{Base64Bytes, Bytes32};
 use crate::entry::{self, Entry, EntryError, LinkTarget, NO_LINK, Salt};
 use crate::envelope::{Envelope, EnvelopeError};
 use crate::event::{Claims, Event};
-use crate::jwk::PublicKey;
+use crate::jwk::{PublicKey, Thumbprint};
 use crate::strict_json::{self, JsonError};
 use crate::uses::{self, BatchHead, UseError, UseRecord};
 
@@ -88,7 +88,7 @@ pub struct Receipt {
     pub entry: Base64Bytes,
     /// Salt of the entry's digest.
     pub salt: Salt,
-    /// What the entry's link opens to; absent where it has none.
+    /// What the entry's link opens to; absent where the link is zero.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<LinkOpening>,
     /// What was recorded.
@@ -144,14 +144,20 @@ pub struct LinkOpening {
     pub target: LinkTarget,
 }
 
-/// Value and blinding of one commitment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Value and blinding of one commitment. Its `Debug` shows neither.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WireOpening {
     /// The committed value, in the quantity's unit.
     pub value: u64,
     /// The blinding scalar, canonical little-endian.
     pub blinding: Bytes32,
+}
+
+impl std::fmt::Debug for WireOpening {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WireOpening(..)")
+    }
 }
 
 /// How far a receipt's checkpoint is vouched for.
@@ -168,6 +174,23 @@ impl Trust {
             Self::Signed => "signed",
         }
     }
+}
+
+/// Where an entry stands in the log, and who says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logged {
+    /// Where it stands.
+    pub leaf_index: LeafIndex,
+    /// Its leaf hash.
+    pub leaf_hash: Hash,
+    /// Size of the tree whose checkpoint the proof leads to.
+    pub tree_size: TreeSize,
+    /// Root of that tree.
+    pub root: Hash,
+    /// When the log's clock key cosigned that checkpoint.
+    pub cosigned_at: UnixSeconds,
+    /// How far the checkpoint is vouched for.
+    pub trust: Trust,
 }
 
 /// A receipt of which everything but the tag was checked.
@@ -237,8 +260,9 @@ impl Receipt {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// Checks every field but the tag, which only holders of the tenant's day key can check.
-    pub fn verify(&self, keys: &LogKeys) -> Result<VerifiedReceipt, ReceiptError> {
+    /// Checks only that the entry's bytes are in the log, whatever they record: what a reader can do with an entry of
+    /// a kind or version that it does not know.
+    pub fn verify_logged(&self, keys: &LogKeys) -> Result<Logged, ReceiptError> {
         let proof = TlogProof::parse(self.proof.as_bytes())?;
         if proof.extra().is_some() {
             return Err(ReceiptError::Mismatch { what: "extra line" });
@@ -248,32 +272,54 @@ impl Receipt {
             return Err(ReceiptError::UnknownSigner { name: line.name().to_owned() });
         }
         let (tree_size, root) = (signed.checkpoint.size(), signed.checkpoint.root());
-        let leaf = leaf_hash(&self.entry.0);
-        grantbook_tlog::verify_inclusion(&leaf, proof.index(), tree_size, proof.hashes(), &root)?;
+        let leaf_hash = leaf_hash(&self.entry.0);
+        grantbook_tlog::verify_inclusion(&leaf_hash, proof.index(), tree_size, proof.hashes(), &root)?;
+        let cosigned_at = UnixSeconds(signed.time.0);
+        Ok(Logged {
+            leaf_index: proof.index(),
+            leaf_hash,
+            tree_size,
+            root,
+            cosigned_at,
+            trust: Trust::Signed,
+        })
+    }
+
+    /// Checks every field but the tag, which only holders of the tenant's day key can check.
+    pub fn verify(&self, keys: &LogKeys) -> Result<VerifiedReceipt, ReceiptError> {
+        let Logged { leaf_index, leaf_hash, tree_size, root, cosigned_at, trust } =
+            self.verify_logged(keys)?;
         let entry = Entry::parse(&self.entry.0)?;
+        // an entry is admitted before the checkpoint over it is cosigned
+        if entry.day > cosigned_at.day() {
+            return Err(ReceiptError::Mismatch { what: "day" });
+        }
         self.check_link(&entry)?;
         let content = self.verify_content(&entry)?;
         let quantities = self.verify_openings(&entry)?;
         check_terms(&entry, &content, &quantities)?;
         Ok(VerifiedReceipt {
             entry,
-            leaf_index: proof.index(),
-            leaf_hash: leaf,
+            leaf_index,
+            leaf_hash,
             tree_size,
             root,
-            cosigned_at: UnixSeconds(signed.time.0),
-            trust: Trust::Signed,
+            cosigned_at,
+            trust,
             content,
             quantities,
         })
     }
 
     fn check_link(&self, entry: &Entry) -> Result<(), ReceiptError> {
-        let expected = self
-            .link
-            .as_ref()
-            .map_or(NO_LINK, |opening| entry::link(&opening.salt, opening.group, &opening.target));
-        if expected == entry.link { Ok(()) } else { Err(ReceiptError::Mismatch { what: "link" }) }
+        let matches = match &self.link {
+            Some(opening) => {
+                entry::link(&opening.salt, opening.group, &opening.target) == entry.link
+                    && !(entry.kind.needs_link() && opening.target == LinkTarget::NONE)
+            }
+            None => entry.link == NO_LINK && !entry.kind.needs_link(),
+        };
+        if matches { Ok(()) } else { Err(ReceiptError::Mismatch { what: "link" }) }
     }
 
     fn verify_content(&self, entry: &Entry) -> Result<VerifiedContent, ReceiptError> {
@@ -282,12 +328,8 @@ impl Receipt {
                 let envelope = Envelope::parse(&envelope.0)?;
                 check_digest(entry, &self.salt, &envelope.sha256())?;
                 check_kind(entry, envelope.kind())?;
-                if !envelope.signers().iter().eq(keys
-                    .iter()
-                    .map(PublicKey::thumbprint)
-                    .collect::<Vec<_>>()
-                    .iter())
-                {
+                let named: Vec<Thumbprint> = keys.iter().map(PublicKey::thumbprint).collect();
+                if envelope.signers() != named {
                     return Err(EnvelopeError::UnknownSigner.into());
                 }
                 envelope

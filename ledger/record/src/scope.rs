@@ -9,7 +9,7 @@ use crate::day::DataPeriod;
 use crate::id::Term;
 use crate::list::List;
 
-/// A value of a row attribute: 1 to 64 bytes of text without control characters.
+/// A value of a row attribute: 1 to 64 bytes of text without control or invisible characters. Compared byte by byte.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct AttributeValue(String);
@@ -24,12 +24,20 @@ impl AttributeValue {
 impl TryFrom<String> for AttributeValue {
     type Error = &'static str;
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        if (1..=64).contains(&text.len()) && !text.chars().any(char::is_control) {
+        if (1..=64).contains(&text.len()) && !text.chars().any(is_hidden) {
             Ok(Self(text))
         } else {
-            Err("malformed value, expected 1 to 64 bytes without control characters")
+            Err("malformed value, expected 1 to 64 bytes without control or invisible characters")
         }
     }
+}
+
+/// Characters with which two values can look the same, or one can look like another: control characters, zero-width
+/// ones, line separators and the marks that reverse the direction of text.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Included minus excluded.

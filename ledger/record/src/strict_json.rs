@@ -1,6 +1,10 @@
 //! JSON read strictly, with errors that name what was expected but never repeat what somebody wrote.
 
+mod reader;
+
 use serde::de::DeserializeOwned;
+
+use reader::Strict;
 
 /// Why a JSON text was refused. Carries no value of the text, so that it can be logged and sent back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -8,7 +12,7 @@ pub enum JsonError {
     /// A member that the schema does not know.
     #[error("unknown field `{name}` at column {column}")]
     UnknownField {
-        /// Its name, cut to 40 characters and stripped of anything but letters, digits, `_`, `-` and `.`.
+        /// Its name, if it could be one of a schema: at most 40 of `a` to `z` and `_`; otherwise `...`.
         name: String,
         /// Column of the text, from 1.
         column: usize,
@@ -39,35 +43,41 @@ pub enum JsonError {
     },
 }
 
-/// Parses `text` as `T`. Unknown and duplicate members are refused where `T` denies them.
+/// Parses `text` as `T`: objects are objects, absent members are left out rather than `null`, no name comes twice.
+/// Unknown members are refused where `T` denies them. Maps must have strings as keys.
 pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, JsonError> {
-    serde_json::from_slice(text).map_err(|error| describe(&error))
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let value = T::deserialize(Strict(&mut reader)).map_err(|error| describe(&error))?;
+    reader.end().map_err(|error| describe(&error))?;
+    Ok(value)
 }
 
 /// Turns serde's message, which may quote the input, into one that does not.
 pub fn describe(error: &serde_json::Error) -> JsonError {
     let message = error.to_string();
     let column = error.column();
-    let quoted = || {
-        let name = message.split('`').nth(1).unwrap_or_default();
-        name.chars()
-            .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
-            .take(40)
-            .collect::<String>()
-    };
+    let quoted = || message.split('`').nth(1).unwrap_or_default();
     if message.starts_with("unknown field") {
-        return JsonError::UnknownField { name: quoted(), column };
+        // somebody wrote it: an identifier or a number must not travel on in a message
+        let name = quoted();
+        let schematic = name.len() <= 40 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        return JsonError::UnknownField { name: if schematic { name } else { "..." }.to_owned(), column };
     }
     if message.starts_with("duplicate field") {
-        return JsonError::DuplicateField { name: quoted(), column };
+        return JsonError::DuplicateField { name: quoted().to_owned(), column };
     }
     if message.starts_with("missing field") {
-        return JsonError::MissingField { name: quoted(), column };
+        return JsonError::MissingField { name: quoted().to_owned(), column };
     }
     // serde puts what came first and what was expected last, so the tail holds only our own words
     let expected = match message.rsplit_once("expected ") {
         Some((_, tail)) => tail.split(" at line ").next().unwrap_or("another value"),
         None => "well-formed JSON",
+    };
+    let expected = match expected {
+        "newtype variant" => "an object of one member",
+        name if name.starts_with("struct ") => "an object",
+        other => other,
     };
     JsonError::Expected { expected: expected.to_owned(), column }
 }
@@ -82,16 +92,73 @@ mod tests {
     #[allow(dead_code, reason = "only parsed")]
     struct Sample {
         count: u8,
+        #[serde(default)]
+        more: Option<Choice>,
+        #[serde(default)]
+        map: std::collections::BTreeMap<String, u8>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    #[allow(dead_code, reason = "only parsed")]
+    enum Choice {
+        Nothing,
+        Number(u8),
+        Inner(Box<Sample>),
+    }
+
+    fn check(text: &str) -> String {
+        parse::<Sample>(text.as_bytes()).map_or_else(|error| error.to_string(), |_| "ok".to_owned())
     }
 
     #[test]
     fn errors_name_the_expectation_and_quote_nothing() {
-        let check = |text: &str| parse::<Sample>(text.as_bytes()).unwrap_err().to_string();
-        assert_eq!(check(r#"{"count":"Zhang San"}"#), "expected u8 at column 20");
-        assert_eq!(check(r#"{"count":1,"na me<":2}"#), "unknown field `name` at column 19");
-        assert_eq!(check(r#"{"count":1,"count":2}"#), "duplicate field `count` at column 18");
-        assert_eq!(check("{}"), "missing field `count` at column 2");
-        assert_eq!(check("{"), "expected well-formed JSON at column 1");
-        assert_eq!(check(r#"{"count":300}"#), "expected u8 at column 12");
+        for (text, expected) in [
+            (r#"{"count":"Zhang San"}"#, "expected u8 at column 20"),
+            (r#"{"count":"expected Zhang San"}"#, "expected u8 at column 29"),
+            (r#"{"count":1,"name":2}"#, "unknown field `name` at column 17"),
+            (r#"{"count":1,"13912345678":2}"#, "unknown field `...` at column 24"),
+            (r#"{"count":1,"zhang.san@example.com":2}"#, "unknown field `...` at column 34"),
+            (r#"{"count":1,"count":2}"#, "duplicate field `count` at column 18"),
+            ("{}", "missing field `count` at column 2"),
+            ("{", "expected well-formed JSON at column 1"),
+            (r#"{"count":300}"#, "expected u8 at column 12"),
+        ] {
+            assert_eq!(check(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_has_two_forms() {
+        for text in [
+            r#"{"count":1}"#,
+            r#" {"count" : 1 } "#,
+            r#"{"count":1,"more":"nothing"}"#,
+            r#"{"count":1,"more":{"number":2}}"#,
+            r#"{"count":1,"more":{"inner":{"count":2}},"map":{"a":1,"b":2}}"#,
+        ] {
+            assert_eq!(check(text), "ok", "{text}");
+        }
+        for (text, expected) in [
+            ("[1]", "expected an object"),
+            (r#"{"count":1,"more":{"inner":[2]}}"#, "expected an object"),
+            (r#"{"count":1,"more":null}"#, "expected a name or an object of one member"),
+            (r#"{"count":1,"more":{"nothing":null}}"#, "expected the name alone"),
+            (r#"{"count":1,"more":"number"}"#, "expected an object of one member"),
+            (r#"{"count":1,"more":{}}"#, "expected an object of one member"),
+            (r#"{"count":1,"more":{"number":1,"inner":{"count":2}}}"#, "expected an object of one member"),
+            (r#"{"count":1,"map":{"a":1,"\u0061":2}}"#, "expected each name once"),
+            (r#"{"count":1.0}"#, "expected u8"),
+            (r#"{"count":1e0}"#, "expected u8"),
+            (r#"{"count":-0}"#, "expected u8"),
+            (r#"{"count":01}"#, "expected well-formed JSON"),
+            (r#"{"count":+1}"#, "expected value"),
+            (r#"{"count":1} 2"#, "expected well-formed JSON"),
+            ("\u{feff}{\"count\":1}", "expected value"),
+            (r#"{"count":1,"map":{"\ud800":1}}"#, "expected end of hex escape"),
+        ] {
+            let got = check(text);
+            assert!(got.starts_with(&format!("{expected} at column ")), "{text}: {got}");
+        }
     }
 }

@@ -26,6 +26,8 @@ use crate::strict_json::{self, JsonError};
 pub const BATCH_TYP: &str = "grantbook-use.batch+jwt";
 /// Records of one batch.
 pub const BATCH_RECORDS_MAX: usize = 1024;
+/// Bytes of a batch's signature with the head it covers; every receipt of the batch carries a copy.
+pub const BATCH_HEAD_BYTES_MAX: usize = 2 * 1024;
 /// Bytes of one record's JSON.
 pub const RECORD_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of a whole batch as JSON.
@@ -188,6 +190,12 @@ pub enum UseError {
         /// Its bytes.
         got: usize,
     },
+    /// Signature and head larger than [`BATCH_HEAD_BYTES_MAX`].
+    #[error("batch head of {got} bytes, expected at most {BATCH_HEAD_BYTES_MAX}")]
+    HeadTooLarge {
+        /// Its bytes.
+        got: usize,
+    },
     /// The batch's JSON departs from the schema.
     #[error("refused batch: {0}")]
     Batch(#[source] JsonError),
@@ -322,6 +330,9 @@ impl UseBatch {
 
 /// Parses the signed head of a batch; implies no trust.
 pub fn parse_head(head: &str) -> Result<(Claims<BatchHead>, Thumbprint), UseError> {
+    if head.len() > BATCH_HEAD_BYTES_MAX {
+        return Err(UseError::HeadTooLarge { got: head.len() });
+    }
     let jws = Jws::parse(head)?;
     if jws.typ != BATCH_TYP {
         return Err(UseError::Typ);
@@ -336,10 +347,8 @@ pub fn parse_head(head: &str) -> Result<(Claims<BatchHead>, Thumbprint), UseErro
 
 /// Parses the signed head of a batch and verifies its signature.
 pub fn verify_head(head: &str, key: &PublicKey) -> Result<Claims<BatchHead>, UseError> {
-    if !Jws::parse(head)?.verify(key) {
-        return Err(UseError::BadSignature);
-    }
-    parse_head(head).map(|(claims, _)| claims)
+    let (claims, _) = parse_head(head)?;
+    if Jws::parse(head)?.verify(key) { Ok(claims) } else { Err(UseError::BadSignature) }
 }
 
 /// RFC 6962 root over digests.
