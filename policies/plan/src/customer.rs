@@ -57,10 +57,8 @@ pub struct GrantState {
     pub group: u16,
     /// First second in force: the start of validity, for amended terms not before the amendment's admission.
     pub starts: UnixSeconds,
-    /// The entry of the terms in force; uses link to it.
+    /// The entry of the terms in force; uses and later events link to it.
     pub terms_entry: EntryRef,
-    /// The latest state event; the next one links to it.
-    pub latest: EntryRef,
     /// Whether uses may go on.
     pub status: Status,
     /// When it ended, by the ledger's clock.
@@ -136,7 +134,7 @@ impl CustomerState {
 
     /// The entry that an event about this customer links to, with its group.
     pub fn link_target(&self, event: &Event) -> Option<(EntryRef, u16)> {
-        self.grant(&event.changed_grant()?).map(|grant| (grant.latest, grant.group))
+        self.grant(&event.changed_grant()?).map(|grant| (grant.terms_entry, grant.group))
     }
 
     /// Takes in an event that was admitted. Events that refer to nothing known change nothing.
@@ -170,7 +168,6 @@ impl CustomerState {
                     terms: event.terms.clone(),
                     group: admitted.group,
                     terms_entry: admitted.entry,
-                    latest: admitted.entry,
                     status: Status::Active,
                     ended_at: None,
                 });
@@ -180,7 +177,6 @@ impl CustomerState {
                 grant.terms = event.terms.clone();
                 grant.group = admitted.group;
                 grant.terms_entry = admitted.entry;
-                grant.latest = admitted.entry;
             }),
             Event::GrantPaused(event) => self.set_status(&event.grant, Status::Paused, admitted),
             Event::GrantResumed(event) => self.set_status(&event.grant, Status::Active, admitted),
@@ -204,7 +200,6 @@ impl CustomerState {
 
     fn set_status(&mut self, id: &Jti, status: Status, admitted: &Admitted) {
         self.with_grant(id, |grant| {
-            grant.latest = admitted.entry;
             grant.status = status;
             grant.ended_at = status.is_ended().then_some(admitted.at);
         });

@@ -318,3 +318,6 @@ impl Detail {
         Self::Field { category: gap.category.clone(), field: gap.field.clone(), day: gap.day }
     }
 }
+
+#[cfg(test)]
+mod tests;

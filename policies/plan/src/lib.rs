@@ -11,6 +11,8 @@ pub mod admission;
 pub mod cover;
 pub mod customer;
 pub mod decide;
+#[cfg(test)]
+mod samples;
 pub mod tenant;
 pub mod vocabulary;
 
