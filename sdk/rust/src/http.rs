@@ -1,0 +1,141 @@
+//! The client: three kinds of request over pooled HTTP/1.1 connections, with bounded answers.
+
+use std::sync::Arc;
+
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use hyper::http::uri::{PathAndQuery, Scheme};
+use hyper::{Method, Request, Response, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::{ClientConfig, RootCertStore};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::denial::LinkFault;
+
+/// Bytes of an answer: a receipt and what surrounds it.
+const ANSWER_BYTES_MAX: usize = grantbook_record::receipt::RECEIPT_BYTES_MAX + 64 * 1024;
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClientError {
+    #[error("malformed server address, expected http://host or https://host, with a port or without")]
+    Server,
+    #[error("malformed token, expected visible ASCII characters")]
+    Token,
+    #[error("no TLS, expected root certificates of the operating system")]
+    Tls,
+}
+
+pub(crate) struct Http {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    server: Uri,
+    authorization: HeaderValue,
+}
+
+impl Http {
+    pub(crate) fn new(server: &str, token: &str) -> Result<Self, ClientError> {
+        let server: Uri = server.parse().map_err(|_| ClientError::Server)?;
+        let is_bare = server.authority().is_some() && matches!(server.path(), "" | "/");
+        if !is_bare || server.query().is_some() {
+            return Err(ClientError::Server);
+        }
+        let connector = match server.scheme() {
+            Some(scheme) if *scheme == Scheme::HTTPS => tls()?,
+            Some(scheme) if *scheme == Scheme::HTTP => plain()?,
+            _ => return Err(ClientError::Server),
+        };
+        let mut authorization =
+            HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| ClientError::Token)?;
+        authorization.set_sensitive(true);
+        let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
+        Ok(Self { client, server, authorization })
+    }
+
+    /// `POST`s JSON, gives the JSON of a 200.
+    pub(crate) async fn ask<A: DeserializeOwned>(
+        &self,
+        path: &'static str,
+        question: &impl Serialize,
+    ) -> Result<A, LinkFault> {
+        // string keys, no fallible serialisers
+        let body = serde_json::to_vec(question).unwrap_or_default();
+        let request = self
+            .request(Method::POST, path)
+            .header(CONTENT_TYPE, "application/json")
+            .header(ACCEPT, "application/json")
+            .body(Full::from(body));
+        let bytes = collect(self.send(request).await?).await?;
+        serde_json::from_slice(&bytes)
+            .map_err(|_| LinkFault::Answer { expected: "JSON of the answer's schema" })
+    }
+
+    /// `GET`s a text.
+    pub(crate) async fn text(&self, path: &'static str) -> Result<String, LinkFault> {
+        let request = self.request(Method::GET, path).body(Full::default());
+        let bytes = collect(self.send(request).await?).await?;
+        String::from_utf8(bytes.into()).map_err(|_| LinkFault::Answer { expected: "UTF-8 text" })
+    }
+
+    /// Opens a stream of server-sent events, after the event `last` where there was one.
+    pub(crate) async fn events(&self, path: &'static str, last: Option<u64>) -> Result<Incoming, LinkFault> {
+        let mut request = self.request(Method::GET, path).header(ACCEPT, "text/event-stream");
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        Ok(self.send(request.body(Full::default())).await?.into_body())
+    }
+
+    fn request(&self, method: Method, path: &'static str) -> hyper::http::request::Builder {
+        let mut uri = self.server.clone().into_parts();
+        uri.path_and_query = Some(PathAndQuery::from_static(path));
+        let uri = Uri::from_parts(uri).unwrap_or_default();
+        Request::builder().method(method).uri(uri).header(AUTHORIZATION, self.authorization.clone())
+    }
+
+    async fn send(
+        &self,
+        request: Result<Request<Full<Bytes>>, hyper::http::Error>,
+    ) -> Result<Response<Incoming>, LinkFault> {
+        let request = request.map_err(|_| LinkFault::Unreachable)?;
+        let response = self.client.request(request).await.map_err(|_| LinkFault::Unreachable)?;
+        match response.status().as_u16() {
+            200 => Ok(response),
+            got => Err(LinkFault::Status { got }),
+        }
+    }
+}
+
+async fn collect(response: Response<Incoming>) -> Result<Bytes, LinkFault> {
+    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+    let too_large =
+        |error: &(dyn std::error::Error + 'static)| error.is::<http_body_util::LengthLimitError>();
+    body.map(http_body_util::Collected::to_bytes).map_err(|error| {
+        if too_large(error.as_ref()) {
+            LinkFault::Answer { expected: "an answer of bounded size" }
+        } else {
+            LinkFault::Unreachable
+        }
+    })
+}
+
+fn tls() -> Result<HttpsConnector<HttpConnector>, ClientError> {
+    let builder = HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
+        .map_err(|_| ClientError::Tls)?;
+    Ok(builder.https_only().enable_http1().build())
+}
+
+/// The same type without roots, so that machines without any can reach a ledger behind a local proxy.
+fn plain() -> Result<HttpsConnector<HttpConnector>, ClientError> {
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|_| ClientError::Tls)?
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    Ok(HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build())
+}

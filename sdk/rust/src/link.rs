@@ -1,0 +1,206 @@
+//! Two tasks that keep a replica fed and fresh: one follows the feed, the other asks for heads.
+
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use grantbook_record::encoding::Bytes32;
+use grantbook_record::feed::Frame;
+use grantbook_record::head::SignedHead;
+use grantbook_record::strict_json;
+use http_body_util::BodyExt as _;
+use serde::Serialize;
+use tokio::sync::Notify;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+
+use crate::clock::BootTime;
+use crate::denial::LinkFault;
+use crate::gate::random;
+use crate::http::Http;
+use crate::replica::{Fault, Pins, Question, Replica};
+use crate::sse::SseParser;
+
+const FEED: &str = "/v1/feed";
+const HEADS: &str = "/v1/heads";
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// Heads asked for at a time.
+const QUESTIONS_MAX: usize = 4;
+
+/// A replica with its two tasks, which end when it is dropped.
+pub(crate) struct Link {
+    shared: Arc<Shared>,
+    tasks: [AbortHandle; 2],
+}
+
+struct Shared {
+    http: Arc<Http>,
+    pins: Pins,
+    bound: Duration,
+    replica: RwLock<Replica>,
+    /// A head was taken in, or a frame for which one waited.
+    changed: Notify,
+    /// The replica was emptied, so the feed must begin again.
+    emptied: Notify,
+}
+
+/// Why following the feed ended.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error(transparent)]
+    Link(#[from] LinkFault),
+    #[error(transparent)]
+    Replica(#[from] Fault),
+    #[error("replica unusable after a panic")]
+    Poisoned,
+}
+
+#[derive(Serialize)]
+struct Ask {
+    nonce: Bytes32,
+}
+
+impl Link {
+    /// Must be called within a Tokio runtime.
+    pub(crate) fn start(http: Arc<Http>, pins: Pins, bound: Duration) -> Self {
+        let replica = RwLock::new(Replica::new(pins.clone(), bound));
+        let shared =
+            Arc::new(Shared { http, pins, bound, replica, changed: Notify::new(), emptied: Notify::new() });
+        let follow = tokio::spawn(Arc::clone(&shared).follow()).abort_handle();
+        let refresh = tokio::spawn(Arc::clone(&shared).refresh()).abort_handle();
+        Self { shared, tasks: [follow, refresh] }
+    }
+
+    /// Reads the replica; `None` if it is unusable.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Replica) -> T) -> Option<T> {
+        self.shared.replica.read().ok().map(|replica| read(&replica))
+    }
+
+    /// Waits until the replica is fresh.
+    pub(crate) async fn ready(&self) {
+        loop {
+            let changed = self.shared.changed.notified();
+            if self.read(|replica| replica.fresh_until(BootTime::now())).flatten().is_some() {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+impl Shared {
+    fn write<T>(&self, write: impl FnOnce(&mut Replica) -> T) -> Result<T, Broken> {
+        self.replica.write().map(|mut replica| write(&mut replica)).map_err(|_| Broken::Poisoned)
+    }
+
+    /// Follows the feed for ever; waits longer after each failure until a frame arrives.
+    async fn follow(self: Arc<Self>) {
+        let mut backoff = BACKOFF_MIN;
+        loop {
+            let before = self.position();
+            match self.follow_once().await {
+                Ok(()) | Err(Broken::Link(_)) if self.position() > before => backoff = BACKOFF_MIN,
+                _ => {}
+            }
+            sleep(backoff).await;
+            backoff = (backoff * 2).min(BACKOFF_MAX);
+        }
+    }
+
+    fn position(&self) -> u64 {
+        self.replica.read().map_or(0, |replica| replica.position().0)
+    }
+
+    /// Ends when the stream does, when it stalls, or when the replica was emptied.
+    async fn follow_once(&self) -> Result<(), Broken> {
+        let last = self.position().checked_sub(1);
+        let mut body = self.in_time(BACKOFF_MAX, self.http.events(FEED, last)).await?;
+        let mut parser = SseParser::default();
+        loop {
+            let chunk = tokio::select! {
+                chunk = timeout(self.bound / 2, body.frame()) => chunk,
+                () = self.emptied.notified() => return Ok(()),
+            };
+            let chunk = match chunk {
+                Ok(Some(Ok(chunk))) => chunk,
+                Ok(Some(Err(_)) | None) => return Ok(()),
+                Err(_) if self.is_stalled() => return Err(LinkFault::Unreachable.into()),
+                Err(_) => continue,
+            };
+            let Some(bytes) = chunk.data_ref() else { continue };
+            let events =
+                parser.push(bytes).map_err(|_| LinkFault::Answer { expected: "frames of bounded size" })?;
+            for json in events {
+                let frame: Frame = strict_json::parse(&json)
+                    .map_err(|_| LinkFault::Answer { expected: "frames of the feed's schema" })?;
+                self.take_frame(&frame)?;
+            }
+        }
+    }
+
+    /// Verifies outside the lock, so that decisions go on meanwhile.
+    fn take_frame(&self, frame: &Frame) -> Result<(), Broken> {
+        match self.pins.verify_frame(frame) {
+            Ok(verified) => self.write(|replica| replica.take_frame(verified))??,
+            Err(fault) => {
+                self.write(Replica::reset)?;
+                return Err(fault.into());
+            }
+        }
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
+    /// Heads say that there are frames, but they do not come: the connection is dead.
+    fn is_stalled(&self) -> bool {
+        let waiting = self.replica.read().ok().and_then(|replica| replica.waiting_since());
+        waiting.is_some_and(|since| BootTime::now().since(since) > self.bound / 2)
+    }
+
+    /// Asks for a head every third of the bound, without waiting for the last answer.
+    async fn refresh(self: Arc<Self>) {
+        let mut ticks = interval(self.bound / 3);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut questions = JoinSet::new();
+        loop {
+            ticks.tick().await;
+            while questions.try_join_next().is_some() {}
+            if questions.len() < QUESTIONS_MAX {
+                questions.spawn(Arc::clone(&self).ask_head());
+            }
+        }
+    }
+
+    async fn ask_head(self: Arc<Self>) {
+        let Ok(nonce) = random::<32>() else { return };
+        // the age counts from here, so that the time on the wire makes a head older, never younger
+        let sent = BootTime::now();
+        let ask = Ask { nonce: Bytes32(nonce) };
+        let Ok(head) = self.in_time(self.bound, self.http.ask::<SignedHead>(HEADS, &ask)).await else {
+            return;
+        };
+        let taken =
+            self.write(|replica| replica.take_head(&head, Question::new(nonce, sent), BootTime::now()));
+        match taken {
+            Ok(Ok(())) => self.changed.notify_waiters(),
+            Ok(Err(Fault::Chain | Fault::Fork)) => self.emptied.notify_one(),
+            Ok(Err(_)) | Err(_) => {}
+        }
+    }
+
+    async fn in_time<T>(
+        &self,
+        deadline: Duration,
+        answer: impl Future<Output = Result<T, LinkFault>>,
+    ) -> Result<T, LinkFault> {
+        timeout(deadline, answer).await.map_err(|_| LinkFault::Deadline { deadline })?
+    }
+}
