@@ -6,7 +6,6 @@ use std::time::Duration;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::feed::Frame;
 use grantbook_record::head::SignedHead;
-use grantbook_record::strict_json;
 use http_body_util::BodyExt as _;
 use serde::Serialize;
 use tokio::sync::Notify;
@@ -139,7 +138,7 @@ impl Shared {
             let events =
                 parser.push(bytes).map_err(|_| LinkFault::Answer { expected: "frames of bounded size" })?;
             for json in events {
-                let frame: Frame = strict_json::parse(&json)
+                let frame = Frame::parse(&json)
                     .map_err(|_| LinkFault::Answer { expected: "frames of the feed's schema" })?;
                 self.take_frame(&frame)?;
             }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use grantbook_plan::admission::{self, Context};
 use grantbook_plan::customer::{Admitted, CustomerState, EntryRef};
-use grantbook_plan::decide::{Decision, Denial, Permission, UseCount, decide};
+use grantbook_plan::decide::{Decision, Denial, Permission, UseCount, check_terms, decide};
 use grantbook_plan::{Parties, TenantState, Vocabulary};
 use grantbook_record::day::EPOCH_2020;
 use grantbook_record::event::{Claims, Event};
@@ -268,7 +268,10 @@ impl Replica {
         at_least: Option<LeafIndex>,
         now: BootTime,
     ) -> Result<Permission, Denial> {
-        let (customer, time) = self.ready(facts, at_least, now)?;
+        // an unknown word comes first in the order of reasons; where the replica is ready, the decision sees to that
+        let (customer, time) = self
+            .ready(facts, at_least, now)
+            .map_err(|denial| check_terms(Vocabulary::builtin(), facts).err().unwrap_or(denial))?;
         let state = customer.map(|customer| &customer.state);
         match decide(Vocabulary::builtin(), state, |_| UseCount::default(), facts, time) {
             Decision::Permit(permission) => {

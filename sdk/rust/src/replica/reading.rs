@@ -9,7 +9,7 @@ use grantbook_record::feed::{About, FeedPosition, Frame};
 use grantbook_record::kind::FIRST_UNCRITICAL;
 use grantbook_record::receipt::{self, Content, VerifiedContent, VerifiedReceipt};
 use grantbook_record::{Day, EnvelopeError, PublicKey, Receipt, ReceiptError, Thumbprint};
-use grantbook_tlog::{TlogProof, leaf_hash, verify_inclusion};
+use grantbook_tlog::{Hash, LeafIndex};
 
 use super::{Fault, Pins};
 
@@ -52,14 +52,14 @@ impl Pins {
         }
         let (entry, reading) = match receipt.verify(&self.log_keys) {
             Ok(verified) => {
-                let entry =
-                    EntryRef { leaf_index: verified.leaf_index.0, leaf_hash: Bytes32(verified.leaf_hash.0) };
+                let entry = entry_ref(verified.leaf_index, &verified.leaf_hash);
                 (entry, self.read(receipt, verified, about)?)
             }
             Err(error) if is_not_understood(&error) => {
                 let reading =
                     if is_critical(&receipt.entry.0) { Reading::UnknownCritical } else { Reading::Opaque };
-                (self.place(receipt)?, reading)
+                let logged = receipt.verify_logged(&self.log_keys)?;
+                (entry_ref(logged.leaf_index, &logged.leaf_hash), reading)
             }
             Err(error) => return Err(error.into()),
         };
@@ -75,7 +75,7 @@ impl Pins {
         if claims.aud != self.tenant {
             return Err(Fault::Tenant);
         }
-        if !is_about(about, &claims) {
+        if About::of(&claims) != *about {
             return Err(Fault::About);
         }
         Ok(Reading::Known(Box::new(Known {
@@ -86,17 +86,10 @@ impl Pins {
             group: receipt.link.as_ref().map_or(0, |link| link.group),
         })))
     }
+}
 
-    /// Where an entry stands that is not understood: it is in the log all the same.
-    fn place(&self, receipt: &Receipt) -> Result<EntryRef, Fault> {
-        let proof = TlogProof::parse(receipt.proof.as_bytes()).map_err(ReceiptError::from)?;
-        let signed =
-            self.log_keys.verify_checkpoint(proof.checkpoint().as_bytes()).map_err(ReceiptError::from)?;
-        let (size, root) = (signed.checkpoint.size(), signed.checkpoint.root());
-        let leaf = leaf_hash(&receipt.entry.0);
-        verify_inclusion(&leaf, proof.index(), size, proof.hashes(), &root).map_err(ReceiptError::from)?;
-        Ok(EntryRef { leaf_index: proof.index().0, leaf_hash: Bytes32(leaf.0) })
-    }
+fn entry_ref(leaf_index: LeafIndex, leaf_hash: &Hash) -> EntryRef {
+    EntryRef { leaf_index: leaf_index.0, leaf_hash: Bytes32(leaf_hash.0) }
 }
 
 /// Errors that a newer ledger's entries give to this reader. Payloads are read last, after digest, kind and signatures
@@ -118,24 +111,4 @@ fn is_not_understood(error: &ReceiptError) -> bool {
 /// Of an entry version that is not known, nothing may be passed over.
 fn is_critical(entry: &[u8]) -> bool {
     !matches!(entry, [entry::VERSION, kind, ..] if *kind >= FIRST_UNCRITICAL)
-}
-
-fn is_about(about: &About, claims: &Claims<Event>) -> bool {
-    let event = &claims.event;
-    match about {
-        About::Tenant => event.subject().is_none(),
-        About::Customer(sub) => event.subject() == Some(sub),
-        About::Grant(about) => {
-            event.subject() == Some(&about.sub)
-                && match event {
-                    Event::GrantGiven(_) => claims.jti == about.grant,
-                    Event::GrantAmended(event) => event.grant == about.grant,
-                    Event::GrantPaused(event) => event.grant == about.grant,
-                    Event::GrantResumed(event) => event.grant == about.grant,
-                    Event::GrantWithdrawn(event) => event.grant == about.grant,
-                    Event::GrantRevoked(event) => event.grant == about.grant,
-                    _ => false,
-                }
-        }
-    }
 }
