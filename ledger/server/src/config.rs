@@ -1,0 +1,196 @@
+//! Configuration in layers: embedded defaults, then a file, then `GRANTBOOK_…` variables, then flags.
+//!
+//! Reference: `docs/reference/configuration.md`, which a test holds against the embedded defaults.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use figment::Figment;
+use figment::providers::{Env, Format as _, Serialized, Toml};
+use grantbook_engine::LedgerConfig;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// The embedded defaults, which name every key.
+pub const DEFAULTS: &str = include_str!("default.toml");
+
+/// The file that is read where no other is named and it is there.
+pub const DEFAULT_FILE: &str = "grantbook.toml";
+
+/// Configuration that was refused. Boxed: the underlying error is large.
+#[derive(Debug, thiserror::Error)]
+#[error("configuration: {0}")]
+pub struct ConfigError(Box<figment::Error>);
+
+/// All that a server can be told.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Address to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The address by which clients know the server, without a final slash; absent: `http://` and `listen`.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub public_url: Option<String>,
+    /// Where the ledger keeps its data.
+    pub data_dir: PathBuf,
+    /// Where it keeps its keys; absent: `<data_dir>.keyring`.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub keyring_dir: Option<PathBuf>,
+    /// The file with the last signed checkpoint; absent: `<data_dir>.anchor`.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub anchor: Option<PathBuf>,
+    /// The log's origin, taken when its keys are made.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub origin: Option<String>,
+    /// Whether there is a sandbox tenant.
+    pub sandbox: bool,
+    /// How long a withdrawal may take to reach every gate, in milliseconds.
+    pub freshness_bound_ms: u64,
+    /// How long after a use its record may arrive unmarked, in milliseconds.
+    pub late_after_ms: u64,
+    /// Memory that the state's store may use as cache, in MiB.
+    pub store_cache_mib: u32,
+    /// What is logged and how.
+    pub log: LogConfig,
+    /// Bounds on what clients may take.
+    pub limits: Limits,
+}
+
+/// What is logged and how.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    /// Form of the lines.
+    pub format: LogFormat,
+    /// Levels, such as `info` or `warn,grantbook_server=debug`.
+    pub level: String,
+}
+
+/// Form of the log's lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Bounds on what clients may take.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Open connections; further ones wait to be accepted.
+    pub connections_max: u32,
+    /// Requests under way, feeds aside; further ones get 503.
+    pub requests_max: u32,
+    /// Open feeds; further ones get 503.
+    pub feed_subscribers_max: u32,
+    /// Time for a whole request, feeds aside, in milliseconds.
+    pub request_deadline_ms: u64,
+    /// Time for requests under way at shutdown, in milliseconds.
+    pub shutdown_grace_ms: u64,
+    /// Events that one address may send without a token, per second.
+    pub events_per_second: u32,
+    /// Most rows of a page.
+    pub page_rows_max: u16,
+}
+
+/// What the command line may set over all else.
+#[derive(Debug, Clone, Default, Serialize, clap::Args)]
+pub struct Flags {
+    /// Address to listen on, such as 127.0.0.1:8460
+    #[arg(long, value_name = "ADDRESS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
+    /// Folder of the ledger's data
+    #[arg(long, value_name = "DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_dir: Option<PathBuf>,
+    /// Folder of its keys, outside the data folder [default: <data dir>.keyring]
+    #[arg(long, value_name = "DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keyring_dir: Option<PathBuf>,
+    /// File of the last signed checkpoint, outside the data folder [default: <data dir>.anchor]
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anchor: Option<PathBuf>,
+    /// Origin of the log, fixed when its keys are made
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// Address by which clients know the server
+    #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
+}
+
+impl ServerConfig {
+    /// Reads all layers. `file` must be there; without it [`DEFAULT_FILE`] is read if it is there.
+    pub fn load(file: Option<&Path>, flags: &Flags) -> Result<Self, ConfigError> {
+        let figment = Figment::from(Toml::string(DEFAULTS));
+        let figment = match file {
+            Some(path) => figment.merge(Toml::file_exact(path)),
+            None => figment.merge(Toml::file(DEFAULT_FILE)),
+        };
+        let environment = Env::prefixed("GRANTBOOK_").filter(|key| is_key(key.as_str())).split("__");
+        let config: Self = figment
+            .merge(environment)
+            .merge(Serialized::defaults(flags))
+            .extract()
+            .map_err(|error| ConfigError(Box::new(error)))?;
+        config.check()
+    }
+
+    fn check(self) -> Result<Self, ConfigError> {
+        let refuse = |why: &str| Err(ConfigError(Box::new(figment::Error::from(why.to_owned()))));
+        let limits = &self.limits;
+        if limits.connections_max == 0 || limits.requests_max == 0 || limits.page_rows_max == 0 {
+            return refuse("limits of 0, expected at least 1");
+        }
+        if limits.request_deadline_ms == 0 || self.freshness_bound_ms == 0 {
+            return refuse("times of 0 ms, expected at least 1");
+        }
+        match &self.public_url {
+            Some(url)
+                if !(url.starts_with("https://") || url.starts_with("http://")) || url.ends_with('/') =>
+            {
+                refuse("malformed public_url, expected https://… without a final slash")
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// What the ledger needs of it.
+    pub fn ledger(&self) -> LedgerConfig {
+        let mut ledger = LedgerConfig::new(&self.data_dir);
+        if let Some(dir) = &self.keyring_dir {
+            ledger.keyring_dir.clone_from(dir);
+        }
+        if let Some(file) = &self.anchor {
+            ledger.anchor.clone_from(file);
+        }
+        ledger.origin.clone_from(&self.origin);
+        ledger.freshness_bound = Duration::from_millis(self.freshness_bound_ms);
+        ledger.late_after = Duration::from_millis(self.late_after_ms);
+        ledger.state_cache_bytes = u64::from(self.store_cache_mib) << 20;
+        ledger
+    }
+}
+
+/// Whether a variable, without its prefix, is one of ours: the command line's own share the prefix.
+fn is_key(name: &str) -> bool {
+    let first = name.split("__").next().unwrap_or_default();
+    DEFAULTS.lines().any(|line| {
+        let key = line.split_once(" = ").map_or(line, |(key, _)| key);
+        key.trim_matches(['[', ']']).eq_ignore_ascii_case(first)
+    })
+}
+
+fn empty_is_none<'de, D: Deserializer<'de>, T: From<String>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Ok((!text.is_empty()).then(|| text.into()))
+}
+
+#[cfg(test)]
+mod tests;

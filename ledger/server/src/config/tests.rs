@@ -1,0 +1,78 @@
+use std::collections::BTreeSet;
+
+use super::*;
+
+fn keys(table: &toml::Table, prefix: &str, into: &mut BTreeSet<String>) {
+    for (name, value) in table {
+        match value {
+            toml::Value::Table(inner) => keys(inner, &format!("{name}."), into),
+            _ => {
+                into.insert(format!("{prefix}{name}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_reference_explains_exactly_the_keys_there_are() {
+    let mut there = BTreeSet::new();
+    keys(&DEFAULTS.parse().unwrap(), "", &mut there);
+    let page = include_str!("../../../../docs/reference/configuration.md");
+    let explained: BTreeSet<String> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`').map(|(key, _)| key.to_owned()))
+        .collect();
+    assert_eq!(there, explained);
+}
+
+#[test]
+fn defaults_stand_alone_and_place_keys_beside_the_data() {
+    let config: ServerConfig = Figment::from(Toml::string(DEFAULTS)).extract().unwrap();
+    assert_eq!(config.listen, "127.0.0.1:8460".parse().unwrap());
+    assert!(config.sandbox && config.public_url.is_none() && config.keyring_dir.is_none());
+    let ledger = config.ledger();
+    assert_eq!(ledger.data_dir, PathBuf::from("grantbook-data"));
+    assert_eq!(ledger.keyring_dir, PathBuf::from("grantbook-data.keyring"));
+    assert_eq!(ledger.freshness_bound, Duration::from_secs(5));
+}
+
+#[test]
+fn later_layers_win_and_name_what_they_refuse() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |text: &str, flags: &Flags| {
+        let file = folder.path().join("grantbook.toml");
+        std::fs::write(&file, text).unwrap();
+        ServerConfig::load(Some(&file), flags).map_err(|error| error.to_string())
+    };
+    let none = Flags::default();
+    let config = check("data_dir = \"from-file\"\n[limits]\nrequests_max = 7\n", &none).unwrap();
+    assert_eq!((config.data_dir, config.limits.requests_max), (PathBuf::from("from-file"), 7));
+    assert_eq!(config.limits.connections_max, 1024, "the rest of a table stays");
+
+    let flags = Flags { data_dir: Some("from-flag".into()), ..Flags::default() };
+    assert_eq!(check("data_dir = \"from-file\"\n", &flags).unwrap().data_dir, PathBuf::from("from-flag"));
+
+    for (text, expected) in [
+        ("lisent = \"127.0.0.1:1\"\n", "lisent"),
+        ("listen = \"nowhere\"\n", "listen"),
+        ("[limits]\nrequests_max = 0\n", "at least 1"),
+        ("freshness_bound_ms = -1\n", "freshness_bound_ms"),
+        ("public_url = \"ftp://a\"\n", "public_url"),
+        ("public_url = \"https://a/\"\n", "public_url"),
+        ("[log]\nformat = \"xml\"\n", "format"),
+        ("listen = \n", "TOML"),
+    ] {
+        let error = check(text, &none).unwrap_err();
+        assert!(error.contains(expected), "{text:?} gave {error:?}, expected {expected:?} in it");
+    }
+    assert!(ServerConfig::load(Some(&folder.path().join("absent.toml")), &none).is_err());
+}
+
+#[test]
+fn variables_of_the_command_line_are_not_taken_for_keys() {
+    for (name, expected) in
+        [("LISTEN", true), ("listen", true), ("LOG__LEVEL", true), ("TOKEN", false), ("SERVER", false)]
+    {
+        assert_eq!(is_key(name), expected, "{name}");
+    }
+}

@@ -1,0 +1,184 @@
+//! The HTTP server: one router, one limit of requests under way, one deadline, one form of error.
+//!
+//! Calls of the ledger block (they wait for the disk), so they run on the blocking threads; only what reads memory is
+//! called directly.
+
+mod admin;
+mod authzen;
+mod body;
+mod caller;
+mod connections;
+mod events;
+mod feed;
+mod grants;
+mod heads;
+mod health;
+mod layers;
+mod log;
+mod metrics;
+mod openapi;
+mod page;
+pub mod problem;
+mod rate;
+mod receipts;
+mod uses;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use grantbook_engine::{Ledger, TenantError};
+use grantbook_portal::Overview;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+use crate::config::ServerConfig;
+use problem::Problem;
+
+pub use openapi::document as openapi_document;
+
+/// Why the server did not start, or did not stop in order.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's word.
+        source: std::io::Error,
+    },
+    /// The sandbox tenant cannot be made.
+    #[error("sandbox tenant: {0}")]
+    Sandbox(#[from] TenantError),
+    /// The ledger did not close in order.
+    #[error("closing the ledger: {0}")]
+    Close(String),
+}
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Shared>);
+
+pub(crate) struct Shared {
+    ledger: Ledger,
+    config: ServerConfig,
+    /// Without a final slash.
+    base_url: String,
+    metrics: metrics::Metrics,
+    /// Requests under way, feeds aside.
+    requests: Semaphore,
+    /// Open feeds.
+    feeds: Arc<Semaphore>,
+    events_rate: rate::RateLimiter,
+    /// Becomes true when the server begins to stop.
+    stopping: watch::Receiver<bool>,
+}
+
+impl std::ops::Deref for App {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl App {
+    /// Runs a call that may block.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&Ledger) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let ledger = self.ledger.clone();
+        tokio::task::spawn_blocking(move || call(&ledger)).await.map_err(|error| {
+            tracing::error!(%error, "a call of the ledger did not return");
+            Problem::internal()
+        })
+    }
+
+    fn overview(&self) -> Overview {
+        let (size, root) = self.ledger.size_root();
+        Overview {
+            origin: self.ledger.origin().to_owned(),
+            tree_size: size.0,
+            root: root.to_string(),
+            sandbox: self.config.sandbox,
+            base_url: self.base_url.clone(),
+        }
+    }
+}
+
+/// A server that listens but does not answer yet.
+pub struct Server {
+    ledger: Ledger,
+    listener: TcpListener,
+    address: SocketAddr,
+    app: App,
+    stop: watch::Sender<bool>,
+}
+
+impl Server {
+    /// Listens; makes the sandbox tenant where the configuration asks for one.
+    pub async fn bind(ledger: Ledger, config: ServerConfig) -> Result<Self, ServeError> {
+        let listen = |source| ServeError::Listen { address: config.listen, source };
+        let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        if config.sandbox {
+            let ledger = ledger.clone();
+            let made = tokio::task::spawn_blocking(move || ledger.sandbox().map(|_| ())).await;
+            made.map_err(|error| ServeError::Close(error.to_string()))??;
+        }
+        let (stop, stopping) = watch::channel(false);
+        let limits = &config.limits;
+        let shared = Shared {
+            base_url: config.public_url.clone().unwrap_or_else(|| format!("http://{address}")),
+            metrics: metrics::Metrics::new(ledger.clone()),
+            requests: Semaphore::new(limits.requests_max as usize),
+            feeds: Arc::new(Semaphore::new(limits.feed_subscribers_max as usize)),
+            events_rate: rate::RateLimiter::new(limits.events_per_second),
+            ledger: ledger.clone(),
+            stopping,
+            config,
+        };
+        Ok(Self { ledger, listener, address, app: App(Arc::new(shared)), stop })
+    }
+
+    /// The address listened on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address by which clients know the server, without a final slash.
+    pub fn base_url(&self) -> &str {
+        &self.app.base_url
+    }
+
+    /// Answers until `shutdown`; then takes no more connections, ends the feeds, lets requests under way finish within
+    /// their grace, and closes the ledger.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
+        let Self { ledger, listener, address, app, stop } = self;
+        let limits = app.config.limits.clone();
+        tracing::info!(%address, origin = ledger.origin(), size = ledger.size_root().0.0, "listening");
+        let told = async {
+            shutdown.await;
+            tracing::info!("stopping");
+            stop.send_replace(true);
+        };
+        let grace = Duration::from_millis(limits.shutdown_grace_ms);
+        connections::serve(listener, openapi::router(app), limits.connections_max, grace, told).await;
+        let closed = tokio::task::spawn_blocking(move || ledger.close()).await;
+        match closed {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(ServeError::Close(error.to_string())),
+            Err(error) => Err(ServeError::Close(error.to_string())),
+        }
+    }
+}
+
+/// Listens and answers until `shutdown`, then closes the ledger.
+pub async fn serve(
+    ledger: Ledger,
+    config: ServerConfig,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), ServeError> {
+    Server::bind(ledger, config).await?.run(shutdown).await
+}

@@ -1,0 +1,73 @@
+//! What happens around every request: its id, its log line, its count; and for most of them a place and a deadline.
+
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+use super::App;
+use super::problem::{self, Problem, ProblemKind};
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id of a request: the client's, or one that was made.
+#[derive(Debug, Clone)]
+pub(super) struct RequestId(pub(super) HeaderValue);
+
+/// Names the request, counts it, logs it, and gives errors their one form.
+pub(super) async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    // the pattern, never the path: paths hold grants' ids
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let id = request.headers().get(&X_REQUEST_ID).cloned().or_else(made_id);
+    if let Some(id) = &id {
+        request.extensions_mut().insert(RequestId(id.clone()));
+    }
+    let mut response = problem::normalise(next.run(request).await);
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    let loggable = id.as_ref().and_then(loggable_id).unwrap_or("-").to_owned();
+    if let Some(id) = id {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    let status = response.status().as_u16();
+    let took = started.elapsed();
+    app.metrics.request(&method, route, status, took);
+    tracing::info!(%method, route, status, micros = took.as_micros(), request_id = loggable, "request");
+    response
+}
+
+fn made_id() -> Option<HeaderValue> {
+    HeaderValue::from_str(&uuid::Uuid::now_v7().to_string()).ok()
+}
+
+/// A client may write anything into its ids; only what looks like one is logged.
+fn loggable_id(id: &HeaderValue) -> Option<&str> {
+    let text = id.to_str().ok()?;
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    ((1..=64).contains(&text.len()) && text.bytes().all(plain)).then_some(text)
+}
+
+/// Gives the request one of the places there are, and a deadline.
+pub(super) async fn bound(State(app): State<App>, request: Request, next: Next) -> Response {
+    let Ok(_place) = app.requests.try_acquire() else {
+        return Problem::new(ProblemKind::Busy, "too many requests are under way, try again later")
+            .into_response();
+    };
+    let deadline = Duration::from_millis(app.config.limits.request_deadline_ms);
+    match tokio::time::timeout(deadline, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::new(
+            ProblemKind::Deadline,
+            "not finished in time; an append may still succeed, sending it again is safe",
+        )
+        .into_response(),
+    }
+}

@@ -1,0 +1,78 @@
+//! The public log (C2SP tlog-tiles): `/log/...`. Specification: `docs/spec/checkpoint.md`.
+
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use grantbook_tlog::tile::{BundleCoord, TileCoord};
+
+use super::App;
+use super::problem::{Problem, ProblemDetails};
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const BYTES: &str = "application/octet-stream";
+/// A checkpoint is fresh for about as long as a batch takes.
+const BRIEF: &str = "public, max-age=1";
+const MINUTES: &str = "public, max-age=300";
+const FOREVER: &str = "public, max-age=31536000, immutable";
+
+/// The log is for everybody, and for scripts of any page: answers, errors among them, are open to all origins.
+pub(super) async fn open_to_all_origins(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}
+
+fn answer(content_type: &'static str, cache: &'static str, body: impl IntoResponse) -> Response {
+    let headers: [(HeaderName, &'static str); 2] =
+        [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, cache)];
+    (headers, body).into_response()
+}
+
+/// The latest signed checkpoint
+#[utoipa::path(get, path = "/log/checkpoint", tag = "log", responses(
+    (status = 200, description = "C2SP signed note, see docs/spec/checkpoint.md", content_type = "text/plain", body = String),
+))]
+pub(super) async fn checkpoint(State(app): State<App>) -> Response {
+    answer(TEXT, BRIEF, app.ledger.checkpoint())
+}
+
+/// The log's verifier key and its clock's, a line each
+#[utoipa::path(get, path = "/log/vkey", tag = "log", responses(
+    (status = 200, description = "Two C2SP verifier keys: the log's, which signs checkpoints only, and its clock's", content_type = "text/plain", body = String),
+))]
+pub(super) async fn vkey(State(app): State<App>) -> Response {
+    let keys = app.ledger.log_keys();
+    answer(TEXT, MINUTES, format!("{}\n{}\n", keys.log(), keys.clock()))
+}
+
+/// A tile of hashes or a bundle of entries
+#[utoipa::path(get, path = "/log/tile/{*path}", tag = "log",
+    params(("path" = String, Path, description = "C2SP tlog-tiles: <L>/<N>[.p/<W>] for hashes, entries/<N>[.p/<W>] for entries")),
+    responses(
+        (status = 200, description = "The bytes; they never change", content_type = "application/octet-stream"),
+        (status = 404, description = "No such tile in the latest published tree", content_type = "application/problem+json", body = ProblemDetails<'static>),
+    ))]
+pub(super) async fn tile(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    // the path as it came: percent-encoding would be a second spelling
+    let path = request.uri().path().strip_prefix("/log/").unwrap_or_default().to_owned();
+    let found = if path.starts_with("tile/entries/") {
+        let coord: BundleCoord = path.parse().map_err(|_| Problem::not_found())?;
+        app.blocking(move |ledger| ledger.bundle(coord)).await??
+    } else {
+        let coord: TileCoord = path.parse().map_err(|_| Problem::not_found())?;
+        app.blocking(move |ledger| ledger.tile(coord)).await??
+    };
+    Ok(answer(BYTES, FOREVER, found.ok_or_else(Problem::not_found)?))
+}
+
+/// A public event's envelope and salt
+#[utoipa::path(get, path = "/log/public/{leaf_index}", tag = "log",
+    params(("leaf_index" = u64, Path, description = "Leaf index of the entry")),
+    responses(
+        (status = 404, description = "No public event there", content_type = "application/problem+json", body = ProblemDetails<'static>),
+    ))]
+pub(super) async fn public(Path(_leaf_index): Path<String>) -> Problem {
+    // no kind of event that is admitted today is public
+    Problem::not_found()
+}

@@ -1,0 +1,113 @@
+//! The routes, and the document that describes them: OpenAPI 3.1.
+
+use axum::Router;
+use axum::http::header;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::IntoResponse as _;
+use axum::routing::get;
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::problem::Problem;
+use super::{App, admin, authzen, events, feed, grants, heads, health, layers, log, metrics, receipts, uses};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Grantbook",
+        description = "A consent ledger: grants signed by customers, uses recorded at a gate, all in a public append-only log. Every error is an RFC 9457 problem with a stable type.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    tags(
+        (name = "log", description = "The public log, C2SP tlog-tiles; no token, open to all origins"),
+        (name = "events", description = "Signed envelopes: keys, templates, notices, requests, grants"),
+        (name = "grants", description = "Grants as the events have made them"),
+        (name = "uses", description = "Recorded uses and denials"),
+        (name = "receipts", description = "What proves an entry offline"),
+        (name = "feed", description = "What replicas follow"),
+        (name = "authzen", description = "OpenID AuthZEN Authorization API 1.0"),
+        (name = "tenant", description = "Keys, gates and tokens of the caller's tenant"),
+        (name = "operation", description = "For those who run the server"),
+    ),
+)]
+struct Document;
+
+fn routes() -> OpenApiRouter<App> {
+    let log = OpenApiRouter::new()
+        .routes(routes!(log::checkpoint))
+        .routes(routes!(log::vkey))
+        .routes(routes!(log::tile))
+        .routes(routes!(log::public))
+        .layer(from_fn(log::open_to_all_origins));
+    OpenApiRouter::with_openapi(Document::openapi())
+        .merge(log)
+        .routes(routes!(events::append))
+        .routes(routes!(grants::list))
+        .routes(routes!(grants::one))
+        .routes(routes!(uses::append, uses::list))
+        .routes(routes!(receipts::one))
+        .routes(routes!(heads::sign))
+        .routes(routes!(admin::tenant))
+        .routes(routes!(admin::register_gate, admin::gate))
+        .routes(routes!(admin::create_token, admin::list_tokens))
+        .routes(routes!(admin::revoke_token))
+        .routes(routes!(authzen::evaluate))
+        .routes(routes!(authzen::metadata))
+}
+
+/// Routes without a place among the requests under way: what watches the server must get through when it is full, and
+/// feeds have places of their own.
+fn unbounded_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(feed::follow))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(metrics::scrape))
+}
+
+/// Every route with its layers.
+pub(super) fn router(app: App) -> Router {
+    let (bounded, _) = routes().split_for_parts();
+    let (unbounded, _) = unbounded_routes().split_for_parts();
+    let document = json(&document());
+    let overview = app.clone();
+    let portal = grantbook_portal::router(move || overview.overview());
+    bounded
+        .route(
+            "/openapi.json",
+            get(move || {
+                let document = document.clone();
+                async move { ([(header::CONTENT_TYPE, "application/json")], document).into_response() }
+            }),
+        )
+        .merge(portal)
+        .layer(from_fn_with_state(app.clone(), layers::bound))
+        .merge(unbounded)
+        .fallback(async || Problem::not_found())
+        .layer(from_fn_with_state(app.clone(), layers::observe))
+        .with_state(app)
+}
+
+/// The document at `/openapi.json`.
+pub fn document() -> OpenApi {
+    let mut document = routes().merge(unbounded_routes()).into_openapi();
+    // the router's mark of a path of several parts is not part of OpenAPI's template syntax
+    document.paths.paths = std::mem::take(&mut document.paths.paths)
+        .into_iter()
+        .map(|(path, item)| (path.replace("{*", "{"), item))
+        .collect();
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("gbk_… , bound to one tenant and one role"))
+        .build();
+    document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    document
+}
+
+fn json(document: &OpenApi) -> String {
+    // maps with string keys only: nothing in it can fail to be written
+    document.to_pretty_json().unwrap_or_default()
+}

@@ -1,0 +1,286 @@
+//! Every error that a client can get, and the one mapping of errors to HTTP (RFC 9457).
+//!
+//! Details say what was expected; they never repeat what somebody sent, so they hold no personal data.
+
+use std::borrow::Cow;
+
+use axum::Json;
+use axum::body::HttpBody as _;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use grantbook_engine::{AppendError, ReadError, TenantError};
+use grantbook_plan::Refusal;
+use grantbook_record::EnvelopeError;
+use grantbook_record::strict_json::JsonError;
+use grantbook_record::uses::UseError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What every problem's `type` begins with.
+pub const TYPE_PREFIX: &str = "https://grantbook.example/problems/";
+
+macro_rules! problems {
+    ($($variant:ident = $slug:literal, $status:ident, $title:literal;)*) => {
+        /// The kinds of problems. Slugs are stable.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum ProblemKind {
+            $(#[doc = $title] $variant,)*
+        }
+
+        impl ProblemKind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The last part of `type`.
+            pub fn slug(self) -> &'static str {
+                match self { $(Self::$variant => $slug,)* }
+            }
+
+            /// The HTTP status.
+            pub fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status,)* }
+            }
+
+            /// The title, the same for all problems of the kind.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+        }
+    };
+}
+
+problems! {
+    MalformedRequest = "malformed-request", BAD_REQUEST, "The request is malformed";
+    MalformedEnvelope = "malformed-envelope", BAD_REQUEST, "The envelope is malformed";
+    MalformedBatch = "malformed-batch", BAD_REQUEST, "The batch of uses is malformed";
+    Unauthorized = "unauthorized", UNAUTHORIZED, "A valid bearer token is needed";
+    Forbidden = "forbidden", FORBIDDEN, "The token's role does not allow this";
+    BadSignature = "bad-signature", FORBIDDEN, "Not signed by the keys that must sign it";
+    NotFound = "not-found", NOT_FOUND, "There is nothing here";
+    UnknownTenant = "unknown-tenant", NOT_FOUND, "There is no such tenant";
+    MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "The method is not allowed here";
+    JtiConflict = "jti-conflict", CONFLICT, "The jti was used before with other content";
+    UseConflict = "use-conflict", CONFLICT, "The use id was used before for another use";
+    SequenceConflict = "sequence-conflict", CONFLICT, "The batch is out of the gate's sequence";
+    StateConflict = "state-conflict", CONFLICT, "The event contradicts the state it would change";
+    FeedAhead = "feed-ahead", CONFLICT, "The reader is ahead of the feed";
+    Erased = "erased", GONE, "The content was erased";
+    TooLarge = "too-large", PAYLOAD_TOO_LARGE, "The body is too large";
+    UnsupportedContentType = "unsupported-content-type", UNSUPPORTED_MEDIA_TYPE, "The content type is not supported";
+    WrongTime = "wrong-time", UNPROCESSABLE_ENTITY, "The envelope was signed too long ago, ahead of time, or has expired";
+    WrongAudience = "wrong-audience", UNPROCESSABLE_ENTITY, "The envelope is for another tenant";
+    Refused = "refused", UNPROCESSABLE_ENTITY, "The rules of admission refuse it";
+    TooManyRequests = "too-many-requests", TOO_MANY_REQUESTS, "Too many requests from this address";
+    Internal = "internal", INTERNAL_SERVER_ERROR, "The server has a fault";
+    Busy = "busy", SERVICE_UNAVAILABLE, "The server is busy";
+    Deadline = "deadline", SERVICE_UNAVAILABLE, "The request took too long";
+    NotReady = "not-ready", SERVICE_UNAVAILABLE, "The server is not ready";
+    Stopped = "stopped", SERVICE_UNAVAILABLE, "The ledger takes no entries now";
+}
+
+/// A problem, to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Its kind.
+    pub kind: ProblemKind,
+    /// What was expected here.
+    pub detail: Cow<'static, str>,
+    /// Seconds after which to try again.
+    pub retry_after: Option<u32>,
+}
+
+/// A problem as it travels: `application/problem+json`.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ProblemDetails<'a> {
+    /// `https://grantbook.example/problems/<slug>`; slugs are stable.
+    r#type: String,
+    /// The same for all problems of this type.
+    title: &'a str,
+    /// The HTTP status.
+    status: u16,
+    /// What was expected. Never repeats what was sent.
+    detail: &'a str,
+}
+
+impl Problem {
+    /// A problem with its detail.
+    pub fn new(kind: ProblemKind, detail: impl Into<Cow<'static, str>>) -> Self {
+        let retry_after = (kind.status() == StatusCode::SERVICE_UNAVAILABLE
+            || kind == ProblemKind::TooManyRequests)
+            .then_some(1);
+        Self { kind, detail: detail.into(), retry_after }
+    }
+
+    pub(crate) fn malformed(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ProblemKind::MalformedRequest, detail)
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Self::new(ProblemKind::NotFound, "expected the address of something that is there and yours to see")
+    }
+
+    pub(crate) fn too_large(limit: usize) -> Self {
+        Self::new(ProblemKind::TooLarge, format!("expected a body of at most {limit} bytes"))
+    }
+
+    pub(crate) fn internal() -> Self {
+        Self::new(
+            ProblemKind::Internal,
+            "try again later; the operator finds the cause in the log by X-Request-ID",
+        )
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let details = ProblemDetails {
+            r#type: format!("{TYPE_PREFIX}{}", self.kind.slug()),
+            title: self.kind.title(),
+            status: self.kind.status().as_u16(),
+            detail: &self.detail,
+        };
+        let mut response = (self.kind.status(), Json(details)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.kind == ProblemKind::Unauthorized {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(r#"Bearer realm="grantbook""#));
+        }
+        response
+    }
+}
+
+/// Gives an error that was made elsewhere, such as a wrong method, the form of all others.
+pub(crate) fn normalise(response: Response) -> Response {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    if !is_error
+        || response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t == "application/problem+json")
+    {
+        return response;
+    }
+    let problem = match status {
+        StatusCode::NOT_FOUND => Problem::not_found(),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Problem::new(ProblemKind::MethodNotAllowed, "expected one of the methods that Allow names")
+        }
+        _ if status.is_client_error() => Problem::malformed("expected a request as the reference describes"),
+        _ => {
+            tracing::error!(%status, size = ?response.body().size_hint().exact(), "unmapped error");
+            Problem::internal()
+        }
+    };
+    let allow = response.headers().get(header::ALLOW).cloned();
+    let mut response = problem.into_response();
+    if let Some(allow) = allow {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+impl From<JsonError> for Problem {
+    fn from(error: JsonError) -> Self {
+        Self::malformed(error.to_string())
+    }
+}
+
+impl From<EnvelopeError> for Problem {
+    fn from(error: EnvelopeError) -> Self {
+        let kind = match error {
+            EnvelopeError::TooLarge { .. } | EnvelopeError::PayloadTooLarge { .. } => ProblemKind::TooLarge,
+            EnvelopeError::UnknownSigner | EnvelopeError::BadSignature => ProblemKind::BadSignature,
+            EnvelopeError::WrongAudience => ProblemKind::WrongAudience,
+            EnvelopeError::StaleIat { .. } | EnvelopeError::Expired { .. } => ProblemKind::WrongTime,
+            EnvelopeError::Framing
+            | EnvelopeError::SignatureCount { .. }
+            | EnvelopeError::Jws(_)
+            | EnvelopeError::DifferentPayloads
+            | EnvelopeError::SameSigner
+            | EnvelopeError::UnknownKind
+            | EnvelopeError::PayloadEncoding
+            | EnvelopeError::Event(_)
+            | EnvelopeError::JtiTime => ProblemKind::MalformedEnvelope,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<UseError> for Problem {
+    fn from(error: UseError) -> Self {
+        let kind = match error {
+            UseError::BatchTooLarge { .. } => ProblemKind::TooLarge,
+            UseError::BadSignature => ProblemKind::BadSignature,
+            _ => ProblemKind::MalformedBatch,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let kind = match refusal {
+            Refusal::Signers { .. } => ProblemKind::BadSignature,
+            Refusal::AlreadyEnrolled
+            | Refusal::KeyKnown
+            | Refusal::GrantEnded
+            | Refusal::GrantStatus { .. }
+            | Refusal::Version { .. } => ProblemKind::StateConflict,
+            _ => ProblemKind::Refused,
+        };
+        Self::new(kind, refusal.to_string())
+    }
+}
+
+impl From<AppendError> for Problem {
+    fn from(error: AppendError) -> Self {
+        let kind = match error {
+            AppendError::Envelope(error) => return error.into(),
+            AppendError::Use(error) => return error.into(),
+            AppendError::Refused(refusal) => return refusal.into(),
+            AppendError::UnknownTenant => ProblemKind::UnknownTenant,
+            AppendError::JtiConflict => ProblemKind::JtiConflict,
+            AppendError::UseIdConflict => ProblemKind::UseConflict,
+            AppendError::Sequence { .. } => ProblemKind::SequenceConflict,
+            AppendError::UnknownGate => ProblemKind::BadSignature,
+            AppendError::Busy => ProblemKind::Busy,
+            AppendError::Stopped => ProblemKind::Stopped,
+            AppendError::Store(ref fault) => {
+                tracing::error!(%fault, "the store has a fault");
+                return Self::internal();
+            }
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::NotFound => Self::not_found(),
+            ReadError::Erased => Self::new(
+                ProblemKind::Erased,
+                "its key was destroyed; the entry itself stays in the public log",
+            ),
+            ReadError::Store(_) | ReadError::Damaged(_) => {
+                tracing::error!(%error, "read failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<TenantError> for Problem {
+    fn from(error: TenantError) -> Self {
+        match error {
+            TenantError::UnknownTenant | TenantError::UnknownToken => Self::not_found(),
+            TenantError::Refused { .. } => Self::new(ProblemKind::Refused, error.to_string()),
+            TenantError::Keyring(fault) => {
+                tracing::error!(%fault, "the keyring cannot be written");
+                Self::internal()
+            }
+        }
+    }
+}

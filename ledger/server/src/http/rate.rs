@@ -1,0 +1,101 @@
+//! A bound on how fast one address may send what needs no token.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+/// Addresses that are remembered at once.
+const ADDRESSES_MAX: usize = 4096;
+
+/// Token buckets by address, each holding one second's worth.
+pub(super) struct RateLimiter {
+    per_second: f64,
+    buckets: Mutex<HashMap<IpAddr, Bucket>>,
+}
+
+#[derive(Clone, Copy)]
+struct Bucket {
+    tokens: f64,
+    at: Instant,
+}
+
+impl RateLimiter {
+    pub(super) fn new(per_second: u32) -> Self {
+        Self { per_second: f64::from(per_second), buckets: Mutex::default() }
+    }
+
+    /// Whether one more from `address` is within the rate.
+    pub(super) fn admits(&self, address: IpAddr, now: Instant) -> bool {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let filled = |bucket: &Bucket| {
+            let since = now.saturating_duration_since(bucket.at).as_secs_f64();
+            (bucket.tokens + since * self.per_second).min(self.per_second)
+        };
+        let key = network(address);
+        if buckets.len() >= ADDRESSES_MAX && !buckets.contains_key(&key) {
+            // a full bucket remembers nothing; if all are busy, strangers wait
+            buckets.retain(|_, bucket| filled(bucket) < self.per_second);
+            if buckets.len() >= ADDRESSES_MAX {
+                return false;
+            }
+        }
+        let bucket = buckets.entry(key).or_insert(Bucket { tokens: self.per_second, at: now });
+        let tokens = filled(bucket);
+        let admitted = tokens >= 1.0;
+        *bucket = Bucket { tokens: if admitted { tokens - 1.0 } else { tokens }, at: now };
+        admitted
+    }
+}
+
+/// An IPv6 host commonly has a whole /64 to itself.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & !u128::from(u64::MAX)).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn each_address_has_its_own_second() {
+        let limiter = RateLimiter::new(2);
+        let start = Instant::now();
+        let one: IpAddr = "192.0.2.1".parse().unwrap();
+        let other: IpAddr = "192.0.2.2".parse().unwrap();
+        for (address, after_ms, expected) in [
+            (one, 0, true),
+            (one, 0, true),
+            (one, 0, false),
+            (other, 0, true),
+            (one, 400, false),
+            (one, 600, true),
+            (one, 600, false),
+            (one, 60_000, true),
+            (one, 60_000, true),
+            (one, 60_000, false),
+        ] {
+            let now = start + Duration::from_millis(after_ms);
+            assert_eq!(limiter.admits(address, now), expected, "{address} after {after_ms} ms");
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded_and_a_network_counts_once() {
+        let limiter = RateLimiter::new(1);
+        let now = Instant::now();
+        for host in 0..u32::try_from(ADDRESSES_MAX).unwrap() {
+            assert!(limiter.admits(IpAddr::V4(host.into()), now));
+        }
+        assert!(!limiter.admits("203.0.113.1".parse().unwrap(), now));
+        assert!(limiter.admits("203.0.113.1".parse().unwrap(), now + Duration::from_secs(2)));
+
+        let limiter = RateLimiter::new(1);
+        assert!(limiter.admits("2001:db8::1".parse().unwrap(), now));
+        assert!(!limiter.admits("2001:db8::2".parse().unwrap(), now));
+    }
+}

@@ -1,0 +1,33 @@
+//! `GET /v1/receipts/{leaf_index}`.
+
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use grantbook_tlog::LeafIndex;
+
+use super::App;
+use super::caller::Caller;
+use super::page::parse_number;
+use super::problem::{Problem, ProblemDetails};
+
+/// The receipt of an entry
+///
+/// The bytes are the receipt in its one spelling: store them as they come.
+#[utoipa::path(get, path = "/v1/receipts/{leaf_index}", tag = "receipts", security(("bearer" = [])),
+    params(("leaf_index" = u64, Path, description = "Leaf index of the entry")),
+    responses(
+        (status = 200, description = "docs/spec/receipt.md", content_type = "application/json", body = Object),
+        (status = 401, description = "unauthorized", content_type = "application/problem+json", body = ProblemDetails<'static>),
+        (status = 404, description = "not-found, also for entries of other tenants", content_type = "application/problem+json", body = ProblemDetails<'static>),
+        (status = 410, description = "erased", content_type = "application/problem+json", body = ProblemDetails<'static>),
+    ))]
+pub(super) async fn one(
+    State(app): State<App>,
+    caller: Caller,
+    Path(leaf_index): Path<String>,
+) -> Result<Response, Problem> {
+    let index = parse_number(&leaf_index).map(LeafIndex).ok_or_else(Problem::not_found)?;
+    let tenant = caller.tenant();
+    let receipt = app.blocking(move |ledger| ledger.receipt(tenant, index)).await??;
+    Ok(([(header::CONTENT_TYPE, "application/json")], receipt.to_json()).into_response())
+}

@@ -1,0 +1,12 @@
+//! The Grantbook server: HTTP over the ledger, and its configuration.
+//!
+//! What is *not* here: anything that decides, orders or stores. Handlers turn requests into calls of
+//! [`grantbook_engine::Ledger`] and its answers into responses; [`http::problem`] is the one place that maps errors to
+//! HTTP. Reference: `docs/reference/http.md`, `docs/reference/configuration.md`.
+
+pub mod config;
+pub mod http;
+pub mod logging;
+
+pub use config::{ConfigError, Flags, ServerConfig};
+pub use http::{ServeError, Server, serve};
