@@ -246,6 +246,7 @@ impl Replica {
 
     /// Takes in a head that answers `question`. It counts once its position is reached; one that is older than the
     /// newest that counts changes nothing. After [`Fault::Chain`] or [`Fault::Fork`] the replica is empty.
+    #[allow(clippy::needless_pass_by_value, reason = "taken, so that no nonce answers for two heads")]
     pub fn take_head(&mut self, head: &SignedHead, question: Question, now: BootTime) -> Result<(), Fault> {
         let Question { nonce, sent } = question;
         let head = head.verify(&self.pins.log_keys, self.pins.tenant, &nonce)?;

@@ -141,7 +141,7 @@ impl Book {
             LocalText { language: Language::English, title: "Research".into(), body: "We ask.".into() };
         let template = TemplatePublished { id: term("research"), version: 1, text: one(text), bounds };
         let enterprise = book.enterprise.clone();
-        book.append(Kind::TemplatePublished, Event::TemplatePublished(template), &[&enterprise]);
+        book.append(&Event::TemplatePublished(template), &[&enterprise]);
         let Content::Event(content) = &book.frames[0].receipt.content else { unreachable!() };
         book.template = Bytes32::sha256(&content.envelope.0);
         let notice = NoticePublished {
@@ -150,7 +150,7 @@ impl Book {
             language: Language::English,
             text: "notice".into(),
         };
-        book.append(Kind::NoticePublished, Event::NoticePublished(notice), &[&enterprise]);
+        book.append(&Event::NoticePublished(notice), &[&enterprise]);
         book
     }
 
@@ -182,7 +182,7 @@ impl Book {
             recovery: None,
         };
         let enterprise = self.enterprise.clone();
-        self.append(Kind::KeyEnrolled, Event::KeyEnrolled(event), &[key, &enterprise]);
+        self.append(&Event::KeyEnrolled(event), &[key, &enterprise]);
     }
 
     /// The terms of a grant that permits [`facts`].
@@ -222,23 +222,23 @@ impl Book {
         // that it answers a request must not matter to a reader who is never sent requests
         let request = Some(self.jti());
         let event = GrantGiven { sub: sub(customer), terms, request, birth_day: None, mandate: None };
-        self.append(Kind::GrantGiven, Event::GrantGiven(event), &[key])
+        self.append(&Event::GrantGiven(event), &[key])
     }
 
     pub(crate) fn withdraw(&mut self, customer: &str, grant: Jti, key: &Signer) {
         let event = GrantWithdrawn { sub: sub(customer), grant, channel: None };
-        self.append(Kind::GrantWithdrawn, Event::GrantWithdrawn(event), &[key]);
+        self.append(&Event::GrantWithdrawn(event), &[key]);
     }
 
     /// Signs an event and appends it.
-    pub(crate) fn append(&mut self, kind: Kind, event: Event, signers: &[&Signer]) -> Jti {
-        self.append_for(tenant(), kind, event, signers)
+    pub(crate) fn append(&mut self, event: &Event, signers: &[&Signer]) -> Jti {
+        self.append_for(tenant(), event, signers)
     }
 
-    pub(crate) fn append_for(&mut self, aud: TenantId, kind: Kind, event: Event, signers: &[&Signer]) -> Jti {
+    pub(crate) fn append_for(&mut self, aud: TenantId, event: &Event, signers: &[&Signer]) -> Jti {
         let jti = self.jti();
         let about = About::of(&Claims::new(aud, jti, event.clone()));
-        let payload = match &event {
+        let payload = match event {
             Event::KeyEnrolled(event) => claims(aud, jti, event),
             Event::TemplatePublished(event) => claims(aud, jti, event),
             Event::NoticePublished(event) => claims(aud, jti, event),
@@ -246,7 +246,7 @@ impl Book {
             Event::GrantWithdrawn(event) => claims(aud, jti, event),
             _ => unreachable!("not made in these tests"),
         };
-        self.append_payload(kind, &payload, signers, about);
+        self.append_payload(event.kind(), &payload, signers, about);
         jti
     }
 

@@ -172,6 +172,11 @@ async fn connecting_needs_the_pinned_log_and_a_fed_replica() {
     let mut config = ledger.config();
     config.server = "ftp://127.0.0.1".to_owned();
     assert!(matches!(Gate::connect(config).await, Err(ConnectError::Config(_))));
+    // no TLS there, and perhaps no roots here: no gate either way
+    let mut config = ledger.config();
+    config.server = config.server.replace("http:", "https:");
+    let refused = Gate::connect(config).await;
+    assert!(matches!(refused, Err(ConnectError::Link(LinkFault::Unreachable) | ConnectError::Config(_))));
     let mut config = ledger.config();
     config.bound = Duration::ZERO;
     assert!(matches!(Gate::connect(config).await, Err(ConnectError::Bound { .. })));

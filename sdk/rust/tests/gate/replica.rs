@@ -241,7 +241,7 @@ fn another_tenants_event_is_refused() {
     let terms = book.terms();
     let other = TenantId::parse("0191f3a0-5e1c-7b3a-9a55-000000000000").unwrap();
     let event = GrantGiven { sub: sub("anna"), terms, request: None, birth_day: None, mandate: None };
-    book.append_for(other, Kind::GrantGiven, Event::GrantGiven(event), &[&key]);
+    book.append_for(other, &Event::GrantGiven(event), &[&key]);
     assert!(matches!(book.pins().verify_frame(book.frames.last().unwrap()), Err(Fault::Tenant)));
 }
 
@@ -321,7 +321,7 @@ fn the_ledgers_time_decides_about_validity() {
         grantbook_record::terms::Validity::new(UnixSeconds(NOW + 2), UnixSeconds(NOW + 4)).unwrap();
     terms.validity = validity;
     let event = GrantGiven { sub: sub("anna"), terms, request: None, birth_day: None, mandate: None };
-    let grant = book.append(Kind::GrantGiven, Event::GrantGiven(event), &[&key]);
+    let grant = book.append(&Event::GrantGiven(event), &[&key]);
     let replica = book.replica(boot(100));
     assert_denies(&replica, "anna", boot(101), DenialReason::NotStarted);
     assert_permits(&replica, "anna", boot(102), grant);
