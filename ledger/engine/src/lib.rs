@@ -1,1 +1,37 @@
-//! Admission, sequencing, storage and state of the consent ledger.
+//! The consent ledger's engine: admission, sequencing with group commit, storage, state and reads.
+//!
+//! The way of a record: [`admit`] parses, verifies and commits outside any lock; the [`sequencer`] checks it against
+//! the state, gives it its place and its bytes; the [`store`] makes the batch durable; only then are state,
+//! checkpoint and receipt published. There is this one write path. What is *not* here: HTTP, and what an event or an
+//! entry is (`grantbook-record`) or when a use is permitted (`grantbook-plan`).
+
+mod admit;
+mod archive;
+mod body;
+mod clock;
+mod config;
+mod error;
+mod fsck;
+mod keyring;
+mod ledger;
+mod nodes;
+mod open;
+mod published;
+mod random;
+mod reads;
+mod seal;
+mod sequencer;
+mod state;
+mod stats;
+pub mod store;
+mod tenants;
+
+pub use clock::Clock;
+pub use config::LedgerConfig;
+pub use error::{AppendError, OpenError, ReadError, TenantError};
+pub use fsck::FsckReport;
+pub use keyring::{GateKey, Principal, Role, SandboxTenant, Tenant, TokenInfo};
+pub use ledger::{Appended, AppendedUse, Ledger, Recorded};
+pub use reads::{GrantRow, UseRow};
+pub use state::GateProgress;
+pub use stats::Stats;

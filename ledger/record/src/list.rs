@@ -32,6 +32,6 @@ impl<'de, T: Deserialize<'de>, const MIN: usize, const MAX: usize> Deserialize<'
         let items = Vec::deserialize(deserializer)?;
         let count = items.len();
         Self::new(items)
-            .ok_or_else(|| D::Error::custom(format_args!("{count} items, expected {MIN} to {MAX}")))
+            .ok_or_else(|| D::Error::custom(format_args!("{count} items, expected {MIN} to {MAX} items")))
     }
 }

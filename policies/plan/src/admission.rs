@@ -412,3 +412,6 @@ fn check_amendment(old: &Terms, new: &Terms) -> Result<(), Refusal> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -205,3 +205,6 @@ impl CustomerState {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -292,7 +292,8 @@ fn judge_addressed(
 }
 
 impl Permission {
-    fn under(grant: &GrantState) -> Self {
+    /// What uses under this grant are permitted on.
+    pub fn under(grant: &GrantState) -> Self {
         let GrantState { terms, .. } = grant;
         Self {
             grant: grant.id,

@@ -4,7 +4,7 @@ use grantbook_record::day::{UnixMillis, UnixSeconds};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{Bounds, Event, GrantGiven};
 use grantbook_record::uses::UseFacts;
-use grantbook_record::{Jti, SubjectId, Term, Terms};
+use grantbook_record::{Jti, Signer, SubjectId, Terms};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -67,8 +67,9 @@ pub(crate) fn bounds(patch: Value) -> Bounds {
     patched(bounds, patch)
 }
 
-pub(crate) fn term(text: &str) -> Term {
-    Term::parse(text).unwrap()
+/// The key pair of this number.
+pub(crate) fn signer(n: u8) -> Signer {
+    Signer::from_seed(&[n; 32]).unwrap()
 }
 
 pub(crate) fn subject() -> SubjectId {

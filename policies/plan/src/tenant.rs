@@ -117,3 +117,6 @@ impl TenantState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! The archiver: keeps complete bundles and full tiles as immutable files, then trims the journal.
+//!
+//! It runs behind the sequencer. A crash at any of its lines loses nothing: what it keeps is in the journal until it
+//! was re-read and re-hashed, and writing it again makes the same files.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+use grantbook_tlog::{leaf_hash, tile};
+
+use crate::ledger::Inner;
+use crate::nodes::{FullTile, full_tile, tile_bytes};
+use crate::store::{BUNDLE_WIDTH, Fault};
+
+/// Entries after which the state is flushed and the journal trimmed.
+const TRIM_EVERY: u64 = 64 * 1024;
+
+/// Keeps every complete bundle; gives how many there are now.
+pub(crate) fn keep_bundles(inner: &Inner) -> Result<u64, Fault> {
+    let mut kept = inner.counters.archived_bundles.load(Ordering::Relaxed);
+    while let Some((index, bundle, tiles)) = inner.published.next_bundle() {
+        for FullTile { level, index, tile } in &tiles {
+            let bytes = tile_bytes(tile, 256)
+                .ok_or_else(|| damaged(format!("tile {level}/{index}"), "it is not full"))?;
+            inner.store.put_tile(&full_tile(*level, *index)?, &bytes)?;
+        }
+        inner.store.put_bundle(index, &bundle)?;
+        check_bundle(inner, index)?;
+        inner.published.bundle_kept(index, &tiles);
+        kept = index + 1;
+        inner.counters.archived_bundles.store(kept, Ordering::Relaxed);
+        if (kept * BUNDLE_WIDTH).is_multiple_of(TRIM_EVERY) {
+            trim(inner, kept * BUNDLE_WIDTH)?;
+        }
+    }
+    Ok(kept)
+}
+
+/// Reads a kept bundle and its lowest tile back and hashes them again.
+fn check_bundle(inner: &Inner, index: u64) -> Result<(), Fault> {
+    let what = || format!("bundle {index}");
+    let bundle = inner.store.bundle(index)?.ok_or_else(|| damaged(what(), "it is missing"))?;
+    let bytes =
+        inner.store.tile(&full_tile(0, index)?)?.ok_or_else(|| damaged(what(), "its tile is missing"))?;
+    let hashes = tile::parse_tile(&bytes, 256).map_err(|error| damaged(what(), &error.to_string()))?;
+    if bundle.items.iter().map(|item| leaf_hash(&item.entry)).eq(hashes) {
+        Ok(())
+    } else {
+        Err(damaged(what(), "its entries do not hash to its tile"))
+    }
+}
+
+/// Drops journal files whose batches are kept in bundles, keys and state.
+fn trim(inner: &Inner, size: u64) -> Result<(), Fault> {
+    let keys = std::mem::take(&mut *inner.unkept_keys.lock().unwrap_or_else(PoisonError::into_inner));
+    inner.store.put_keys(&keys)?;
+    inner.store.flush_state()?;
+    inner.store.trim(size.min(inner.store.position()?))
+}
+
+/// The archiver's thread: woken by the sequencer, ends when its sender is dropped.
+pub(crate) fn run(inner: &Arc<Inner>, wake: &std::sync::mpsc::Receiver<()>) {
+    while wake.recv().is_ok() {
+        // one round does all there is
+        while wake.try_recv().is_ok() {}
+        if let Err(fault) = keep_bundles(inner) {
+            inner.stop(&fault);
+            return;
+        }
+    }
+}
+
+fn damaged(what: String, why: &str) -> Fault {
+    Fault::Damaged { what, why: why.to_owned() }
+}

@@ -1,0 +1,151 @@
+//! The body of an entry: what the vault keeps, sealed under its owner's key.
+//!
+//! Integers are big-endian; byte strings have a 32-bit length before them.
+
+use grantbook_compliance::{Blinding, Opening};
+use grantbook_record::encoding::Bytes32;
+use grantbook_record::entry::{LinkTarget, Salt};
+use grantbook_record::receipt::LinkOpening;
+use grantbook_record::{DenialReason, PublicKey};
+
+use crate::store::cursor::{Cursor, put_bytes};
+
+const VERSION: u8 = 1;
+
+/// Everything about an entry that is not public.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Body {
+    pub(crate) salt: Salt,
+    pub(crate) link: Option<LinkOpening>,
+    pub(crate) openings: Vec<Opening>,
+    pub(crate) content: BodyContent,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum BodyContent {
+    Event {
+        envelope: Vec<u8>,
+        keys: Vec<PublicKey>,
+        /// The ledger's clock when the event was verified, Unix seconds.
+        admitted_at: u64,
+    },
+    Use {
+        record: Vec<u8>,
+        /// Leaf index of the batch's first record, which also carries the batch's signed head.
+        batch_first: u64,
+        flag: Option<DenialReason>,
+        in_window: bool,
+    },
+}
+
+/// What several entries share: the signed head of a batch and the key that signed it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SharedHead {
+    pub(crate) head: String,
+    pub(crate) key: PublicKey,
+}
+
+impl SharedHead {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        [self.key.as_bytes().as_slice(), self.head.as_bytes()].concat()
+    }
+
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let (key, head) = bytes.split_first_chunk::<32>()?;
+        let head = String::from_utf8(head.to_vec()).ok()?;
+        Some(Self { head, key: PublicKey::from_bytes(key).ok()? })
+    }
+}
+
+impl Body {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![VERSION];
+        bytes.extend_from_slice(&self.salt.0.0);
+        match &self.link {
+            None => bytes.push(0),
+            Some(link) => {
+                bytes.push(1);
+                bytes.extend_from_slice(&link.salt.0.0);
+                bytes.extend_from_slice(&link.group.to_be_bytes());
+                bytes.extend_from_slice(&link.target.origin_sha256.0);
+                bytes.extend_from_slice(&link.target.leaf_index.to_be_bytes());
+                bytes.extend_from_slice(&link.target.leaf_hash.0);
+            }
+        }
+        bytes.push(count(self.openings.len()));
+        for opening in &self.openings {
+            bytes.extend_from_slice(&opening.value.to_be_bytes());
+            bytes.extend_from_slice(&opening.blinding.to_bytes());
+        }
+        match &self.content {
+            BodyContent::Event { envelope, keys, admitted_at } => {
+                bytes.push(0);
+                bytes.extend_from_slice(&admitted_at.to_be_bytes());
+                bytes.push(count(keys.len()));
+                for key in keys {
+                    bytes.extend_from_slice(key.as_bytes());
+                }
+                put_bytes(&mut bytes, envelope);
+            }
+            BodyContent::Use { record, batch_first, flag, in_window } => {
+                bytes.push(1);
+                bytes.extend_from_slice(&batch_first.to_be_bytes());
+                put_bytes(&mut bytes, flag.map_or("", DenialReason::code).as_bytes());
+                bytes.push(u8::from(*in_window));
+                put_bytes(&mut bytes, record);
+            }
+        }
+        bytes
+    }
+
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut cursor = Cursor(bytes);
+        if cursor.u8()? != VERSION {
+            return None;
+        }
+        let salt = Salt(Bytes32(cursor.array()?));
+        let link = match cursor.u8()? {
+            0 => None,
+            _ => Some(LinkOpening {
+                salt: Salt(Bytes32(cursor.array()?)),
+                group: cursor.u16()?,
+                target: LinkTarget {
+                    origin_sha256: Bytes32(cursor.array()?),
+                    leaf_index: cursor.u64()?,
+                    leaf_hash: Bytes32(cursor.array()?),
+                },
+            }),
+        };
+        let openings = (0..cursor.u8()?)
+            .map(|_| {
+                let value = cursor.u64()?;
+                Some(Opening { value, blinding: Blinding::from_bytes(cursor.array()?).ok()? })
+            })
+            .collect::<Option<Vec<_>>>()?;
+        let content = match cursor.u8()? {
+            0 => {
+                let admitted_at = cursor.u64()?;
+                let keys = (0..cursor.u8()?)
+                    .map(|_| PublicKey::from_bytes(&cursor.array()?).ok())
+                    .collect::<Option<Vec<_>>>()?;
+                BodyContent::Event { envelope: cursor.bytes()?.to_vec(), keys, admitted_at }
+            }
+            1 => {
+                let batch_first = cursor.u64()?;
+                let flag = match cursor.bytes()? {
+                    [] => None,
+                    code => Some(*DenialReason::ALL.iter().find(|reason| reason.code().as_bytes() == code)?),
+                };
+                let in_window = cursor.u8()? == 1;
+                BodyContent::Use { record: cursor.bytes()?.to_vec(), batch_first, flag, in_window }
+            }
+            _ => return None,
+        };
+        cursor.is_empty().then_some(Self { salt, link, openings, content })
+    }
+}
+
+/// Signatures, keys and openings of one entry are fewer than ten.
+fn count(length: usize) -> u8 {
+    u8::try_from(length).unwrap_or(u8::MAX)
+}

@@ -1,0 +1,53 @@
+//! Where a ledger lives and how it behaves.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::clock::Clock;
+
+/// Everything that [`crate::Ledger::open`] needs.
+#[derive(Debug, Clone)]
+pub struct LedgerConfig {
+    /// Journal, bundles, vault, tiles and state.
+    pub data_dir: PathBuf,
+    /// Signing keys, tag keys, epoch keys, tenants and tokens. Outside the data folder and its backups.
+    pub keyring_dir: PathBuf,
+    /// File that holds the last signed checkpoint, outside the data folder and its backups.
+    pub anchor: PathBuf,
+    /// Origin of the log; fixed when the keyring is made, and checked against it later.
+    pub origin: Option<String>,
+    /// How long after a withdrawal a gate may still permit.
+    pub freshness_bound: Duration,
+    /// How long after a use its record may arrive without being marked late.
+    pub late_after: Duration,
+    /// Memory that the state's store may use as cache, in bytes.
+    pub state_cache_bytes: u64,
+    /// Time source.
+    pub clock: Clock,
+}
+
+/// Origin of a ledger for which none was chosen.
+pub(crate) const DEFAULT_ORIGIN: &str = "grantbook.example/sandbox";
+
+impl LedgerConfig {
+    /// Defaults around a data folder: `<data_dir>.keyring` and `<data_dir>.anchor` beside it.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        let data_dir = data_dir.into();
+        Self {
+            keyring_dir: beside(&data_dir, ".keyring"),
+            anchor: beside(&data_dir, ".anchor"),
+            data_dir,
+            origin: None,
+            freshness_bound: Duration::from_secs(5),
+            late_after: Duration::from_secs(24 * 3600),
+            state_cache_bytes: 64 * 1024 * 1024,
+            clock: Clock::system(),
+        }
+    }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(suffix);
+    path.with_file_name(name)
+}

@@ -1,0 +1,120 @@
+//! Errors by family of operations. Faults that stop the sequencer are [`Fault`]s, a type of their own.
+
+use grantbook_plan::Refusal;
+use grantbook_record::EnvelopeError;
+use grantbook_record::uses::UseError;
+
+use crate::store::Fault;
+
+/// Why a ledger does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error("{0} is held by another process")]
+    Held(String),
+    /// The store's fault.
+    #[error(transparent)]
+    Store(#[from] Fault),
+    /// The keyring cannot be read or does not fit.
+    #[error("keyring: {0}")]
+    Keyring(String),
+    /// The data folder is older than what was acknowledged: it was rolled back.
+    #[error("data folder holds {got} entries but the anchor vouches for {anchored}: it was rolled back")]
+    RolledBack {
+        /// Entries in the data folder.
+        got: u64,
+        /// Size of the checkpoint in the anchor.
+        anchored: u64,
+    },
+    /// The data folder holds another history than what was acknowledged.
+    #[error("data folder and anchor disagree at size {size}: it is another history")]
+    Forked {
+        /// Size at which they disagree.
+        size: u64,
+    },
+    /// What is stored does not lead to the signed root.
+    #[error("stored entries do not lead to the signed root: {0}")]
+    Root(String),
+}
+
+/// Why an append was refused. `Display` is fit to be shown to the sender.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// No such tenant.
+    #[error("no such tenant, expected an aud that is known here")]
+    UnknownTenant,
+    /// The envelope.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// The use batch.
+    #[error(transparent)]
+    Use(#[from] UseError),
+    /// The rules of admission.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The same `jti` with other bytes.
+    #[error("jti was used before with other content, expected a new one")]
+    JtiConflict,
+    /// The same use id for another use.
+    #[error("use id was used before for another use, expected a new one")]
+    UseIdConflict,
+    /// A batch out of sequence.
+    #[error("batch begins at {got}, expected {expected}, the gate's next sequence number")]
+    Sequence {
+        /// The gate's next sequence number.
+        expected: u64,
+        /// As came.
+        got: u64,
+    },
+    /// No such gate of the tenant, or signed with another key than its own.
+    #[error("unknown gate, expected one that is registered, signing with its key")]
+    UnknownGate,
+    /// More waits than may.
+    #[error("too much waits to be appended, try again later")]
+    Busy,
+    /// A fault stopped the sequencer, or it is closing.
+    #[error("the ledger has stopped taking entries")]
+    Stopped,
+    /// The store's fault while reading.
+    #[error("the store has a fault")]
+    Store(#[source] Fault),
+}
+
+/// Why something could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// Not there, or not the asker's.
+    #[error("not found")]
+    NotFound,
+    /// Its key was destroyed.
+    #[error("erased")]
+    Erased,
+    /// The store's fault.
+    #[error("the store has a fault")]
+    Store(#[from] Fault),
+    /// Stored bytes are not what was stored.
+    #[error("{0} is damaged")]
+    Damaged(String),
+}
+
+/// Why a tenant, gate or token could not be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum TenantError {
+    /// No such tenant.
+    #[error("no such tenant")]
+    UnknownTenant,
+    /// No such token.
+    #[error("no such token")]
+    UnknownToken,
+    /// A name, label or id that is taken or malformed.
+    #[error("{what}, expected {expected}")]
+    Refused {
+        /// What is wrong.
+        what: &'static str,
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// The keyring cannot be written.
+    #[error("keyring: {0}")]
+    Keyring(#[from] Fault),
+}

@@ -1,0 +1,403 @@
+//! The ledger: opening, the one write path, decisions. Reads are in [`crate::reads`].
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use grantbook_plan::decide::{Permission, decide};
+use grantbook_plan::{Decision, Denial, UseCount, Vocabulary};
+use grantbook_record::day::Day;
+use grantbook_record::event::{Channel, Claims, Event, GrantWithdrawn};
+use grantbook_record::uses::{UseFacts, UseId};
+use grantbook_record::{DenialReason, Envelope, Jti, Kind, PublicKey, Receipt, SubjectId, TenantId};
+use grantbook_tlog::{LeafIndex, LogKeys};
+
+use crate::admit;
+use crate::clock::Clock;
+use crate::config::LedgerConfig;
+use crate::error::{AppendError, OpenError, ReadError};
+use crate::keyring::Keyring;
+use crate::published::Published;
+use crate::sequencer::{self, Answer, Job, QUEUE_JOBS};
+use crate::state::{CustomerKey, State};
+use crate::stats::{Counters, Stats};
+use crate::store::{Fault, FileStore, Store};
+
+/// An event and its receipt.
+#[derive(Debug, Clone)]
+pub struct Appended {
+    /// The receipt.
+    pub receipt: Receipt,
+    /// Where it stands.
+    pub leaf_index: LeafIndex,
+    /// Whether it was there before.
+    pub duplicate: bool,
+}
+
+/// A recorded use and its receipt.
+#[derive(Debug, Clone)]
+pub struct AppendedUse {
+    /// The receipt.
+    pub receipt: Receipt,
+    /// Where it stands.
+    pub leaf_index: LeafIndex,
+    /// The rule that it broke when it was admitted.
+    pub flag: Option<DenialReason>,
+    /// Whether it fell between a withdrawal and the bound.
+    pub in_window: bool,
+    /// Whether it was there before.
+    pub duplicate: bool,
+}
+
+/// The answer of the ledger's own gate, recorded if it is a permit.
+#[derive(Debug, Clone)]
+pub enum Recorded {
+    /// Permitted, and recorded.
+    Permit {
+        /// Under which grant, on what conditions.
+        permission: Permission,
+        /// The receipt of the recorded use.
+        receipt: Box<Receipt>,
+        /// Where it stands.
+        leaf_index: LeafIndex,
+        /// Whether the use was recorded before under the same id.
+        duplicate: bool,
+    },
+    /// Denied; nothing is recorded.
+    Denial(Denial),
+}
+
+/// A consent ledger, open. Cloning gives another handle of the same.
+#[derive(Clone)]
+pub struct Ledger {
+    pub(crate) inner: Arc<Inner>,
+    threads: Arc<Mutex<Option<Threads>>>,
+}
+
+struct Threads {
+    sequencer: JoinHandle<()>,
+    archiver: JoinHandle<()>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) keyring: Keyring,
+    pub(crate) state: State,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) published: Published,
+    pub(crate) clock: Clock,
+    pub(crate) counters: Counters,
+    pub(crate) freshness_bound: Duration,
+    pub(crate) late_after: Duration,
+    pub(crate) last_day: Day,
+    /// Wrapped data keys that only the journal holds.
+    pub(crate) unkept_keys: Mutex<Vec<(u64, Vec<u8>)>>,
+    jobs: Mutex<Option<SyncSender<Job>>>,
+    stopped: AtomicBool,
+    withdrawing: RwLock<BTreeSet<(CustomerKey, Jti)>>,
+    withdrawing_count: AtomicUsize,
+}
+
+impl Inner {
+    #[allow(clippy::too_many_arguments, reason = "made in one place, when a ledger is opened")]
+    pub(crate) fn new(
+        keyring: Keyring,
+        state: State,
+        store: Arc<dyn Store>,
+        published: Published,
+        config: &LedgerConfig,
+        last_day: Day,
+        unkept_keys: Vec<(u64, Vec<u8>)>,
+        archived_bundles: u64,
+    ) -> Self {
+        let counters = Counters::default();
+        counters.archived_bundles.store(archived_bundles, Ordering::Relaxed);
+        Self {
+            keyring,
+            state,
+            store,
+            published,
+            clock: config.clock.clone(),
+            counters,
+            freshness_bound: config.freshness_bound,
+            late_after: config.late_after,
+            last_day,
+            unkept_keys: Mutex::new(unkept_keys),
+            jobs: Mutex::new(None),
+            stopped: AtomicBool::new(false),
+            withdrawing: RwLock::new(BTreeSet::new()),
+            withdrawing_count: AtomicUsize::new(0),
+        }
+    }
+
+    /// Stops taking entries: it is not known what is durable. Only a new start, which reads it back, can tell.
+    pub(crate) fn stop(&self, fault: &Fault) {
+        tracing::error!(%fault, "the ledger stops: an append may or may not be durable");
+        self.stopped.store(true, Ordering::SeqCst);
+        *self.jobs.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub(crate) fn keep_later(&self, keys: &[(u64, Vec<u8>)]) {
+        self.unkept_keys.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(keys);
+    }
+
+    pub(crate) fn is_withdrawing(&self, customer: CustomerKey, grant: &Jti) -> bool {
+        self.withdrawing_count.load(Ordering::SeqCst) > 0
+            && self.withdrawing.read().unwrap_or_else(PoisonError::into_inner).contains(&(customer, *grant))
+    }
+
+    fn submit<T>(&self, job: impl FnOnce(sequencer::Reply<T>) -> Job) -> Result<T, AppendError> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        {
+            let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+            let jobs = jobs.as_ref().ok_or(AppendError::Stopped)?;
+            self.counters.queue_length.fetch_add(1, Ordering::Relaxed);
+            if let Err(error) = jobs.try_send(job(reply)) {
+                self.counters.queue_length.fetch_sub(1, Ordering::Relaxed);
+                return Err(match error {
+                    mpsc::TrySendError::Full(_) => AppendError::Busy,
+                    mpsc::TrySendError::Disconnected(_) => AppendError::Stopped,
+                });
+            }
+        }
+        // the sequencer drops the reply unanswered only when it stops
+        answer.recv().unwrap_or(Err(AppendError::Stopped))
+    }
+
+    fn counted<T>(&self, result: Result<T, AppendError>) -> Result<T, AppendError> {
+        if result.is_err() {
+            self.counters.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        result
+    }
+}
+
+impl Ledger {
+    /// Opens a ledger in its folders, or makes one.
+    pub fn open(config: &LedgerConfig) -> Result<Self, OpenError> {
+        let store = FileStore::open(&config.data_dir, &config.anchor, config.state_cache_bytes);
+        let store = store.map_err(|fault| match fault {
+            Fault::Held { what } => OpenError::Held(what),
+            other => OpenError::Store(other),
+        })?;
+        Self::open_on(Arc::new(store), config)
+    }
+
+    /// Opens a ledger on a store of the caller's; `config` gives the keyring and behaviour.
+    pub fn open_on(store: Arc<dyn Store>, config: &LedgerConfig) -> Result<Self, OpenError> {
+        let inner = Arc::new(crate::open::open(store, config)?);
+        let (jobs, waiting) = mpsc::sync_channel(QUEUE_JOBS);
+        let (wake, woken) = mpsc::sync_channel(1);
+        *inner.jobs.lock().unwrap_or_else(PoisonError::into_inner) = Some(jobs);
+        let (for_sequencer, for_archiver) = (Arc::clone(&inner), Arc::clone(&inner));
+        let sequencer = std::thread::Builder::new()
+            .name("sequencer".to_owned())
+            .spawn(move || sequencer::run(&for_sequencer, &waiting, &wake));
+        let archiver = std::thread::Builder::new()
+            .name("archiver".to_owned())
+            .spawn(move || crate::archive::run(&for_archiver, &woken));
+        let thread = |source| Fault::Io { doing: "start", what: "thread".to_owned(), source };
+        let threads = Threads { sequencer: sequencer.map_err(thread)?, archiver: archiver.map_err(thread)? };
+        Ok(Self { inner, threads: Arc::new(Mutex::new(Some(threads))) })
+    }
+
+    /// Takes no further entry, finishes those that wait, keeps complete bundles and flushes the state.
+    pub fn close(&self) -> Result<(), Fault> {
+        *self.inner.jobs.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(threads) = threads {
+            // a thread that panicked has nothing left to finish
+            let _ = threads.sequencer.join();
+            let _ = threads.archiver.join();
+        }
+        self.inner.state.store.flush_state()
+    }
+
+    /// Origin of the log.
+    pub fn origin(&self) -> &str {
+        self.inner.keyring.log_keys.origin()
+    }
+
+    /// The keys that readers pin.
+    pub fn log_keys(&self) -> &LogKeys {
+        &self.inner.keyring.log_keys
+    }
+
+    /// The key with which the operator signs events and the ledger's own gate its batches.
+    pub fn operator_key(&self) -> PublicKey {
+        *self.inner.keyring.operator.public_key()
+    }
+
+    /// How long after a withdrawal a gate may still permit.
+    pub fn freshness_bound(&self) -> Duration {
+        self.inner.freshness_bound
+    }
+
+    /// Appends a signed event: the one way in.
+    pub fn append(&self, tenant: TenantId, envelope: &[u8]) -> Result<Appended, AppendError> {
+        self.inner.counted(self.append_event(tenant, envelope))
+    }
+
+    fn append_event(&self, tenant: TenantId, envelope: &[u8]) -> Result<Appended, AppendError> {
+        let inner = &self.inner;
+        let now = inner.clock.now().seconds();
+        let event = admit::event(&inner.keyring, &inner.state, tenant, envelope, now)?;
+        let withdrawing = self.begin_withdrawal(tenant, &event)?;
+        let appended = inner.submit(|reply| Job::Event(Box::new(event), reply));
+        if let Some(withdrawing) = withdrawing {
+            self.end_withdrawal(&withdrawing);
+        }
+        let sequencer::Appended { leaf_index, duplicate } = appended?;
+        let receipt = inner.receipt_at(leaf_index).map_err(read_back)?;
+        Ok(Appended { receipt, leaf_index: LeafIndex(leaf_index), duplicate })
+    }
+
+    /// A verified withdrawal denies before it is even committed. What admission would refuse denies nobody anything.
+    fn begin_withdrawal(
+        &self,
+        tenant: TenantId,
+        event: &admit::AdmittedEvent,
+    ) -> Result<Option<(CustomerKey, Jti)>, AppendError> {
+        let Event::GrantWithdrawn(withdrawn) = &event.claims.event else { return Ok(None) };
+        let inner = &self.inner;
+        let key = inner.state.customer_key(tenant, &withdrawn.sub);
+        let customer = inner.state.customer(key).map_err(AppendError::Store)?;
+        let known = customer.as_ref().map(|customer| customer.state.as_ref());
+        let by_customer =
+            known.is_some_and(|known| event.signers.iter().all(|kid| known.signing_key(kid).is_some()));
+        let by_operator = withdrawn.channel.is_some() && event.signers == [event.tenant.parties.operator];
+        if !by_customer && !by_operator {
+            return Ok(None);
+        }
+        let mut withdrawing = inner.withdrawing.write().unwrap_or_else(PoisonError::into_inner);
+        if withdrawing.insert((key, withdrawn.grant)) {
+            inner.withdrawing_count.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(Some((key, withdrawn.grant)))
+    }
+
+    fn end_withdrawal(&self, withdrawing: &(CustomerKey, Jti)) {
+        // after a fault the withdrawal may or may not be durable, so it goes on denying
+        if self.inner.stopped.load(Ordering::SeqCst) {
+            return;
+        }
+        let mut all = self.inner.withdrawing.write().unwrap_or_else(PoisonError::into_inner);
+        if all.remove(withdrawing) {
+            self.inner.withdrawing_count.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Withdraws a grant for a customer who asked through a channel other than their key; signed by the operator.
+    pub fn withdraw_by_channel(
+        &self,
+        tenant: TenantId,
+        sub: &SubjectId,
+        grant: Jti,
+        channel: Channel,
+    ) -> Result<Appended, AppendError> {
+        let jti = Jti::new(self.inner.clock.now(), crate::random::bytes());
+        let event = GrantWithdrawn { sub: sub.clone(), grant, channel: Some(channel) };
+        let payload = Claims::new(tenant, jti, event).to_json();
+        let envelope = Envelope::sign(Kind::GrantWithdrawn, &payload, &[&self.inner.keyring.operator]);
+        self.append(tenant, &envelope)
+    }
+
+    /// Appends a gate's signed batch of uses, as one piece.
+    pub fn append_uses(&self, tenant: TenantId, batch_json: &[u8]) -> Result<Vec<AppendedUse>, AppendError> {
+        self.inner.counted(self.append_batch(tenant, batch_json))
+    }
+
+    fn append_batch(&self, tenant: TenantId, batch_json: &[u8]) -> Result<Vec<AppendedUse>, AppendError> {
+        let inner = &self.inner;
+        let now = inner.clock.now().seconds();
+        let batch = admit::uses(&inner.keyring, &inner.state, tenant, batch_json, now)?;
+        let appended = inner.submit(|reply| Job::Uses(Box::new(batch), reply))?;
+        inner.appended_uses(&appended).map_err(read_back)
+    }
+
+    /// Answers a question from the ledger's state; nothing is recorded.
+    pub fn decide(&self, tenant: TenantId, facts: &UseFacts, at_least: Option<LeafIndex>) -> Decision {
+        let inner = &self.inner;
+        let denial = |reason| Decision::Denial(Denial::of(reason));
+        if at_least.is_some_and(|LeafIndex(leaf)| leaf >= inner.published.size()) {
+            return denial(DenialReason::Behind);
+        }
+        let key = inner.state.customer_key(tenant, &facts.data_subject);
+        let Ok(customer) = inner.state.customer(key) else { return denial(DenialReason::EvaluationError) };
+        let known = customer.as_ref().map(|customer| customer.state.as_ref());
+        let count_of =
+            |grant: &Jti| customer.as_ref().map(|customer| customer.count(grant)).unwrap_or_default();
+        let now = inner.clock.now().seconds();
+        match decide(Vocabulary::builtin(), known, count_of, facts, now) {
+            Decision::Permit(permission) if inner.is_withdrawing(key, &permission.grant) => {
+                Decision::Denial(Denial {
+                    grant: Some(permission.grant),
+                    ..Denial::of(DenialReason::Withdrawn)
+                })
+            }
+            decision => decision,
+        }
+    }
+
+    /// Answers a question and, if it is a permit, records the use before the answer goes out. The same `use_id` with
+    /// the same facts again is the same use.
+    pub fn decide_and_record(
+        &self,
+        tenant: TenantId,
+        facts: &UseFacts,
+        use_id: Option<UseId>,
+        at_least: Option<LeafIndex>,
+    ) -> Result<Recorded, AppendError> {
+        let inner = &self.inner;
+        let payout_minor = match self.decide(tenant, facts, at_least) {
+            // a use that is already recorded under this id may have been the last one
+            Decision::Denial(denial) if use_id.is_none() || denial.reason == DenialReason::Behind => {
+                return Ok(Recorded::Denial(denial));
+            }
+            Decision::Denial(_) => 0,
+            Decision::Permit(permission) => permission.payout.minor,
+        };
+        let now = inner.clock.now().seconds();
+        let question = admit::question(&inner.keyring, tenant, facts, use_id, payout_minor, now)?;
+        match inner.submit(|reply| Job::Question(Box::new(question), reply))? {
+            Answer::Denial(denial) => Ok(Recorded::Denial(denial)),
+            Answer::Permit { permission, leaf_index, duplicate } => Ok(Recorded::Permit {
+                permission,
+                receipt: Box::new(inner.receipt_at(leaf_index).map_err(read_back)?),
+                leaf_index: LeafIndex(leaf_index),
+                duplicate,
+            }),
+        }
+    }
+
+    /// How much of a grant is used up.
+    pub fn use_count(&self, tenant: TenantId, sub: &SubjectId, grant: &Jti) -> UseCount {
+        let key = self.inner.state.customer_key(tenant, sub);
+        let customer = self.inner.state.customer(key).ok().flatten();
+        customer.map(|customer| customer.count(grant)).unwrap_or_default()
+    }
+
+    /// Counters since it was opened.
+    pub fn stats(&self) -> Stats {
+        self.inner.counters.read(self.inner.published.size(), self.inner.stopped.load(Ordering::SeqCst))
+    }
+
+    /// Whether entries are taken; otherwise why not.
+    pub fn readiness(&self) -> Result<(), String> {
+        if self.inner.stopped.load(Ordering::SeqCst) {
+            return Err("a fault has stopped the ledger; restart it and read its log".to_owned());
+        }
+        let jobs = self.inner.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        if jobs.is_some() { Ok(()) } else { Err("the ledger is closing".to_owned()) }
+    }
+}
+
+/// What was acknowledged cannot be read back: the record is durable, only its receipt is not at hand.
+fn read_back(error: ReadError) -> AppendError {
+    match error {
+        ReadError::Store(fault) => AppendError::Store(fault),
+        other => AppendError::Store(Fault::Damaged { what: "receipt".to_owned(), why: other.to_string() }),
+    }
+}

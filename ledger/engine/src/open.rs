@@ -1,0 +1,263 @@
+//! Opening: what the store holds is checked against signatures, anchor and itself before a single read is answered.
+
+use std::sync::Arc;
+
+use grantbook_plan::{Admitted, EntryRef};
+use grantbook_record::day::{Day, UnixSeconds};
+use grantbook_record::encoding::Bytes32;
+use grantbook_record::uses::UseRecord;
+use grantbook_record::{Entry, Envelope, Quantity};
+use grantbook_tlog::{leaf_hash, verify_consistency};
+
+use crate::body::{Body, BodyContent, SharedHead};
+use crate::config::LedgerConfig;
+use crate::error::{OpenError, ReadError};
+use crate::keyring::Keyring;
+use crate::ledger::Inner;
+use crate::published::{Addition, OwnedItem, Published, open_owners};
+use crate::sequencer::sign_checkpoint;
+use crate::state::{Changes, FoldedUse, State};
+use crate::store::{BUNDLE_WIDTH, Fault, Store, StoredBatch};
+
+/// Entries that the replay of the fold takes at once.
+const REPLAY_ENTRIES: u64 = 4096;
+
+pub(crate) fn open(store: Arc<dyn Store>, config: &LedgerConfig) -> Result<Inner, OpenError> {
+    let keyring = Keyring::open(&config.keyring_dir, config.origin.as_deref())?;
+    let bundles = store.bundles()?;
+    let published = Published::load(Arc::clone(&store), keyring.epoch.owners.clone(), bundles)?;
+    let state = State::new(Arc::clone(&store), &keyring.epoch);
+
+    let kept = bundles * BUNDLE_WIDTH;
+    let mut tail = Tail { next: None, kept, keys: Vec::new(), checkpoint: None };
+    store.batches(&mut |batch| tail.take(batch, &published, &keyring))?;
+    let Tail { keys, checkpoint, .. } = tail;
+    let last_day = last_day(&published)?;
+
+    let inner = Inner::new(keyring, state, store, published, config, last_day, keys.clone(), bundles);
+    match &checkpoint {
+        Some(checkpoint) => check_signed(&inner, checkpoint)?,
+        None if kept > 0 => return Err(OpenError::Root("there are bundles but no journal".to_owned())),
+        None => {}
+    }
+    check_anchor(&inner, checkpoint.as_deref())?;
+    replay(&inner, &keys)?;
+    show_feeds(&inner)?;
+    Ok(inner)
+}
+
+/// Batches read back, as far as they are not in kept bundles.
+struct Tail {
+    next: Option<u64>,
+    kept: u64,
+    keys: Vec<(u64, Vec<u8>)>,
+    checkpoint: Option<String>,
+}
+
+impl Tail {
+    fn take(&mut self, batch: StoredBatch, published: &Published, keyring: &Keyring) -> Result<(), Fault> {
+        let damaged =
+            |why: &str| Fault::Damaged { what: format!("batch at {}", batch.first), why: why.to_owned() };
+        if self.next.unwrap_or(batch.first) != batch.first || (self.next.is_none() && batch.first > self.kept)
+        {
+            return Err(damaged("it does not follow the one before"));
+        }
+        let count = batch.items.len();
+        self.next = Some(batch.first + count as u64);
+        let owners = open_owners(&keyring.epoch.owners, b"batch", batch.first, &batch.owners, count)
+            .ok_or_else(|| damaged("its owners do not open"))?;
+        self.keys.extend(batch.keys);
+        self.checkpoint = Some(batch.checkpoint.clone());
+
+        let mut range = published.range();
+        let mut nodes = Vec::new();
+        let mut items = Vec::new();
+        for (leaf, (item, owner)) in (batch.first..).zip(batch.items.into_iter().zip(owners)) {
+            if leaf < self.kept {
+                continue;
+            }
+            range
+                .append(leaf_hash(&item.entry), |level, index, hash| nodes.push((level, index, hash)))
+                .map_err(|error| Fault::Damaged { what: "tree".to_owned(), why: error.to_string() })?;
+            items.push(OwnedItem { item, owner });
+        }
+        published.add(Addition { range, nodes, items, checkpoint: batch.checkpoint, feeds: Vec::new() });
+        Ok(())
+    }
+}
+
+/// The day of the last entry, below which no later one may fall.
+fn last_day(published: &Published) -> Result<Day, OpenError> {
+    let Some(last) = published.size().checked_sub(1) else { return Ok(Day(0)) };
+    let owned = published.item(last).map_err(as_root)?;
+    let entry = Entry::parse(&owned.item.entry).map_err(|error| OpenError::Root(error.to_string()))?;
+    Ok(entry.day)
+}
+
+fn check_signed(inner: &Inner, checkpoint: &str) -> Result<(), OpenError> {
+    let signed =
+        inner.keyring.log_keys.verify_checkpoint(checkpoint.as_bytes()).map_err(|error| {
+            OpenError::Root(format!("the last checkpoint is not of this keyring: {error}"))
+        })?;
+    let (size, root) = inner.published.size_root();
+    if signed.checkpoint.size() == size && signed.checkpoint.root() == root {
+        Ok(())
+    } else {
+        Err(OpenError::Root(format!("size {size} in the data folder, {} signed", signed.checkpoint.size())))
+    }
+}
+
+/// The anchor must hold a checkpoint of this very history, at most as large.
+fn check_anchor(inner: &Inner, checkpoint: Option<&str>) -> Result<(), OpenError> {
+    let (size, root) = inner.published.size_root();
+    let Some(anchored) = inner.store.anchor()? else {
+        if size.0 > 0 {
+            return Err(OpenError::Root(
+                "the anchor is missing, so it cannot be told whether the data folder was rolled back"
+                    .to_owned(),
+            ));
+        }
+        let empty = sign_checkpoint(inner, &inner.published.range(), inner.clock.now())?;
+        show_empty(inner, &empty);
+        return Ok(inner.store.set_anchor(&empty)?);
+    };
+    let anchored = inner
+        .keyring
+        .log_keys
+        .verify_checkpoint(anchored.as_bytes())
+        .map_err(|error| OpenError::Root(format!("the anchor is not of this keyring: {error}")))?
+        .checkpoint;
+    if anchored.size() > size {
+        return Err(OpenError::RolledBack { got: size.0, anchored: anchored.size().0 });
+    }
+    let forked = || OpenError::Forked { size: anchored.size().0 };
+    let proof = inner.published.consistency(anchored.size(), size).map_err(as_root)?;
+    verify_consistency(anchored.size(), &anchored.root(), size, &root, &proof).map_err(|_| forked())?;
+    match checkpoint {
+        // a crash between commit and anchor: the batch is durable, so it stands
+        Some(checkpoint) if anchored.size() < size => Ok(inner.store.set_anchor(checkpoint)?),
+        Some(_) => Ok(()),
+        None => {
+            let empty = sign_checkpoint(inner, &inner.published.range(), inner.clock.now())?;
+            show_empty(inner, &empty);
+            Ok(())
+        }
+    }
+}
+
+fn show_empty(inner: &Inner, checkpoint: &str) {
+    let range = inner.published.range();
+    let checkpoint = checkpoint.to_owned();
+    inner.published.add(Addition {
+        range,
+        nodes: Vec::new(),
+        items: Vec::new(),
+        checkpoint,
+        feeds: Vec::new(),
+    });
+}
+
+/// Folds in what the state has not seen. A state that is ahead, or that lost its keys, is made anew.
+fn replay(inner: &Inner, journal_keys: &[(u64, Vec<u8>)]) -> Result<(), OpenError> {
+    let size = inner.published.size();
+    let mut position = inner.store.position()?;
+    if position > size {
+        inner.store.clear_state()?;
+        position = 0;
+    }
+    let tenant_id = |number: u32| {
+        let tenants = inner.keyring.tenants();
+        tenants.get(usize::try_from(number).ok()?).map(|tenant| tenant.id)
+    };
+    let mut kept_keys = Vec::new();
+    inner.store.keys(&mut |id, wrapped| kept_keys.push((id, wrapped)))?;
+    for (id, _) in kept_keys.iter().chain(journal_keys) {
+        inner.state.note_key(*id);
+    }
+    if position == size {
+        return Ok(());
+    }
+    let mut changes = Changes::default();
+    // keys of batches that the state has seen are in it already; taking them in again changes nothing
+    for (id, wrapped) in kept_keys.iter().chain(journal_keys) {
+        changes.replay_key(&inner.state, *id, wrapped, tenant_id)?;
+    }
+    inner.state.commit(changes, position)?;
+    while position < size {
+        let end = size.min(position + REPLAY_ENTRIES);
+        let mut changes = Changes::default();
+        for leaf in position..end {
+            replay_entry(inner, &mut changes, leaf)?;
+        }
+        inner.state.commit(changes, end)?;
+        position = end;
+    }
+    Ok(())
+}
+
+fn replay_entry(inner: &Inner, changes: &mut Changes, leaf: u64) -> Result<(), OpenError> {
+    let damaged = |what: &str| Fault::Damaged {
+        what: format!("entry {leaf}"),
+        why: format!("its {what} does not parse"),
+    };
+    let owned = inner.published.item(leaf).map_err(as_root)?;
+    let number = owned.owner.tenant;
+    let tenants = inner.keyring.tenants();
+    let tenant = usize::try_from(number).ok().and_then(|at| tenants.get(at));
+    let tenant = tenant.ok_or_else(|| OpenError::Keyring(format!("it lacks the tenant of entry {leaf}")))?.id;
+    let body: Body = match inner.open_body(leaf, &owned) {
+        Ok(body) => body,
+        // its customer was erased: nothing of it is state any more
+        Err(ReadError::Erased) => return Ok(()),
+        Err(error) => return Err(as_root(error)),
+    };
+    let entry = Entry::parse(&owned.item.entry).map_err(|_| damaged("entry"))?;
+    match body.content {
+        BodyContent::Event { envelope, admitted_at, .. } => {
+            let envelope = Envelope::parse(&envelope).map_err(|_| damaged("envelope"))?;
+            let claims = envelope.event().map_err(|_| damaged("event"))?;
+            let hash = Bytes32(leaf_hash(&owned.item.entry).0);
+            let admitted = Admitted {
+                jti: claims.jti,
+                entry: EntryRef { leaf_index: leaf, leaf_hash: hash },
+                at: UnixSeconds(admitted_at),
+                group: 0,
+            };
+            let origin = inner.keyring.log_keys.origin();
+            changes.event(&inner.state, (number, tenant), origin, &claims, envelope.sha256(), admitted)?;
+        }
+        BodyContent::Use { record, batch_first, flag, .. } => {
+            let record = UseRecord::parse(&record).map_err(|_| damaged("record"))?;
+            let quantities = entry.class.quantities().iter().zip(&body.openings);
+            let payout = quantities.into_iter().find(|(quantity, _)| **quantity == Quantity::Payout);
+            let payout_minor =
+                payout.map_or(0, |(_, opening)| u32::try_from(opening.value).unwrap_or(u32::MAX));
+            let folded =
+                FoldedUse { record: &record, flag, currency: entry.currency, payout_minor, leaf_index: leaf };
+            changes.use_(&inner.state, (number, tenant), &folded)?;
+            if batch_first == leaf {
+                let SharedHead { head, .. } = inner.shared_head(leaf).map_err(as_root)?;
+                let (claims, _) =
+                    grantbook_record::uses::parse_head(&head).map_err(|_| damaged("batch head"))?;
+                changes.note_batch(number, &record.gate, record.seq, &head, leaf, claims.event.count);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Heads are signed over what is published, so the feeds' ends are shown with the tree.
+fn show_feeds(inner: &Inner) -> Result<(), OpenError> {
+    for (number, tenant) in (0..).zip(inner.keyring.tenants()) {
+        let row = inner.state.tenant(number)?;
+        inner.published.set_feed(number, row.chain(inner.keyring.log_keys.origin(), tenant.id));
+    }
+    Ok(())
+}
+
+fn as_root(error: ReadError) -> OpenError {
+    match error {
+        ReadError::Store(fault) => OpenError::Store(fault),
+        other => OpenError::Root(other.to_string()),
+    }
+}

@@ -1,0 +1,365 @@
+//! Reads: receipts, records, the public log, feed and heads.
+
+use std::sync::Arc;
+
+use grantbook_plan::{CustomerState, GrantState, UseCount};
+use grantbook_record::day::UnixMillis;
+use grantbook_record::encoding::{Base64Bytes, Bytes32};
+use grantbook_record::event::Event;
+use grantbook_record::feed::{About, Chain, FeedPosition, Frame, GrantOf};
+use grantbook_record::head::{Head, SignedHead};
+use grantbook_record::receipt::{self, Content, EventContent, UseContent, WireOpening};
+use grantbook_record::uses::{UseRecord, batch_path, parse_head};
+use grantbook_record::{
+    Currency, DenialReason, Entry, Envelope, GateId, Jti, Quantity, Receipt, SubjectId, TenantId,
+};
+use grantbook_tlog::tile::{BundleCoord, TileCoord, encode_bundle};
+use grantbook_tlog::{Hash, LeafIndex, TlogProof, TreeSize};
+use tokio::sync::watch;
+
+use crate::body::{Body, BodyContent, SharedHead};
+use crate::error::ReadError;
+use crate::ledger::{AppendedUse, Inner, Ledger};
+use crate::published::OwnedItem;
+use crate::sequencer::AppendedUses;
+use crate::sequencer::build::{body_place, shared_place};
+use crate::state::GateProgress;
+
+/// A grant as listed.
+#[derive(Debug, Clone)]
+pub struct GrantRow {
+    /// Leaf index of its `grant.given`.
+    pub leaf_index: LeafIndex,
+    /// The customer.
+    pub sub: SubjectId,
+    /// The grant as it stands.
+    pub grant: GrantState,
+    /// How much of it is used up.
+    pub count: UseCount,
+}
+
+/// A recorded use, or a recorded denial, as listed.
+#[derive(Debug, Clone)]
+pub struct UseRow {
+    /// Where it stands.
+    pub leaf_index: LeafIndex,
+    /// The record.
+    pub record: UseRecord,
+    /// The rule that it broke when it was admitted.
+    pub flag: Option<DenialReason>,
+    /// Whether it fell between a withdrawal and the bound.
+    pub in_window: bool,
+    /// What it pays.
+    pub payout_minor: u64,
+    /// Currency of that.
+    pub currency: Currency,
+}
+
+/// Leaves that one call of [`Ledger::uses`] looks at.
+const USES_SCAN_MAX: u64 = 65_536;
+
+impl Inner {
+    pub(crate) fn open_body(&self, leaf: u64, owned: &OwnedItem) -> Result<Body, ReadError> {
+        let key = self.state.data_key(owned.owner.key_id)?;
+        let damaged = || ReadError::Damaged(format!("body {leaf}"));
+        let plain = key.key.open(&owned.item.body, &body_place(leaf)).map_err(|_| damaged())?;
+        Body::parse(&plain).ok_or_else(damaged)
+    }
+
+    pub(crate) fn use_record(&self, leaf: u64, owned: &OwnedItem) -> Result<UseRecord, ReadError> {
+        match self.open_body(leaf, owned)?.content {
+            BodyContent::Use { record, .. } => {
+                UseRecord::parse(&record).map_err(|_| ReadError::Damaged(format!("use {leaf}")))
+            }
+            BodyContent::Event { .. } => Err(ReadError::NotFound),
+        }
+    }
+
+    pub(crate) fn shared_head(&self, leaf: u64) -> Result<SharedHead, ReadError> {
+        let owned = self.published.item(leaf)?;
+        let tenant = self.state.tenant(owned.owner.tenant)?;
+        let key = self.state.data_key(tenant.key_id)?;
+        let damaged = || ReadError::Damaged(format!("batch head {leaf}"));
+        let plain = key.key.open(&owned.item.shared, &shared_place(leaf)).map_err(|_| damaged())?;
+        SharedHead::parse(&plain).ok_or_else(damaged)
+    }
+
+    pub(crate) fn receipt_at(&self, leaf: u64) -> Result<Receipt, ReadError> {
+        let owned = self.published.item(leaf)?;
+        let body = self.open_body(leaf, &owned)?;
+        let openings = body.openings.iter();
+        let openings =
+            openings.map(|o| WireOpening { value: o.value, blinding: Bytes32(o.blinding.to_bytes()) });
+        let openings = openings.collect();
+        self.receipt_of(leaf, &owned, body, Some(openings))
+    }
+
+    fn receipt_of(
+        &self,
+        leaf: u64,
+        owned: &OwnedItem,
+        body: Body,
+        openings: Option<Vec<WireOpening>>,
+    ) -> Result<Receipt, ReadError> {
+        let (checkpoint, size) = self.published.checkpoint();
+        let hashes = self.published.inclusion(leaf, size)?;
+        let damaged = |what: &str| ReadError::Damaged(format!("{what} of entry {leaf}"));
+        let proof = TlogProof::new(None, LeafIndex(leaf), hashes, &checkpoint)
+            .map_err(|_| damaged("inclusion proof"))?;
+        let content = match body.content {
+            BodyContent::Event { envelope, keys, .. } => {
+                Content::Event(EventContent { envelope: Base64Bytes(envelope), keys })
+            }
+            BodyContent::Use { record, batch_first, .. } => {
+                let SharedHead { head, key } = self.shared_head(batch_first)?;
+                let (claims, _) = parse_head(&head).map_err(|_| damaged("batch head"))?;
+                let digests = (batch_first..batch_first.saturating_add(u64::from(claims.event.count)))
+                    .map(|leaf| self.entry(leaf).map(|entry| entry.digest))
+                    .collect::<Result<Vec<_>, _>>()?;
+                let at = usize::try_from(leaf.saturating_sub(batch_first)).unwrap_or(usize::MAX);
+                let path = batch_path(&digests, at).ok_or_else(|| damaged("batch path"))?;
+                let path = path.into_iter().map(|hash| Bytes32(hash.0)).collect();
+                let record = String::from_utf8(record).map_err(|_| damaged("record"))?;
+                Content::Use(Box::new(UseContent { record, head, path, key }))
+            }
+        };
+        Ok(Receipt {
+            v: receipt::VERSION,
+            proof: proof.to_string(),
+            entry: Base64Bytes(owned.item.entry.clone()),
+            salt: body.salt,
+            link: body.link,
+            content,
+            openings,
+        })
+    }
+
+    fn entry(&self, leaf: u64) -> Result<Entry, ReadError> {
+        let owned = self.published.item(leaf)?;
+        Entry::parse(&owned.item.entry).map_err(|_| ReadError::Damaged(format!("entry {leaf}")))
+    }
+
+    /// The receipts of a batch, in order.
+    pub(crate) fn appended_uses(&self, appended: &AppendedUses) -> Result<Vec<AppendedUse>, ReadError> {
+        let end = appended.leaf_index.saturating_add(u64::from(appended.count));
+        (appended.leaf_index..end)
+            .map(|leaf| {
+                let owned = self.published.item(leaf)?;
+                let (flag, in_window) = match self.open_body(leaf, &owned)?.content {
+                    BodyContent::Use { flag, in_window, .. } => (flag, in_window),
+                    BodyContent::Event { .. } => (None, false),
+                };
+                let receipt = self.receipt_at(leaf)?;
+                let duplicate = appended.duplicate;
+                Ok(AppendedUse { receipt, leaf_index: LeafIndex(leaf), flag, in_window, duplicate })
+            })
+            .collect()
+    }
+
+    /// An item, if it is the tenant's.
+    fn tenants_item(&self, tenant: TenantId, leaf: u64) -> Result<Arc<OwnedItem>, ReadError> {
+        let (number, _) = self.keyring.tenant(tenant).ok_or(ReadError::NotFound)?;
+        let owned = self.published.item(leaf)?;
+        if owned.owner.tenant == number { Ok(owned) } else { Err(ReadError::NotFound) }
+    }
+
+    fn number(&self, tenant: TenantId) -> Result<u32, ReadError> {
+        self.keyring.tenant(tenant).map(|(number, _)| number).ok_or(ReadError::NotFound)
+    }
+}
+
+impl Ledger {
+    /// The receipt of a tenant's entry, with a proof under the latest checkpoint.
+    pub fn receipt(&self, tenant: TenantId, leaf: LeafIndex) -> Result<Receipt, ReadError> {
+        self.inner.tenants_item(tenant, leaf.0)?;
+        self.inner.receipt_at(leaf.0)
+    }
+
+    /// A customer's keys, grants and requests.
+    pub fn customer(&self, tenant: TenantId, sub: &SubjectId) -> Option<CustomerState> {
+        let key = self.inner.state.customer_key(tenant, sub);
+        let customer = self.inner.state.customer(key).ok().flatten()?;
+        Some(customer.state.as_ref().clone())
+    }
+
+    /// Where the envelope with this `jti` stands.
+    pub fn find_event(&self, tenant: TenantId, jti: &Jti) -> Option<LeafIndex> {
+        self.inner.state.jti(tenant, jti).ok().flatten().map(|row| LeafIndex(row.leaf_index))
+    }
+
+    /// A tenant's grants, ended ones included, by rising leaf index after `after`.
+    pub fn grants(
+        &self,
+        tenant: TenantId,
+        after: Option<LeafIndex>,
+        limit: usize,
+    ) -> Result<Vec<GrantRow>, ReadError> {
+        let number = self.inner.number(tenant)?;
+        let rows = self.inner.state.grants(number, after.map(|leaf| leaf.0), limit)?;
+        let mut listed = Vec::with_capacity(rows.len());
+        for (leaf, key) in rows {
+            let Some(customer) = self.inner.state.customer(key)? else { continue };
+            let Some(grant) = customer.state.grants.iter().find(|grant| grant.given == leaf) else {
+                continue;
+            };
+            listed.push(GrantRow {
+                leaf_index: LeafIndex(leaf),
+                sub: customer.sub.clone(),
+                grant: grant.clone(),
+                count: customer.count(&grant.id),
+            });
+        }
+        Ok(listed)
+    }
+
+    /// A tenant's recorded uses and denials, by rising leaf index after `after`. May give fewer than `limit` and yet
+    /// not be at the end: then the last one, or the position given beside them, is where to go on.
+    pub fn uses(
+        &self,
+        tenant: TenantId,
+        after: Option<LeafIndex>,
+        limit: usize,
+    ) -> Result<(Vec<UseRow>, Option<LeafIndex>), ReadError> {
+        let number = self.inner.number(tenant)?;
+        let first = after.map_or(0, |leaf| leaf.0.saturating_add(1));
+        let size = self.inner.published.size();
+        let end = size.min(first.saturating_add(USES_SCAN_MAX));
+        let mut listed = Vec::new();
+        for leaf in first..end {
+            let owned = self.inner.published.item(leaf)?;
+            if owned.owner.tenant != number {
+                continue;
+            }
+            let row = match self.inner.use_row(leaf, &owned) {
+                Ok(Some(row)) => row,
+                Ok(None) | Err(ReadError::Erased) => continue,
+                Err(error) => return Err(error),
+            };
+            listed.push(row);
+            if listed.len() >= limit {
+                return Ok((listed, (leaf + 1 < size).then_some(LeafIndex(leaf))));
+            }
+        }
+        Ok((listed, (end < size).then_some(LeafIndex(end - 1))))
+    }
+
+    /// How far a gate has come.
+    pub fn gate_progress(&self, tenant: TenantId, gate: &GateId) -> Result<GateProgress, ReadError> {
+        let number = self.inner.number(tenant)?;
+        Ok(self.inner.state.gate(number, gate)?)
+    }
+
+    /// The last signed checkpoint.
+    pub fn checkpoint(&self) -> Arc<str> {
+        self.inner.published.checkpoint().0
+    }
+
+    /// Size and root of the tree as published.
+    pub fn size_root(&self) -> (TreeSize, Hash) {
+        self.inner.published.size_root()
+    }
+
+    /// A tile's bytes; `None` where the tree does not have it in that width.
+    pub fn tile(&self, coord: &TileCoord) -> Result<Option<Vec<u8>>, ReadError> {
+        self.inner.published.tile(coord)
+    }
+
+    /// An entry bundle's bytes; `None` where the tree does not have it in that width.
+    pub fn bundle(&self, coord: &BundleCoord) -> Result<Option<Vec<u8>>, ReadError> {
+        let Some(entries) = self.inner.published.entries(coord.index(), coord.width())? else {
+            return Ok(None);
+        };
+        let bytes = encode_bundle(&entries);
+        bytes.map(Some).map_err(|_| ReadError::Damaged(format!("bundle {}", coord.index())))
+    }
+
+    /// A consistency proof between two sizes of the tree.
+    pub fn consistency(&self, old: TreeSize, new: TreeSize) -> Result<Vec<Hash>, ReadError> {
+        self.inner.published.consistency(old, new)
+    }
+
+    /// Frames of a tenant's feed from a position on, with proofs under the latest checkpoint.
+    pub fn feed(&self, tenant: TenantId, from: FeedPosition, limit: usize) -> Result<Vec<Frame>, ReadError> {
+        let number = self.inner.number(tenant)?;
+        let size = self.inner.published.size();
+        let rows = self.inner.state.feed(number, from.0, limit)?;
+        let mut frames = Vec::with_capacity(rows.len());
+        for (seq, row) in rows {
+            // committed, but not published yet
+            if row.leaf_index >= size {
+                break;
+            }
+            frames.push(self.inner.frame(seq, row.leaf_index, row.chain)?);
+        }
+        Ok(frames)
+    }
+
+    /// How far a tenant's feed reaches in the tree as published.
+    pub fn feed_end(&self, tenant: TenantId) -> Result<Chain, ReadError> {
+        let number = self.inner.number(tenant)?;
+        let (.., chain) = self.inner.published.head(number);
+        Ok(chain.unwrap_or_else(|| Chain::start(self.origin(), tenant)))
+    }
+
+    /// Tells whenever a larger tree is published; the value is its size.
+    pub fn wait_published(&self) -> watch::Receiver<u64> {
+        self.inner.published.subscribe()
+    }
+
+    /// Signs how far a tenant's feed reaches, over the asker's nonce.
+    pub fn signed_head(&self, tenant: TenantId, nonce: [u8; 32]) -> Result<SignedHead, ReadError> {
+        let number = self.inner.number(tenant)?;
+        let (size, root, chain) = self.inner.published.head(number);
+        let UnixMillis(time) = self.inner.clock.now();
+        let head = Head {
+            origin: self.origin().to_owned(),
+            tenant,
+            size,
+            root,
+            feed: chain.unwrap_or_else(|| Chain::start(self.origin(), tenant)),
+            time: UnixMillis(time),
+            nonces: Hash([0; 32]),
+        };
+        let mut signed = SignedHead::sign(head, &[nonce], &self.inner.keyring.head);
+        signed.pop().ok_or_else(|| ReadError::Damaged("head".to_owned()))
+    }
+}
+
+impl Inner {
+    fn use_row(&self, leaf: u64, owned: &OwnedItem) -> Result<Option<UseRow>, ReadError> {
+        let body = self.open_body(leaf, owned)?;
+        let BodyContent::Use { record, flag, in_window, .. } = body.content else { return Ok(None) };
+        let damaged = || ReadError::Damaged(format!("use {leaf}"));
+        let entry = Entry::parse(&owned.item.entry).map_err(|_| damaged())?;
+        let record = UseRecord::parse(&record).map_err(|_| damaged())?;
+        let payout = entry.class.quantities().iter().zip(&body.openings);
+        let payout = payout.into_iter().find(|(quantity, _)| **quantity == Quantity::Payout);
+        Ok(Some(UseRow {
+            leaf_index: LeafIndex(leaf),
+            record,
+            flag,
+            in_window,
+            payout_minor: payout.map_or(0, |(_, opening)| opening.value),
+            currency: entry.currency,
+        }))
+    }
+
+    fn frame(&self, seq: u64, leaf: u64, chain: Bytes32) -> Result<Frame, ReadError> {
+        let damaged = || ReadError::Damaged(format!("frame of entry {leaf}"));
+        let owned = self.published.item(leaf)?;
+        let body = self.open_body(leaf, &owned)?;
+        let BodyContent::Event { envelope, .. } = &body.content else { return Err(damaged()) };
+        let event = Envelope::parse(envelope).and_then(|envelope| envelope.event()).map_err(|_| damaged())?;
+        let about = match (event.event.subject(), event.event.changed_grant(), &event.event) {
+            (Some(sub), Some(grant), _) => About::Grant(GrantOf { sub: sub.clone(), grant }),
+            (Some(sub), None, Event::GrantGiven(_)) => {
+                About::Grant(GrantOf { sub: sub.clone(), grant: event.jti })
+            }
+            (Some(sub), None, _) => About::Customer(sub.clone()),
+            (None, ..) => About::Tenant,
+        };
+        // gates get no openings: the terms they need are in the envelope
+        let receipt = self.receipt_of(leaf, &owned, body, None)?;
+        Ok(Frame { seq: FeedPosition(seq), chain, about, receipt })
+    }
+}

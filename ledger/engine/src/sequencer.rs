@@ -1,0 +1,170 @@
+//! The sequencer: one thread that gives every record its place, and makes batches durable before anybody hears of them.
+//!
+//! Commit order of a batch: check against the state, build entries and root → re-derive the root from the bytes about
+//! to be stored → one journal append and one `fdatasync` (the commit point) → state → anchor → publish → acknowledge.
+//! A crash before the commit point leaves nothing; after it, the next start replays the batch from the journal. A
+//! fault at or after the commit point stops the sequencer: what is durable is then not known.
+
+pub(crate) mod build;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::Instant;
+
+use grantbook_plan::Denial;
+use grantbook_plan::decide::Permission;
+use grantbook_record::day::{Day, UnixMillis};
+use grantbook_record::{DenialReason, Entry};
+use grantbook_tlog::{Checkpoint, CompactRange, cosignature, leaf_hash};
+
+use crate::admit::{AdmittedBatch, AdmittedEvent, AdmittedQuestion};
+use crate::error::AppendError;
+use crate::ledger::Inner;
+use crate::published::Addition;
+use crate::store::Fault;
+use build::Builder;
+
+/// Name of the ledger's own gate at every tenant; the operator's key signs its batches.
+pub(crate) const REMOTE_GATE: &str = "remote";
+/// Entries after which a batch takes no further job.
+const BATCH_ENTRIES: usize = 1024;
+/// Jobs that may wait.
+pub(crate) const QUEUE_JOBS: usize = 8192;
+
+/// Something to be appended, and where the answer goes.
+pub(crate) enum Job {
+    Event(Box<AdmittedEvent>, Reply<Appended>),
+    Uses(Box<AdmittedBatch>, Reply<AppendedUses>),
+    Question(Box<AdmittedQuestion>, Reply<Answer>),
+}
+
+pub(crate) type Reply<T> = SyncSender<Result<T, AppendError>>;
+
+/// Where an event stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Appended {
+    pub(crate) leaf_index: u64,
+    pub(crate) duplicate: bool,
+}
+
+/// Where a batch of uses stands.
+#[derive(Debug, Clone)]
+pub(crate) struct AppendedUses {
+    pub(crate) leaf_index: u64,
+    pub(crate) count: u32,
+    pub(crate) duplicate: bool,
+}
+
+/// What the ledger's own gate said.
+#[derive(Debug, Clone)]
+pub(crate) enum Answer {
+    Permit { permission: Permission, leaf_index: u64, duplicate: bool },
+    Denial(Denial),
+}
+
+/// A flag on an admitted use, and whether it fell into the window after a withdrawal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Verdict {
+    pub(crate) flag: Option<DenialReason>,
+    pub(crate) in_window: bool,
+}
+
+/// Answers that go out once the batch is durable.
+type Acknowledgement = Box<dyn FnOnce() + Send>;
+
+/// The thread's body; ends when every sender is gone, or at a fault.
+pub(crate) fn run(inner: &Arc<Inner>, jobs: &Receiver<Job>, wake_archiver: &SyncSender<()>) {
+    let mut last_day = inner.last_day;
+    while let Ok(first) = jobs.recv() {
+        let mut entries = weight(&first);
+        let mut batch = vec![first];
+        while entries < BATCH_ENTRIES {
+            let Ok(next) = jobs.try_recv() else { break };
+            entries += weight(&next);
+            batch.push(next);
+        }
+        inner.counters.queue_length.fetch_sub(batch.len() as u64, Ordering::Relaxed);
+        // days never decrease along the log, even if the clock does
+        let now = inner.clock.now();
+        last_day = last_day.max(now.seconds().day());
+        if let Err(fault) = sequence(inner, batch, last_day, now) {
+            // the callers of this batch learn that the ledger stopped, not that their record failed
+            inner.stop(&fault);
+            return;
+        }
+        // a full queue means that the archiver is awake already
+        let _ = wake_archiver.try_send(());
+    }
+}
+
+fn weight(job: &Job) -> usize {
+    match job {
+        Job::Uses(batch, _) => batch.batch.records.len(),
+        Job::Event(..) | Job::Question(..) => 1,
+    }
+}
+
+fn sequence(inner: &Inner, jobs: Vec<Job>, day: Day, now: UnixMillis) -> Result<(), Fault> {
+    let mut builder = Builder::new(inner, day, now.seconds());
+    let mut questions = Vec::new();
+    for job in jobs {
+        match job {
+            Job::Event(event, reply) => builder.event(*event, reply)?,
+            Job::Uses(batch, reply) => builder.uses(*batch, reply)?,
+            Job::Question(question, reply) => questions.push((*question, reply)),
+        }
+    }
+    // the permits of one tenant come one after another, so that one signature covers them all
+    questions.sort_by_key(|(question, _)| question.tenant.number);
+    builder.questions(questions)?;
+    let Some(built) = builder.finish() else { return Ok(()) };
+
+    let size = built.addition.range.size();
+    let root = built.addition.range.root();
+    let signed = sign_checkpoint(inner, &built.addition.range, now)?;
+    let mut stored = built.batch;
+    stored.checkpoint.clone_from(&signed);
+
+    let mut again = inner.published.range();
+    for item in &stored.items {
+        again.append(leaf_hash(&item.entry), |_, _, _| ()).map_err(|error| broken(&error.to_string()))?;
+    }
+    if again.root() != root || again.size() != size {
+        return Err(broken("the entries about to be stored do not lead to the root about to be signed"));
+    }
+
+    let begun = Instant::now();
+    inner.store.commit(&stored)?;
+    let took = begun.elapsed();
+    // from here on the batch is there after a crash; nobody has been told yet
+    inner.keep_later(&stored.keys);
+    inner.state.commit(built.changes, size.0)?;
+    inner.store.set_anchor(&signed)?;
+    let kinds: Vec<_> =
+        stored.items.iter().filter_map(|item| Some(Entry::parse(&item.entry).ok()?.kind)).collect();
+    inner.published.add(Addition { checkpoint: signed, ..built.addition });
+    inner.counters.batch(kinds.into_iter(), took);
+    for acknowledge in built.acknowledgements {
+        acknowledge();
+    }
+    Ok(())
+}
+
+/// Signs a checkpoint with the log's key and cosigns it with the clock's.
+pub(crate) fn sign_checkpoint(inner: &Inner, range: &CompactRange, now: UnixMillis) -> Result<String, Fault> {
+    let keyring = &inner.keyring;
+    let signed = Checkpoint::new(keyring.log_keys.origin(), range.size(), range.root())
+        .and_then(|checkpoint| checkpoint.sign(&keyring.log))
+        .map_err(|error| broken(&error.to_string()))?;
+    let mut note = signed;
+    let time = grantbook_tlog::UnixSeconds(now.seconds().0);
+    let line =
+        cosignature::sign(&keyring.clock, time, note.text()).map_err(|error| broken(&error.to_string()))?;
+    note.add(line).map_err(|error| broken(&error.to_string()))?;
+    Ok(note.to_string())
+}
+
+fn broken(why: &str) -> Fault {
+    Fault::Damaged { what: "batch".to_owned(), why: why.to_owned() }
+}

@@ -1,0 +1,471 @@
+//! Building a batch: each job is checked against the state as the jobs before it left it, and becomes entries.
+
+use grantbook_compliance::Opening;
+use grantbook_plan::admission::{self, Context};
+use grantbook_plan::decide::{Permission, decide, judge_grant};
+use grantbook_plan::{Admitted, CustomerState, Decision, Denial, EntryRef, Vocabulary};
+use grantbook_record::day::{Day, UnixMillis, UnixSeconds};
+use grantbook_record::encoding::Bytes32;
+use grantbook_record::entry::{self, DayKey, LinkTarget, NO_LINK, Salt};
+use grantbook_record::event::{Claims, VERSION};
+use grantbook_record::receipt::LinkOpening;
+use grantbook_record::uses::{BATCH_TYP, BatchHead, Outcome, Permitted, UseRecord, batch_root};
+use grantbook_record::{Currency, DenialReason, Entry, GateId, Jti, Kind, jws};
+use grantbook_tlog::{CompactRange, Hash, LeafIndex, TreeSize, leaf_hash};
+
+use super::{Acknowledgement, Answer, Appended, AppendedUses, REMOTE_GATE, Reply, Verdict, broken};
+use crate::admit::{
+    AdmittedBatch, AdmittedEvent, AdmittedQuestion, AdmittedUse, Committed, TenantFacts, commit_use,
+};
+use crate::body::{Body, BodyContent, SharedHead};
+use crate::error::AppendError;
+use crate::ledger::Inner;
+use crate::published::{Addition, OwnedItem, Owner, seal_owners};
+use crate::state::{BatchRow, Changes, Customer, FoldedUse, JtiRow, UseIdRow, half, half_digest};
+use crate::store::{Fault, StoredBatch, StoredItem};
+
+/// A batch before its checkpoint is signed.
+pub(super) struct Built {
+    pub(super) batch: StoredBatch,
+    pub(super) addition: Addition,
+    pub(super) changes: Changes,
+    pub(super) acknowledgements: Vec<Acknowledgement>,
+}
+
+pub(super) struct Builder<'a> {
+    inner: &'a Inner,
+    day: Day,
+    now: UnixSeconds,
+    first: u64,
+    range: CompactRange,
+    nodes: Vec<(u8, u64, Hash)>,
+    items: Vec<OwnedItem>,
+    changes: Changes,
+    acknowledgements: Vec<Acknowledgement>,
+    day_keys: std::collections::BTreeMap<u32, DayKey>,
+    touched: std::collections::BTreeSet<(u32, grantbook_record::TenantId)>,
+    origin_sha256: Bytes32,
+}
+
+/// What an entry is made of, but for its place.
+struct Draft<'d> {
+    kind: Kind,
+    currency: Currency,
+    salt: Salt,
+    record_sha256: Bytes32,
+    link: Option<(Salt, u16, EntryRef)>,
+    committed: &'d Committed,
+}
+
+impl<'a> Builder<'a> {
+    pub(super) fn new(inner: &'a Inner, day: Day, now: UnixSeconds) -> Self {
+        let range = inner.published.range();
+        let TreeSize(first) = range.size();
+        Self {
+            inner,
+            day,
+            now,
+            first,
+            range,
+            nodes: Vec::new(),
+            items: Vec::new(),
+            changes: Changes::default(),
+            acknowledgements: Vec::new(),
+            day_keys: std::collections::BTreeMap::new(),
+            touched: std::collections::BTreeSet::new(),
+            origin_sha256: Bytes32::sha256(inner.keyring.log_keys.origin().as_bytes()),
+        }
+    }
+
+    fn next_leaf(&self) -> u64 {
+        self.first + self.items.len() as u64
+    }
+
+    /// Takes an event in, or answers why not.
+    pub(super) fn event(&mut self, event: AdmittedEvent, reply: Reply<Appended>) -> Result<(), Fault> {
+        match self.admit_event(event)? {
+            Ok(appended) => self.acknowledgements.push(Box::new(move || drop(reply.send(Ok(appended))))),
+            Err(error) => drop(reply.send(Err(error))),
+        }
+        Ok(())
+    }
+
+    fn admit_event(&mut self, event: AdmittedEvent) -> Result<Result<Appended, AppendError>, Fault> {
+        let (inner, tenant) = (self.inner, event.tenant.clone());
+        let claims = &event.claims;
+        if let Some(JtiRow { leaf_index, envelope }) =
+            self.changes.jti(&inner.state, tenant.id, &claims.jti)?
+        {
+            return Ok(if envelope == half(&event.envelope_sha256) {
+                Ok(Appended { leaf_index, duplicate: true })
+            } else {
+                Err(AppendError::JtiConflict)
+            });
+        }
+        let owner = claims.event.subject().map(|sub| (inner.state.customer_key(tenant.id, sub), sub));
+        let customer = match owner {
+            Some((key, _)) => self.changes.customer(&inner.state, key)?,
+            None => None,
+        };
+        let nobody = CustomerState::default();
+        let customer_state = customer.as_ref().map_or(&nobody, |customer| customer.state.as_ref());
+        let tenant_row = self.changes.tenant(&inner.state, tenant.number)?;
+        let rules = Context {
+            vocabulary: Vocabulary::builtin(),
+            tenant: &tenant_row.state,
+            parties: &tenant.parties,
+            now: self.now,
+        };
+        if let Err(refusal) = admission::check(&claims.event, &event.signers, customer_state, &rules) {
+            return Ok(Err(refusal.into()));
+        }
+        let link =
+            customer_state.link_target(&claims.event).map(|(target, group)| (event.link_salt, group, target));
+        let (key_id, key) = self.changes.data_key(&inner.state, tenant.number, owner)?;
+        let draft = Draft {
+            kind: event.kind,
+            currency: event.currency,
+            salt: event.salt,
+            record_sha256: event.envelope_sha256,
+            link,
+            committed: &event.committed,
+        };
+        let content =
+            BodyContent::Event { envelope: event.envelope, keys: event.keys, admitted_at: event.at.0 };
+        let owner = Owner { tenant: tenant.number, key_id };
+        let (leaf_index, hash) = self.place(&tenant, owner, &key.key, &draft, content)?;
+        let entry = EntryRef { leaf_index, leaf_hash: Bytes32(hash.0) };
+        let admitted = Admitted { jti: claims.jti, entry, at: event.at, group: 0 };
+        let origin = inner.keyring.log_keys.origin();
+        let number_id = (tenant.number, tenant.id);
+        self.changes.event(&inner.state, number_id, origin, claims, event.envelope_sha256, admitted)?;
+        Ok(Ok(Appended { leaf_index, duplicate: false }))
+    }
+
+    /// Takes a batch of uses in as one piece, or answers why not.
+    pub(super) fn uses(&mut self, batch: AdmittedBatch, reply: Reply<AppendedUses>) -> Result<(), Fault> {
+        match self.admit_uses(batch)? {
+            Ok(appended) => self.acknowledgements.push(Box::new(move || drop(reply.send(Ok(appended))))),
+            Err(error) => drop(reply.send(Err(error))),
+        }
+        Ok(())
+    }
+
+    fn admit_uses(&mut self, admitted: AdmittedBatch) -> Result<Result<AppendedUses, AppendError>, Fault> {
+        let state = &self.inner.state;
+        let AdmittedBatch { tenant, batch, key, uses } = admitted;
+        let BatchHead { gate, first, count, .. } = &batch.claims.event;
+        let progress = self.changes.gate(state, tenant.number, gate)?;
+        if let Some(row) = self.changes.batch(state, tenant.number, gate, *first)? {
+            let BatchRow { leaf_index, count, head } = row;
+            if head == half_digest(batch.head.as_bytes()) {
+                return Ok(Ok(AppendedUses { leaf_index, count, duplicate: true }));
+            }
+        }
+        if *first != progress.next_seq {
+            return Ok(Err(AppendError::Sequence { expected: progress.next_seq, got: *first }));
+        }
+        let leaf_index = self.next_leaf();
+        for (record, used) in batch.records.iter().zip(uses) {
+            self.use_(&tenant, &record.record, &record.json, record.salt, used, leaf_index)?;
+        }
+        self.share_head(&tenant, leaf_index, &SharedHead { head: batch.head.clone(), key })?;
+        self.changes.note_batch(tenant.number, gate, *first, &batch.head, leaf_index, *count);
+        Ok(Ok(AppendedUses { leaf_index, count: *count, duplicate: false }))
+    }
+
+    /// One record of a batch. It is admitted whatever it breaks; what it breaks is its flag.
+    fn use_(
+        &mut self,
+        tenant: &TenantFacts,
+        record: &UseRecord,
+        json: &[u8],
+        salt: Salt,
+        mut used: AdmittedUse,
+        batch_first: u64,
+    ) -> Result<(), Fault> {
+        let state = &self.inner.state;
+        let name = state.customer_key(tenant.id, &record.facts.data_subject);
+        let customer = self.changes.customer(state, name)?;
+        let grant = record.grant().and_then(|id| customer.as_ref()?.state.grant(&id));
+        let link = grant.map(|grant| (used.link_salt, grant.group, grant.terms_entry));
+        let mut verdict = Verdict::default();
+        let (mut currency, mut payout_minor) = (Currency::NONE, 0);
+        if let Outcome::Permitted(_) = record.outcome {
+            verdict = self.judge(customer.as_ref(), record);
+            if let Some(grant) = grant {
+                currency = grant.terms.compensation.currency();
+                payout_minor = grant.terms.compensation.payout_per_use_minor();
+            }
+            // the price changed between admission and now
+            if used.committed.openings.get(1).map(|payout| payout.value) != Some(u64::from(payout_minor)) {
+                used.committed = commit_use(record.at, payout_minor);
+            }
+        }
+        // uses of somebody who is not known here are the enterprise's own records
+        let owner = customer.as_ref().map(|customer| (name, &customer.sub));
+        let (key_id, key) = self.changes.data_key(state, tenant.number, owner)?;
+        let draft = Draft {
+            kind: record.kind(),
+            currency,
+            salt,
+            record_sha256: Bytes32::sha256(json),
+            link,
+            committed: &used.committed,
+        };
+        let Verdict { flag, in_window } = verdict;
+        let content = BodyContent::Use { record: json.to_vec(), batch_first, flag, in_window };
+        let owner = Owner { tenant: tenant.number, key_id };
+        let (leaf_index, _) = self.place(tenant, owner, &key.key, &draft, content)?;
+        let folded = FoldedUse { record, flag, currency, payout_minor, leaf_index };
+        self.changes.use_(state, (tenant.number, tenant.id), &folded)
+    }
+
+    /// What a permitted use breaks, judged as of the time at which the gate recorded it.
+    fn judge(&self, customer: Option<&Customer>, record: &UseRecord) -> Verdict {
+        let flagged = |flag| Verdict { flag: Some(flag), in_window: false };
+        let late_after = self.inner.late_after.as_secs();
+        if record.at.0.saturating_add(late_after) < self.now.0
+            || record.at.0 > self.now.0.saturating_add(late_after)
+        {
+            return flagged(DenialReason::Late);
+        }
+        let Some((customer, grant)) =
+            customer.and_then(|known| Some((known, known.state.grant(&record.grant()?)?)))
+        else {
+            return flagged(DenialReason::NoGrant);
+        };
+        match judge_grant(Vocabulary::builtin(), grant, customer.count(&grant.id), &record.facts, record.at) {
+            Ok(()) => Verdict::default(),
+            Err(denial) => {
+                // inside the bound a gate could not know yet; never after it
+                let bound = self.inner.freshness_bound.as_secs();
+                let in_window =
+                    grant.ended_at.is_some_and(|ended| record.at.0 <= ended.0.saturating_add(bound));
+                if in_window { Verdict { flag: None, in_window: true } } else { flagged(denial.reason) }
+            }
+        }
+    }
+
+    /// Decides questions to the ledger's own gate, sorted by tenant, and records those that are permitted.
+    pub(super) fn questions(
+        &mut self,
+        questions: Vec<(AdmittedQuestion, Reply<Answer>)>,
+    ) -> Result<(), Fault> {
+        let mut run: Option<Run> = None;
+        for (question, reply) in questions {
+            if run.as_ref().is_some_and(|run| run.tenant.number != question.tenant.number) {
+                self.close_run(run.take())?;
+            }
+            match self.answer(&mut run, question)? {
+                Ok(Answer::Denial(denial)) => drop(reply.send(Ok(Answer::Denial(denial)))),
+                Ok(permit) => self.acknowledgements.push(Box::new(move || drop(reply.send(Ok(permit))))),
+                Err(error) => drop(reply.send(Err(error))),
+            }
+        }
+        self.close_run(run)
+    }
+
+    fn answer(
+        &mut self,
+        run: &mut Option<Run>,
+        question: AdmittedQuestion,
+    ) -> Result<Result<Answer, AppendError>, Fault> {
+        let state = &self.inner.state;
+        let AdmittedQuestion { tenant, facts, use_id, salt, used, at } = question;
+        let name = state.customer_key(tenant.id, &facts.data_subject);
+        let customer = self.changes.customer(state, name)?;
+        if let Some(id) = &use_id
+            && let Some(UseIdRow { leaf_index, facts: asked }) =
+                self.changes.use_id(state, tenant.number, id.as_str())?
+        {
+            let same = asked == half_digest(&serde_json::to_vec(&facts).unwrap_or_default());
+            return Ok(if same {
+                self.answered_before(customer.as_ref(), leaf_index)
+            } else {
+                Err(AppendError::UseIdConflict)
+            });
+        }
+        let known = customer.as_ref().map(|customer| customer.state.as_ref());
+        let count_of =
+            |grant: &Jti| customer.as_ref().map(|customer| customer.count(grant)).unwrap_or_default();
+        let permission = match decide(Vocabulary::builtin(), known, count_of, &facts, at) {
+            Decision::Denial(denial) => return Ok(Ok(Answer::Denial(denial))),
+            Decision::Permit(permission) => permission,
+        };
+        if self.inner.is_withdrawing(name, &permission.grant) {
+            let denial = Denial { grant: Some(permission.grant), ..Denial::of(DenialReason::Withdrawn) };
+            return Ok(Ok(Answer::Denial(denial)));
+        }
+        let Ok(gate) = GateId::parse(REMOTE_GATE) else {
+            return Err(broken("the name of the ledger's own gate"));
+        };
+        let progress = self.changes.gate(state, tenant.number, &gate)?;
+        let run = run.get_or_insert_with(|| Run {
+            tenant: tenant.clone(),
+            leaf_index: self.first + self.items.len() as u64,
+            first: progress.next_seq,
+            digests: Vec::new(),
+        });
+        let record = UseRecord {
+            v: VERSION,
+            gate,
+            seq: progress.next_seq,
+            at,
+            facts,
+            outcome: Outcome::Permitted(Permitted { grant: permission.grant }),
+            use_id,
+        };
+        let json = record.to_json();
+        run.digests.push(entry::digest(&salt, &Bytes32::sha256(&json), None));
+        let leaf_index = self.next_leaf();
+        let batch_first = run.leaf_index;
+        self.use_(&tenant, &record, &json, salt, used, batch_first)?;
+        Ok(Ok(Answer::Permit { permission, leaf_index, duplicate: false }))
+    }
+
+    fn answered_before(&self, customer: Option<&Customer>, leaf_index: u64) -> Result<Answer, AppendError> {
+        let denial = || Ok(Answer::Denial(Denial::of(DenialReason::NoGrant)));
+        // recorded in this very batch or before; either way its receipt exists once the batch is acknowledged
+        let Some(customer) = customer else { return denial() };
+        let grant = match self
+            .items
+            .get(usize::try_from(leaf_index.wrapping_sub(self.first)).unwrap_or(usize::MAX))
+        {
+            Some(owned) => self.inner.use_record(leaf_index, owned),
+            None => self
+                .inner
+                .published
+                .item(leaf_index)
+                .and_then(|owned| self.inner.use_record(leaf_index, &owned)),
+        };
+        let Ok(Outcome::Permitted(Permitted { grant })) = grant.map(|record| record.outcome) else {
+            return denial();
+        };
+        let Some(grant) = customer.state.grant(&grant) else { return denial() };
+        Ok(Answer::Permit { permission: Permission::under(grant), leaf_index, duplicate: true })
+    }
+
+    /// Signs the permits of one tenant in this batch, once for all of them.
+    fn close_run(&mut self, run: Option<Run>) -> Result<(), Fault> {
+        let Some(Run { tenant, leaf_index, first, digests }) = run else { return Ok(()) };
+        let Ok(gate) = GateId::parse(REMOTE_GATE) else {
+            return Err(broken("the name of the ledger's own gate"));
+        };
+        let jti = Jti::new(UnixMillis(self.now.0 * 1000), crate::random::bytes());
+        let count = u32::try_from(digests.len()).unwrap_or(u32::MAX);
+        let root = batch_root(digests.iter());
+        let claims = Claims::new(tenant.id, jti, BatchHead { gate: gate.clone(), first, count, root });
+        let operator = &self.inner.keyring.operator;
+        let head = jws::sign(BATCH_TYP, &claims.to_json(), operator);
+        self.changes.note_batch(tenant.number, &gate, first, &head, leaf_index, count);
+        self.share_head(&tenant, leaf_index, &SharedHead { head, key: *operator.public_key() })
+    }
+
+    /// Puts a batch's signed head beside its first record, sealed under the tenant's key.
+    fn share_head(&mut self, tenant: &TenantFacts, leaf_index: u64, head: &SharedHead) -> Result<(), Fault> {
+        let (_, key) = self.changes.data_key(&self.inner.state, tenant.number, None)?;
+        let sealed = key.key.seal(&head.to_bytes(), &shared_place(leaf_index));
+        let at = usize::try_from(leaf_index - self.first).unwrap_or(usize::MAX);
+        if let Some(owned) = self.items.get_mut(at) {
+            owned.item.shared = sealed;
+        }
+        Ok(())
+    }
+
+    /// Gives an entry its place: link, tag, bytes, leaf, sealed body.
+    fn place(
+        &mut self,
+        tenant: &TenantFacts,
+        owner: Owner,
+        key: &crate::seal::SealKey,
+        draft: &Draft<'_>,
+        content: BodyContent,
+    ) -> Result<(u64, Hash), Fault> {
+        let leaf_index = self.next_leaf();
+        let origin = self.inner.keyring.log_keys.origin();
+        let link = draft.link.as_ref().map(|(salt, group, target)| LinkOpening {
+            salt: *salt,
+            group: *group,
+            target: LinkTarget {
+                origin_sha256: self.origin_sha256,
+                leaf_index: target.leaf_index,
+                leaf_hash: target.leaf_hash,
+            },
+        });
+        let (inner, day) = (self.inner, self.day);
+        let day_key = match self.day_keys.entry(tenant.number) {
+            std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::btree_map::Entry::Vacant(new) => {
+                let tag_key =
+                    inner.keyring.tag_key(tenant.number).ok_or_else(|| broken("a tenant has no tag key"))?;
+                new.insert(tag_key.day_key(day))
+            }
+        };
+        let entry = Entry {
+            kind: draft.kind,
+            class: draft.committed.class,
+            currency: draft.currency,
+            day,
+            tag: day_key.tag(origin, LeafIndex(leaf_index)),
+            digest: entry::digest(&draft.salt, &draft.record_sha256, None),
+            link: link.as_ref().map_or(NO_LINK, |link| entry::link(&link.salt, link.group, &link.target)),
+            commitments: draft.committed.commitments.clone(),
+        }
+        .to_bytes();
+        let hash = leaf_hash(&entry);
+        let nodes = &mut self.nodes;
+        self.range
+            .append(hash, |level, index, hash| nodes.push((level, index, hash)))
+            .map_err(|error| broken(&error.to_string()))?;
+        let openings: Vec<Opening> = draft.committed.openings.clone();
+        let body = Body { salt: draft.salt, link, openings, content };
+        let sealed = key.seal(&body.to_bytes(), &body_place(leaf_index));
+        let item = StoredItem { entry, body: sealed, shared: Vec::new() };
+        self.items.push(OwnedItem { item, owner });
+        self.touched.insert((tenant.number, tenant.id));
+        Ok((leaf_index, hash))
+    }
+
+    /// The batch; `None` if every job was answered without an entry. Then answers that wait go out at once.
+    pub(super) fn finish(self) -> Option<Built> {
+        if self.items.is_empty() {
+            self.acknowledgements.into_iter().for_each(|acknowledge| acknowledge());
+            return None;
+        }
+        let Self { inner, first, range, nodes, items, mut changes, acknowledgements, touched, .. } = self;
+        let owners: Vec<Owner> = items.iter().map(|owned| owned.owner).collect();
+        let batch = StoredBatch {
+            first,
+            items: items.iter().map(|owned| owned.item.clone()).collect(),
+            owners: seal_owners(&inner.keyring.epoch.owners, b"batch", first, &owners),
+            keys: std::mem::take(&mut changes.keys),
+            checkpoint: String::new(),
+        };
+        let origin = inner.keyring.log_keys.origin();
+        let feeds = touched
+            .iter()
+            .filter_map(|(number, id)| Some((*number, changes.changed_chain(*number, origin, *id)?)))
+            .collect();
+        let addition = Addition { range, nodes, items, checkpoint: String::new(), feeds };
+        Some(Built { batch, addition, changes, acknowledgements })
+    }
+}
+
+/// The permits of one tenant in one batch.
+struct Run {
+    tenant: TenantFacts,
+    leaf_index: u64,
+    first: u64,
+    digests: Vec<Bytes32>,
+}
+
+/// The one place for which an entry's body is sealed.
+pub(crate) fn body_place(leaf_index: u64) -> Vec<u8> {
+    [b"body".as_slice(), &leaf_index.to_be_bytes()].concat()
+}
+
+/// The one place for which a shared head is sealed.
+pub(crate) fn shared_place(leaf_index: u64) -> Vec<u8> {
+    [b"shared".as_slice(), &leaf_index.to_be_bytes()].concat()
+}

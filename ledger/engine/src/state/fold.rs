@@ -1,0 +1,271 @@
+//! One step of the fold: what an admitted record changes. The same for live batches and for replay from the log.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+use grantbook_plan::{Admitted, UseCount};
+use grantbook_record::encoding::Bytes32;
+use grantbook_record::event::{Claims, Event};
+use grantbook_record::feed::{Chain, FeedPosition};
+use grantbook_record::uses::{Outcome, UseRecord};
+use grantbook_record::{Currency, DenialReason, GateId, Jti, SubjectId, TenantId};
+use grantbook_tlog::Hash;
+
+use super::rows::{
+    self, BatchRow, Customer, CustomerKey, FeedRow, GateProgress, JtiRow, TenantRow, UseIdRow,
+};
+use super::{DataKey, State};
+use crate::store::{Fault, RowChange};
+
+/// What a batch changes, on top of the state as committed.
+#[derive(Default)]
+pub(crate) struct Changes {
+    pub(super) customers: BTreeMap<CustomerKey, Changed>,
+    pub(super) tenants: BTreeMap<u32, TenantRow>,
+    pub(super) gates: BTreeMap<(u32, GateId), GateProgress>,
+    pub(super) rows: Vec<RowChange>,
+    jtis: BTreeMap<(TenantId, Jti), JtiRow>,
+    use_ids: BTreeMap<(u32, String), UseIdRow>,
+    batches: BTreeMap<(u32, GateId, u64), BatchRow>,
+    /// Wrapped data keys made for this batch.
+    pub(crate) keys: Vec<(u64, Vec<u8>)>,
+}
+
+pub(super) struct Changed {
+    pub(super) customer: Customer,
+    pub(super) state: bool,
+    pub(super) counts: bool,
+}
+
+/// A use as it was admitted.
+pub(crate) struct FoldedUse<'a> {
+    pub(crate) record: &'a UseRecord,
+    pub(crate) flag: Option<DenialReason>,
+    pub(crate) currency: Currency,
+    pub(crate) payout_minor: u32,
+    pub(crate) leaf_index: u64,
+}
+
+impl Changes {
+    /// A customer as this batch has left it so far.
+    pub(crate) fn customer(&self, state: &State, key: CustomerKey) -> Result<Option<Customer>, Fault> {
+        match self.customers.get(&key) {
+            Some(changed) => Ok(Some(changed.customer.clone())),
+            None => Ok(state.customer(key)?.map(|customer| customer.as_ref().clone())),
+        }
+    }
+
+    pub(crate) fn tenant(&self, state: &State, number: u32) -> Result<Arc<TenantRow>, Fault> {
+        match self.tenants.get(&number) {
+            Some(row) => Ok(Arc::new(row.clone())),
+            None => state.tenant(number),
+        }
+    }
+
+    fn tenant_mut(&mut self, state: &State, number: u32) -> Result<&mut TenantRow, Fault> {
+        Ok(match self.tenants.entry(number) {
+            Entry::Occupied(changed) => changed.into_mut(),
+            Entry::Vacant(unchanged) => unchanged.insert(state.tenant(number)?.as_ref().clone()),
+        })
+    }
+
+    pub(crate) fn gate(&self, state: &State, tenant: u32, gate: &GateId) -> Result<GateProgress, Fault> {
+        match self.gates.get(&(tenant, gate.clone())) {
+            Some(progress) => Ok(progress.clone()),
+            None => state.gate(tenant, gate),
+        }
+    }
+
+    pub(crate) fn jti(&self, state: &State, tenant: TenantId, jti: &Jti) -> Result<Option<JtiRow>, Fault> {
+        match self.jtis.get(&(tenant, *jti)) {
+            Some(row) => Ok(Some(*row)),
+            None => state.jti(tenant, jti),
+        }
+    }
+
+    pub(crate) fn use_id(&self, state: &State, tenant: u32, id: &str) -> Result<Option<UseIdRow>, Fault> {
+        match self.use_ids.get(&(tenant, id.to_owned())) {
+            Some(row) => Ok(Some(*row)),
+            None => state.use_id(tenant, id),
+        }
+    }
+
+    pub(crate) fn batch(
+        &self,
+        state: &State,
+        tenant: u32,
+        gate: &GateId,
+        first: u64,
+    ) -> Result<Option<BatchRow>, Fault> {
+        match self.batches.get(&(tenant, gate.clone(), first)) {
+            Some(row) => Ok(Some(*row)),
+            None => state.batch(tenant, gate, first),
+        }
+    }
+
+    /// The data key under which a customer's records are sealed, or the tenant's own; made where there is none.
+    pub(crate) fn data_key(
+        &mut self,
+        state: &State,
+        tenant: u32,
+        customer: Option<(CustomerKey, &SubjectId)>,
+    ) -> Result<(u64, Arc<DataKey>), Fault> {
+        let known = match customer {
+            Some((key, _)) => self.customer(state, key)?.map(|customer| customer.key_id),
+            None => Some(self.tenant(state, tenant)?.key_id).filter(|id| *id != 0),
+        };
+        if let Some(id) = known
+            && let Ok(key) = state.data_key(id)
+        {
+            return Ok((id, key));
+        }
+        let (id, wrapped, key) = state.new_data_key(tenant, customer.map(|(_, sub)| sub));
+        self.rows.push((rows::data_key_key(id), Some(wrapped.clone())));
+        self.keys.push((id, wrapped));
+        match customer {
+            Some((name, sub)) => self.adopt_customer_key(state, name, sub, id)?,
+            None => self.tenant_mut(state, tenant)?.key_id = id,
+        }
+        Ok((id, key))
+    }
+
+    fn adopt_customer_key(
+        &mut self,
+        state: &State,
+        name: CustomerKey,
+        sub: &SubjectId,
+        id: u64,
+    ) -> Result<(), Fault> {
+        let mut customer = self.customer(state, name)?.unwrap_or_else(|| Customer {
+            key_id: id,
+            sub: sub.clone(),
+            state: Arc::default(),
+            counts: BTreeMap::new(),
+        });
+        customer.key_id = id;
+        let counts = self.customers.get(&name).is_some_and(|changed| changed.counts);
+        self.customers.insert(name, Changed { customer, state: true, counts });
+        Ok(())
+    }
+
+    /// Takes in a wrapped data key from the log and the owner that it names.
+    pub(crate) fn replay_key(
+        &mut self,
+        state: &State,
+        id: u64,
+        wrapped: &[u8],
+        tenant_id: impl Fn(u32) -> Option<TenantId>,
+    ) -> Result<(), Fault> {
+        state.note_key(id);
+        self.rows.push((rows::data_key_key(id), Some(wrapped.to_vec())));
+        let Some(key) = state.unwrap(id, wrapped) else { return Err(super::damaged("data key")) };
+        match key.sub.as_ref().zip(tenant_id(key.tenant)) {
+            Some((sub, tenant)) => {
+                self.adopt_customer_key(state, state.customer_key(tenant, sub), sub, id)?;
+            }
+            None => self.tenant_mut(state, key.tenant)?.key_id = id,
+        }
+        state.keys.insert(id, Arc::new(key));
+        Ok(())
+    }
+
+    /// Folds an event in. `admitted.group` is set here from the tenant's groups of terms.
+    pub(crate) fn event(
+        &mut self,
+        state: &State,
+        (number, tenant): (u32, TenantId),
+        origin: &str,
+        claims: &Claims<Event>,
+        envelope_sha256: Bytes32,
+        mut admitted: Admitted,
+    ) -> Result<(), Fault> {
+        let leaf_index = admitted.entry.leaf_index;
+        let row = JtiRow { leaf_index, envelope: rows::half(&envelope_sha256) };
+        self.jtis.insert((tenant, claims.jti), row);
+        self.rows.push((rows::jti_key(tenant, &claims.jti), Some(row.encode())));
+
+        let event = &claims.event;
+        if self.tenant(state, number)?.state.is_changed_by(event) {
+            self.tenant_mut(state, number)?.state.apply(event, envelope_sha256);
+        }
+        if let Some(terms) = event.granted_terms() {
+            admitted.group = self.tenant(state, number)?.state.group(terms).unwrap_or(0);
+        }
+        if let Some(sub) = event.subject() {
+            let key = state.customer_key(tenant, sub);
+            if let Some(mut customer) = self.customer(state, key)? {
+                Arc::make_mut(&mut customer.state).apply(event, &admitted);
+                let counts = self.customers.get(&key).is_some_and(|changed| changed.counts);
+                self.customers.insert(key, Changed { customer, state: true, counts });
+            }
+            if matches!(event, Event::GrantGiven(_)) {
+                self.rows.push((rows::grant_key(number, leaf_index), Some(key.0.to_vec())));
+            }
+        }
+        if event.kind().is_fed() {
+            let leaf_hash = Hash(admitted.entry.leaf_hash.0);
+            let tenant_row = self.tenant_mut(state, number)?;
+            let before = tenant_row.chain(origin, tenant);
+            let after = before.next(leaf_index, &leaf_hash);
+            tenant_row.feed = Some((after.position, after.value));
+            let FeedPosition(seq) = before.position;
+            let frame = FeedRow { leaf_index, chain: after.value };
+            self.rows.push((rows::feed_key(number, seq), Some(frame.encode())));
+        }
+        Ok(())
+    }
+
+    /// Folds one use of a batch in.
+    pub(crate) fn use_(
+        &mut self,
+        state: &State,
+        (number, tenant): (u32, TenantId),
+        used: &FoldedUse<'_>,
+    ) -> Result<(), Fault> {
+        let FoldedUse { record, flag, currency, payout_minor, leaf_index } = used;
+        let mut progress = self.gate(state, number, &record.gate)?;
+        let denied = match &record.outcome {
+            Outcome::Denied(denied) => Some(denied.reason),
+            Outcome::Permitted(_) => None,
+        };
+        progress.count(denied, flag.is_some(), *currency, *payout_minor);
+        self.gates.insert((number, record.gate.clone()), progress);
+        if let Some(id) = &record.use_id {
+            let facts = serde_json::to_vec(&record.facts).unwrap_or_default();
+            let row = UseIdRow { leaf_index: *leaf_index, facts: rows::half_digest(&facts) };
+            self.use_ids.insert((number, id.as_str().to_owned()), row);
+            self.rows.push((rows::use_id_key(number, id.as_str()), Some(row.encode())));
+        }
+        let Outcome::Permitted(permitted) = &record.outcome else { return Ok(()) };
+        let key = state.customer_key(tenant, &record.facts.data_subject);
+        let Some(mut customer) = self.customer(state, key)? else { return Ok(()) };
+        let Some(grant) = customer.state.grant(&permitted.grant) else { return Ok(()) };
+        let rate = grant.terms.limits.rate;
+        let count: &mut UseCount = customer.counts.entry(permitted.grant).or_default();
+        count.count(rate.as_ref(), record.at);
+        let changed_state = self.customers.get(&key).is_some_and(|changed| changed.state);
+        self.customers.insert(key, Changed { customer, state: changed_state, counts: true });
+        Ok(())
+    }
+
+    /// The chain of a tenant's feed, if this batch has changed it.
+    pub(crate) fn changed_chain(&self, number: u32, origin: &str, tenant: TenantId) -> Option<Chain> {
+        self.tenants.get(&number).map(|row| row.chain(origin, tenant))
+    }
+
+    /// Notes where a batch stands, so that the same batch again is found.
+    pub(crate) fn note_batch(
+        &mut self,
+        number: u32,
+        gate: &GateId,
+        first: u64,
+        head: &str,
+        leaf_index: u64,
+        count: u32,
+    ) {
+        let row = BatchRow { leaf_index, count, head: rows::half_digest(head.as_bytes()) };
+        self.batches.insert((number, gate.clone(), first), row);
+        self.rows.push((rows::batch_key(number, gate, first), Some(row.encode())));
+    }
+}

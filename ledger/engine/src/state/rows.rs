@@ -1,0 +1,278 @@
+//! Rows and their keys: bytes of the state.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use grantbook_plan::{CustomerState, TenantState, UseCount};
+use grantbook_record::day::UnixSeconds;
+use grantbook_record::encoding::Bytes32;
+use grantbook_record::feed::{Chain, FeedPosition};
+use grantbook_record::{Currency, DenialReason, GateId, Jti, SubjectId, TenantId};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::store::cursor::Cursor;
+
+/// The name of a customer's rows in this key epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct CustomerKey(pub(super) [u8; 16]);
+
+impl CustomerKey {
+    pub(super) fn first(self) -> u8 {
+        let [first, ..] = self.0;
+        first
+    }
+
+    pub(super) fn state_row(self) -> Vec<u8> {
+        [b"c".as_slice(), &self.0].concat()
+    }
+
+    pub(super) fn counts_row(self) -> Vec<u8> {
+        [b"u".as_slice(), &self.0].concat()
+    }
+}
+
+/// A customer as decoded. Cloning is cheap: the large part is shared until it changes.
+#[derive(Debug, Clone)]
+pub(crate) struct Customer {
+    pub(crate) key_id: u64,
+    pub(crate) sub: SubjectId,
+    pub(crate) state: Arc<CustomerState>,
+    pub(crate) counts: BTreeMap<Jti, UseCount>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredCustomer<S, T> {
+    key_id: u64,
+    sub: S,
+    state: T,
+}
+
+impl Customer {
+    pub(super) fn encode_state(&self) -> Vec<u8> {
+        let stored = StoredCustomer { key_id: self.key_id, sub: &self.sub, state: self.state.as_ref() };
+        serde_json::to_vec(&stored).unwrap_or_default()
+    }
+
+    /// 16 + 8 + 8 + 4 bytes for each grant that was used.
+    pub(super) fn encode_counts(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(36 * self.counts.len());
+        for (grant, count) in &self.counts {
+            bytes.extend_from_slice(grant.as_bytes());
+            bytes.extend_from_slice(&count.uses.to_be_bytes());
+            bytes.extend_from_slice(&count.window_start.0.to_be_bytes());
+            bytes.extend_from_slice(&count.window_uses.to_be_bytes());
+        }
+        bytes
+    }
+
+    pub(super) fn decode(state: &[u8], counts: Option<&[u8]>) -> Option<Self> {
+        let stored: StoredCustomer<SubjectId, CustomerState> = serde_json::from_slice(state).ok()?;
+        let mut cursor = Cursor(counts.unwrap_or_default());
+        let mut counts = BTreeMap::new();
+        while !cursor.is_empty() {
+            let grant = Jti::from_bytes(cursor.array()?).ok()?;
+            let uses = cursor.u64()?;
+            let window_start = UnixSeconds(cursor.u64()?);
+            counts.insert(grant, UseCount { uses, window_start, window_uses: cursor.u32()? });
+        }
+        Some(Self { key_id: stored.key_id, sub: stored.sub, state: Arc::new(stored.state), counts })
+    }
+
+    pub(crate) fn count(&self, grant: &Jti) -> UseCount {
+        self.counts.get(grant).copied().unwrap_or_default()
+    }
+}
+
+/// A tenant's row.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct TenantRow {
+    /// Id of the tenant's own data key; 0 before the first record.
+    pub(crate) key_id: u64,
+    /// The feed so far; `None` before the first frame.
+    pub(crate) feed: Option<(FeedPosition, Bytes32)>,
+    pub(crate) state: TenantState,
+}
+
+impl TenantRow {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    /// The feed's chain after the last frame.
+    pub(crate) fn chain(&self, origin: &str, tenant: TenantId) -> Chain {
+        self.feed.map_or_else(|| Chain::start(origin, tenant), |(position, value)| Chain { position, value })
+    }
+}
+
+/// How far a gate has come.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct GateProgress {
+    /// Sequence number of the next record.
+    pub next_seq: u64,
+    /// Permitted uses recorded.
+    pub permitted: u64,
+    /// Of these, uses that broke a rule when they arrived.
+    pub flagged: u64,
+    /// Denials recorded, by reason.
+    pub denied: BTreeMap<DenialReason, u64>,
+    /// What the permitted uses pay, in minor units by currency code.
+    pub payout_minor: BTreeMap<String, u64>,
+}
+
+impl GateProgress {
+    /// Counts one record.
+    pub(crate) fn count(
+        &mut self,
+        denied: Option<DenialReason>,
+        flagged: bool,
+        currency: Currency,
+        payout: u32,
+    ) {
+        self.next_seq += 1;
+        if let Some(reason) = denied {
+            *self.denied.entry(reason).or_default() += 1;
+            return;
+        }
+        self.permitted += 1;
+        self.flagged += u64::from(flagged);
+        if currency != Currency::NONE {
+            *self.payout_minor.entry(currency.code().to_owned()).or_default() += u64::from(payout);
+        }
+    }
+}
+
+/// Where an envelope stands, and the first half of the digest of its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct JtiRow {
+    pub(crate) leaf_index: u64,
+    pub(crate) envelope: [u8; 16],
+}
+
+/// Where a batch stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BatchRow {
+    pub(crate) leaf_index: u64,
+    pub(crate) count: u32,
+    pub(crate) head: [u8; 16],
+}
+
+/// Where a use with a caller's id stands, and the digest of what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UseIdRow {
+    pub(crate) leaf_index: u64,
+    pub(crate) facts: [u8; 16],
+}
+
+/// A frame of the feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FeedRow {
+    pub(crate) leaf_index: u64,
+    pub(crate) chain: Bytes32,
+}
+
+impl JtiRow {
+    pub(super) fn encode(self) -> Vec<u8> {
+        [self.leaf_index.to_be_bytes().as_slice(), &self.envelope].concat()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut cursor = Cursor(bytes);
+        Some(Self { leaf_index: cursor.u64()?, envelope: cursor.array()? })
+    }
+}
+
+impl BatchRow {
+    pub(super) fn encode(self) -> Vec<u8> {
+        [self.leaf_index.to_be_bytes().as_slice(), &self.count.to_be_bytes(), &self.head].concat()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut cursor = Cursor(bytes);
+        Some(Self { leaf_index: cursor.u64()?, count: cursor.u32()?, head: cursor.array()? })
+    }
+}
+
+impl UseIdRow {
+    pub(super) fn encode(self) -> Vec<u8> {
+        [self.leaf_index.to_be_bytes().as_slice(), &self.facts].concat()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut cursor = Cursor(bytes);
+        Some(Self { leaf_index: cursor.u64()?, facts: cursor.array()? })
+    }
+}
+
+impl FeedRow {
+    pub(super) fn encode(self) -> Vec<u8> {
+        [self.leaf_index.to_be_bytes().as_slice(), &self.chain.0].concat()
+    }
+}
+
+/// The first half of SHA-256, enough to tell two contents apart.
+pub(crate) fn half_digest(bytes: &[u8]) -> [u8; 16] {
+    half(&Bytes32::sha256(bytes))
+}
+
+/// The first half of a digest.
+pub(crate) fn half(digest: &Bytes32) -> [u8; 16] {
+    digest.0.first_chunk::<16>().copied().unwrap_or_default()
+}
+
+pub(super) fn tenant_key(tenant: u32) -> Vec<u8> {
+    [b"t".as_slice(), &tenant.to_be_bytes()].concat()
+}
+
+pub(super) fn gate_key(tenant: u32, gate: &GateId) -> Vec<u8> {
+    [b"w".as_slice(), &tenant.to_be_bytes(), gate.as_str().as_bytes()].concat()
+}
+
+pub(super) fn batch_key(tenant: u32, gate: &GateId, first: u64) -> Vec<u8> {
+    // the gate's name is hashed, so that no name runs into the number after it
+    let gate = half_digest(gate.as_str().as_bytes());
+    [b"b".as_slice(), &tenant.to_be_bytes(), &gate, &first.to_be_bytes()].concat()
+}
+
+pub(super) fn use_id_key(tenant: u32, id: &str) -> Vec<u8> {
+    [b"i".as_slice(), &tenant.to_be_bytes(), &half_digest(id.as_bytes())].concat()
+}
+
+pub(super) fn jti_key(tenant: TenantId, jti: &Jti) -> Vec<u8> {
+    let digest = Sha256::new().chain_update(tenant.as_bytes()).chain_update(jti.as_bytes()).finalize();
+    [b"j".as_slice(), &half(&Bytes32(digest.into()))].concat()
+}
+
+pub(super) fn feed_prefix(tenant: u32) -> Vec<u8> {
+    [b"f".as_slice(), &tenant.to_be_bytes()].concat()
+}
+
+pub(super) fn feed_key(tenant: u32, seq: u64) -> Vec<u8> {
+    [feed_prefix(tenant).as_slice(), &seq.to_be_bytes()].concat()
+}
+
+pub(super) fn feed_row(key: &[u8], value: &[u8]) -> Option<(u64, FeedRow)> {
+    let seq = u64::from_be_bytes(*key.last_chunk()?);
+    let mut cursor = Cursor(value);
+    Some((seq, FeedRow { leaf_index: cursor.u64()?, chain: Bytes32(cursor.array()?) }))
+}
+
+pub(super) fn grant_prefix(tenant: u32) -> Vec<u8> {
+    [b"g".as_slice(), &tenant.to_be_bytes()].concat()
+}
+
+pub(super) fn grant_key(tenant: u32, leaf: u64) -> Vec<u8> {
+    [grant_prefix(tenant).as_slice(), &leaf.to_be_bytes()].concat()
+}
+
+pub(super) fn grant_row(key: &[u8], value: &[u8]) -> Option<(u64, CustomerKey)> {
+    Some((u64::from_be_bytes(*key.last_chunk()?), CustomerKey(value.try_into().ok()?)))
+}
+
+pub(super) fn data_key_key(id: u64) -> Vec<u8> {
+    [b"k".as_slice(), &id.to_be_bytes()].concat()
+}

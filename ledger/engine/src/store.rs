@@ -1,0 +1,136 @@
+//! What the engine asks of a store, in its own words: batches, bundles, tiles, state rows, the last signed checkpoint.
+//!
+//! Nothing outside this module knows whether it runs on files, memory or a database. Every store passes
+//! [`conformance`].
+
+pub mod conformance;
+pub(crate) mod cursor;
+mod files;
+pub(crate) use files::durable;
+mod journal;
+mod memory;
+
+pub use files::FileStore;
+pub use memory::MemoryStore;
+
+use grantbook_tlog::tile::TileCoord;
+
+/// Entries of a bundle.
+pub const BUNDLE_WIDTH: u64 = 256;
+
+/// One entry as stored.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StoredItem {
+    /// The public bytes.
+    pub entry: Vec<u8>,
+    /// Envelope or use record with salts and openings, sealed under its owner's key.
+    pub body: Vec<u8>,
+    /// What several entries share (a signed batch), sealed under the tenant's key; empty for none.
+    pub shared: Vec<u8>,
+}
+
+/// A batch, as the commit point makes it durable.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StoredBatch {
+    /// Leaf index of the first item.
+    pub first: u64,
+    /// The items, in order.
+    pub items: Vec<StoredItem>,
+    /// Whose the items are, sealed under the key epoch's key.
+    pub owners: Vec<u8>,
+    /// New wrapped data keys by id.
+    pub keys: Vec<(u64, Vec<u8>)>,
+    /// The signed checkpoint after the batch.
+    pub checkpoint: String,
+}
+
+/// A complete bundle: 256 items that never change.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StoredBundle {
+    /// The items, in order.
+    pub items: Vec<StoredItem>,
+    /// Whose the items are, sealed under the key epoch's key.
+    pub owners: Vec<u8>,
+}
+
+/// A fault that must stop the sequencer: what is durable is not known any more.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The system refused.
+    #[error("{doing} {what}: {source}")]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// To which file or part.
+        what: String,
+        /// The system's word.
+        source: std::io::Error,
+    },
+    /// Stored bytes are not what was stored.
+    #[error("{what} is damaged: {why}")]
+    Damaged {
+        /// Which file or part.
+        what: String,
+        /// How it shows.
+        why: String,
+    },
+    /// Another process holds the store.
+    #[error("{what} is held by another process")]
+    Held {
+        /// Which folder.
+        what: String,
+    },
+}
+
+/// A row's key and value.
+pub type Row = (Vec<u8>, Vec<u8>);
+
+/// A row to be written: `None` removes it.
+pub type RowChange = (Vec<u8>, Option<Vec<u8>>);
+
+/// Takes batches in as they are read back.
+pub type BatchVisitor<'a> = &'a mut dyn FnMut(StoredBatch) -> Result<(), Fault>;
+
+/// A place where a ledger is kept. One writer; readers may read at any time.
+pub trait Store: Send + Sync + 'static {
+    /// Makes a batch durable: the commit point. After an error nobody knows whether it is.
+    fn commit(&self, batch: &StoredBatch) -> Result<(), Fault>;
+    /// Every batch that was committed and not trimmed, in order. A batch cut short by a crash was never
+    /// acknowledged: it is dropped, and the next commit takes its place. Called once, before the first commit.
+    fn batches(&self, visit: BatchVisitor<'_>) -> Result<(), Fault>;
+    /// Drops batches that end at or before `size`; bundles, keys and state must hold all of them.
+    fn trim(&self, size: u64) -> Result<(), Fault>;
+
+    /// Keeps a complete bundle for good, durable on return.
+    fn put_bundle(&self, index: u64, bundle: &StoredBundle) -> Result<(), Fault>;
+    /// Reads a complete bundle back.
+    fn bundle(&self, index: u64) -> Result<Option<StoredBundle>, Fault>;
+    /// How many complete bundles there are, from 0 without gaps.
+    fn bundles(&self) -> Result<u64, Fault>;
+    /// Keeps a full tile for good, durable on return.
+    fn put_tile(&self, tile: &TileCoord, bytes: &[u8]) -> Result<(), Fault>;
+    /// Reads a full tile back.
+    fn tile(&self, tile: &TileCoord) -> Result<Option<Vec<u8>>, Fault>;
+    /// Keeps wrapped data keys beyond the trimming of their batches, durable on return.
+    fn put_keys(&self, keys: &[(u64, Vec<u8>)]) -> Result<(), Fault>;
+    /// Every wrapped data key kept so.
+    fn keys(&self, visit: &mut dyn FnMut(u64, Vec<u8>)) -> Result<(), Fault>;
+
+    /// The checkpoint that the anchor holds.
+    fn anchor(&self) -> Result<Option<String>, Fault>;
+    /// Puts a checkpoint in the anchor, durable on return.
+    fn set_anchor(&self, checkpoint: &str) -> Result<(), Fault>;
+
+    /// One state row.
+    fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault>;
+    /// Rows whose key begins with `prefix` and comes after `after`, at most `limit`, by rising key.
+    fn rows(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Row>, Fault>;
+    /// Writes rows and the position that they bring the state to, all or none; durable only after a flush.
+    fn apply(&self, rows: Vec<RowChange>, position: u64) -> Result<(), Fault>;
+    /// The position that the state has reached; 0 for an empty one.
+    fn position(&self) -> Result<u64, Fault>;
+    /// Empties the state.
+    fn clear_state(&self) -> Result<(), Fault>;
+    /// Makes the state durable as far as the store can.
+    fn flush_state(&self) -> Result<(), Fault>;
+}

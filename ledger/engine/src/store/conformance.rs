@@ -1,0 +1,115 @@
+//! What every store must do, as checks that its tests run.
+//!
+//! A fault that a store reports is a failure here: these checks run on stores that work.
+
+use grantbook_tlog::tile::TileCoord;
+
+use super::{Fault, Store, StoredBatch, StoredBundle, StoredItem};
+
+/// A rule that a store broke.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// The rule.
+    #[error("rule broken: {0}")]
+    Rule(&'static str),
+    /// A store that works reports no fault.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+fn rule(holds: bool, rule: &'static str) -> Result<(), Broken> {
+    if holds { Ok(()) } else { Err(Broken::Rule(rule)) }
+}
+
+/// Runs every check. `open` opens the same store again, as after an orderly end of the process.
+pub fn check<S: Store>(mut open: impl FnMut() -> Result<S, Fault>) -> Result<(), Broken> {
+    let store = open()?;
+    rule(store.position()? == 0, "an empty store's state is at 0")?;
+    rule(store.bundles()? == 0, "an empty store has no bundles")?;
+    rule(store.anchor()?.is_none(), "an empty store has no anchor")?;
+    rule(batches(&store)?.is_empty(), "an empty store has no batches")?;
+    let written: Vec<StoredBatch> = (0_u8..5).map(batch).collect();
+    for batch in &written {
+        store.commit(batch)?;
+    }
+    drop(store);
+
+    let store = open()?;
+    rule(batches(&store)? == written, "committed batches come back in order")?;
+    check_state(&store)?;
+    check_files(&store)?;
+    store.set_anchor("first")?;
+    store.set_anchor("second")?;
+    rule(store.anchor()?.as_deref() == Some("second"), "the anchor holds the last checkpoint")?;
+    store.flush_state()?;
+    drop(store);
+
+    let store = open()?;
+    rule(store.position()? == 9, "a flushed state is there after an orderly end")?;
+    rule(store.anchor()?.as_deref() == Some("second"), "the anchor is there after an orderly end")?;
+    let before = batches(&store)?;
+    store.trim(0)?;
+    rule(before == written, "trimming to 0 drops nothing")?;
+    Ok(())
+}
+
+fn batch(number: u8) -> StoredBatch {
+    let item = |salt: u8| StoredItem { entry: vec![salt; 87], body: vec![salt; 40], shared: vec![salt; 3] };
+    StoredBatch {
+        first: u64::from(number) * 2,
+        items: vec![item(number), item(number + 100)],
+        owners: vec![number; 10],
+        keys: vec![(u64::from(number), vec![number; 5])],
+        checkpoint: format!("checkpoint {number}"),
+    }
+}
+
+fn batches(store: &impl Store) -> Result<Vec<StoredBatch>, Fault> {
+    let mut read = Vec::new();
+    store.batches(&mut |batch| {
+        read.push(batch);
+        Ok(())
+    })?;
+    Ok(read)
+}
+
+fn check_state(store: &impl Store) -> Result<(), Broken> {
+    let rows = [("a1", "x"), ("a2", "y"), ("a3", "z"), ("b1", "w")];
+    let rows = rows.map(|(key, value)| (key.as_bytes().to_vec(), Some(value.as_bytes().to_vec())));
+    store.apply(rows.to_vec(), 7)?;
+    rule(store.position()? == 7, "applying sets the position")?;
+    rule(store.row(b"a2")?.as_deref() == Some(b"y"), "an applied row is read back")?;
+    rule(store.row(b"a")?.is_none(), "a key is matched whole")?;
+    let keys = |rows: Vec<(Vec<u8>, Vec<u8>)>| rows.into_iter().map(|(key, _)| key).collect::<Vec<_>>();
+    rule(keys(store.rows(b"a", None, 10)?) == [b"a1", b"a2", b"a3"], "rows of a prefix come by rising key")?;
+    rule(keys(store.rows(b"a", Some(b"a1"), 10)?) == [b"a2", b"a3"], "rows come after the one given")?;
+    rule(keys(store.rows(b"a", None, 2)?) == [b"a1", b"a2"], "no more rows than asked")?;
+    store.apply(vec![(b"a1".to_vec(), None), (b"a2".to_vec(), Some(b"v".to_vec()))], 8)?;
+    rule(store.row(b"a1")?.is_none(), "a removed row is gone")?;
+    rule(store.row(b"a2")?.as_deref() == Some(b"v"), "a row is replaced")?;
+    store.clear_state()?;
+    rule(store.position()? == 0 && store.rows(b"", None, 9)?.is_empty(), "a cleared state is empty")?;
+    store.apply(Vec::new(), 9)?;
+    Ok(())
+}
+
+fn check_files(store: &impl Store) -> Result<(), Broken> {
+    let item = |salt: u8| StoredItem { entry: vec![salt; 87], body: vec![salt; 9], shared: Vec::new() };
+    let bundle = StoredBundle { items: (0..=255).map(item).collect(), owners: vec![1; 30] };
+    for index in 0..3 {
+        store.put_bundle(index, &bundle)?;
+        store.put_bundle(index, &bundle)?;
+    }
+    rule(store.bundles()? == 3, "bundles are counted")?;
+    rule(store.bundle(2)?.as_ref() == Some(&bundle), "a bundle is read back")?;
+    rule(store.bundle(3)?.is_none(), "a bundle that was not put is not there")?;
+    let tile = TileCoord::new(0, 1, 256).map_err(|_| Broken::Rule("tile coordinates"))?;
+    rule(store.tile(&tile)?.is_none(), "a tile that was not put is not there")?;
+    store.put_tile(&tile, &[7; 8192])?;
+    rule(store.tile(&tile)?.as_deref() == Some(&[7; 8192]), "a tile is read back")?;
+    store.put_keys(&[(4, vec![1]), (5, vec![2, 3])])?;
+    store.put_keys(&[(6, vec![4])])?;
+    let mut keys = Vec::new();
+    store.keys(&mut |id, wrapped| keys.push((id, wrapped)))?;
+    rule(keys == [(4, vec![1]), (5, vec![2, 3]), (6, vec![4])], "keys are read back in order")
+}

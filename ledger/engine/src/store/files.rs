@@ -1,0 +1,322 @@
+//! The default store: a journal, immutable files, and sled for the state.
+//!
+//! ```text
+//! <data>/journal/<first leaf index>.log   batches, until their bundles are kept
+//! <data>/entries/x000/000                 public entry bundle (C2SP tlog-tiles)
+//! <data>/vault/x000/000                   sealed bodies of the same entries
+//! <data>/owners/x000/000                  whose they are, sealed under the epoch's key
+//! <data>/tile/0/x000/000                  full tiles
+//! <data>/keys.log                         wrapped data keys whose batches were trimmed
+//! <data>/state/                           sled: rebuilt from the rest when missing, behind or broken
+//! <anchor>                                last signed checkpoint, outside the data folder
+//! ```
+
+pub(crate) mod durable;
+mod state;
+
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use grantbook_tlog::tile::{BundleCoord, TileCoord, encode_bundle, parse_bundle};
+
+use super::cursor::{Cursor, put_bytes};
+use super::journal::{self, Next};
+use super::{
+    BUNDLE_WIDTH, BatchVisitor, Fault, Row, RowChange, Store, StoredBatch, StoredBundle, StoredItem,
+};
+use durable::{create_dir, io, sync_dir, write_new};
+use state::SledState;
+
+/// Bytes after which a new journal file is begun.
+const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// See the module's documentation.
+pub struct FileStore {
+    data: PathBuf,
+    anchor: PathBuf,
+    state: SledState,
+    journal: Mutex<Option<Segment>>,
+    /// Held, and locked, as long as the store is open.
+    _lock: File,
+}
+
+struct Segment {
+    file: File,
+    path: PathBuf,
+    bytes: u64,
+}
+
+impl FileStore {
+    /// Opens or makes a store. [`Fault::Held`] where another process has it.
+    pub fn open(data: &Path, anchor: &Path, state_cache_bytes: u64) -> Result<Self, Fault> {
+        create_dir(data)?;
+        create_dir(&data.join("journal"))?;
+        let lock_path = data.join("lock");
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&lock_path)
+            .map_err(io("open", &lock_path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => {
+                return Err(Fault::Held { what: data.display().to_string() });
+            }
+            Err(fs::TryLockError::Error(source)) => return Err(io("lock", &lock_path)(source)),
+        }
+        let state = SledState::open(&data.join("state"), state_cache_bytes)?;
+        Ok(Self {
+            data: data.to_owned(),
+            anchor: anchor.to_owned(),
+            state,
+            journal: Mutex::new(None),
+            _lock: lock,
+        })
+    }
+
+    fn segments(&self) -> Result<Vec<(u64, PathBuf)>, Fault> {
+        let folder = self.data.join("journal");
+        let mut segments = Vec::new();
+        for file in fs::read_dir(&folder).map_err(io("list", &folder))? {
+            let path = file.map_err(io("list", &folder))?.path();
+            let first = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
+            if let (Some(first), Some("log")) = (first, path.extension().and_then(|e| e.to_str())) {
+                segments.push((first, path));
+            }
+        }
+        segments.sort_unstable();
+        Ok(segments)
+    }
+
+    fn new_segment(&self, first: u64) -> Result<Segment, Fault> {
+        let folder = self.data.join("journal");
+        let path = folder.join(format!("{first:020}.log"));
+        let file = File::options().create_new(true).append(true).open(&path).map_err(io("create", &path))?;
+        sync_dir(&folder)?;
+        Ok(Segment { file, path, bytes: 0 })
+    }
+
+    fn bundle_path(&self, part: &str, index: u64) -> Result<PathBuf, Fault> {
+        let coord = full_bundle(index)?;
+        let path = coord.path();
+        // the public path is tile/entries/<N>; the other parts of a bundle lie under folders of their own
+        Ok(self.data.join(part).join(path.trim_start_matches("tile/entries/")))
+    }
+}
+
+fn full_bundle(index: u64) -> Result<BundleCoord, Fault> {
+    BundleCoord::new(index, 256)
+        .map_err(|error| Fault::Damaged { what: format!("bundle {index}"), why: error.to_string() })
+}
+
+impl Store for FileStore {
+    fn commit(&self, batch: &StoredBatch) -> Result<(), Fault> {
+        let frame = journal::encode(batch);
+        let mut journal = self.journal.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if journal.as_ref().is_none_or(|segment| segment.bytes >= SEGMENT_BYTES) {
+            *journal = Some(self.new_segment(batch.first)?);
+        }
+        let Some(segment) = journal.as_mut() else { return Ok(()) };
+        segment.file.write_all(&frame).map_err(io("append to", &segment.path))?;
+        // the commit point: a crash before this line returns loses nothing that was acknowledged
+        segment.file.sync_data().map_err(io("sync", &segment.path))?;
+        segment.bytes += frame.len() as u64;
+        Ok(())
+    }
+
+    fn batches(&self, visit: BatchVisitor<'_>) -> Result<(), Fault> {
+        let segments = self.segments()?;
+        let last = segments.len().saturating_sub(1);
+        for (at, (_, path)) in segments.into_iter().enumerate() {
+            let mut bytes = Vec::new();
+            let mut file = File::options().read(true).append(true).open(&path).map_err(io("open", &path))?;
+            file.read_to_end(&mut bytes).map_err(io("read", &path))?;
+            let mut rest = bytes.as_slice();
+            loop {
+                match journal::next(rest) {
+                    Next::End => break,
+                    Next::Frame(payload, length) => {
+                        let batch = journal::decode(payload)
+                            .ok_or_else(|| damaged(&path, "a frame has no batch in it"))?;
+                        visit(batch)?;
+                        rest = rest.get(length..).unwrap_or_default();
+                    }
+                    Next::Torn if at < last || journal::has_frame(rest.get(1..).unwrap_or_default()) => {
+                        return Err(damaged(&path, "a frame before the last one is torn"));
+                    }
+                    Next::Torn => {
+                        // a crash cut this frame short before it was acknowledged
+                        let whole = bytes.len() - rest.len();
+                        file.set_len(whole as u64).map_err(io("cut", &path))?;
+                        file.sync_all().map_err(io("sync", &path))?;
+                        bytes.truncate(whole);
+                        break;
+                    }
+                }
+            }
+            if at == last {
+                let segment = Segment { file, path, bytes: bytes.len() as u64 };
+                *self.journal.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(segment);
+            }
+        }
+        Ok(())
+    }
+
+    fn trim(&self, size: u64) -> Result<(), Fault> {
+        let segments = self.segments()?;
+        // a segment ends where the next one begins; the last one is being written
+        for (this, next) in segments.iter().zip(segments.iter().skip(1)) {
+            if next.0 <= size {
+                fs::remove_file(&this.1).map_err(io("remove", &this.1))?;
+            }
+        }
+        sync_dir(&self.data.join("journal"))
+    }
+
+    fn put_bundle(&self, index: u64, bundle: &StoredBundle) -> Result<(), Fault> {
+        let entries: Vec<&[u8]> = bundle.items.iter().map(|item| item.entry.as_slice()).collect();
+        let public = encode_bundle(&entries)
+            .map_err(|error| Fault::Damaged { what: format!("bundle {index}"), why: error.to_string() })?;
+        let mut vault = Vec::new();
+        for item in &bundle.items {
+            put_bytes(&mut vault, &item.body);
+            put_bytes(&mut vault, &item.shared);
+        }
+        write_new(&self.bundle_path("vault", index)?, &vault)?;
+        write_new(&self.bundle_path("owners", index)?, &bundle.owners)?;
+        // last, since its presence says that the bundle is complete
+        write_new(&self.bundle_path("entries", index)?, &public)
+    }
+
+    fn bundle(&self, index: u64) -> Result<Option<StoredBundle>, Fault> {
+        let entries_path = self.bundle_path("entries", index)?;
+        let Some(public) = durable::read(&entries_path)? else { return Ok(None) };
+        let vault_path = self.bundle_path("vault", index)?;
+        let owners_path = self.bundle_path("owners", index)?;
+        let vault = durable::read(&vault_path)?.ok_or_else(|| damaged(&vault_path, "it is missing"))?;
+        let owners = durable::read(&owners_path)?.ok_or_else(|| damaged(&owners_path, "it is missing"))?;
+        let entries =
+            parse_bundle(&public, 256).map_err(|error| damaged(&entries_path, &error.to_string()))?;
+        let mut cursor = Cursor(&vault);
+        let mut items = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let (Some(body), Some(shared)) = (cursor.bytes(), cursor.bytes()) else {
+                return Err(damaged(&vault_path, "it ends early"));
+            };
+            items.push(StoredItem { entry: entry.to_vec(), body: body.to_vec(), shared: shared.to_vec() });
+        }
+        if !cursor.is_empty() {
+            return Err(damaged(&vault_path, "it goes on after the last body"));
+        }
+        Ok(Some(StoredBundle { items, owners }))
+    }
+
+    fn bundles(&self) -> Result<u64, Fault> {
+        // complete bundles have no gaps, so their end is found by halving
+        let present = |index| Ok::<_, Fault>(self.bundle_path("entries", index)?.exists());
+        let (mut low, mut high) = (0, 1);
+        while present(high - 1)? {
+            low = high;
+            high *= 2;
+        }
+        while low < high {
+            let middle = low.midpoint(high);
+            if present(middle)? { low = middle + 1 } else { high = middle }
+        }
+        Ok(low)
+    }
+
+    fn put_tile(&self, tile: &TileCoord, bytes: &[u8]) -> Result<(), Fault> {
+        write_new(&self.data.join(tile.path()), bytes)
+    }
+
+    fn tile(&self, tile: &TileCoord) -> Result<Option<Vec<u8>>, Fault> {
+        durable::read(&self.data.join(tile.path()))
+    }
+
+    fn put_keys(&self, keys: &[(u64, Vec<u8>)]) -> Result<(), Fault> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let path = self.data.join("keys.log");
+        let mut frames = Vec::new();
+        for (id, wrapped) in keys {
+            let batch = StoredBatch { keys: vec![(*id, wrapped.clone())], ..StoredBatch::default() };
+            frames.extend_from_slice(&journal::encode(&batch));
+        }
+        let existed = path.exists();
+        let mut file = File::options().create(true).append(true).open(&path).map_err(io("open", &path))?;
+        file.write_all(&frames).map_err(io("append to", &path))?;
+        file.sync_data().map_err(io("sync", &path))?;
+        if existed { Ok(()) } else { sync_dir(&self.data) }
+    }
+
+    fn keys(&self, visit: &mut dyn FnMut(u64, Vec<u8>)) -> Result<(), Fault> {
+        let path = self.data.join("keys.log");
+        let Some(bytes) = durable::read(&path)? else { return Ok(()) };
+        let mut rest = bytes.as_slice();
+        loop {
+            match journal::next(rest) {
+                Next::End => return Ok(()),
+                Next::Frame(payload, length) => {
+                    let batch =
+                        journal::decode(payload).ok_or_else(|| damaged(&path, "a frame has no key in it"))?;
+                    batch.keys.into_iter().for_each(|(id, wrapped)| visit(id, wrapped));
+                    rest = rest.get(length..).unwrap_or_default();
+                }
+                Next::Torn if journal::has_frame(rest.get(1..).unwrap_or_default()) => {
+                    return Err(damaged(&path, "a frame before the last one is torn"));
+                }
+                // cut short by a crash before its batch was trimmed, so the journal still has it
+                Next::Torn => {
+                    let whole = bytes.len() - rest.len();
+                    let file = File::options().write(true).open(&path).map_err(io("open", &path))?;
+                    file.set_len(whole as u64).map_err(io("cut", &path))?;
+                    return file.sync_all().map_err(io("sync", &path));
+                }
+            }
+        }
+    }
+
+    fn anchor(&self) -> Result<Option<String>, Fault> {
+        let Some(bytes) = durable::read(&self.anchor)? else { return Ok(None) };
+        String::from_utf8(bytes).map(Some).map_err(|_| damaged(&self.anchor, "it is not text"))
+    }
+
+    fn set_anchor(&self, checkpoint: &str) -> Result<(), Fault> {
+        durable::replace(&self.anchor, checkpoint.as_bytes())
+    }
+
+    fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        self.state.row(key)
+    }
+
+    fn rows(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Row>, Fault> {
+        self.state.rows(prefix, after, limit)
+    }
+
+    fn apply(&self, rows: Vec<RowChange>, position: u64) -> Result<(), Fault> {
+        self.state.apply(rows, position)
+    }
+
+    fn position(&self) -> Result<u64, Fault> {
+        self.state.position()
+    }
+
+    fn clear_state(&self) -> Result<(), Fault> {
+        self.state.clear()
+    }
+
+    fn flush_state(&self) -> Result<(), Fault> {
+        self.state.flush()
+    }
+}
+
+fn damaged(path: &Path, why: &str) -> Fault {
+    Fault::Damaged { what: path.display().to_string(), why: why.to_owned() }
+}
+
+const _: () = assert!(BUNDLE_WIDTH == 256, "bundles are as wide as tiles");

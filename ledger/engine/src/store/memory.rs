@@ -1,0 +1,130 @@
+//! A store in memory: for tests and for simulations that decide themselves what a crash leaves behind.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use grantbook_tlog::tile::TileCoord;
+
+use super::{BatchVisitor, Fault, Row, RowChange, Store, StoredBatch, StoredBundle};
+
+/// See the module's documentation.
+#[derive(Default)]
+pub struct MemoryStore(Mutex<Parts>);
+
+#[derive(Default)]
+struct Parts {
+    batches: Vec<StoredBatch>,
+    bundles: BTreeMap<u64, StoredBundle>,
+    tiles: BTreeMap<String, Vec<u8>>,
+    keys: Vec<(u64, Vec<u8>)>,
+    anchor: Option<String>,
+    rows: BTreeMap<Vec<u8>, Vec<u8>>,
+    position: u64,
+}
+
+impl MemoryStore {
+    fn parts(&self) -> MutexGuard<'_, Parts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for MemoryStore {
+    fn commit(&self, batch: &StoredBatch) -> Result<(), Fault> {
+        self.parts().batches.push(batch.clone());
+        Ok(())
+    }
+
+    fn batches(&self, visit: BatchVisitor<'_>) -> Result<(), Fault> {
+        let batches = self.parts().batches.clone();
+        batches.into_iter().try_for_each(visit)
+    }
+
+    fn trim(&self, size: u64) -> Result<(), Fault> {
+        self.parts().batches.retain(|batch| batch.first + batch.items.len() as u64 > size);
+        Ok(())
+    }
+
+    fn put_bundle(&self, index: u64, bundle: &StoredBundle) -> Result<(), Fault> {
+        self.parts().bundles.insert(index, bundle.clone());
+        Ok(())
+    }
+
+    fn bundle(&self, index: u64) -> Result<Option<StoredBundle>, Fault> {
+        Ok(self.parts().bundles.get(&index).cloned())
+    }
+
+    fn bundles(&self) -> Result<u64, Fault> {
+        Ok(self.parts().bundles.len() as u64)
+    }
+
+    fn put_tile(&self, tile: &TileCoord, bytes: &[u8]) -> Result<(), Fault> {
+        self.parts().tiles.insert(tile.path(), bytes.to_vec());
+        Ok(())
+    }
+
+    fn tile(&self, tile: &TileCoord) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(self.parts().tiles.get(&tile.path()).cloned())
+    }
+
+    fn put_keys(&self, keys: &[(u64, Vec<u8>)]) -> Result<(), Fault> {
+        self.parts().keys.extend_from_slice(keys);
+        Ok(())
+    }
+
+    fn keys(&self, visit: &mut dyn FnMut(u64, Vec<u8>)) -> Result<(), Fault> {
+        let keys = self.parts().keys.clone();
+        for (id, wrapped) in keys {
+            visit(id, wrapped);
+        }
+        Ok(())
+    }
+
+    fn anchor(&self) -> Result<Option<String>, Fault> {
+        Ok(self.parts().anchor.clone())
+    }
+
+    fn set_anchor(&self, checkpoint: &str) -> Result<(), Fault> {
+        self.parts().anchor = Some(checkpoint.to_owned());
+        Ok(())
+    }
+
+    fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(self.parts().rows.get(key).cloned())
+    }
+
+    fn rows(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Row>, Fault> {
+        use std::ops::Bound::{Excluded, Included, Unbounded};
+        let start = after.map_or(Included(prefix), Excluded);
+        let parts = self.parts();
+        let rows = parts.rows.range::<[u8], _>((start, Unbounded)).take(limit);
+        let rows = rows.take_while(|(key, _)| key.starts_with(prefix));
+        Ok(rows.map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+
+    fn apply(&self, rows: Vec<RowChange>, position: u64) -> Result<(), Fault> {
+        let mut parts = self.parts();
+        for (key, value) in rows {
+            match value {
+                Some(value) => parts.rows.insert(key, value),
+                None => parts.rows.remove(&key),
+            };
+        }
+        parts.position = position;
+        Ok(())
+    }
+
+    fn position(&self) -> Result<u64, Fault> {
+        Ok(self.parts().position)
+    }
+
+    fn clear_state(&self) -> Result<(), Fault> {
+        let mut parts = self.parts();
+        parts.rows.clear();
+        parts.position = 0;
+        Ok(())
+    }
+
+    fn flush_state(&self) -> Result<(), Fault> {
+        Ok(())
+    }
+}

@@ -1,0 +1,247 @@
+//! The story's log: entries with real commitments under a checkpoint that both of the log's keys have signed.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+
+use grantbook_compliance::{Blinding, Opening, commit};
+use grantbook_record::class::Class;
+use grantbook_record::encoding::{Base64Bytes, Bytes32};
+use grantbook_record::entry::{self, Entry, LinkTarget, NO_LINK, TagKey};
+use grantbook_record::event::{Claims, Event};
+use grantbook_record::feed::{About, Chain, Frame};
+use grantbook_record::head::{Head, SignedHead};
+use grantbook_record::receipt::{Content, EventContent, LinkOpening, UseContent, WireOpening};
+use grantbook_record::uses::{UseBatch, batch_path};
+use grantbook_record::{Currency, Envelope, Kind, Receipt, Salt, Signer, UnixMillis};
+use grantbook_tlog::{
+    Checkpoint, CompactRange, Hash, LeafIndex, LogKeys, NodeReader, SignatureKind, SigningKey, TlogProof,
+    cosignature, inclusion_proof, leaf_hash,
+};
+
+use crate::story::{self, NOW, ORIGIN, salt, sample, tenant};
+
+/// Seed of the clock's key.
+const CLOCK_SEED: [u8; 32] = [0x22; 32];
+/// Where the story's grant stands.
+pub(crate) const GRANT_AT: u64 = 3;
+/// The batch's uses stand from here on.
+pub(crate) const USES_AT: u64 = 4;
+/// Where the withdrawal stands.
+pub(crate) const WITHDRAWN_AT: u64 = 7;
+
+/// What the log holds of one entry.
+pub(crate) struct Item {
+    pub(crate) entry: Vec<u8>,
+    salt: Salt,
+    link: Option<LinkOpening>,
+    content: Content,
+    openings: Vec<WireOpening>,
+}
+
+#[derive(Default)]
+pub(crate) struct Ledger {
+    pub(crate) items: Vec<Item>,
+    range: CompactRange,
+    nodes: HashMap<(u8, u64), Hash>,
+}
+
+impl NodeReader for Ledger {
+    type Error = Infallible;
+    fn node(&self, level: u8, index: u64) -> Result<Hash, Infallible> {
+        Ok(self.nodes[&(level, index)])
+    }
+}
+
+pub(crate) fn log_key() -> SigningKey {
+    SigningKey::from_seed(ORIGIN, SignatureKind::Ed25519, &[0x11; 32]).unwrap()
+}
+
+pub(crate) fn clock_key() -> SigningKey {
+    SigningKey::from_seed(&format!("{ORIGIN}/clock"), SignatureKind::Cosignature, &CLOCK_SEED).unwrap()
+}
+
+/// The clock's key as it signs heads.
+pub(crate) fn clock_signer() -> Signer {
+    Signer::from_seed(&CLOCK_SEED).unwrap()
+}
+
+pub(crate) fn log_keys() -> LogKeys {
+    LogKeys::new(log_key().verifier_key().clone(), clock_key().verifier_key().clone()).unwrap()
+}
+
+pub(crate) fn tag_key() -> TagKey {
+    TagKey::from_bytes([0x33; 32])
+}
+
+/// A blinding that follows from its place, below 2^252 and so below the group's order.
+fn blinding(leaf_index: u64, at: usize) -> Blinding {
+    let mut bytes = Bytes32::sha256(format!("blinding {leaf_index} {at}").as_bytes()).0;
+    bytes[31] &= 0x0f;
+    Blinding::from_bytes(bytes).unwrap()
+}
+
+impl Ledger {
+    /// Key enrolled, template, notice, grant, two uses and a denial, withdrawal.
+    pub(crate) fn story() -> Self {
+        let mut log = Self::default();
+        let china = Currency::parse("CNY").unwrap();
+        let now = NOW.since_2020().0;
+        for kind in [Kind::KeyEnrolled, Kind::TemplatePublished, Kind::NoticePublished] {
+            log.event(kind, Currency::NONE, &[], None);
+        }
+        log.event(Kind::GrantGiven, china, &story::terms().committed(None).1, None);
+        let grant = log.target(GRANT_AT);
+        let batch = UseBatch::from_wire(story::batch()).unwrap();
+        let digests: Vec<Bytes32> = batch.records.iter().map(|record| record.digest).collect();
+        for (at, record) in batch.records.iter().enumerate() {
+            let (class, currency, values) = match record.record.kind() {
+                Kind::UseRecorded => (Class::Use, china, vec![now + 600, 80]),
+                _ => (Class::Plain, Currency::NONE, vec![]),
+            };
+            let path = batch_path(&digests, at).unwrap();
+            let content = Content::Use(Box::new(UseContent {
+                record: String::from_utf8(record.json.clone()).unwrap(),
+                head: batch.head.clone(),
+                path: path.into_iter().map(|hash| Bytes32(hash.0)).collect(),
+                key: *story::gate().public_key(),
+            }));
+            let head = (record.record.kind(), class, currency);
+            log.append(head, &values, record.digest, record.salt, Some(grant.clone()), content);
+        }
+        log.event(Kind::GrantWithdrawn, Currency::NONE, &[now + 700], Some(grant));
+        log
+    }
+
+    fn event(&mut self, kind: Kind, currency: Currency, values: &[u32], target: Option<LinkTarget>) {
+        let sample = sample(kind);
+        let bytes = sample.envelope();
+        let salt = salt(&format!("entry {}", self.items.len()));
+        let digest = entry::digest(&salt, &Bytes32::sha256(&bytes), None);
+        let keys = sample.signers.iter().map(|signer| *signer.public_key()).collect();
+        let content = Content::Event(EventContent { envelope: Base64Bytes(bytes), keys });
+        let class = Class::allowed(kind)[0];
+        self.append((kind, class, currency), values, digest, salt, target, content);
+    }
+
+    fn append(
+        &mut self,
+        (kind, class, currency): (Kind, Class, Currency),
+        values: &[u32],
+        digest: Bytes32,
+        salt_of_digest: Salt,
+        target: Option<LinkTarget>,
+        content: Content,
+    ) {
+        let leaf_index = self.items.len() as u64;
+        let link = (kind == Kind::GrantGiven || target.is_some()).then(|| LinkOpening {
+            salt: salt(&format!("link {leaf_index}")),
+            group: 1,
+            target: target.unwrap_or(LinkTarget::NONE),
+        });
+        let openings: Vec<Opening> = (0..)
+            .zip(values)
+            .map(|(at, value)| Opening { value: u64::from(*value), blinding: blinding(leaf_index, at) })
+            .collect();
+        let entry = Entry {
+            kind,
+            class,
+            currency,
+            day: NOW.day(),
+            tag: tag_key().day_key(NOW.day()).tag(ORIGIN, LeafIndex(leaf_index)),
+            digest,
+            link: link.as_ref().map_or(NO_LINK, |link| entry::link(&link.salt, link.group, &link.target)),
+            commitments: openings.iter().map(commit).collect(),
+        }
+        .to_bytes();
+        let nodes = &mut self.nodes;
+        self.range
+            .append(leaf_hash(&entry), |level, index, hash| {
+                nodes.insert((level, index), hash);
+            })
+            .unwrap();
+        let openings = openings
+            .iter()
+            .map(|opening| WireOpening {
+                value: opening.value,
+                blinding: Bytes32(opening.blinding.to_bytes()),
+            })
+            .collect();
+        self.items.push(Item { entry, salt: salt_of_digest, link, content, openings });
+    }
+
+    pub(crate) fn target(&self, leaf_index: u64) -> LinkTarget {
+        let leaf = leaf_hash(&self.items[usize::try_from(leaf_index).unwrap()].entry);
+        let origin_sha256 = Bytes32::sha256(ORIGIN.as_bytes());
+        LinkTarget { origin_sha256, leaf_index, leaf_hash: Bytes32(leaf.0) }
+    }
+
+    /// The proof file of an entry that is the only one of a log.
+    pub(crate) fn alone(entry: &[u8]) -> String {
+        let mut log = Self::default();
+        log.range.append(leaf_hash(entry), |_, _, _| ()).unwrap();
+        TlogProof::new(None, LeafIndex(0), Vec::new(), &log.checkpoint()).unwrap().to_string()
+    }
+
+    /// The signed and cosigned checkpoint over all entries.
+    pub(crate) fn checkpoint(&self) -> String {
+        let checkpoint = Checkpoint::new(ORIGIN, self.range.size(), self.range.root()).unwrap();
+        let mut note = checkpoint.sign(&log_key()).unwrap();
+        let time = grantbook_tlog::UnixSeconds(NOW.0 + 700);
+        note.add(cosignature::sign(&clock_key(), time, &checkpoint.to_string()).unwrap()).unwrap();
+        note.to_string()
+    }
+
+    pub(crate) fn receipt(&self, leaf_index: u64) -> Receipt {
+        let item = &self.items[usize::try_from(leaf_index).unwrap()];
+        let hashes = inclusion_proof(LeafIndex(leaf_index), self.range.size(), self).unwrap();
+        let proof = TlogProof::new(None, LeafIndex(leaf_index), hashes, &self.checkpoint()).unwrap();
+        Receipt {
+            v: 1,
+            proof: proof.to_string(),
+            entry: Base64Bytes(item.entry.clone()),
+            salt: item.salt,
+            link: item.link.clone(),
+            content: item.content.clone(),
+            openings: Some(item.openings.clone()),
+        }
+    }
+
+    /// The tenant's feed: every entry of a fed kind, without openings; and the chain before each and after the last.
+    pub(crate) fn feed(&self) -> (Vec<Frame>, Vec<Chain>) {
+        let (mut frames, mut chains) = (Vec::new(), vec![Chain::start(ORIGIN, tenant())]);
+        for (leaf_index, item) in (0..).zip(&self.items) {
+            let Content::Event(EventContent { envelope, .. }) = &item.content else { continue };
+            let envelope = Envelope::parse(&envelope.0).unwrap();
+            if !envelope.kind().is_fed() {
+                continue;
+            }
+            let claims: Claims<Event> = envelope.event().unwrap();
+            let before = *chains.last().unwrap();
+            let after = before.next(leaf_index, &leaf_hash(&item.entry));
+            let receipt = Receipt { openings: None, ..self.receipt(leaf_index) };
+            let about = About::of(&claims);
+            frames.push(Frame { seq: before.position, chain: after.value, about, receipt });
+            chains.push(after);
+        }
+        (frames, chains)
+    }
+
+    /// A head over the feed's end and these nonces.
+    pub(crate) fn heads(&self, nonces: &[[u8; 32]]) -> Vec<SignedHead> {
+        let head = Head {
+            origin: ORIGIN.to_owned(),
+            tenant: tenant(),
+            size: self.range.size(),
+            root: self.range.root(),
+            feed: *self.feed().1.last().unwrap(),
+            time: UnixMillis(NOW.0 * 1000 + 700_250),
+            nonces: Hash([0; 32]),
+        };
+        SignedHead::sign(head, nonces, &clock_signer())
+    }
+}
+
+/// The nonces under the story's head.
+pub(crate) fn nonces() -> [[u8; 32]; 3] {
+    [1, 2, 3].map(|n| Bytes32::sha256(&[n]).0)
+}

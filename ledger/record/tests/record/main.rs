@@ -1,0 +1,17 @@
+//! Tests of the formats as outsiders meet them: bytes in, verdicts out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails by panicking is a test that fails"
+)]
+
+mod ledger;
+mod oracle;
+mod pages;
+mod properties;
+mod receipts;
+mod run;
+mod story;
+mod vectors;

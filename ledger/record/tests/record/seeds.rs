@@ -1,0 +1,40 @@
+//! Good inputs of every parser, from which fuzzing starts.
+
+use grantbook_tlog::tile::encode_bundle;
+
+use crate::ledger::{GRANT_AT, Ledger, USES_AT, log_keys, nonces};
+use crate::story::{self, SAMPLES, customer, record, sample, terms};
+
+/// The seeds of one target of `fuzz/parsers`.
+pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
+    let log = Ledger::story();
+    let entries: Vec<Vec<u8>> = log.items.iter().map(|item| item.entry.clone()).collect();
+    match target {
+        "envelope" => SAMPLES.iter().map(|kind| sample(*kind).envelope()).collect(),
+        "event" => {
+            SAMPLES.iter().map(|kind| [&[kind.number()][..], &sample(*kind).payload].concat()).collect()
+        }
+        "entry" => entries,
+        "use_batch" => vec![serde_json::to_vec(&story::batch()).unwrap()],
+        "use_record" => (story::FIRST..story::FIRST + 3).map(|seq| record(seq).to_json()).collect(),
+        "receipt" => [GRANT_AT, USES_AT].map(|at| log.receipt(at).to_json()).to_vec(),
+        "frame" => log.feed().0.iter().map(grantbook_record::feed::Frame::to_json).collect(),
+        "head" => vec![log.heads(&nonces())[0].head.clone().into_bytes()],
+        "signed_head" => vec![log.heads(&nonces())[0].to_json()],
+        "scope" => vec![serde_json::to_vec(&terms().scope).unwrap()],
+        "terms" => vec![serde_json::to_vec(&terms()).unwrap()],
+        "jwk" => vec![serde_json::to_vec(customer().public_key()).unwrap()],
+        "note" | "checkpoint" => vec![log.checkpoint().into_bytes()],
+        "tile_path" => ["tile/0/000", "tile/1/x001/067.p/3", "tile/entries/x123/x456/789.p/255"]
+            .map(|path| path.as_bytes().to_vec())
+            .to_vec(),
+        "proof_file" => vec![log.receipt(GRANT_AT).proof.into_bytes()],
+        "bundle" => {
+            let width = u16::try_from(entries.len()).unwrap();
+            vec![[&width.to_be_bytes()[..], &encode_bundle(&entries).unwrap()].concat()]
+        }
+        "vkey" => log_keys().to_string().lines().map(|line| line.as_bytes().to_vec()).collect(),
+        "log_keys" => vec![log_keys().to_string().into_bytes()],
+        other => panic!("no seeds of {other}"),
+    }
+}

@@ -1,0 +1,300 @@
+//! A small story with fixed keys, salts and times: one of each event, a batch of uses, and the log they are on.
+//! The examples of the specification and the frozen vectors are made of it.
+
+use grantbook_record::day::{DataDay, DataPeriod, UnixMillis};
+use grantbook_record::encoding::Bytes32;
+use grantbook_record::event::{
+    Bounds, Claims, Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked,
+    GrantWithdrawn, KeyEnrolled, KeyRevoked, KeyRotated, LocalText, NoticePublished, RequestDeclined,
+    RequestMade, Revoker, TemplatePublished,
+};
+use grantbook_record::list::List;
+use grantbook_record::scope::{Clause, Condition};
+use grantbook_record::terms::{
+    Compensation, Fields, Language, Limits, NoticeShown, Obligation, Rate, RetentionDays, TemplateRef,
+    UseCap, Validity, WindowSeconds,
+};
+use grantbook_record::uses::{Denied, Outcome, Permitted, UseFacts, UseId, UseRecord, WireBatch, sign_batch};
+use grantbook_record::{
+    Currency, DenialReason, Envelope, GateId, Jti, Kind, Price, Salt, Scope, Signer, SubjectId, TenantId,
+    Term, Terms, UnixSeconds,
+};
+use serde::Serialize;
+
+pub(crate) const ORIGIN: &str = "grantbook.example/sandbox";
+/// 2026-11-18, the ledger's clock.
+pub(crate) const NOW: UnixSeconds = UnixSeconds(1_795_000_000);
+pub(crate) const NOTICE: &str =
+    "We use your charging records of the third quarter of 2025 to price your insurance.";
+
+pub(crate) fn signer(seed: u8) -> Signer {
+    Signer::from_seed(&[seed; 32]).unwrap()
+}
+
+pub(crate) fn customer() -> Signer {
+    signer(1)
+}
+
+pub(crate) fn second_key() -> Signer {
+    signer(2)
+}
+
+pub(crate) fn enterprise() -> Signer {
+    signer(3)
+}
+
+pub(crate) fn gate() -> Signer {
+    signer(4)
+}
+
+pub(crate) fn tenant() -> TenantId {
+    TenantId::from_bytes([7; 16])
+}
+
+pub(crate) fn subject() -> SubjectId {
+    SubjectId::parse("cs-00004").unwrap()
+}
+
+pub(crate) fn jti(number: u8) -> Jti {
+    Jti::new(UnixMillis(NOW.0 * 1000 + u64::from(number)), [number; 10])
+}
+
+/// The `jti` of the grant.
+pub(crate) fn grant() -> Jti {
+    jti(8)
+}
+
+pub(crate) fn term(text: &str) -> Term {
+    Term::parse(text).unwrap()
+}
+
+fn terms_list<const MIN: usize, const MAX: usize>(words: &[&str]) -> List<Term, MIN, MAX> {
+    List::new(words.iter().map(|word| term(word)).collect()).unwrap()
+}
+
+fn day(text: &str) -> DataDay {
+    DataDay::parse(text).unwrap()
+}
+
+pub(crate) fn third_quarter() -> DataPeriod {
+    DataPeriod::new(day("2025-07-01"), day("2025-09-30")).unwrap()
+}
+
+/// A salt that follows from its name.
+pub(crate) fn salt(name: &str) -> Salt {
+    Salt(Bytes32::sha256(name.as_bytes()))
+}
+
+/// "2025 Q3 fast-charging records, for insurance underwriting, without work-order details".
+pub(crate) fn terms() -> Terms {
+    let charging = Clause {
+        category: term("fast-charging"),
+        period: Some(third_quarter()),
+        fields: None,
+        filter: List::default(),
+    };
+    let work_orders = Clause {
+        category: term("fast-charging"),
+        period: None,
+        fields: Some(terms_list(&["work_order"])),
+        filter: List::default(),
+    };
+    let depots = Clause {
+        category: term("fast-charging"),
+        period: None,
+        fields: None,
+        filter: List::new(vec![Condition {
+            attribute: term("site"),
+            any_of: List::new(vec!["depot".to_owned().try_into().unwrap()]).unwrap(),
+        }])
+        .unwrap(),
+    };
+    Terms {
+        controller: term("voltway"),
+        recipient: term("harbour-insurance"),
+        purpose: term("insurance-underwriting"),
+        scope: Scope {
+            include: List::new(vec![charging]).unwrap(),
+            exclude: List::new(vec![work_orders, depots]).unwrap(),
+        },
+        validity: Validity::new(NOW, UnixSeconds(NOW.0 + 90 * 86_400)).unwrap(),
+        limits: Limits {
+            uses: UseCap::new(10),
+            rate: Some(Rate { uses: UseCap::new(3).unwrap(), seconds: WindowSeconds::new(86_400).unwrap() }),
+            retention_days: RetentionDays::new(30),
+            level: None,
+        },
+        compensation: Compensation::PerUse(Price { currency: Currency::parse("CNY").unwrap(), minor: 80 }),
+        obligations: List::new(vec![Obligation::Mask(Fields { fields: terms_list(&["station"]) })]).unwrap(),
+        notice: NoticeShown {
+            hash: Bytes32::sha256(NOTICE.as_bytes()),
+            language: Language::English,
+            shown_at: UnixSeconds(NOW.0 - 60),
+        },
+        template: TemplateRef {
+            id: term("charging-for-insurance"),
+            version: 1,
+            hash: sample(Kind::TemplatePublished).sha256(),
+        },
+        consents: terms_list(&["third-party"]),
+        supersedes: None,
+    }
+}
+
+/// One event of the story.
+pub(crate) struct Sample {
+    pub(crate) kind: Kind,
+    /// The payload as signed.
+    pub(crate) payload: Vec<u8>,
+    /// The same, for reading.
+    pub(crate) pretty: String,
+    pub(crate) signers: Vec<Signer>,
+}
+
+impl Sample {
+    fn new<T: Serialize>(kind: Kind, number: u8, event: T, signers: Vec<Signer>) -> Self {
+        let claims = Claims::new(tenant(), jti(number), event);
+        let pretty = serde_json::to_string_pretty(&claims).unwrap();
+        Self { kind, payload: claims.to_json(), pretty, signers }
+    }
+
+    pub(crate) fn envelope(&self) -> Vec<u8> {
+        Envelope::sign(self.kind, &self.payload, &self.signers.iter().collect::<Vec<_>>())
+    }
+
+    fn sha256(&self) -> Bytes32 {
+        Bytes32::sha256(&self.envelope())
+    }
+}
+
+/// The kinds of which there is a sample: all that an envelope may carry now.
+pub(crate) const SAMPLES: [Kind; 13] = [
+    Kind::KeyEnrolled,
+    Kind::KeyRotated,
+    Kind::KeyRevoked,
+    Kind::TemplatePublished,
+    Kind::NoticePublished,
+    Kind::RequestMade,
+    Kind::RequestDeclined,
+    Kind::GrantGiven,
+    Kind::GrantAmended,
+    Kind::GrantPaused,
+    Kind::GrantResumed,
+    Kind::GrantWithdrawn,
+    Kind::GrantRevoked,
+];
+
+pub(crate) fn sample(kind: Kind) -> Sample {
+    let (sub, grant) = (subject(), grant());
+    let by_customer = || vec![customer()];
+    match kind {
+        Kind::KeyEnrolled => {
+            let key = *customer().public_key();
+            let event = KeyEnrolled { sub, key, evidence: Evidence::Enterprise, recovery: None };
+            Sample::new(kind, 1, event, vec![customer(), enterprise()])
+        }
+        Kind::KeyRotated => {
+            let event = KeyRotated { sub, old: customer().thumbprint(), new: *second_key().public_key() };
+            Sample::new(kind, 2, event, vec![customer(), second_key()])
+        }
+        Kind::KeyRevoked => {
+            Sample::new(kind, 3, KeyRevoked { sub, key: second_key().thumbprint() }, by_customer())
+        }
+        Kind::TemplatePublished => Sample::new(kind, 4, template(), vec![enterprise()]),
+        Kind::NoticePublished => {
+            let (id, text) = (term("charging-for-insurance"), NOTICE.to_owned());
+            let event = NoticePublished { id, version: 1, language: Language::English, text };
+            Sample::new(kind, 5, event, vec![enterprise()])
+        }
+        Kind::RequestMade => {
+            let event = RequestMade { sub, terms: terms(), expires: UnixSeconds(NOW.0 + 7 * 86_400) };
+            Sample::new(kind, 6, event, vec![enterprise()])
+        }
+        Kind::RequestDeclined => {
+            Sample::new(kind, 7, RequestDeclined { sub, request: jti(6) }, by_customer())
+        }
+        Kind::GrantGiven => {
+            let event =
+                GrantGiven { sub, terms: terms(), request: Some(jti(6)), birth_day: None, mandate: None };
+            Sample::new(kind, 8, event, by_customer())
+        }
+        Kind::GrantAmended => {
+            let limits = Limits { uses: UseCap::new(20), ..terms().limits };
+            let event = GrantAmended { sub, grant, terms: Terms { limits, ..terms() }, birth_day: None };
+            Sample::new(kind, 9, event, by_customer())
+        }
+        Kind::GrantPaused => Sample::new(kind, 10, GrantPaused { sub, grant }, by_customer()),
+        Kind::GrantResumed => Sample::new(kind, 11, GrantResumed { sub, grant }, by_customer()),
+        Kind::GrantWithdrawn => {
+            Sample::new(kind, 12, GrantWithdrawn { sub, grant, channel: None }, by_customer())
+        }
+        Kind::GrantRevoked => {
+            let event = GrantRevoked { sub, grant, by: Revoker::Enterprise, reason: term("product-ended") };
+            Sample::new(kind, 13, event, vec![enterprise()])
+        }
+        other => panic!("no sample of {other}"),
+    }
+}
+
+fn template() -> TemplatePublished {
+    let text = LocalText {
+        language: Language::English,
+        title: "Charging records for your insurance".to_owned(),
+        body: "Your insurer prices your policy by how you charge.".to_owned(),
+    };
+    TemplatePublished {
+        id: term("charging-for-insurance"),
+        version: 1,
+        text: List::new(vec![text]).unwrap(),
+        bounds: Bounds {
+            controllers: terms_list(&["voltway"]),
+            recipients: terms_list(&["harbour-insurance"]),
+            purposes: terms_list(&["insurance-underwriting"]),
+            categories: terms_list(&["fast-charging"]),
+            validity_days_max: 365,
+            uses_max: UseCap::new(100),
+            retention_days_max: Some(90),
+            price_min: Some(Price { currency: Currency::parse("CNY").unwrap(), minor: 50 }),
+            birth_day: false,
+        },
+    }
+}
+
+/// Sequence number of the batch's first record.
+pub(crate) const FIRST: u64 = 41;
+
+pub(crate) fn record(seq: u64) -> UseRecord {
+    let denied = seq == FIRST + 2;
+    let fields: &[&str] = if denied { &["date", "work_order"] } else { &["date", "energy_kwh"] };
+    let outcome = if denied {
+        Outcome::Denied(Denied { reason: DenialReason::Field, grant: Some(grant()) })
+    } else {
+        Outcome::Permitted(Permitted { grant: grant() })
+    };
+    UseRecord {
+        v: 1,
+        gate: GateId::parse("underwriting-1").unwrap(),
+        seq,
+        at: UnixSeconds(NOW.0 + 600 + seq),
+        facts: UseFacts {
+            data_subject: subject(),
+            requester: term("pricing-service"),
+            recipient: term("harbour-insurance"),
+            purpose: term("insurance-underwriting"),
+            action: term("read"),
+            categories: terms_list(&["fast-charging"]),
+            fields: terms_list(fields),
+            data_period: DataPeriod::new(day("2025-07-01"), day("2025-07-31")).unwrap(),
+            rows: [(term("site"), "public".to_owned().try_into().unwrap())].into(),
+        },
+        outcome,
+        use_id: (seq == FIRST).then(|| UseId::try_from(format!("quote-{seq}")).unwrap()),
+    }
+}
+
+/// Two permitted uses and a denied one, signed by the gate.
+pub(crate) fn batch() -> WireBatch {
+    let records: Vec<_> = (FIRST..FIRST + 3).map(|seq| (record(seq), salt(&format!("use {seq}")))).collect();
+    let claims = Claims::new(tenant(), jti(40), ());
+    sign_batch(&claims, &records, &gate()).unwrap()
+}

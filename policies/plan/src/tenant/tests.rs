@@ -1,0 +1,66 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::samples::{bounds, given, terms};
+
+fn published(id: &str, version: u32) -> Event {
+    let text = json!([{"language": "en", "title": "Charging", "body": "What we ask for."}]);
+    let members = json!({"id": id, "version": version, "text": text, "bounds": bounds(json!({}))});
+    Event::TemplatePublished(serde_json::from_value(members).unwrap())
+}
+
+fn named(id: &str, version: u32, hash: &[u8]) -> TemplateRef {
+    let members = json!({"id": id, "version": version, "hash": Bytes32::sha256(hash)});
+    serde_json::from_value(members).unwrap()
+}
+
+#[test]
+fn templates_are_found_by_name_version_and_hash_together() {
+    let mut tenant = TenantState::default();
+    tenant.apply(&published("charging", 1), Bytes32::sha256(b"one"));
+    tenant.apply(&published("charging", 2), Bytes32::sha256(b"two"));
+    for (name, version, hash, found) in [
+        ("charging", 1, b"one", true),
+        ("charging", 2, b"two", true),
+        ("charging", 1, b"two", false),
+        ("charging", 0, b"one", false),
+        ("charging", 3, b"one", false),
+        ("shopping", 1, b"one", false),
+    ] {
+        assert_eq!(tenant.template(&named(name, version, hash)).is_some(), found, "{name} {version}");
+    }
+}
+
+#[test]
+fn notices_are_known_by_the_hash_of_their_text() {
+    let mut tenant = TenantState::default();
+    let notice = json!({"id": "notice", "version": 1, "language": "en", "text": "What we do."});
+    tenant.apply(&Event::NoticePublished(serde_json::from_value(notice).unwrap()), Bytes32::sha256(b"x"));
+    assert!(tenant.notices.contains(&Bytes32::sha256(b"What we do.")));
+    assert_eq!(tenant.notices.len(), 1);
+}
+
+#[test]
+fn groups_are_numbered_from_one_as_they_come() {
+    let mut tenant = TenantState::default();
+    let with = |compensation: Value| terms(json!({"compensation": compensation}));
+    let price = |minor: u32| json!({"currency": "CNY", "minor": minor});
+    let share =
+        |points: u16| json!({"per_use": null, "revenue_share": {"currency": "CNY", "basis_points": points}});
+    for (compensation, group) in [
+        (json!({"per_use": price(80)}), 1),
+        (json!("none"), 2),
+        (json!({"per_use": price(90)}), 1), // prices are no part of a group
+        (json!({"per_use": null, "per_grant": price(80)}), 3),
+        (share(250), 4),
+        (share(300), 5),
+        (share(250), 4),
+    ] {
+        let event = given(with(compensation.clone()));
+        let is_new = tenant.groups.len() < usize::from(group);
+        assert_eq!(tenant.is_changed_by(&event), is_new, "{compensation}");
+        tenant.apply(&event, Bytes32::sha256(b"x"));
+        assert_eq!(tenant.group(&with(compensation.clone())), Some(group), "{compensation}");
+    }
+    assert_eq!(tenant.groups.len(), 5);
+}
