@@ -4,7 +4,7 @@ use grantbook_record::encoding::to_base64url;
 use grantbook_record::event::Claims;
 use grantbook_record::uses::{UseBatch, WireBatch, sign_batch};
 use grantbook_record::{Envelope, Kind, Signer, jws};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cases::{Case, edited, with};
 use crate::story::{
@@ -17,13 +17,41 @@ fn payload(kind: Kind) -> String {
 }
 
 pub(crate) fn events() -> Vec<Case> {
+    let mut cases = of_claims();
+    cases.extend(of_terms());
+    cases.extend(edited(
+        &event(Kind::KeyEnrolled),
+        "payload",
+        &[
+            ("key of another curve", "\"Ed25519\"", "\"X25519\""),
+            ("key with its private half", "\"kty\":\"OKP\"", "\"kty\":\"OKP\",\"d\":\"AA\""),
+            ("key with padding", "\"}", "=\"}"),
+            (
+                "key of small order",
+                &to_base64url(customer().public_key().as_bytes()),
+                &to_base64url(&[0; 32]),
+            ),
+            ("evidence unknown", "\"enterprise\"", "\"hearsay\""),
+        ],
+    ));
+    for kind in [Kind::UseRecorded, Kind::VocabularyPublished, Kind::SubjectErased] {
+        let input = json!({ "kind": kind.name(), "payload": payload(Kind::GrantPaused) });
+        cases.push((format!("kind {kind}, which no envelope carries"), input));
+    }
+    cases
+}
+
+fn event(kind: Kind) -> Value {
+    json!({ "kind": kind.name(), "payload": payload(kind) })
+}
+
+fn of_claims() -> Vec<Case> {
     let mut cases: Vec<Case> = SAMPLES
         .iter()
         .map(|kind| (kind.to_string(), json!({ "kind": kind.name(), "payload": payload(*kind) })))
         .collect();
-    let base = |kind: Kind| json!({ "kind": kind.name(), "payload": payload(kind) });
     cases.extend(edited(
-        &base(Kind::GrantPaused),
+        &event(Kind::GrantPaused),
         "payload",
         &[
             ("white space and an escape", "{\"v\":1,", "{ \"\\u0076\" : 1 ,\n"),
@@ -56,8 +84,12 @@ pub(crate) fn events() -> Vec<Case> {
             ("array in place of an object", "{\"sub\":\"cs-00004\"", "[{\"sub\":\"cs-00004\""),
         ],
     ));
-    cases.extend(edited(
-        &base(Kind::GrantGiven),
+    cases
+}
+
+fn of_terms() -> Vec<Case> {
+    edited(
+        &event(Kind::GrantGiven),
         "payload",
         &[
             ("no money", "{\"per_use\":{\"currency\":\"CNY\",\"minor\":80}}", "\"none\""),
@@ -103,27 +135,7 @@ pub(crate) fn events() -> Vec<Case> {
             ("language unknown", "\"en\"", "\"xx\""),
             ("hash of 33 bytes", "\"hash\":\"", "\"hash\":\"A"),
         ],
-    ));
-    cases.extend(edited(
-        &base(Kind::KeyEnrolled),
-        "payload",
-        &[
-            ("key of another curve", "\"Ed25519\"", "\"X25519\""),
-            ("key with its private half", "\"kty\":\"OKP\"", "\"kty\":\"OKP\",\"d\":\"AA\""),
-            ("key with padding", "\"}", "=\"}"),
-            (
-                "key of small order",
-                &to_base64url(customer().public_key().as_bytes()),
-                &to_base64url(&[0; 32]),
-            ),
-            ("evidence unknown", "\"enterprise\"", "\"hearsay\""),
-        ],
-    ));
-    for kind in [Kind::UseRecorded, Kind::VocabularyPublished, Kind::SubjectErased] {
-        let input = json!({ "kind": kind.name(), "payload": payload(Kind::GrantPaused) });
-        cases.push((format!("kind {kind}, which no envelope carries"), input));
-    }
-    cases
+    )
 }
 
 /// A JWS with any header.
@@ -151,10 +163,10 @@ pub(crate) fn envelopes() -> Vec<Case> {
     let kind = Kind::GrantPaused;
     let (good, body) = (sample(kind).envelope(), payload(kind));
     let of = |body: &str| Envelope::sign(kind, body.as_bytes(), &[&customer()]);
-    let kid = customer().thumbprint();
+    let thumbprint = customer().thumbprint();
     let typ = "grantbook-grant.paused+jwt";
-    let header = format!(r#"{{"alg":"Ed25519","typ":"{typ}","kid":"{kid}"}}"#);
-    let headed = |header: &str| framed(&[jws_with(header, body.as_bytes(), &customer())]);
+    let header = format!(r#"{{"alg":"Ed25519","typ":"{typ}","kid":"{thumbprint}"}}"#);
+    let under = |header: &str| framed(&[jws_with(header, body.as_bytes(), &customer())]);
     let text = jws_with(&header, body.as_bytes(), &customer());
     let at = |seconds: u64| {
         let id = grantbook_record::Jti::new(grantbook_record::UnixMillis(seconds * 1000), [10; 10]);
@@ -169,7 +181,7 @@ pub(crate) fn envelopes() -> Vec<Case> {
     add("signed a month ago, to be sent in by now", of(&offline));
     add(
         "header in another order, with white space",
-        headed(&format!(r#"{{ "kid":"{kid}","alg":"Ed25519","typ":"{typ}" }}"#)),
+        under(&format!(r#"{{ "kid":"{thumbprint}","alg":"Ed25519","typ":"{typ}" }}"#)),
     );
 
     add("nothing", vec![]);
@@ -182,22 +194,22 @@ pub(crate) fn envelopes() -> Vec<Case> {
     add("two segments", framed(&[text.rsplit_once('.').unwrap().0]));
     add("four segments", framed(&[format!("{text}.AA")]));
     add("padded header", framed(&[with(&text, ".", "=.")]));
-    add("header of 257 bytes", headed(&(header.clone() + &" ".repeat(257 - header.len()))));
-    add("header without kid", headed(&format!(r#"{{"alg":"Ed25519","typ":"{typ}"}}"#)));
-    add("header with a further member", headed(&with(&header, "{", "{\"crit\":[],")));
-    add("header as an array", headed(&format!(r#"["Ed25519","{typ}","{kid}"]"#)));
-    add("header with alg twice", headed(&with(&header, "{", "{\"alg\":\"none\",")));
-    add("alg EdDSA", headed(&with(&header, "\"Ed25519\"", "\"EdDSA\"")));
-    add("alg none", headed(&with(&header, "\"Ed25519\"", "\"none\"")));
+    add("header of 257 bytes", under(&(header.clone() + &" ".repeat(257 - header.len()))));
+    add("header without kid", under(&format!(r#"{{"alg":"Ed25519","typ":"{typ}"}}"#)));
+    add("header with a further member", under(&with(&header, "{", "{\"crit\":[],")));
+    add("header as an array", under(&format!(r#"["Ed25519","{typ}","{thumbprint}"]"#)));
+    add("header with alg twice", under(&with(&header, "{", "{\"alg\":\"none\",")));
+    add("alg EdDSA", under(&with(&header, "\"Ed25519\"", "\"EdDSA\"")));
+    add("alg none", under(&with(&header, "\"Ed25519\"", "\"none\"")));
     add("signature of 63 bytes", framed(&[&text[..text.len() - 2]]));
     add("signature with stray bits at its end", framed(&[stray_bits(&text)]));
-    add("typ of no kind", headed(&with(&header, "paused", "forgotten")));
-    add("typ without its end", headed(&with(&header, "+jwt", "")));
-    add("typ of another kind than the event", headed(&with(&header, "paused", "given")));
-    add("typ of a kind that no envelope carries", headed(&with(&header, "grant.paused", "use.recorded")));
+    add("typ of no kind", under(&with(&header, "paused", "forgotten")));
+    add("typ without its end", under(&with(&header, "+jwt", "")));
+    add("typ of another kind than the event", under(&with(&header, "paused", "given")));
+    add("typ of a kind that no envelope carries", under(&with(&header, "grant.paused", "use.recorded")));
     let second = |payload: &str| {
         jws_with(
-            &with(&header, &kid.to_string(), &second_key().thumbprint().to_string()),
+            &with(&header, &thumbprint.to_string(), &second_key().thumbprint().to_string()),
             payload.as_bytes(),
             &second_key(),
         )

@@ -194,7 +194,7 @@ type UseEdit = fn(&mut grantbook_record::receipt::UseContent);
 fn use_edits() -> Vec<(&'static str, UseEdit)> {
     vec![
         ("use: another record", |content| {
-            content.record = with(&content.record, "energy_kwh", "duration_min")
+            content.record = with(&content.record, "energy_kwh", "duration_min");
         }),
         ("use: a path of another place", |content| content.path.reverse()),
         ("use: a path without its last hash", |content| {

@@ -15,6 +15,7 @@ mod ledger;
 #[path = "../../tests/record/pages.rs"]
 mod pages;
 #[path = "../../tests/record/run.rs"]
+#[allow(dead_code, reason = "the tests also look at the names of errors")]
 mod run;
 #[path = "../../tests/record/seeds.rs"]
 mod seeds;

@@ -82,8 +82,9 @@ fn entry(bytes: &[u8]) -> String {
     ];
     let (mut text, mut at) = (String::new(), 0);
     for (name, size) in fields {
-        let hex: String = bytes[at..at + size].iter().map(|byte| format!("{byte:02x}")).collect();
-        text.push_str(&format!("{at:>3} {name:<9}{hex}\n"));
+        let field = &bytes[at..at + size];
+        let hex = field.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        text = format!("{text}{at:>3} {name:<9}{hex}\n");
         at += size;
     }
     assert_eq!((at, HEADER_BYTES), (bytes.len(), bytes.len() - 32));

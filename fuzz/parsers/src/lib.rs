@@ -1,0 +1,38 @@
+//! One function for each parser: it takes any bytes, and must neither panic nor accept two spellings of one thing.
+//!
+//! Where a format has one spelling, formatting what was parsed gives the same bytes; elsewhere it gives bytes that
+//! parse to the same value.
+
+mod log;
+mod record;
+
+pub use log::{bundle, checkpoint, log_keys, note, proof_file, tile_path, vkey};
+pub use record::{
+    entry, envelope, event, frame, head, jwk, receipt, scope, signed_head, terms, use_batch, use_record,
+};
+
+/// A parser's name and its function.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target by name.
+pub const TARGETS: [Target; 19] = [
+    ("envelope", envelope),
+    ("event", event),
+    ("entry", entry),
+    ("use_batch", use_batch),
+    ("use_record", use_record),
+    ("receipt", receipt),
+    ("frame", frame),
+    ("head", head),
+    ("signed_head", signed_head),
+    ("scope", scope),
+    ("terms", terms),
+    ("jwk", jwk),
+    ("note", note),
+    ("checkpoint", checkpoint),
+    ("tile_path", tile_path),
+    ("proof_file", proof_file),
+    ("bundle", bundle),
+    ("vkey", vkey),
+    ("log_keys", log_keys),
+];

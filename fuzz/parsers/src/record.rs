@@ -1,0 +1,152 @@
+//! The formats of consent.
+
+use std::fmt::Debug;
+use std::sync::LazyLock;
+
+use grantbook_record::event::{self, Claims};
+use grantbook_record::feed::Frame;
+use grantbook_record::head::{Head, SignedHead};
+use grantbook_record::strict_json;
+use grantbook_record::uses::{UseBatch, UseRecord};
+use grantbook_record::{Entry, Envelope, Event, Kind, PublicKey, Receipt, Scope, TenantId, Terms};
+use grantbook_tlog::LogKeys;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The keys of the story in `ledger/record/tests`, so that its receipts verify.
+static LOG_KEYS: LazyLock<Option<LogKeys>> = LazyLock::new(|| {
+    let [log, clock] = [
+        ("grantbook.example/sandbox", grantbook_tlog::SignatureKind::Ed25519, [0x11; 32]),
+        ("grantbook.example/sandbox/clock", grantbook_tlog::SignatureKind::Cosignature, [0x22; 32]),
+    ]
+    .map(|(name, kind, seed)| {
+        let key = grantbook_tlog::SigningKey::from_seed(name, kind, &seed).ok()?;
+        Some(key.verifier_key().clone())
+    });
+    LogKeys::new(log?, clock?).ok()
+});
+
+/// What `T` writes, it reads again as the same.
+fn round_trip<T: Serialize + DeserializeOwned + PartialEq + Debug>(json: &[u8]) {
+    if let Ok(value) = strict_json::parse::<T>(json) {
+        let written = serde_json::to_vec(&value).unwrap_or_default();
+        assert_eq!(strict_json::parse::<T>(&written).as_ref(), Ok(&value));
+    }
+}
+
+/// Envelopes.
+pub fn envelope(data: &[u8]) {
+    if let Ok(envelope) = Envelope::parse(data) {
+        assert_eq!(envelope.as_bytes(), data);
+        assert!(envelope.verify_signatures(|_| None).is_err());
+        let _ = envelope.event();
+        payload(envelope.kind(), envelope.payload());
+    }
+}
+
+/// Payloads; the first byte is the kind's number.
+pub fn event(data: &[u8]) {
+    let Some((number, json)) = data.split_first() else { return };
+    if let Some(kind) = Kind::from_number(*number) {
+        let _ = Event::parse(kind, json);
+        payload(kind, json);
+    }
+}
+
+fn payload(kind: Kind, json: &[u8]) {
+    match kind {
+        Kind::KeyEnrolled => round_trip::<Claims<event::KeyEnrolled>>(json),
+        Kind::KeyRotated => round_trip::<Claims<event::KeyRotated>>(json),
+        Kind::KeyRevoked => round_trip::<Claims<event::KeyRevoked>>(json),
+        Kind::TemplatePublished => round_trip::<Claims<event::TemplatePublished>>(json),
+        Kind::NoticePublished => round_trip::<Claims<event::NoticePublished>>(json),
+        Kind::RequestMade => round_trip::<Claims<event::RequestMade>>(json),
+        Kind::RequestDeclined => round_trip::<Claims<event::RequestDeclined>>(json),
+        Kind::GrantGiven => round_trip::<Claims<event::GrantGiven>>(json),
+        Kind::GrantAmended => round_trip::<Claims<event::GrantAmended>>(json),
+        Kind::GrantPaused => round_trip::<Claims<event::GrantPaused>>(json),
+        Kind::GrantResumed => round_trip::<Claims<event::GrantResumed>>(json),
+        Kind::GrantWithdrawn => round_trip::<Claims<event::GrantWithdrawn>>(json),
+        Kind::GrantRevoked => round_trip::<Claims<event::GrantRevoked>>(json),
+        _ => {}
+    }
+}
+
+/// Entries.
+pub fn entry(data: &[u8]) {
+    if let Ok(entry) = Entry::parse(data) {
+        assert_eq!(entry.to_bytes(), data);
+    }
+}
+
+/// Batches of uses.
+pub fn use_batch(data: &[u8]) {
+    if let Ok(batch) = UseBatch::parse(data) {
+        assert!(!batch.records.is_empty());
+        for record in &batch.records {
+            use_record(&record.json);
+        }
+    }
+}
+
+/// Use records.
+pub fn use_record(data: &[u8]) {
+    if let Ok(record) = UseRecord::parse(data) {
+        assert_eq!(UseRecord::parse(&record.to_json()), Ok(record));
+    }
+}
+
+/// Receipts.
+pub fn receipt(data: &[u8]) {
+    if let Ok(receipt) = Receipt::parse(data) {
+        assert_eq!(receipt.to_json(), data.strip_suffix(b"\n").unwrap_or(data));
+        if let Some(keys) = LOG_KEYS.as_ref() {
+            let _ = receipt.verify(keys);
+        }
+    }
+}
+
+/// Frames of the feed.
+pub fn frame(data: &[u8]) {
+    if let Ok(frame) = Frame::parse(data) {
+        assert_eq!(frame.to_json(), data);
+    }
+}
+
+/// The text of a head.
+pub fn head(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(head) = Head::parse(text) {
+        assert_eq!(head.to_text(), text);
+    }
+}
+
+/// Signed heads.
+pub fn signed_head(data: &[u8]) {
+    if let (Ok(head), Some(keys)) = (SignedHead::parse(data), LOG_KEYS.as_ref()) {
+        assert_eq!(SignedHead::parse(&head.to_json()), Ok(head.clone()));
+        let _ = head.verify(keys, TenantId::from_bytes([7; 16]), &[0; 32]);
+    }
+}
+
+/// Scopes.
+pub fn scope(data: &[u8]) {
+    round_trip::<Scope>(data);
+}
+
+/// A grant's terms.
+pub fn terms(data: &[u8]) {
+    if let Ok(terms) = strict_json::parse::<Terms>(data) {
+        let (class, values) = terms.committed(None);
+        assert_eq!(class.quantities().len(), values.len());
+    }
+    round_trip::<Terms>(data);
+}
+
+/// Public keys.
+pub fn jwk(data: &[u8]) {
+    if let Ok(key) = PublicKey::parse_jwk(data) {
+        assert_eq!(PublicKey::from_bytes(key.as_bytes()), Ok(key));
+    }
+    round_trip::<PublicKey>(data);
+}
