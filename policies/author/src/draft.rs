@@ -165,8 +165,7 @@ impl Found {
         // of an unknown category no field is known; saying so would hide the one mistake
         if let Some(category) = vocabulary.categories().get(&clause.category) {
             for (at, field) in fields.iter().enumerate() {
-                let what = format!("field of `{}`", clause.category);
-                self.known(format!("{place}.fields[{at}]"), &what, field, &category.fields);
+                self.known(format!("{place}.fields[{at}]"), "field", field, &category.fields);
             }
         }
         for (at, condition) in clause.filter.iter().enumerate() {

@@ -1,5 +1,7 @@
 //! The frozen vectors of `docs/spec/denials.md`, and that page's table.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 
 use grantbook_plan::{Admitted, CustomerState, Decision, Denial, EntryRef, Permission, Status};

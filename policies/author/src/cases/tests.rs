@@ -21,6 +21,7 @@ fn terms() -> Terms {
     serde_json::from_value(terms).unwrap()
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "`json!` values read better unborrowed")]
 fn case(name: &str, day: &str, fields: Value, more: Value) -> Case {
     let mut case = json!({
         "name": name,

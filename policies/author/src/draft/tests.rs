@@ -46,6 +46,7 @@ fn terms(patch: Value) -> Terms {
 }
 
 /// Puts the members of `patch` in place of the value's own, one level deep.
+#[allow(clippy::needless_pass_by_value, reason = "`json!` values read better unborrowed")]
 fn patched<T: DeserializeOwned>(mut value: Value, patch: Value) -> T {
     for (name, member) in patch.as_object().unwrap() {
         value[name] = member.clone();
@@ -137,7 +138,7 @@ fn terms_by_the_vocabulary() {
             ("scope.include[1].fields[2]", "names `date` a second time"),
             (
                 "scope.include[1].fields[1]",
-                "unknown field of `fast-charging` `speed`, expected one of date, duration_min, energy_kwh, soc, \
+                "unknown field `speed`, expected one of date, duration_min, energy_kwh, soc, \
              station, work_order",
             ),
             (

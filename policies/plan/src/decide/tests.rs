@@ -71,6 +71,7 @@ fn with_facts(facts: Value) -> Setup {
     Setup { facts, ..Setup::default() }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "`json!` values read better unborrowed")]
 fn with_scope(scope: Value, facts: Value) -> Setup {
     Setup { terms: json!({"scope": scope}), facts, ..Setup::default() }
 }
