@@ -1,15 +1,15 @@
 //! A store in memory: for tests and for simulations that decide themselves what a crash leaves behind.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use grantbook_tlog::tile::TileCoord;
 
 use super::{BatchVisitor, Fault, Row, RowChange, Store, StoredBatch, StoredBundle};
 
-/// See the module's documentation.
-#[derive(Default)]
-pub struct MemoryStore(Mutex<Parts>);
+/// See the module's documentation. A clone is the same store.
+#[derive(Default, Clone)]
+pub struct MemoryStore(Arc<Mutex<Parts>>);
 
 #[derive(Default)]
 struct Parts {
