@@ -127,12 +127,7 @@ impl About {
     pub fn of(claims: &Claims<Event>) -> Self {
         let grant = match &claims.event {
             Event::GrantGiven(_) => Some(claims.jti),
-            Event::GrantAmended(event) => Some(event.grant),
-            Event::GrantPaused(event) => Some(event.grant),
-            Event::GrantResumed(event) => Some(event.grant),
-            Event::GrantWithdrawn(event) => Some(event.grant),
-            Event::GrantRevoked(event) => Some(event.grant),
-            _ => None,
+            event => event.changed_grant(),
         };
         match (claims.event.subject(), grant) {
             (Some(sub), Some(grant)) => Self::Grant(GrantOf { sub: sub.clone(), grant }),

@@ -145,7 +145,8 @@ impl Kind {
         )
     }
 
-    /// Whether the entry must name an earlier one in its link (design, section 5, "Links").
+    /// Whether the entry must name an earlier one in its link (design, section 5, "Links"). A use need not: one under a
+    /// grant that nobody knows is recorded, too.
     pub fn needs_link(self) -> bool {
         matches!(
             self,
@@ -154,7 +155,6 @@ impl Kind {
                 | Self::GrantResumed
                 | Self::GrantWithdrawn
                 | Self::GrantRevoked
-                | Self::UseRecorded
                 | Self::DataDeleted
                 | Self::RecipientAcknowledged
                 | Self::PayoutAccrued

@@ -99,7 +99,9 @@ fn every_parser_bears_noise_and_spoilt_input() {
         let config = ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() };
         let spoilt = (any::<Index>(), prop::collection::vec(change(), 1..4)).prop_map(|(which, changes)| {
             let mut bytes = which.get(&seeds).clone();
-            changes.iter().for_each(|change| change.apply(&mut bytes));
+            for change in &changes {
+                change.apply(&mut bytes);
+            }
             bytes
         });
         let noise = prop::collection::vec(any::<u8>(), 0..300);
