@@ -139,6 +139,10 @@ impl Inner {
         *self.jobs.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn keep_later(&self, keys: &[(u64, Vec<u8>)]) {
         self.unkept_keys.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(keys);
     }
@@ -164,6 +168,12 @@ impl Inner {
         }
         // the sequencer drops the reply unanswered only when it stops
         answer.recv().unwrap_or(Err(AppendError::Stopped))
+    }
+
+    fn knows_use(&self, tenant: TenantId, id: &UseId) -> Result<bool, AppendError> {
+        let (facts, _) = admit::tenant_facts(&self.keyring, tenant)?;
+        let known = self.state.use_id(facts.number, id.as_str()).map_err(AppendError::Store)?;
+        Ok(known.is_some())
     }
 
     fn counted<T>(&self, result: Result<T, AppendError>) -> Result<T, AppendError> {
@@ -280,7 +290,7 @@ impl Ledger {
 
     fn end_withdrawal(&self, withdrawing: &(CustomerKey, Jti)) {
         // after a fault the withdrawal may or may not be durable, so it goes on denying
-        if self.inner.stopped.load(Ordering::SeqCst) {
+        if self.inner.is_stopped() {
             return;
         }
         let mut all = self.inner.withdrawing.write().unwrap_or_else(PoisonError::into_inner);
@@ -352,11 +362,11 @@ impl Ledger {
     ) -> Result<Recorded, AppendError> {
         let inner = &self.inner;
         let payout_minor = match self.decide(tenant, facts, at_least) {
-            // a use that is already recorded under this id may have been the last one
-            Decision::Denial(denial) if use_id.is_none() || denial.reason == DenialReason::Behind => {
-                return Ok(Recorded::Denial(denial));
-            }
-            Decision::Denial(_) => 0,
+            // a use that is recorded already under this id may have been the last one
+            Decision::Denial(denial) => match &use_id {
+                Some(id) if inner.knows_use(tenant, id)? => 0,
+                _ => return Ok(Recorded::Denial(denial)),
+            },
             Decision::Permit(permission) => permission.payout.minor,
         };
         let now = inner.clock.now().seconds();
@@ -381,12 +391,12 @@ impl Ledger {
 
     /// Counters since it was opened.
     pub fn stats(&self) -> Stats {
-        self.inner.counters.read(self.inner.published.size(), self.inner.stopped.load(Ordering::SeqCst))
+        self.inner.counters.read(self.inner.published.size(), self.inner.is_stopped())
     }
 
     /// Whether entries are taken; otherwise why not.
     pub fn readiness(&self) -> Result<(), String> {
-        if self.inner.stopped.load(Ordering::SeqCst) {
+        if self.inner.is_stopped() {
             return Err("a fault has stopped the ledger; restart it and read its log".to_owned());
         }
         let jobs = self.inner.jobs.lock().unwrap_or_else(PoisonError::into_inner);

@@ -177,7 +177,7 @@ mod tests {
         for leaf in 0_u32..600 {
             range
                 .append(leaf_hash(&leaf.to_be_bytes()), |level, index, hash| {
-                    full.extend(edge.push(level, index, hash))
+                    full.extend(edge.push(level, index, hash));
                 })
                 .unwrap();
         }

@@ -29,9 +29,17 @@ pub(crate) fn open(store: Arc<dyn Store>, config: &LedgerConfig) -> Result<Inner
     let state = State::new(Arc::clone(&store), &keyring.epoch);
 
     let kept = bundles * BUNDLE_WIDTH;
-    let mut tail = Tail { next: None, kept, keys: Vec::new(), checkpoint: None };
+    let mut tail = Tail {
+        next: None,
+        kept,
+        position: store.position()?,
+        keys: Vec::new(),
+        new_keys: 0,
+        checkpoint: None,
+    };
     store.batches(&mut |batch| tail.take(batch, &published, &keyring))?;
-    let Tail { keys, checkpoint, .. } = tail;
+    let Tail { keys, new_keys, checkpoint, .. } = tail;
+    let (seen_keys, new_keys) = keys.split_at(keys.len() - new_keys);
     let last_day = last_day(&published)?;
 
     let inner = Inner::new(keyring, state, store, published, config, last_day, keys.clone(), bundles);
@@ -41,16 +49,23 @@ pub(crate) fn open(store: Arc<dyn Store>, config: &LedgerConfig) -> Result<Inner
         None => {}
     }
     check_anchor(&inner, checkpoint.as_deref())?;
-    replay(&inner, &keys)?;
+    replay(&inner, seen_keys, new_keys)?;
     show_feeds(&inner)?;
     Ok(inner)
 }
+
+/// A data key's id and its wrapped bytes.
+type WrappedKey = (u64, Vec<u8>);
 
 /// Batches read back, as far as they are not in kept bundles.
 struct Tail {
     next: Option<u64>,
     kept: u64,
+    /// How far the state has come.
+    position: u64,
     keys: Vec<(u64, Vec<u8>)>,
+    /// How many of the keys, at the end, are of batches that the state has not seen.
+    new_keys: usize,
     checkpoint: Option<String>,
 }
 
@@ -66,6 +81,9 @@ impl Tail {
         self.next = Some(batch.first + count as u64);
         let owners = open_owners(&keyring.epoch.owners, b"batch", batch.first, &batch.owners, count)
             .ok_or_else(|| damaged("its owners do not open"))?;
+        if batch.first >= self.position {
+            self.new_keys += batch.keys.len();
+        }
         self.keys.extend(batch.keys);
         self.checkpoint = Some(batch.checkpoint.clone());
 
@@ -157,29 +175,30 @@ fn show_empty(inner: &Inner, checkpoint: &str) {
     });
 }
 
-/// Folds in what the state has not seen. A state that is ahead, or that lost its keys, is made anew.
-fn replay(inner: &Inner, journal_keys: &[(u64, Vec<u8>)]) -> Result<(), OpenError> {
+/// Folds in what the state has not seen. A state that is ahead of the log is made anew.
+fn replay(inner: &Inner, seen_keys: &[WrappedKey], new_keys: &[WrappedKey]) -> Result<(), OpenError> {
     let size = inner.published.size();
     let mut position = inner.store.position()?;
     if position > size {
         inner.store.clear_state()?;
         position = 0;
     }
-    let tenant_id = |number: u32| {
-        let tenants = inner.keyring.tenants();
-        tenants.get(usize::try_from(number).ok()?).map(|tenant| tenant.id)
-    };
-    let mut kept_keys = Vec::new();
-    inner.store.keys(&mut |id, wrapped| kept_keys.push((id, wrapped)))?;
-    for (id, _) in kept_keys.iter().chain(journal_keys) {
+    let mut old_keys = Vec::new();
+    inner.store.keys(&mut |id, wrapped| old_keys.push((id, wrapped)))?;
+    old_keys.extend_from_slice(seen_keys);
+    for (id, _) in old_keys.iter().chain(new_keys) {
         inner.state.note_key(*id);
     }
     if position == size {
         return Ok(());
     }
+    let tenant_id = |number: u32| {
+        let tenants = inner.keyring.tenants();
+        tenants.get(usize::try_from(number).ok()?).map(|tenant| tenant.id)
+    };
+    let old_keys = if position == 0 { old_keys.as_slice() } else { &[] };
     let mut changes = Changes::default();
-    // keys of batches that the state has seen are in it already; taking them in again changes nothing
-    for (id, wrapped) in kept_keys.iter().chain(journal_keys) {
+    for (id, wrapped) in old_keys.iter().chain(new_keys) {
         changes.replay_key(&inner.state, *id, wrapped, tenant_id)?;
     }
     inner.state.commit(changes, position)?;

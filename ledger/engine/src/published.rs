@@ -247,6 +247,11 @@ impl Published {
         }
     }
 
+    /// How many items are shown but not in a kept bundle.
+    pub(crate) fn unkept(&self) -> usize {
+        self.shown().items.len()
+    }
+
     /// Whether a full tile is not in the store yet.
     pub(crate) fn holds_tile(&self, level: u8, index: u64) -> bool {
         self.shown().tiles.contains_key(&(level, index))

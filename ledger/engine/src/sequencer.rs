@@ -10,7 +10,7 @@ pub(crate) mod build;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use grantbook_plan::Denial;
 use grantbook_plan::decide::Permission;
@@ -29,6 +29,8 @@ use build::Builder;
 pub(crate) const REMOTE_GATE: &str = "remote";
 /// Entries after which a batch takes no further job.
 const BATCH_ENTRIES: usize = 1024;
+/// Entries that may be in memory and journal alone.
+const UNKEPT_ENTRIES_MAX: usize = 128 * 1024;
 /// Jobs that may wait.
 pub(crate) const QUEUE_JOBS: usize = 8192;
 
@@ -95,6 +97,10 @@ pub(crate) fn run(inner: &Arc<Inner>, jobs: &Receiver<Job>, wake_archiver: &Sync
         }
         // a full queue means that the archiver is awake already
         let _ = wake_archiver.try_send(());
+        // entries wait in memory until they are kept, so the archiver must not fall far behind
+        while inner.published.unkept() > UNKEPT_ENTRIES_MAX && !inner.is_stopped() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 

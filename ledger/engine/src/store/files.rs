@@ -11,6 +11,7 @@
 //! <anchor>                                last signed checkpoint, outside the data folder
 //! ```
 
+mod anchor;
 pub(crate) mod durable;
 mod state;
 
@@ -26,6 +27,7 @@ use super::journal::{self, Next};
 use super::{
     BUNDLE_WIDTH, BatchVisitor, Fault, Row, RowChange, Store, StoredBatch, StoredBundle, StoredItem,
 };
+use anchor::Anchor;
 use durable::{create_dir, io, sync_dir, write_new};
 use state::SledState;
 
@@ -35,7 +37,7 @@ const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 /// See the module's documentation.
 pub struct FileStore {
     data: PathBuf,
-    anchor: PathBuf,
+    anchor: Anchor,
     state: SledState,
     journal: Mutex<Option<Segment>>,
     /// Held, and locked, as long as the store is open.
@@ -70,7 +72,7 @@ impl FileStore {
         let state = SledState::open(&data.join("state"), state_cache_bytes)?;
         Ok(Self {
             data: data.to_owned(),
-            anchor: anchor.to_owned(),
+            anchor: Anchor::new(anchor),
             state,
             journal: Mutex::new(None),
             _lock: lock,
@@ -282,12 +284,11 @@ impl Store for FileStore {
     }
 
     fn anchor(&self) -> Result<Option<String>, Fault> {
-        let Some(bytes) = durable::read(&self.anchor)? else { return Ok(None) };
-        String::from_utf8(bytes).map(Some).map_err(|_| damaged(&self.anchor, "it is not text"))
+        self.anchor.read()
     }
 
     fn set_anchor(&self, checkpoint: &str) -> Result<(), Fault> {
-        durable::replace(&self.anchor, checkpoint.as_bytes())
+        self.anchor.write(checkpoint)
     }
 
     fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {

@@ -24,7 +24,7 @@ fn stores_conform() {
 fn a_grant_a_use_a_withdrawal() {
     let world = World::new();
     let customer = world.enrol("cs-1");
-    let facts = world.facts("cs-1");
+    let facts = world::facts("cs-1");
     assert!(matches!(world.decide(&facts), Decision::Denial(d) if d.reason == DenialReason::NoGrant));
     let grant = world.grant(&customer, "cs-1", |_| ());
     let Recorded::Permit { receipt, leaf_index, permission, .. } =
@@ -58,7 +58,7 @@ fn only_the_customers_enrolled_key_can_grant() {
         vec![&customer, &stranger],
         vec![&customer, &world.enterprise],
     ] {
-        let envelope = world.sign(Kind::GrantGiven, world.given("cs-1", &terms), &signers);
+        let envelope = world.sign(Kind::GrantGiven, world::given("cs-1", &terms), &signers);
         let refused = world.ledger.append(world.tenant, &envelope).unwrap_err();
         assert!(
             matches!(
@@ -73,7 +73,7 @@ fn only_the_customers_enrolled_key_can_grant() {
     let other = world.enrol("cs-2");
     let size_with_other = world.ledger.size_root();
     assert_ne!(size, size_with_other);
-    let envelope = world.sign(Kind::GrantGiven, world.given("cs-1", &terms), &[&other]);
+    let envelope = world.sign(Kind::GrantGiven, world::given("cs-1", &terms), &[&other]);
     assert!(matches!(
         world.ledger.append(world.tenant, &envelope).unwrap_err(),
         AppendError::Envelope(EnvelopeError::UnknownSigner)
@@ -102,7 +102,7 @@ fn caps_hold_with_many_askers_at_once() {
     let world = World::new();
     let customer = world.enrol("cs-1");
     world.grant(&customer, "cs-1", |terms| terms.limits.uses = grantbook_record::terms::UseCap::new(50));
-    let facts = world.facts("cs-1");
+    let facts = world::facts("cs-1");
     let permits: usize = std::thread::scope(|scope| {
         let ask = || {
             (0..20)
@@ -124,7 +124,7 @@ fn a_use_id_is_one_use() {
     let world = World::new();
     let customer = world.enrol("cs-1");
     world.grant(&customer, "cs-1", |terms| terms.limits.uses = grantbook_record::terms::UseCap::new(1));
-    let facts = world.facts("cs-1");
+    let facts = world::facts("cs-1");
     let id = || Some(grantbook_record::uses::UseId::try_from("order-1".to_owned()).unwrap());
     let mut leaves = Vec::new();
     for _ in 0..3 {
@@ -148,7 +148,7 @@ fn pausing_and_a_withdrawal_by_telephone() {
     let grant = world.grant(&customer, "cs-1", |_| ());
     let sub = world::sub("cs-1");
     world.append(Kind::GrantPaused, GrantPaused { sub: sub.clone(), grant: grant.id }, &[&customer]).unwrap();
-    let facts = world.facts("cs-1");
+    let facts = world::facts("cs-1");
     assert!(matches!(world.decide(&facts), Decision::Denial(d) if d.reason == DenialReason::Paused));
     let twice =
         world.append(Kind::GrantPaused, GrantPaused { sub: sub.clone(), grant: grant.id }, &[&customer]);
@@ -170,7 +170,7 @@ fn a_restart_finds_everything_and_a_lost_state_is_made_anew() {
         grants.push((sub.clone(), world.grant(&customer, &sub, |_| ()), customer));
     }
     for (sub, _, _) in grants.iter().take(100) {
-        world.ledger.decide_and_record(world.tenant, &world.facts(sub), None, None).unwrap();
+        world.ledger.decide_and_record(world.tenant, &world::facts(sub), None, None).unwrap();
     }
     let (sub, grant, customer) = &grants[7];
     world.withdraw(customer, sub, grant.id);
@@ -187,9 +187,9 @@ fn a_restart_finds_everything_and_a_lost_state_is_made_anew() {
         assert_eq!(world.ledger.feed_end(world.tenant).unwrap(), feed);
         assert_eq!(world.ledger.grants(world.tenant, None, 1000).unwrap().len(), 230);
         assert!(
-            matches!(world.decide(&world.facts("cs-7")), Decision::Denial(d) if d.reason == DenialReason::Withdrawn)
+            matches!(world.decide(&world::facts("cs-7")), Decision::Denial(d) if d.reason == DenialReason::Withdrawn)
         );
-        assert!(matches!(world.decide(&world.facts("cs-8")), Decision::Permit(_)));
+        assert!(matches!(world.decide(&world::facts("cs-8")), Decision::Permit(_)));
         let sub = world::sub("cs-8");
         assert_eq!(world.ledger.use_count(world.tenant, &sub, &grants[8].1.id).uses, 1);
         let receipt = world.ledger.receipt(world.tenant, grants[8].1.leaf_index).unwrap();

@@ -149,14 +149,10 @@ impl World {
         serde_json::from_value(terms).unwrap()
     }
 
-    pub(crate) fn given(&self, name: &str, terms: &Terms) -> GrantGiven {
-        GrantGiven { sub: sub(name), terms: terms.clone(), request: None, birth_day: None, mandate: None }
-    }
-
     pub(crate) fn grant(&self, customer: &Signer, name: &str, change: impl FnOnce(&mut Terms)) -> Grant {
         let mut terms = self.terms();
         change(&mut terms);
-        let envelope = self.sign(Kind::GrantGiven, self.given(name, &terms), &[customer]);
+        let envelope = self.sign(Kind::GrantGiven, given(name, &terms), &[customer]);
         let appended = self.ledger.append(self.tenant, &envelope).unwrap();
         let payload = Envelope::parse(&envelope).unwrap();
         let claims: Claims<GrantGiven> = serde_json::from_slice(payload.payload()).unwrap();
@@ -166,20 +162,6 @@ impl World {
     pub(crate) fn withdraw(&self, customer: &Signer, name: &str, grant: Jti) -> Appended {
         let event = GrantWithdrawn { sub: sub(name), grant, channel: None };
         self.append(Kind::GrantWithdrawn, event, &[customer]).unwrap()
-    }
-
-    pub(crate) fn facts(&self, name: &str) -> UseFacts {
-        let facts = serde_json::json!({
-            "data_subject": name,
-            "requester": "web-shop",
-            "recipient": "recommender",
-            "purpose": "service-personalisation",
-            "action": "profile",
-            "categories": ["purchases"],
-            "fields": ["date", "quantity"],
-            "data_period": {"from": "1997-02-01", "to": "1997-02-01"},
-        });
-        serde_json::from_value(facts).unwrap()
     }
 
     pub(crate) fn decide(&self, facts: &UseFacts) -> Decision {
@@ -219,4 +201,22 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) {
             std::fs::copy(file.path(), target).unwrap();
         }
     }
+}
+
+pub(crate) fn given(name: &str, terms: &Terms) -> GrantGiven {
+    GrantGiven { sub: sub(name), terms: terms.clone(), request: None, birth_day: None, mandate: None }
+}
+
+pub(crate) fn facts(name: &str) -> UseFacts {
+    let facts = serde_json::json!({
+        "data_subject": name,
+        "requester": "web-shop",
+        "recipient": "recommender",
+        "purpose": "service-personalisation",
+        "action": "profile",
+        "categories": ["purchases"],
+        "fields": ["date", "quantity"],
+        "data_period": {"from": "1997-02-01", "to": "1997-02-01"},
+    });
+    serde_json::from_value(facts).unwrap()
 }
