@@ -1,0 +1,170 @@
+//! The command line. Each command is a file; all share two ways to a ledger ([`door`]), one form of output and one list
+//! of exit statuses ([`failure`]).
+
+mod bench;
+mod check;
+pub(crate) mod clock;
+pub(crate) mod data;
+mod demo;
+mod door;
+pub(crate) mod failure;
+pub(crate) mod files;
+mod fsck;
+mod grant;
+mod keygen;
+pub(crate) mod output;
+pub(crate) mod progress;
+mod published;
+mod remote;
+mod replay;
+mod sandbox;
+mod scenario;
+mod serve;
+mod template;
+mod tenant;
+mod terms;
+mod token;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use data::DataArgs;
+use failure::{EXIT_NO, Failure};
+use output::{Output, Verdict};
+
+/// A consent ledger: customers sign grants, services ask before each use, anybody can verify the log.
+///
+/// Without a command the server starts with a sandbox and says what to try.
+#[derive(Debug, Parser)]
+#[command(
+    name = "grantbook",
+    version,
+    after_help = "\
+Exit status: 0 done or yes, 1 the answer is no (denied, invalid, refused), 2 bad input, 3 a fault of the system.
+With --json the last line of standard output is one JSON object.
+
+Examples:
+  grantbook                  start the server with a sandbox
+  grantbook demo             the whole story, in a temporary folder
+  grantbook help grant       how to sign a grant"
+)]
+struct Cli {
+    /// Give the result as one JSON object, the last line of standard output
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server
+    #[command(after_help = "Example:
+  grantbook serve --listen 127.0.0.1:8460 --data-dir ./ledger
+Every key of docs/reference/configuration.md can also be set in grantbook.toml or as GRANTBOOK_<KEY>.")]
+    Serve(serve::ServeArgs),
+    /// Tell the whole story in a temporary folder, with real keys, proofs and HTTP
+    #[command(after_help = "Example:
+  grantbook demo --json")]
+    Demo,
+    /// Manage enterprises and their gates
+    #[command(subcommand)]
+    Tenant(tenant::TenantCommand),
+    /// Manage the tokens of an enterprise's services
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Make a signing key in a new file, readable by its owner only
+    #[command(after_help = "Example:
+  grantbook keygen --out alice.key.json")]
+    Keygen(keygen::KeygenArgs),
+    /// Check and publish templates
+    #[command(subcommand)]
+    Template(template::TemplateCommand),
+    /// Sign a grant as a customer, and append it
+    #[command(after_help = "Examples:
+  grantbook grant --sandbox
+  grantbook grant --key alice.key.json --sub alice-7 --enterprise-key acme.key.json \\
+    --published published.json --from 2025-07-01 --to 2025-09-30 --without work_order \\
+    --uses 100 --price \"0.80 CNY\" --tenant UUID --server https://ledger.example --save grant.json
+--enterprise-key is needed once: the enterprise vouches for the customer's first key.")]
+    Grant(Box<grant::GrantArgs>),
+    /// Withdraw a grant: as its customer, or as the operator who was told
+    #[command(after_help = "Examples:
+  grantbook withdraw --sandbox
+  grantbook withdraw --key alice.key.json --receipt grant.json --server https://ledger.example")]
+    Withdraw(grant::WithdrawArgs),
+    /// Ask whether a use is permitted; a permit records the use and gives its receipt
+    #[command(after_help = "Examples:
+  grantbook check --sandbox --save receipt.json
+  grantbook check --sub alice-7 --recipient insurer --purpose insurance-underwriting \\
+    --category fast-charging --field date --from 2025-07-01 --server https://ledger.example
+Exit status 1 if it is denied.")]
+    Check(check::CheckArgs),
+    /// Replay real purchases: each row is a data use, permitted with a receipt or denied
+    #[command(after_help = "Example:
+  grantbook replay cdnow_sample.txt --format cdnow --data-dir ./replay --receipts ./receipts
+  grantbook verify receipt ./receipts/*.json
+Running it again goes on where it stopped, and changes nothing where it was done.")]
+    Replay(replay::ReplayArgs),
+    /// Verify receipts, checkpoints or the whole log
+    #[command(subcommand)]
+    Verify(verify::VerifyCommand),
+    /// Read and hash again all that a ledger has stored
+    #[command(after_help = "Example:
+  grantbook fsck --data-dir ./ledger
+Exit status 1 if something is wrong.")]
+    Fsck(DataArgs),
+    /// Measure, beside the limits of this machine
+    #[command(after_help = "Example:
+  cargo build --release -p grantbook-bench && target/release/grantbook bench append --json")]
+    Bench(bench::BenchArgs),
+}
+
+/// Runs the command that the process was started with.
+pub(crate) fn main() -> ExitCode {
+    let Cli { json, command } = Cli::parse();
+    let output = Output::new(json);
+    let done = match command {
+        Some(Command::Bench(args)) => bench::run(&args, json),
+        other => run(other, output).map(|verdict| match verdict {
+            Verdict::Yes => ExitCode::SUCCESS,
+            Verdict::No => ExitCode::from(EXIT_NO),
+        }),
+    };
+    done.unwrap_or_else(|failure| {
+        output.failure(&failure);
+        failure.exit_code()
+    })
+}
+
+fn run(command: Option<Command>, output: Output) -> Result<Verdict, Failure> {
+    match command {
+        None => serve::run(&serve::ServeArgs::default(), output),
+        Some(Command::Serve(args)) => serve::run(&args, output),
+        Some(Command::Demo) => demo::run(output),
+        Some(Command::Tenant(command)) => tenant::run(&command, output),
+        Some(Command::Token(command)) => token::run(&command, output),
+        Some(Command::Keygen(args)) => keygen::run(&args, output),
+        Some(Command::Template(command)) => template::run(&command, output),
+        Some(Command::Grant(args)) => grant::give(&args, output),
+        Some(Command::Withdraw(args)) => grant::withdraw(&args, output),
+        Some(Command::Check(args)) => check::run(&args, output),
+        Some(Command::Replay(args)) => replay::run(&args, output),
+        Some(Command::Verify(command)) => verify::run(&command, output),
+        Some(Command::Fsck(args)) => fsck::run(&args, output),
+        // handled by the caller, who passes the program's own exit status on
+        Some(Command::Bench(_)) => Ok(Verdict::Yes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,67 @@
+//! `verify`: what can be checked without trusting anybody but the log's two keys.
+
+mod checkpoints;
+mod log;
+mod receipt;
+mod source;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::failure::Failure;
+use super::output::{Output, Verdict};
+
+pub(crate) use log::verify_log;
+pub(crate) use source::{KeyArgs, LogArgs, LogSource};
+
+/// Subcommands of `verify`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum VerifyCommand {
+    /// Receipts, offline: signatures, inclusion under a signed checkpoint, digests, links, commitments
+    #[command(after_help = "Example, after `grantbook check --sandbox --save receipt.json`:
+  grantbook verify receipt receipt.json --sandbox
+Without a flag for the keys, the file `vkey` beside each receipt is taken, which `replay --receipts` writes.")]
+    Receipt(ReceiptArgs),
+    /// Two checkpoints: both signed, and the later tree begins with the earlier one
+    #[command(after_help = "Example:
+  curl -s http://127.0.0.1:8460/log/checkpoint > old
+  grantbook grant --sandbox
+  curl -s http://127.0.0.1:8460/log/checkpoint > new
+  grantbook verify checkpoints old new --sandbox")]
+    Checkpoints(CheckpointsArgs),
+    /// The whole log: every tile and entry is read and hashed again, up to the signed root
+    #[command(after_help = "Example:
+  grantbook verify log --sandbox
+  grantbook verify log --log https://ledger.example --vkey vkey")]
+    Log(LogArgs),
+}
+
+/// Arguments of `verify receipt`.
+#[derive(Debug, Args)]
+pub(crate) struct ReceiptArgs {
+    /// Receipts, as they were issued
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    keys: KeyArgs,
+}
+
+/// Arguments of `verify checkpoints`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckpointsArgs {
+    /// The earlier checkpoint
+    old: PathBuf,
+    /// The later checkpoint
+    new: PathBuf,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+pub(crate) fn run(command: &VerifyCommand, output: Output) -> Result<Verdict, Failure> {
+    match command {
+        VerifyCommand::Receipt(args) => receipt::run(args, output),
+        VerifyCommand::Checkpoints(args) => checkpoints::run(args, output),
+        VerifyCommand::Log(args) => log::run(args, output),
+    }
+}
