@@ -146,3 +146,33 @@ fn the_pages_show_what_the_code_makes() {
         assert_eq!(pages::refreshed(&page), page, "{format}: run the example make_vectors");
     }
 }
+
+#[test]
+fn the_pages_state_the_limits_of_the_code() {
+    use grantbook_record::{envelope, feed, head, jws, receipt, uses};
+    for (format, limit) in [
+        ("event", envelope::PAYLOAD_BYTES_MAX),
+        ("envelope", envelope::ENVELOPE_BYTES_MAX),
+        ("envelope", envelope::PAYLOAD_BYTES_MAX),
+        ("envelope", jws::HEADER_BYTES_MAX),
+        ("envelope", usize::try_from(envelope::IAT_DISTANCE_MAX).unwrap()),
+        ("use-batch", uses::BATCH_BYTES_MAX),
+        ("use-batch", uses::BATCH_RECORDS_MAX),
+        ("use-batch", uses::BATCH_HEAD_BYTES_MAX),
+        ("use-batch", uses::RECORD_BYTES_MAX),
+        ("receipt", receipt::RECEIPT_BYTES_MAX),
+        ("feed", feed::FRAME_BYTES_MAX),
+        ("head", head::HEAD_BYTES_MAX),
+        ("head", head::SIGNED_HEAD_BYTES_MAX),
+    ] {
+        let digits = limit.to_string();
+        let grouped = digits.as_bytes().rchunks(3).rev().map(|three| std::str::from_utf8(three).unwrap());
+        let grouped = grouped.collect::<Vec<_>>().join(",");
+        let page = std::fs::read_to_string(pages::path(format)).unwrap();
+        let (_, limits) = page.split_once("## Limits").unwrap();
+        assert!(
+            limits.contains(&format!("| {grouped} ")) || limits.contains(&format!(", {grouped} ")),
+            "{format}: {grouped}"
+        );
+    }
+}
