@@ -104,7 +104,8 @@ impl Place {
         }
         self.run("keygen --out acme.key.json").ok();
         self.run("keygen --out alice.key.json").ok();
-        let made = self.run("tenant create --name Acme --enterprise-key acme.key.json --data-dir data --json").ok();
+        let made =
+            self.run("tenant create --name Acme --enterprise-key acme.key.json --data-dir data --json").ok();
         let tenant = made.json()["tenant"]["id"].as_str().unwrap().to_owned();
         self.run(&format!(
             "template publish template.json --notice notice.en.json --notice notice.zh-CN.json \
@@ -223,7 +224,8 @@ fn every_command_teaches_by_example() {
     let place = Place::new();
     let groups = ["tenant create", "tenant list", "tenant show", "tenant gate", "token create", "token list"];
     let more = ["token revoke", "template check", "template publish", "verify receipt", "verify checkpoints"];
-    let single = ["serve", "demo", "keygen", "grant", "withdraw", "check", "replay", "verify log", "fsck", "bench"];
+    let single =
+        ["serve", "demo", "keygen", "grant", "withdraw", "check", "replay", "verify log", "fsck", "bench"];
     for command in groups.iter().chain(&more).chain(&single) {
         let help = place.run(&format!("{command} --help")).ok();
         assert!(help.out.contains("Example") && help.out.contains("grantbook"), "{command}: {}", help.out);
@@ -299,7 +301,10 @@ fn a_grant_in_process_from_template_to_withdrawal() {
     place.run("withdraw --channel phone --receipt grant.json --data-dir data").ok();
     let log = place.run("verify log --data-dir data --json").ok().json();
     let fsck = place.run("fsck --data-dir data --json").ok().json();
-    assert_eq!((&fsck["clean"], &fsck["entries"], &fsck["root"]), (&Value::Bool(true), &log["tree_size"], &log["root"]));
+    assert_eq!(
+        (&fsck["clean"], &fsck["entries"], &fsck["root"]),
+        (&Value::Bool(true), &log["tree_size"], &log["root"])
+    );
 }
 
 #[test]
@@ -322,7 +327,10 @@ fn tokens_and_gates_are_managed_in_process() {
     // the published template's version is taken, and a template beyond the vocabulary is told in full
     place.run(&format!("template publish template.json --enterprise-key acme.key.json {at}")).is(1);
     let template = fs::read_to_string(place.path("template.json")).unwrap();
-    place.write("wrong.json", template.replace("insurance-underwriting", "spying").replace("fast-charging\"", "moods\""));
+    place.write(
+        "wrong.json",
+        template.replace("insurance-underwriting", "spying").replace("fast-charging\"", "moods\""),
+    );
     let wrong = place.run("template check wrong.json --json").is(1).json();
     assert_eq!(wrong["problems"].as_array().unwrap().len(), 2, "{wrong}");
     place.run("template check template.json").ok();
@@ -420,7 +428,8 @@ fn a_receipt_with_a_changed_byte_is_invalid() {
     let place = Place::new();
     place.write("a.txt", "4 1 19970101 1 1.00\n");
     place.run("replay a.txt --format cdnow --data-dir a --receipts r").ok();
-    let file = fs::read_dir(place.path("r")).unwrap().map(|e| e.unwrap().path()).find(|p| p.extension().is_some());
+    let file =
+        fs::read_dir(place.path("r")).unwrap().map(|e| e.unwrap().path()).find(|p| p.extension().is_some());
     let good = fs::read(file.unwrap()).unwrap();
     fs::create_dir(place.path("bad")).unwrap();
     fs::copy(place.path("r/vkey"), place.path("bad/vkey")).unwrap();

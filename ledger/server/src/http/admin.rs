@@ -67,7 +67,7 @@ pub(super) struct Tokens {
 }
 
 /// Who the caller's tenant is
-#[utoipa::path(get, path = "/v1/tenant", tag = "tenant", security(("bearer" = [])), responses(
+#[utoipa::path(get, path = "/v1/tenant", operation_id = "get_tenant", tag = "tenant", security(("bearer" = [])), responses(
     (status = 200, body = TenantView),
     (status = 401, description = "unauthorized", content_type = "application/problem+json", body = ProblemDetails<'static>),
 ))]
@@ -78,7 +78,7 @@ pub(super) async fn tenant(State(app): State<App>, caller: Caller) -> Result<Jso
 }
 
 /// Register a gate
-#[utoipa::path(put, path = "/v1/gates/{gate}", tag = "tenant", security(("bearer" = [])),
+#[utoipa::path(put, path = "/v1/gates/{gate}", operation_id = "register_gate", tag = "tenant", security(("bearer" = [])),
     params(("gate" = String, Path, description = "Its name: 1 to 64 letters, digits, `.`, `_` or `-`")),
     request_body(content = Object, description = "Its Ed25519 key, a JWK with crv, kty and x"),
     responses(
@@ -97,12 +97,12 @@ pub(super) async fn register_gate(
 ) -> Result<StatusCode, Problem> {
     let gate = GateId::parse(&gate).map_err(|error| Problem::malformed(error.to_string()))?;
     let key: PublicKey = body::read_json(&headers, body).await?;
-    app.blocking(move |ledger| ledger.register_gate(principal.tenant, gate, key)).await??;
+    app.blocking(move |ledger| ledger.register_gate(principal.tenant, &gate, key)).await??;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// List tokens, without their secrets
-#[utoipa::path(get, path = "/v1/tokens", tag = "tenant", security(("bearer" = [])), responses(
+#[utoipa::path(get, path = "/v1/tokens", operation_id = "list_tokens", tag = "tenant", security(("bearer" = [])), responses(
     (status = 200, body = Tokens),
     (status = 401, description = "unauthorized", content_type = "application/problem+json", body = ProblemDetails<'static>),
     (status = 403, description = "forbidden: the role is not admin", content_type = "application/problem+json", body = ProblemDetails<'static>),
@@ -112,7 +112,7 @@ pub(super) async fn list_tokens(State(app): State<App>, Admin(principal): Admin)
 }
 
 /// Make a token
-#[utoipa::path(post, path = "/v1/tokens", tag = "tenant", security(("bearer" = [])), request_body = TokenRequest,
+#[utoipa::path(post, path = "/v1/tokens", operation_id = "create_token", tag = "tenant", security(("bearer" = [])), request_body = TokenRequest,
     responses(
         (status = 201, body = TokenMade),
         (status = 400, description = "malformed-request", content_type = "application/problem+json", body = ProblemDetails<'static>),
@@ -133,7 +133,7 @@ pub(super) async fn create_token(
 }
 
 /// Revoke a token
-#[utoipa::path(delete, path = "/v1/tokens/{id}", tag = "tenant", security(("bearer" = [])),
+#[utoipa::path(delete, path = "/v1/tokens/{id}", operation_id = "revoke_token", tag = "tenant", security(("bearer" = [])),
     params(("id" = String, Path, description = "Its id, not its secret")),
     responses(
         (status = 204, description = "It is valid no more"),
@@ -161,11 +161,11 @@ pub(super) struct GateView {
     #[schema(value_type = Object)]
     denied: BTreeMap<DenialReason, u64>,
     /// What its uses pay, in minor units by ISO 4217 code.
-    payout_minor: BTreeMap<&'static str, u64>,
+    payout_minor: BTreeMap<String, u64>,
 }
 
 /// How far a gate has come
-#[utoipa::path(get, path = "/v1/gates/{gate}", tag = "tenant", security(("bearer" = [])),
+#[utoipa::path(get, path = "/v1/gates/{gate}", operation_id = "get_gate", tag = "tenant", security(("bearer" = [])),
     params(("gate" = String, Path, description = "Its name")),
     responses(
         (status = 200, body = GateView),
@@ -182,13 +182,11 @@ pub(super) async fn gate(
     if !tenant.gates.iter().any(|known| known.id == gate) {
         return Err(Problem::not_found());
     }
-    let progress = app.blocking(move |ledger| ledger.gate_progress(tenant.id, &gate)).await?;
-    let payout_minor =
-        progress.payout_minor.into_iter().map(|(currency, minor)| (currency.code(), minor)).collect();
+    let progress = app.blocking(move |ledger| ledger.gate_progress(tenant.id, &gate)).await??;
     Ok(Json(GateView {
         next_seq: progress.next_seq,
         permitted: progress.permitted,
         denied: progress.denied,
-        payout_minor,
+        payout_minor: progress.payout_minor,
     }))
 }

@@ -47,7 +47,7 @@ struct PermitContext {
     grant: Jti,
     leaf_index: u64,
     obligations: Vec<Obligation>,
-    receipt: Receipt,
+    receipt: Box<Receipt>,
 }
 
 #[derive(Serialize)]
@@ -68,7 +68,7 @@ struct DenialContext {
 impl EvaluationResponse {
     fn recorded(recorded: Recorded) -> Self {
         match recorded {
-            Recorded::Permit { permission, receipt, leaf_index } => Self {
+            Recorded::Permit { permission, receipt, leaf_index, .. } => Self {
                 decision: true,
                 context: Context::Permit(Box::new(PermitContext {
                     grant: permission.grant,
@@ -113,7 +113,7 @@ impl EvaluationResponse {
 ///
 /// OpenID AuthZEN Authorization API 1.0. A permit is recorded before it is given: the answer holds its receipt. A denial
 /// is an answer, status 200. Unknown members are ignored. See docs/spec/authzen.md.
-#[utoipa::path(post, path = "/access/v1/evaluation", tag = "authzen", security(("bearer" = [])),
+#[utoipa::path(post, path = "/access/v1/evaluation", operation_id = "evaluate", tag = "authzen", security(("bearer" = [])),
     request_body(content = EvaluationRequest, content_type = "application/json"),
     params(("X-Request-ID" = Option<String>, Header, description = "Echoed; the use's id where context.use_id is absent")),
     responses(
@@ -167,7 +167,7 @@ pub(super) struct Metadata {
 }
 
 /// AuthZEN discovery
-#[utoipa::path(get, path = "/.well-known/authzen-configuration", tag = "authzen",
+#[utoipa::path(get, path = "/.well-known/authzen-configuration", operation_id = "get_authzen_configuration", tag = "authzen",
     responses((status = 200, description = "What is absent is not served", body = Metadata)))]
 pub(super) async fn metadata(State(app): State<App>) -> Response {
     let metadata = Metadata {

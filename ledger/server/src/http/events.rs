@@ -34,7 +34,7 @@ pub(super) struct EventAppended {
 /// The body is an envelope (docs/spec/envelope.md), or one compact JWS as `application/jose`. It authenticates itself
 /// by its signatures: a token is not needed, but lifts the limit on events per address. Sending the same envelope again
 /// gives the same receipt.
-#[utoipa::path(post, path = "/v1/events", tag = "events", security((), ("bearer" = [])),
+#[utoipa::path(post, path = "/v1/events", operation_id = "append_event", tag = "events", security((), ("bearer" = [])),
     request_body(content(
         (Vec<u8> = "application/octet-stream"),
         (String = "application/jose"),

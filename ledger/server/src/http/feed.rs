@@ -41,7 +41,7 @@ pub(super) struct FeedQuery {
 ///
 /// Server-sent events: `id` is the frame's sequence number, `event` is `frame`, `data` a frame (docs/spec/feed.md).
 /// `Last-Event-ID` goes before `from`: the feed begins with the frame after it.
-#[utoipa::path(get, path = "/v1/feed", tag = "feed", security(("bearer" = [])),
+#[utoipa::path(get, path = "/v1/feed", operation_id = "follow_feed", tag = "feed", security(("bearer" = [])),
     params(FeedQuery, ("Last-Event-ID" = Option<String>, Header, description = "Sequence number of the last frame that the reader has")),
     responses(
         (status = 200, description = "Frames without end", content_type = "text/event-stream", body = String),
@@ -58,7 +58,7 @@ pub(super) async fn follow(
 ) -> Result<Response, Problem> {
     let next = first_wanted(&query, &headers)?;
     let tenant = caller.tenant();
-    let end = app.ledger.feed_end(tenant).position;
+    let end = app.ledger.feed_end(tenant)?.position;
     if next > end {
         let detail = format!("expected a position of at most {}, the feed's end", end.0);
         return Err(Problem::new(ProblemKind::FeedAhead, detail));
@@ -133,7 +133,9 @@ impl Reader {
             // marked as seen before the read: what is published during it wakes us again
             self.published.borrow_and_update();
             let (tenant, next) = (self.tenant, self.next);
-            if self.app.ledger.feed_end(tenant).position > next {
+            let end = self.app.ledger.feed_end(tenant);
+            let end = end.inspect_err(|error| tracing::error!(%error, "feed not read")).ok()?;
+            if end.position > next {
                 let read =
                     self.app.blocking(move |ledger| ledger.feed(tenant, next, FRAMES_AT_ONCE)).await.ok()?;
                 self.frames =

@@ -72,7 +72,7 @@ impl GrantView {
 }
 
 /// List grants
-#[utoipa::path(get, path = "/v1/grants", tag = "grants", security(("bearer" = [])), params(PageQuery, SubjectQuery),
+#[utoipa::path(get, path = "/v1/grants", operation_id = "list_grants", tag = "grants", security(("bearer" = [])), params(PageQuery, SubjectQuery),
     responses(
         (status = 200, description = "A page, by rising leaf index", body = GrantsPage),
         (status = 400, description = "malformed-request", content_type = "application/problem+json", body = ProblemDetails<'static>),
@@ -117,7 +117,7 @@ fn of_subject(ledger: &Ledger, tenant: TenantId, sub: &SubjectId, page: &Page) -
 }
 
 /// One grant
-#[utoipa::path(get, path = "/v1/grants/{jti}", tag = "grants", security(("bearer" = [])),
+#[utoipa::path(get, path = "/v1/grants/{jti}", operation_id = "get_grant", tag = "grants", security(("bearer" = [])),
     params(("jti" = String, Path, description = "The jti of its grant.given")),
     responses(
         (status = 200, description = "The grant with all its amendments so far", body = GrantView),

@@ -24,7 +24,7 @@ pub(super) struct HeadRequest {
 }
 
 /// A fresh signed head
-#[utoipa::path(post, path = "/v1/heads", tag = "feed", security(("bearer" = [])), request_body = HeadRequest,
+#[utoipa::path(post, path = "/v1/heads", operation_id = "sign_head", tag = "feed", security(("bearer" = [])), request_body = HeadRequest,
     responses(
         (status = 200, description = "docs/spec/head.md", body = Object),
         (status = 400, description = "malformed-request", content_type = "application/problem+json", body = ProblemDetails<'static>),

@@ -16,13 +16,13 @@ pub(super) struct Health {
 }
 
 /// The process answers
-#[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, body = Health)))]
+#[utoipa::path(get, path = "/healthz", operation_id = "get_liveness", tag = "operation", responses((status = 200, body = Health)))]
 pub(super) async fn live() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
 /// The ledger takes entries
-#[utoipa::path(get, path = "/readyz", tag = "operation", responses(
+#[utoipa::path(get, path = "/readyz", operation_id = "get_readiness", tag = "operation", responses(
     (status = 200, body = Health),
     (status = 503, description = "not-ready", content_type = "application/problem+json", body = ProblemDetails<'static>),
 ))]

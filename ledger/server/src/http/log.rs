@@ -30,15 +30,15 @@ fn answer(content_type: &'static str, cache: &'static str, body: impl IntoRespon
 }
 
 /// The latest signed checkpoint
-#[utoipa::path(get, path = "/log/checkpoint", tag = "log", responses(
+#[utoipa::path(get, path = "/log/checkpoint", operation_id = "get_checkpoint", tag = "log", responses(
     (status = 200, description = "C2SP signed note, see docs/spec/checkpoint.md", content_type = "text/plain", body = String),
 ))]
 pub(super) async fn checkpoint(State(app): State<App>) -> Response {
-    answer(TEXT, BRIEF, app.ledger.checkpoint())
+    answer(TEXT, BRIEF, app.ledger.checkpoint().to_string())
 }
 
 /// The log's verifier key and its clock's, a line each
-#[utoipa::path(get, path = "/log/vkey", tag = "log", responses(
+#[utoipa::path(get, path = "/log/vkey", operation_id = "get_verifier_keys", tag = "log", responses(
     (status = 200, description = "Two C2SP verifier keys: the log's, which signs checkpoints only, and its clock's", content_type = "text/plain", body = String),
 ))]
 pub(super) async fn vkey(State(app): State<App>) -> Response {
@@ -47,7 +47,7 @@ pub(super) async fn vkey(State(app): State<App>) -> Response {
 }
 
 /// A tile of hashes or a bundle of entries
-#[utoipa::path(get, path = "/log/tile/{*path}", tag = "log",
+#[utoipa::path(get, path = "/log/tile/{*path}", operation_id = "get_tile", tag = "log",
     params(("path" = String, Path, description = "C2SP tlog-tiles: <L>/<N>[.p/<W>] for hashes, entries/<N>[.p/<W>] for entries")),
     responses(
         (status = 200, description = "The bytes; they never change", content_type = "application/octet-stream"),
@@ -58,16 +58,16 @@ pub(super) async fn tile(State(app): State<App>, request: Request) -> Result<Res
     let path = request.uri().path().strip_prefix("/log/").unwrap_or_default().to_owned();
     let found = if path.starts_with("tile/entries/") {
         let coord: BundleCoord = path.parse().map_err(|_| Problem::not_found())?;
-        app.blocking(move |ledger| ledger.bundle(coord)).await??
+        app.blocking(move |ledger| ledger.bundle(&coord)).await??
     } else {
         let coord: TileCoord = path.parse().map_err(|_| Problem::not_found())?;
-        app.blocking(move |ledger| ledger.tile(coord)).await??
+        app.blocking(move |ledger| ledger.tile(&coord)).await??
     };
     Ok(answer(BYTES, FOREVER, found.ok_or_else(Problem::not_found)?))
 }
 
 /// A public event's envelope and salt
-#[utoipa::path(get, path = "/log/public/{leaf_index}", tag = "log",
+#[utoipa::path(get, path = "/log/public/{leaf_index}", operation_id = "get_public_event", tag = "log",
     params(("leaf_index" = u64, Path, description = "Leaf index of the entry")),
     responses(
         (status = 404, description = "No public event there", content_type = "application/problem+json", body = ProblemDetails<'static>),

@@ -102,7 +102,7 @@ fn method_label(method: &Method) -> &'static str {
 }
 
 /// Figures for Prometheus
-#[utoipa::path(get, path = "/metrics", tag = "operation", responses(
+#[utoipa::path(get, path = "/metrics", operation_id = "get_metrics", tag = "operation", responses(
     (status = 200, description = "OpenMetrics text", content_type = "application/openmetrics-text", body = String),
 ))]
 pub(super) async fn scrape(State(app): State<App>) -> Result<Response, Problem> {

@@ -284,3 +284,36 @@ impl From<TenantError> for Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reference_lists_exactly_the_problems_there_are() {
+        let page = include_str!("../../../../docs/reference/http.md");
+        let (_, listed) = page.split_once("| type | status | when |").unwrap();
+        let listed: Vec<String> = listed
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `"))
+            .map(|line| {
+                line.split('|')
+                    .take(2)
+                    .map(|cell| cell.trim_matches([' ', '`']))
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            })
+            .collect();
+        let there: Vec<String> = ProblemKind::ALL
+            .iter()
+            .map(|kind| format!("{} {}", kind.slug(), kind.status().as_u16()))
+            .collect();
+        assert_eq!(listed, there);
+    }
+
+    #[test]
+    fn details_never_repeat_what_was_sent() {
+        let error = grantbook_record::strict_json::parse::<u8>(b"\"Zhang San\"").unwrap_err();
+        assert!(!Problem::from(error).detail.contains("Zhang"));
+    }
+}

@@ -13,7 +13,7 @@ use super::problem::{Problem, ProblemDetails};
 /// The receipt of an entry
 ///
 /// The bytes are the receipt in its one spelling: store them as they come.
-#[utoipa::path(get, path = "/v1/receipts/{leaf_index}", tag = "receipts", security(("bearer" = [])),
+#[utoipa::path(get, path = "/v1/receipts/{leaf_index}", operation_id = "get_receipt", tag = "receipts", security(("bearer" = [])),
     params(("leaf_index" = u64, Path, description = "Leaf index of the entry")),
     responses(
         (status = 200, description = "docs/spec/receipt.md", content_type = "application/json", body = Object),

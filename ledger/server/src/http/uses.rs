@@ -7,13 +7,14 @@ use axum::http::{HeaderMap, StatusCode};
 use grantbook_engine::{AppendedUse, UseRow};
 use grantbook_record::uses::{BATCH_BYTES_MAX, UseRecord};
 use grantbook_record::{Currency, DenialReason, Receipt};
+use grantbook_tlog::LeafIndex;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::App;
 use super::body;
 use super::caller::Caller;
-use super::page::{self, PageQuery};
+use super::page::PageQuery;
 use super::problem::{Problem, ProblemDetails};
 
 /// What became of a batch.
@@ -42,7 +43,7 @@ pub(super) struct UseAppended {
 pub(super) struct UsesPage {
     /// The rows.
     uses: Vec<UseView>,
-    /// Cursor of the next page; absent at the end.
+    /// Cursor of the next page; absent at the end. A page may be short, even empty, before the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
@@ -59,6 +60,8 @@ struct UseView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     flag: Option<DenialReason>,
+    /// Whether it fell between a withdrawal and the bound within which that took effect.
+    in_window: bool,
     /// What it pays, in minor units.
     payout_minor: u64,
     /// ISO 4217 code of the payout; empty for none.
@@ -69,7 +72,7 @@ struct UseView {
 /// Append a signed batch of use records
 ///
 /// The batch (docs/spec/use-batch.md) is taken whole or refused whole. Sending it again gives the same receipts.
-#[utoipa::path(post, path = "/v1/uses", tag = "uses", security(("bearer" = [])),
+#[utoipa::path(post, path = "/v1/uses", operation_id = "append_uses", tag = "uses", security(("bearer" = [])),
     request_body(content = Object, content_type = "application/json", description = "docs/spec/use-batch.md"),
     responses(
         (status = 201, description = "Recorded: durable and under a signed checkpoint", body = UsesAppended),
@@ -106,7 +109,7 @@ pub(super) async fn append(
 }
 
 /// List recorded uses and denials
-#[utoipa::path(get, path = "/v1/uses", tag = "uses", security(("bearer" = [])), params(PageQuery),
+#[utoipa::path(get, path = "/v1/uses", operation_id = "list_uses", tag = "uses", security(("bearer" = [])), params(PageQuery),
     responses(
         (status = 200, description = "A page, by rising leaf index", body = UsesPage),
         (status = 400, description = "malformed-request", content_type = "application/problem+json", body = ProblemDetails<'static>),
@@ -119,12 +122,13 @@ pub(super) async fn list(
 ) -> Result<Json<UsesPage>, Problem> {
     let page = query.page(app.config.limits.page_rows_max)?;
     let (tenant, after, limit) = (caller.tenant(), page.after, page.limit);
-    let rows = app.blocking(move |ledger| ledger.uses(tenant, after, limit)).await??;
-    let next = page::next(rows.len(), limit, rows.last().map(|row| row.leaf_index.0));
-    let view = |UseRow { leaf_index, record, flag, payout_minor, currency }| UseView {
+    let (rows, next) = app.blocking(move |ledger| ledger.uses(tenant, after, limit)).await??;
+    let next = next.map(|LeafIndex(index)| index.to_string());
+    let view = |UseRow { leaf_index, record, flag, in_window, payout_minor, currency }| UseView {
         leaf_index: leaf_index.0,
         record,
         flag,
+        in_window,
         payout_minor,
         currency,
     };

@@ -1,0 +1,288 @@
+//! A ledger in a folder that vanishes with the test, its server on a free port, and signers for all parties.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use grantbook_engine::{Ledger, SandboxTenant};
+use grantbook_record::day::{DataPeriod, UnixMillis, UnixSeconds};
+use grantbook_record::encoding::Bytes32;
+use grantbook_record::event::{
+    Bounds, Claims, Evidence, GrantGiven, GrantWithdrawn, KeyEnrolled, NoticePublished, TemplatePublished,
+};
+use grantbook_record::terms::{Language, TemplateRef, Terms};
+use grantbook_record::uses::{self, Denied, Outcome, Permitted, UseFacts, UseRecord};
+use grantbook_record::{
+    DataDay, DenialReason, Envelope, GateId, Jti, Kind, Salt, Signer, SubjectId, TenantId, Term,
+};
+use grantbook_server::{Flags, Server, ServerConfig};
+use grantbook_tlog::{Hash, TreeSize};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::client::{Answer, Call};
+
+/// Some 27 years: data periods of the tests lie in 1997, validities around now.
+const YEAR: u64 = 365 * 86_400;
+
+/// A running server.
+pub(crate) struct Book {
+    pub(crate) address: SocketAddr,
+    pub(crate) ledger: Ledger,
+    pub(crate) sandbox: SandboxTenant,
+    pub(crate) service_token: String,
+    /// Of another tenant of the same ledger.
+    pub(crate) stranger_token: String,
+    stop: Option<oneshot::Sender<()>>,
+    running: Option<JoinHandle<()>>,
+    _folder: tempfile::TempDir,
+}
+
+/// A customer with an enrolled key.
+pub(crate) struct Customer {
+    pub(crate) sub: SubjectId,
+    pub(crate) signer: Signer,
+}
+
+impl Book {
+    pub(crate) async fn open() -> Self {
+        Self::open_with(|_| {}).await
+    }
+
+    pub(crate) async fn open_with(change: impl FnOnce(&mut ServerConfig)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let flags = Flags {
+            listen: Some("127.0.0.1:0".parse().unwrap()),
+            data_dir: Some(folder.path().join("data")),
+            origin: Some("ledger.test/log".to_owned()),
+            ..Flags::default()
+        };
+        let file = folder.path().join("grantbook.toml");
+        std::fs::write(&file, "").unwrap();
+        let mut config = ServerConfig::load(Some(&file), &flags).unwrap();
+        change(&mut config);
+        let ledger = Ledger::open(&config.ledger()).unwrap();
+        let server = Server::bind(ledger.clone(), config).await.unwrap();
+        let address = server.address();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let running = tokio::spawn(async move {
+            server.run(async move { drop(stopped.await) }).await.unwrap();
+        });
+        let sandbox = ledger.sandbox().unwrap();
+        let (_, service_token) =
+            ledger.create_token(sandbox.tenant.id, grantbook_engine::Role::Service, "tests").unwrap();
+        let stranger = ledger.create_tenant("stranger", *signer(250).public_key(), false).unwrap();
+        let (_, stranger_token) =
+            ledger.create_token(stranger.id, grantbook_engine::Role::Admin, "tests").unwrap();
+        let (stop, running) = (Some(stop), Some(running));
+        Self { address, ledger, sandbox, service_token, stranger_token, stop, running, _folder: folder }
+    }
+
+    /// Tells the server to stop and waits until it has.
+    pub(crate) async fn stop(&mut self) {
+        drop(self.stop.take());
+        if let Some(running) = self.running.take() {
+            running.await.unwrap();
+        }
+    }
+
+    /// Tells the server to stop.
+    pub(crate) fn begin_to_stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    pub(crate) fn tenant(&self) -> TenantId {
+        self.sandbox.tenant.id
+    }
+
+    pub(crate) fn size_root(&self) -> (TreeSize, Hash) {
+        self.ledger.size_root()
+    }
+
+    pub(crate) async fn send(&self, call: Call) -> Answer {
+        call.send(self.address).await
+    }
+
+    /// With the service's token.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Call::get(path).token(&self.service_token)).await
+    }
+
+    /// With the service's token.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(Call::post(path).token(&self.service_token).json(body)).await
+    }
+
+    pub(crate) async fn append(&self, envelope: Vec<u8>) -> Answer {
+        self.send(Call::post("/v1/events").bytes("application/octet-stream", envelope)).await
+    }
+
+    /// An envelope of this tenant, signed now.
+    pub(crate) fn envelope<T: Serialize>(&self, kind: Kind, event: T, signers: &[&Signer]) -> Vec<u8> {
+        Envelope::sign(kind, &Claims::new(self.tenant(), jti(), event).to_json(), signers)
+    }
+
+    /// Publishes a template and a notice, and gives what grants need of them.
+    pub(crate) async fn publish(&self) -> Published {
+        let text = "We use your purchases to recommend records.";
+        let notice = NoticePublished {
+            id: term("notice"),
+            version: 1,
+            language: Language::English,
+            text: text.to_owned(),
+        };
+        let notice = self.envelope(Kind::NoticePublished, notice, &[&self.sandbox.enterprise]);
+        self.append(notice).await.expect(201);
+        let bounds: Bounds = serde_json::from_value(json!({
+            "controllers": ["record-shop"], "recipients": ["recommender"], "purposes": ["service-personalisation"],
+            "categories": ["purchases"], "validity_days_max": 400
+        }))
+        .unwrap();
+        let text_of_template = json!([{"language": "en", "title": "Recommendations", "body": text}]);
+        let template = TemplatePublished {
+            id: term("recommendations"),
+            version: 1,
+            text: serde_json::from_value(text_of_template).unwrap(),
+            bounds,
+        };
+        let envelope = self.envelope(Kind::TemplatePublished, template, &[&self.sandbox.enterprise]);
+        let hash = Bytes32::sha256(&envelope);
+        self.append(envelope).await.expect(201);
+        let template = TemplateRef { id: term("recommendations"), version: 1, hash };
+        Published { template, notice: Bytes32::sha256(text.as_bytes()) }
+    }
+
+    pub(crate) fn enrolment(&self, customer: &Customer) -> Vec<u8> {
+        let event = KeyEnrolled {
+            sub: customer.sub.clone(),
+            key: *customer.signer.public_key(),
+            evidence: Evidence::Enterprise,
+            recovery: None,
+        };
+        self.envelope(Kind::KeyEnrolled, event, &[&customer.signer, &self.sandbox.enterprise])
+    }
+
+    /// Enrols a customer.
+    pub(crate) async fn customer(&self, sub: &str, seed: u8) -> Customer {
+        let customer = Customer { sub: SubjectId::parse(sub).unwrap(), signer: signer(seed) };
+        self.append(self.enrolment(&customer)).await.expect(201);
+        customer
+    }
+
+    pub(crate) fn grant_event(&self, customer: &Customer, terms: Terms) -> Vec<u8> {
+        let event =
+            GrantGiven { sub: customer.sub.clone(), terms, request: None, birth_day: None, mandate: None };
+        self.envelope(Kind::GrantGiven, event, &[&customer.signer])
+    }
+
+    /// A grant of at most three uses.
+    pub(crate) async fn grant(&self, customer: &Customer, published: &Published) -> Jti {
+        let envelope = self.grant_event(customer, published.terms(json!({"uses": 3})));
+        let jti = Envelope::parse(&envelope).unwrap().event().unwrap().jti;
+        self.append(envelope).await.expect(201);
+        jti
+    }
+
+    pub(crate) fn withdrawal(&self, customer: &Customer, grant: Jti) -> Vec<u8> {
+        let event = GrantWithdrawn { sub: customer.sub.clone(), grant, channel: None };
+        self.envelope(Kind::GrantWithdrawn, event, &[&customer.signer])
+    }
+
+    /// A batch of one record by a gate.
+    pub(crate) fn batch(&self, gate: &Signer, record: UseRecord, salt: u8) -> Value {
+        let claims = Claims::new(self.tenant(), jti(), ());
+        let records = [(record, Salt(Bytes32([salt; 32])))];
+        serde_json::to_value(uses::sign_batch(&claims, &records, gate).unwrap()).unwrap()
+    }
+}
+
+/// What was published.
+pub(crate) struct Published {
+    pub(crate) template: TemplateRef,
+    pub(crate) notice: Bytes32,
+}
+
+impl Published {
+    pub(crate) fn terms(&self, limits: Value) -> Terms {
+        let now = now().seconds().0;
+        serde_json::from_value(json!({
+            "controller": "record-shop", "recipient": "recommender", "purpose": "service-personalisation",
+            "scope": {"include": [{"category": "purchases",
+                "period": {"from": "1997-01-01", "to": "1997-09-30"}, "fields": ["date", "quantity"]}]},
+            "validity": {"start": now - 86_400, "end": now + YEAR},
+            "limits": limits,
+            "compensation": {"per_use": {"currency": "CNY", "minor": 80}},
+            "notice": {"hash": self.notice, "language": "en", "shown_at": now},
+            "template": self.template,
+        }))
+        .unwrap()
+    }
+}
+
+pub(crate) fn facts(sub: &str, month: u8) -> UseFacts {
+    let day = |day: &str| DataDay::parse(&format!("1997-{month:02}-{day}")).unwrap();
+    UseFacts {
+        data_subject: SubjectId::parse(sub).unwrap(),
+        requester: term("recommender"),
+        recipient: term("recommender"),
+        purpose: term("service-personalisation"),
+        action: term("read"),
+        categories: serde_json::from_value(json!(["purchases"])).unwrap(),
+        fields: serde_json::from_value(json!(["date", "quantity"])).unwrap(),
+        data_period: DataPeriod::new(day("01"), day("28")).unwrap(),
+        rows: std::collections::BTreeMap::new(),
+    }
+}
+
+pub(crate) fn record(gate: &str, seq: u64, facts: UseFacts, grant: Option<Jti>) -> UseRecord {
+    UseRecord {
+        v: 1,
+        gate: GateId::parse(gate).unwrap(),
+        seq,
+        at: UnixSeconds(now().0 / 1000),
+        facts,
+        outcome: match grant {
+            Some(grant) => Outcome::Permitted(Permitted { grant }),
+            None => Outcome::Denied(Denied { reason: DenialReason::NoGrant, grant: None }),
+        },
+        use_id: None,
+    }
+}
+
+pub(crate) fn evaluation(facts: &UseFacts, use_id: &str) -> Value {
+    json!({
+        "subject": {"type": "service", "id": facts.requester},
+        "action": {"name": facts.action},
+        "resource": {"type": "customer_data", "id": facts.data_subject,
+            "properties": {"categories": facts.categories, "fields": facts.fields}},
+        "context": {"recipient": facts.recipient, "purpose": facts.purpose, "data_period": facts.data_period,
+            "use_id": use_id}
+    })
+}
+
+pub(crate) fn term(text: &str) -> Term {
+    Term::parse(text).unwrap()
+}
+
+pub(crate) fn signer(seed: u8) -> Signer {
+    Signer::from_seed(&[seed; 32]).unwrap()
+}
+
+pub(crate) fn now() -> UnixMillis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    UnixMillis(u64::try_from(since.as_millis()).unwrap())
+}
+
+/// A new id; the tests' randomness is a counter.
+pub(crate) fn jti() -> Jti {
+    jti_at(now())
+}
+
+pub(crate) fn jti_at(at: UnixMillis) -> Jti {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let mut random = [7; 10];
+    random[6..].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+    Jti::new(at, random)
+}
