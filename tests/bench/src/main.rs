@@ -1,2 +1,58 @@
-//! Benchmarks. 
-fn main() {}
+//! `grantbook-bench`: measures Grantbook against the limits of its parts and against peers, in one run.
+//!
+//! Every goal is a ratio of two things measured in that run, so that a slow or busy machine changes both. What each
+//! figure means: `docs/reference/bench.md`.
+
+mod append;
+mod gate;
+mod measure;
+mod report;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Why a measurement could not be made.
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Measures Grantbook against its limits and peers, in one run
+#[derive(Parser)]
+#[command(name = "grantbook-bench", version)]
+struct Cli {
+    #[command(subcommand)]
+    bench: Bench,
+    /// Print one JSON object as the last line
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// The ledger's intake: grants, uses, growth, withdrawal, size, restart
+    Append(append::Options),
+    /// Decisions: embedded, against a peer, and over HTTP
+    Gate(gate::Options),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let report = match &cli.bench {
+        Bench::Append(options) => append::run(options),
+        Bench::Gate(options) => gate::run(options),
+    };
+    match report {
+        Ok(report) => {
+            if cli.json {
+                println!("{}", report.to_json());
+            } else {
+                print!("{}", report.to_table());
+            }
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("grantbook-bench: {error}");
+            ExitCode::from(3)
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What is left when the callers are gone: memory, bytes on disk, and how long a restart takes.
+
+use std::time::{Duration, Instant};
+
+use grantbook_engine::Ledger;
+
+use super::intake::Intake;
+use crate::Failure;
+use crate::measure::{float, folder_bytes, resident_bytes};
+use crate::report::{Beside, Report};
+use crate::world::World;
+
+/// Restarts that are timed.
+const RESTARTS: usize = 3;
+const MIB: f64 = 1024.0 * 1024.0;
+
+pub(super) fn show(report: &mut Report, intake: Intake<'_>, empty_bytes: f64) -> Result<(), Failure> {
+    let leaves = float(usize::try_from(intake.leaves())?);
+    let content = float(intake.content_bytes);
+    let Intake { world, granted, .. } = intake;
+    drop(granted);
+    let cache = float(usize::try_from(world.config.state_cache_bytes)?);
+    let resident = resident_bytes() - empty_bytes;
+    report.figure_beside(
+        "memory, resident",
+        resident / MIB,
+        "MiB",
+        Beside::DownTo((300.0 * MIB + cache) / MIB),
+    );
+
+    let World { folder, config, ledger, .. } = world;
+    ledger.close()?;
+    drop(ledger);
+    let data = &config.data_dir;
+    let part = |name: &str| folder_bytes(&data.join(name));
+    let (entries, tiles) = (part("entries"), part("tile"));
+    let bundles = entries + tiles + part("vault") + part("owners");
+    let keys = std::fs::metadata(data.join("keys.log")).map_or(0, |meta| meta.len());
+    let kept = bundles + float(usize::try_from(keys)?);
+    report.figure("store.content, envelopes and records", content / leaves, "bytes/entry");
+    report.figure_beside(
+        "store.kept, bundles, tiles, keys",
+        kept / leaves,
+        "bytes/entry",
+        Beside::DownTo((content + entries + tiles) / leaves),
+    );
+    report.figure("store.journal, until trimmed", part("journal") / leaves, "bytes/entry");
+    report.figure("store.state, sled", part("state") / leaves, "bytes/entry");
+
+    let mut fastest = Duration::MAX;
+    for _ in 0..RESTARTS {
+        let begun = Instant::now();
+        let ledger = Ledger::open(&config)?;
+        fastest = fastest.min(begun.elapsed());
+        ledger.close()?;
+    }
+    report.figure_beside("restart", fastest.as_secs_f64(), "s", Beside::DownTo(2.0));
+    report.at_most("store.kept_vs_content", kept / (content + entries + tiles), 1.5);
+    drop(folder);
+    Ok(())
+}
