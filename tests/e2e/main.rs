@@ -1,1 +1,4 @@
 //! The product from outside.
+
+mod outside;
+mod replay;
