@@ -27,9 +27,10 @@ pub(crate) struct Text {
     pub(crate) openapi: &'static str,
     pub(crate) metrics: &'static str,
     pub(crate) try_it: &'static str,
-    pub(crate) try_demo: &'static str,
-    pub(crate) try_checkpoint: &'static str,
-    pub(crate) try_discovery: &'static str,
+    pub(crate) try_grant: &'static str,
+    pub(crate) try_check: &'static str,
+    pub(crate) try_withdraw: &'static str,
+    pub(crate) try_log: &'static str,
     pub(crate) other_language: &'static str,
 }
 
@@ -53,9 +54,10 @@ const ENGLISH: Text = Text {
     openapi: "Interface description",
     metrics: "Figures for operators",
     try_it: "Try it",
-    try_demo: "The whole story in one go: keys, a grant, a use, a withdrawal, a receipt.",
-    try_checkpoint: "The log's signed state, as outsiders fetch it.",
-    try_discovery: "Where services ask before each use.",
+    try_grant: "A customer signs a grant.",
+    try_check: "A service asks before it uses the data.",
+    try_withdraw: "The customer withdraws; ask again, and the answer is no.",
+    try_log: "The log's signed state, as outsiders fetch it.",
     other_language: "中文",
 };
 
@@ -78,9 +80,10 @@ const CHINESE: Text = Text {
     openapi: "接口说明",
     metrics: "运行指标",
     try_it: "试一试",
-    try_demo: "一条命令走完全程：密钥、授权、使用、撤回、回执。",
-    try_checkpoint: "日志的签名状态，与外部查验者看到的相同。",
-    try_discovery: "各项服务使用数据之前在此询问。",
+    try_grant: "客户签署一项授权。",
+    try_check: "某项服务在使用数据之前询问。",
+    try_withdraw: "客户撤回授权；再问一次，回答就是“不可以”。",
+    try_log: "日志的签名状态，与外部查验者看到的相同。",
     other_language: "English",
 };
 

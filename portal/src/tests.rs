@@ -32,7 +32,10 @@ fn the_page_shows_the_log_and_escapes_what_it_shows() {
         }
         assert!(!html.contains("<script"), "escaped, and no scripts of our own");
         assert!(!html.contains("style=\""), "no inline styles: the policy forbids them");
-        assert!(!render(false, language).contains(language.text().sandbox));
+        assert!(html.contains("-- check --sandbox"));
+        let html = render(false, language);
+        assert!(!html.contains("sandbox") && !html.contains(language.text().sandbox));
+        assert!(html.contains("curl http://127.0.0.1:8460/log/checkpoint"));
     }
 }
 

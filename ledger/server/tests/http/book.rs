@@ -179,7 +179,7 @@ impl Book {
 
     /// A grant of at most three uses.
     pub(crate) async fn grant(&self, customer: &Customer, published: &Published) -> Jti {
-        let envelope = self.grant_event(customer, published.terms(json!({"uses": 3})));
+        let envelope = self.grant_event(customer, published.terms(&json!({"uses": 3})));
         let jti = Envelope::parse(&envelope).unwrap().event().unwrap().jti;
         self.append(envelope).await.expect(201);
         jti
@@ -205,7 +205,7 @@ pub(crate) struct Published {
 }
 
 impl Published {
-    pub(crate) fn terms(&self, limits: Value) -> Terms {
+    pub(crate) fn terms(&self, limits: &Value) -> Terms {
         let now = now().seconds().0;
         serde_json::from_value(json!({
             "controller": "record-shop", "recipient": "recommender", "purpose": "service-personalisation",

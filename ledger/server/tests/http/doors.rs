@@ -220,7 +220,7 @@ async fn events_are_refused_for_what_they_say() {
             "grant forged by the enterprise",
             send(book.envelope(
                 Kind::GrantGiven,
-                json!({"sub": "cs-00004", "terms": published.terms(json!({}))}),
+                json!({"sub": "cs-00004", "terms": published.terms(&json!({}))}),
                 &[enterprise],
             )),
             403,
@@ -262,7 +262,7 @@ fn resumption(book: &Book, customer: &Customer, grant: Jti) -> Vec<u8> {
 }
 
 fn terms(published: &Published, change: &dyn Fn(&mut Value)) -> Terms {
-    let mut value = serde_json::to_value(published.terms(json!({}))).unwrap();
+    let mut value = serde_json::to_value(published.terms(&json!({}))).unwrap();
     change(&mut value);
     serde_json::from_value(value).unwrap()
 }
@@ -367,7 +367,7 @@ async fn reads_are_refused_for_their_parameters() {
         Case("last event ahead", get("/v1/feed").header("last-event-id", "2"), 409, "feed-ahead"),
         Case(
             "last event of all",
-            get("/v1/feed").header("last-event-id", &u64::MAX.to_string()),
+            get("/v1/feed").header("last-event-id", u64::MAX.to_string()),
             400,
             "malformed-request",
         ),

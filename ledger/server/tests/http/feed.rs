@@ -40,7 +40,8 @@ impl Events {
 
     async fn read(&mut self) -> Option<Event> {
         loop {
-            if let Some((block, rest)) = self.text.split_once("\n\n") {
+            if let Some(end) = self.text.find("\n\n") {
+                let block: String = self.text.drain(..end + 2).collect();
                 let field =
                     |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
                 let event = field("event:").map(|kind| {
@@ -48,7 +49,6 @@ impl Events {
                     let frame = serde_json::from_str(field("data:").unwrap()).unwrap();
                     Event { id: field("id:").unwrap().to_owned(), frame }
                 });
-                self.text = rest.to_owned();
                 if event.is_some() {
                     return event;
                 }

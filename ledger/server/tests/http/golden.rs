@@ -63,14 +63,14 @@ async fn every_kind_of_answer_has_its_headers() {
         ("GET /portal.css", Call::get("/portal.css")),
         ("GET /nowhere", Call::get("/nowhere")),
     ] {
-        record(&mut golden, name, call.header("x-request-id", "r-1").open(book.address).await);
+        record(&mut golden, name, &call.header("x-request-id", "r-1").open(book.address).await);
     }
     let feed = token(Call::get("/v1/feed").header("x-request-id", "r-1")).open(book.address).await;
-    record(&mut golden, "GET /v1/feed", feed);
+    record(&mut golden, "GET /v1/feed", &feed);
     check("headers.txt", &golden);
 }
 
-fn record<B>(golden: &mut String, name: &str, response: hyper::Response<B>) {
+fn record<B>(golden: &mut String, name: &str, response: &hyper::Response<B>) {
     writeln!(golden, "{name}\n{}", response.status()).unwrap();
     let mut lines: Vec<String> = response
         .headers()

@@ -1,4 +1,11 @@
 //! The server from outside, over real sockets: one module per concern.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking, in their helpers too"
+)]
 
 mod authzen;
 mod book;
