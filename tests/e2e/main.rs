@@ -1,4 +1,5 @@
 //! The product from outside.
 
+mod crash;
 mod outside;
 mod replay;

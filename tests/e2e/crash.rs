@@ -1,0 +1,198 @@
+//! `kill -9` during `replay`, at random moments: nothing that was acknowledged is missing, every checkpoint that was ever
+//! published is a prefix of the final log, and the rerun finishes with the same counts.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use grantbook_record::Receipt;
+use grantbook_tlog::tile::{bundles, parse_bundle};
+use grantbook_tlog::{CompactRange, Hash, LogKeys, TreeSize, leaf_hash};
+use serde_json::json;
+
+use crate::replay::program::{Done, Place};
+use crate::replay::purchases::{counts, expected, purchases, with_sample_id};
+
+const KILLS: u32 = 20;
+/// Kills that one ledger should see before it is done.
+const KILLS_PER_LEDGER: u32 = 10;
+
+/// Moments between nothing and twice their mean.
+struct Moments(u64);
+
+impl Moments {
+    fn seeded() -> Self {
+        let given = std::env::var("GRANTBOOK_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+        let seed = given.unwrap_or_else(|| u64::from(now.subsec_nanos()));
+        // shown if the test fails, to try the same moments again
+        println!("GRANTBOOK_TEST_SEED={seed}");
+        Self(seed)
+    }
+
+    fn next(&mut self, mean: Duration) -> Duration {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let part = f64::from(u32::try_from(self.0 >> 32).expect("32 bits")) / f64::from(u32::MAX);
+        mean.mul_f64(2.0 * part)
+    }
+}
+
+/// A ledger that is killed and started again until its replay is done.
+struct Ledger {
+    place: Place,
+    file: PathBuf,
+    runs: u32,
+    /// Every text that the anchor has held: the checkpoints as they were published.
+    published: BTreeSet<String>,
+}
+
+impl Ledger {
+    fn new(text: &str) -> Self {
+        let place = Place::new();
+        let file = place.write("purchases.txt", text);
+        Self { place, file, runs: 0, published: BTreeSet::new() }
+    }
+
+    /// Starts a run, which writes its receipts to a folder of its own.
+    fn start(&mut self) -> Child {
+        self.runs += 1;
+        let line = format!("replay --format cdnow --data-dir data --json --receipts receipts-{}", self.runs);
+        let mut command = self.place.command(&line);
+        command.arg(&self.file).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("the program starts")
+    }
+
+    /// Lets a run live for at most `life`, watching what it publishes. What it came to, if it ended before.
+    fn run(&mut self, life: Duration) -> Option<Done> {
+        let anchor = self.place.path("data.anchor");
+        let mut child = self.start();
+        let until = Instant::now() + life;
+        let (over, seen) = (AtomicBool::new(false), Mutex::new(BTreeSet::new()));
+        let done = thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::SeqCst) {
+                    seen.lock().expect("not poisoned").extend(slots(&anchor));
+                    thread::sleep(Duration::from_micros(300));
+                }
+            });
+            let mut ended = false;
+            while !ended && Instant::now() < until {
+                ended = child.try_wait().expect("a child of ours").is_some();
+                thread::sleep(Duration::from_micros(200));
+            }
+            if !ended {
+                // SIGKILL: no handler, no destructor, no flush
+                child.kill().expect("a child of ours");
+            }
+            let done = Done::of(child.wait_with_output().expect("a child of ours"));
+            over.store(true, Ordering::SeqCst);
+            done
+        });
+        self.published.append(&mut seen.into_inner().expect("not poisoned"));
+        self.published.extend(slots(&anchor));
+        done.status.map(|_| done)
+    }
+
+    /// All that was acknowledged or published in any run, against the final log.
+    fn check(&self) -> (usize, usize) {
+        let served = self.place.serve("data");
+        let keys = String::from_utf8(served.get("/log/vkey")).expect("text");
+        let keys = LogKeys::parse(&keys).expect("the log's keys");
+        let last = keys.verify_checkpoint(&served.get("/log/checkpoint")).expect("signed").checkpoint;
+        let (mut entries, mut range, mut roots) = (Vec::new(), CompactRange::new(), Vec::new());
+        roots.push(range.root());
+        for coord in bundles(last.size()) {
+            let bytes = served.get(&format!("/log/{coord}"));
+            for entry in parse_bundle(&bytes, coord.width()).expect("a bundle") {
+                range.append(leaf_hash(entry), |_, _, _| ()).expect("a small tree");
+                entries.push(entry.to_vec());
+                roots.push(range.root());
+            }
+        }
+        assert_eq!(range.root(), last.root());
+        let root_at = |size: TreeSize| -> Hash { roots[usize::try_from(size.0).expect("a small tree")] };
+
+        let mut checkpoints = 0;
+        for text in &self.published {
+            // a slot that was read while it was written does not verify, and was not published
+            let Ok(signed) = keys.verify_checkpoint(text.as_bytes()) else { continue };
+            let checkpoint = signed.checkpoint;
+            assert_eq!(checkpoint.root(), root_at(checkpoint.size()), "published and not a prefix: {text}");
+            checkpoints += 1;
+        }
+        let mut receipts = 0;
+        for run in 1..=self.runs {
+            for json in whole_receipts(&self.place.path(&format!("receipts-{run}"))) {
+                let receipt = Receipt::parse(&json).expect("a whole file is a receipt");
+                let verified = receipt.verify(&keys).expect("an acknowledged receipt is valid");
+                let index = usize::try_from(verified.leaf_index.0).expect("a small tree");
+                assert_eq!(entries[index], receipt.entry.0, "acknowledged in run {run}, then changed");
+                assert_eq!(verified.root, root_at(verified.tree_size), "acknowledged in run {run}");
+                receipts += 1;
+            }
+        }
+        (checkpoints, receipts)
+    }
+}
+
+/// The texts of the anchor's two slots.
+fn slots(anchor: &Path) -> Vec<String> {
+    let bytes = fs::read(anchor).unwrap_or_default();
+    let text = |slot: &[u8]| {
+        let text = slot.split(|byte| *byte == 0).next().unwrap_or_default();
+        String::from_utf8(text.to_vec()).unwrap_or_default()
+    };
+    bytes.chunks(4096).map(text).collect()
+}
+
+/// The receipts of a folder but for the one that the kill found half written.
+fn whole_receipts(folder: &Path) -> Vec<Vec<u8>> {
+    let Ok(files) = fs::read_dir(folder) else { return Vec::new() };
+    let paths = files.map(|file| file.expect("an entry").path());
+    let json = paths.filter(|path| path.extension().is_some_and(|e| e == "json"));
+    json.map(|path| fs::read(path).expect("a receipt")).filter(|bytes| bytes.ends_with(b"}")).collect()
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_by_kill_9_at_any_moment() {
+    let mut moments = Moments::seeded();
+    let rows = purchases(150, 2500, 4);
+    let (text, expected) = (with_sample_id(&rows), expected(&rows));
+
+    // how long a run takes here and now, to spread the kills over it
+    let begun = Instant::now();
+    let undisturbed = Ledger::new(&text).run(Duration::from_secs(600)).expect("it ends by itself").ok().json();
+    let whole = begun.elapsed();
+    assert_eq!(counts(&undisturbed), expected);
+
+    let mut kills = 0;
+    let (mut checkpoints, mut receipts, mut resumed) = (0, 0, 0);
+    while kills < KILLS {
+        let mut ledger = Ledger::new(&text);
+        let mut done = None;
+        while done.is_none() && kills < KILLS {
+            done = ledger.run(moments.next(whole / KILLS_PER_LEDGER));
+            kills += u32::from(done.is_none());
+        }
+        let done = match done {
+            Some(done) => done,
+            None => ledger.run(Duration::from_secs(600)).expect("the rerun ends by itself"),
+        };
+        let summary = done.ok().json();
+        assert_eq!(counts(&summary), expected, "after {} runs", ledger.runs);
+        assert_eq!(summary["tree_size"], undisturbed["tree_size"], "a step was taken twice or left out");
+        resumed += u32::from(summary["resumed_at"] != json!(0));
+        let (checked, acknowledged) = ledger.check();
+        checkpoints += checked;
+        receipts += acknowledged;
+        ledger.place.run("fsck --data-dir data --json").ok();
+    }
+    println!("{kills} kills, {checkpoints} checkpoints and {receipts} receipts checked, {resumed} ledgers resumed");
+    assert!(checkpoints > 10 && receipts > 0, "{checkpoints} checkpoints, {receipts} receipts: too little was seen");
+    assert!(resumed > 0, "no run went on within the rows");
+}
