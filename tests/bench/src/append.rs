@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::Failure;
 use crate::measure::{self, Run, float};
-use crate::report::{Beside, Report};
+use crate::report::{Beside, Report, short};
 use crate::world::World;
 use intake::Intake;
 use parts::Parts;
@@ -128,16 +128,6 @@ fn load(report: &mut Report, name: &str, run: &Run, limit: parts::Limit, goal: f
     report.figure(format!("{name}.share_of_machine"), run.share_of_machine(), "1");
     report.figure(format!("{name}.p50"), run.latency_ms.median(), "ms");
     report.figure(format!("{name}.p99"), run.latency_ms.percentile(0.99), "ms");
-}
-
-/// A count of leaves as in the names of ratios: `100k`, `10m`.
-#[allow(clippy::cast_precision_loss, reason = "a rounded count")]
-fn short(leaves: u64) -> String {
-    match leaves {
-        0..1000 => leaves.to_string(),
-        1000..1_000_000 => format!("{}k", (leaves + 500) / 1000),
-        _ => format!("{}m", (leaves + 500_000) / 1_000_000),
-    }
 }
 
 /// A mean of entries per commit.

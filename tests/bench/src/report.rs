@@ -137,6 +137,15 @@ fn number(value: f64) -> String {
     }
 }
 
+/// A count as in the names of ratios: `100k`, `10m`.
+pub(crate) fn short(count: u64) -> String {
+    match count {
+        0..1000 => count.to_string(),
+        1000..1_000_000 => format!("{}k", (count + 500) / 1000),
+        _ => format!("{}m", (count + 500_000) / 1_000_000),
+    }
+}
+
 /// Processor, cores, and how busy the machine was before the run: the figures depend on all three.
 fn machine() -> String {
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();

@@ -177,7 +177,7 @@ fn terms<const MIN: usize, const MAX: usize>(names: &[&str]) -> Result<List<Term
 }
 
 /// Terms like those of the demonstration: a year, a clause taken out, a price per use.
-fn grant_terms(template: &Bytes32) -> Result<Terms, Failure> {
+pub(crate) fn grant_terms(template: &Bytes32) -> Result<Terms, Failure> {
     let now = Clock::system().now().seconds().0;
     Ok(serde_json::from_value(serde_json::json!({
         "controller": "record-shop",
