@@ -144,6 +144,11 @@ impl Served {
         Self { child, _out: out, url: text("url"), sandbox: text("sandbox") }
     }
 
+    /// Waits until it has ended by itself.
+    pub(crate) fn wait(mut self) {
+        self.child.wait().expect("a child of ours");
+    }
+
     /// The body of a public page, which must be there.
     pub(crate) fn get(&self, path: &str) -> Vec<u8> {
         let url = format!("{}{path}", self.url);
