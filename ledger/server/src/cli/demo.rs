@@ -54,7 +54,7 @@ struct Story {
 
 impl Story {
     /// One numbered step: a line that says what was done, and one that says what came of it.
-    fn step(&mut self, done: &str, came: &str, facts: Value) {
+    fn step(&mut self, done: &str, came: &str, facts: &Value) {
         let number = self.steps.len() + 1;
         self.output.say(format!("{number:>2}. {done}\n    {came}"));
         self.steps.push(json!({ "step": number, "done": done, "came": came, "facts": facts }));
@@ -68,7 +68,7 @@ impl Story {
         self.step(
             "The charging network publishes a template and its notice, in English and Chinese.",
             "Signed with the network's own key; entries 0 to 2 of the log.",
-            json!({ "tenant": tenant, "template": published.template }),
+            &json!({ "tenant": tenant, "template": published.template }),
         );
 
         let (sub, customer) = (SubjectId::parse("customer-1").map_err(Failure::fault)?, keygen::fresh()?);
@@ -76,7 +76,7 @@ impl Story {
         self.step(
             "A customer makes a key of their own.",
             "The network vouches for it once; from here on only this key speaks for the customer.",
-            json!({ "key": customer.thumbprint() }),
+            &json!({ "key": customer.thumbprint() }),
         );
 
         let terms = scenario::terms(&published, clock::now().seconds())?;
@@ -86,7 +86,7 @@ impl Story {
         self.step(
             "The network tries to sign a grant in the customer's name.",
             &format!("Refused: {}", refusal.failure),
-            json!({ "refusal": refusal.failure.to_string() }),
+            &json!({ "refusal": refusal.failure.to_string() }),
         );
         let taken = append(&door, *tenant, Kind::GrantGiven, event, &[&customer]).map_err(Failure::from)?;
         taken.receipt.verify(keys).map_err(Failure::fault)?;
@@ -94,7 +94,7 @@ impl Story {
         self.step(
             "The customer grants: fast-charging records of July to September 2025, for insurance, without work orders.",
             &format!("At most 100 uses, 0.80 CNY each, for a year. Entry {} of the log.", taken.leaf_index),
-            json!({ "grant": grant, "leaf_index": taken.leaf_index }),
+            &json!({ "grant": grant, "leaf_index": taken.leaf_index }),
         );
 
         let receipt = self.permitted_use(&sub)?;
@@ -107,7 +107,7 @@ impl Story {
         self.step(
             "Anybody reads the whole log and hashes it again.",
             &format!("{} entries lead to the signed root.", verified.tree_size),
-            json!(verified),
+            &json!(verified),
         );
         Ok(json!({ "log": verified }))
     }
@@ -120,7 +120,7 @@ impl Story {
                     &format!(
                         "Permitted, and recorded as entry {leaf_index}. Obligation: delete within 30 days."
                     ),
-                    json!({ "leaf_index": leaf_index, "obligations": obligations }),
+                    &json!({ "leaf_index": leaf_index, "obligations": obligations }),
                 );
                 Ok(*receipt)
             }
@@ -144,7 +144,7 @@ impl Story {
         self.step(
             "The customer checks the receipt offline, with nothing but the log's two public keys.",
             "Valid: signatures, place in the log, price. With one bit changed it is refused.",
-            json!({ "bytes": json.len(), "trust": verified.trust.name() }),
+            &json!({ "bytes": json.len(), "trust": verified.trust.name() }),
         );
         Ok(())
     }
@@ -158,7 +158,7 @@ impl Story {
                  For a floor of 0.81 CNY no proof can be made.",
                 proof.len()
             ),
-            json!({ "floor_minor": FLOOR_FEN, "proof_bytes": proof.len() }),
+            &json!({ "floor_minor": FLOOR_FEN, "proof_bytes": proof.len() }),
         );
         Ok(())
     }
@@ -172,7 +172,7 @@ impl Story {
         self.step(
             "The service asks for work orders.",
             &sentence(&denial),
-            json!({ "reason": denial.reason }),
+            &json!({ "reason": denial.reason }),
         );
         Ok(())
     }
@@ -191,13 +191,13 @@ impl Story {
         self.step(
             "The customer withdraws: one signature.",
             &format!("Entry {} of the log.", taken.leaf_index),
-            json!({ "leaf_index": taken.leaf_index }),
+            &json!({ "leaf_index": taken.leaf_index }),
         );
         let denial = self.denied(&scenario::facts(sub)?, "withdrawn")?;
         self.step(
             "The service asks again for what it was permitted a moment ago.",
             &sentence(&denial),
-            json!({ "reason": denial.reason }),
+            &json!({ "reason": denial.reason }),
         );
         Ok(())
     }

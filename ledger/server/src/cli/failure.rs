@@ -21,6 +21,7 @@ pub(crate) enum Failure {
 /// The exit status of an answer that is no, and of invalid things.
 pub(crate) const EXIT_NO: u8 = 1;
 
+#[allow(clippy::needless_pass_by_value, reason = "by value these are what `map_err` takes")]
 impl Failure {
     /// The exit status.
     pub(crate) fn status(&self) -> u8 {

@@ -103,7 +103,7 @@ impl Sandbox {
         write(&sandbox.terms(), serde_json::json!(scenario::terms(&published, clock::now().seconds())?))?;
         write(&sandbox.use_file(), serde_json::json!(scenario::facts(&sandbox.sub)?))?;
         files::replace(&sandbox.enterprise_key(), &files::key_json(&enterprise))?;
-        files::replace(&sandbox.vkey(), format!("{}\n", ledger.log_keys()).as_bytes())?;
+        files::replace(&sandbox.vkey(), ledger.log_keys().to_string().as_bytes())?;
         if !sandbox.customer_key().exists() {
             files::write_key(&sandbox.customer_key(), &super::keygen::fresh()?)?;
         }

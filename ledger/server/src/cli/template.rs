@@ -28,7 +28,7 @@ Exit status 1 where something is wrong. docs/spec/event.md describes the files."
   grantbook template publish template.json --notice notice.en.json --notice notice.zh-CN.json \\
     --enterprise-key acme.key.json --server https://ledger.example --out published.json
 The file that it writes is what `grantbook grant --published` takes.")]
-    Publish(PublishArgs),
+    Publish(Box<PublishArgs>),
 }
 
 /// Arguments of `template check`.

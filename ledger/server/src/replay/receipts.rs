@@ -34,7 +34,7 @@ impl<'a> Receipts<'a> {
         let keys = ledger.log_keys().clone();
         if let Some(folder) = folder {
             files::make_folder(folder)?;
-            files::replace(&folder.join(VKEY_FILE), format!("{keys}\n").as_bytes())?;
+            files::replace(&folder.join(VKEY_FILE), keys.to_string().as_bytes())?;
         }
         Ok(Self { ledger, keys, folder: folder.map(Path::to_owned), first_own: None, verified: 0 })
     }

@@ -211,11 +211,14 @@ fn in_parallel(
     act: &(impl Fn(u64, u64) -> Result<(), Failure> + Sync),
 ) -> Result<(), Failure> {
     let next = Mutex::new(customers.ids()?);
-    let failed = Mutex::new(None);
+    let failed: Mutex<Option<Failure>> = Mutex::new(None);
+    // a poisoned lock: another thread panicked, which the scope reports
+    let take = || {
+        let going_on = failed.lock().is_ok_and(|failed| failed.is_none());
+        if going_on { next.lock().ok()?.next() } else { None }
+    };
     let work = || {
-        loop {
-            // a poisoned lock: another thread panicked, which the scope reports
-            let Some(customer) = next.lock().ok().and_then(|mut next| next.next()) else { break };
+        while let Some(customer) = take() {
             let Err(error) = customer.and_then(|(number, id)| act(number, id)) else { continue };
             if let Ok(mut failed) = failed.lock() {
                 failed.get_or_insert(error);

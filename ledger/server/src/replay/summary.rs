@@ -118,7 +118,9 @@ impl Summary {
                 let _ = writeln!(text, "  {name:<20} {count:>9}");
             }
         }
-        if self.resumed_at > 0 {
+        if self.resumed_at >= self.rows {
+            let _ = writeln!(text, "  nothing was left to do");
+        } else if self.resumed_at > 0 {
             let _ = writeln!(text, "  went on at row {} of {}", self.resumed_at, self.rows);
         }
         let _ = writeln!(text, "  {} entries, root {}, {:.1} s", self.tree_size, self.root, self.seconds);

@@ -32,7 +32,7 @@ pub(super) fn prove_and_verify(
 
     // the prover has the openings
     let at = payout_field();
-    let opening = receipt.openings.as_ref().and_then(|openings| openings.get(usize::from(at)));
+    let opening = receipt.openings.get(usize::from(at));
     let opening = opening.ok_or_else(|| unexpected("the receipt has no opening of the payout"))?;
     let blinding = Blinding::from_bytes(opening.blinding.0).map_err(Failure::fault)?;
     let openings = [Opening { value: opening.value, blinding }];

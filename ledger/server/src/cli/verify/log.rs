@@ -90,7 +90,7 @@ struct Tiles<'a> {
 impl Tiles<'_> {
     /// Takes in a node; only those of every eighth level stand in tiles.
     fn take(&mut self, level: u8, hash: Hash) -> Result<(), Failure> {
-        if level % TILE_HEIGHT != 0 {
+        if !level.is_multiple_of(TILE_HEIGHT) {
             return Ok(());
         }
         let at = usize::from(level / TILE_HEIGHT);
