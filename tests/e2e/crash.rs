@@ -166,7 +166,8 @@ fn nothing_acknowledged_is_lost_by_kill_9_at_any_moment() {
 
     // how long a run takes here and now, to spread the kills over it
     let begun = Instant::now();
-    let undisturbed = Ledger::new(&text).run(Duration::from_secs(600)).expect("it ends by itself").ok().json();
+    let undisturbed =
+        Ledger::new(&text).run(Duration::from_secs(600)).expect("it ends by itself").ok().json();
     let whole = begun.elapsed();
     assert_eq!(counts(&undisturbed), expected);
 
@@ -192,7 +193,12 @@ fn nothing_acknowledged_is_lost_by_kill_9_at_any_moment() {
         receipts += acknowledged;
         ledger.place.run("fsck --data-dir data --json").ok();
     }
-    println!("{kills} kills, {checkpoints} checkpoints and {receipts} receipts checked, {resumed} ledgers resumed");
-    assert!(checkpoints > 10 && receipts > 0, "{checkpoints} checkpoints, {receipts} receipts: too little was seen");
+    println!(
+        "{kills} kills, {checkpoints} checkpoints and {receipts} receipts checked, {resumed} ledgers resumed"
+    );
+    assert!(
+        checkpoints > 10 && receipts > 0,
+        "{checkpoints} checkpoints, {receipts} receipts: too little was seen"
+    );
     assert!(resumed > 0, "no run went on within the rows");
 }

@@ -15,7 +15,8 @@ const EACH: &[&str] = &["/data/journal/", "/data.anchor"];
 /// Whether a path holds what is acknowledged. `state` holds nothing that cannot be rebuilt; `.tmp` files hold nothing
 /// until they are renamed.
 fn holds(path: &str) -> bool {
-    let of_the_ledger = path.contains("/data/") || path.ends_with("/data.anchor") || path.contains("/data.keyring/");
+    let of_the_ledger =
+        path.contains("/data/") || path.ends_with("/data.anchor") || path.contains("/data.keyring/");
     of_the_ledger && !path.contains("/data/state/") && !path.contains("/replay.tmp/")
 }
 
@@ -44,7 +45,11 @@ fn every_acknowledged_byte_is_synced_before_the_answer() {
 
     let trace = fs::read_to_string(&file).expect("a trace");
     let answers = answers(&trace, &holds, EACH);
-    assert!(answers.len() >= 4, "{} appends, expected an enrolment, a grant, a use, a withdrawal", answers.len());
+    assert!(
+        answers.len() >= 4,
+        "{} appends, expected an enrolment, a grant, a use, a withdrawal",
+        answers.len()
+    );
     for (number, answer) in answers.iter().enumerate() {
         assert_eq!(*answer, Answer { unsynced: vec![], unwritten: vec![] }, "append {number}");
     }
@@ -53,8 +58,10 @@ fn every_acknowledged_byte_is_synced_before_the_answer() {
 /// The rule itself is put to the test: traces in which one thing is wrong.
 #[test]
 fn a_missing_or_early_sync_is_found() {
-    const POST: &str = r#"7 recvfrom(9<TCP:[127.0.0.1:1->127.0.0.1:2]>, "POST /v1/events HTTP/1.1\r\n"..., 8192) = 60"#;
-    const ANSWER: &str = r#"7 writev(9<TCP:[127.0.0.1:1->127.0.0.1:2]>, [{iov_base="HTTP/1.1 201 Created"..., 1) = 60"#;
+    const POST: &str =
+        r#"7 recvfrom(9<TCP:[127.0.0.1:1->127.0.0.1:2]>, "POST /v1/events HTTP/1.1\r\n"..., 8192) = 60"#;
+    const ANSWER: &str =
+        r#"7 writev(9<TCP:[127.0.0.1:1->127.0.0.1:2]>, [{iov_base="HTTP/1.1 201 Created"..., 1) = 60"#;
     const WRITE: &str = r#"8 write(5</t/data/journal/0.log>, "GBJ1"..., 60) = 60"#;
     const SYNC: &str = "8 fdatasync(5</t/data/journal/0.log>) = 0";
     const WRITE_ANCHOR: &str = r#"8 write(6</t/data.anchor>, "origin"..., 4096) = 4096"#;
@@ -76,7 +83,8 @@ fn a_missing_or_early_sync_is_found() {
     check(&[POST, WRITE, &failed, WRITE_ANCHOR, SYNC_ANCHOR, ANSWER], &[journal], &[]);
     check(&[POST, WRITE, SYNC, WRITE_ANCHOR, ANSWER, SYNC_ANCHOR], &["/t/data.anchor"], &[]);
     // a sync that had begun before the write, or had not ended at the answer
-    let (begun, ended) = ("8 fdatasync(5</t/data/journal/0.log> <unfinished ...>", "8 <... fdatasync resumed>) = 0");
+    let (begun, ended) =
+        ("8 fdatasync(5</t/data/journal/0.log> <unfinished ...>", "8 <... fdatasync resumed>) = 0");
     let other_thread = WRITE.replacen('8', "4", 1);
     check(&[POST, WRITE, begun, &other_thread, ended, WRITE_ANCHOR, SYNC_ANCHOR, ANSWER], &[journal], &[]);
     check(&[POST, WRITE, WRITE_ANCHOR, SYNC_ANCHOR, begun, ANSWER, ended], &[journal], &[]);

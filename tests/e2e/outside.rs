@@ -56,7 +56,8 @@ fn build_go() -> Option<PathBuf> {
 
 fn aics_tlog(log: &str, keys: &PathBuf, old: &PathBuf) -> Option<Command> {
     let python = outside_tools().join("python/bin/python");
-    let there = Command::new(&python).args(["-c", "import aics_tlog"]).output().is_ok_and(|o| o.status.success());
+    let there =
+        Command::new(&python).args(["-c", "import aics_tlog"]).output().is_ok_and(|o| o.status.success());
     if !there {
         return None;
     }
@@ -121,9 +122,12 @@ fn refuses(reader: &Reader, place: &Place, served: &Served, report: &Value) {
 
 /// One byte that is changed: what, and how.
 const CHANGES: &[(&str, Change)] = &[
-    ("root in the checkpoint", |path, body| path == "/log/checkpoint" && flip(body, after(body, b'\n', 2) + 5)),
+    ("root in the checkpoint", |path, body| {
+        path == "/log/checkpoint" && flip(body, after(body, b'\n', 2) + 5)
+    }),
     ("signature in the checkpoint", |path, body| {
-        path == "/log/checkpoint" && flip(body, after(body, b'\n', 4) + after(&body[after(body, b'\n', 4)..], b' ', 2) + 20)
+        path == "/log/checkpoint"
+            && flip(body, after(body, b'\n', 4) + after(&body[after(body, b'\n', 4)..], b' ', 2) + 20)
     }),
     ("entry in a full bundle", |path, body| path == "/log/tile/entries/000" && flip(body, body.len() / 2)),
     ("entry in the last bundle", |path, body| {
@@ -135,7 +139,7 @@ const CHANGES: &[(&str, Change)] = &[
 
 /// Where the text after the `count`-th `byte` begins.
 fn after(body: &[u8], byte: u8, count: usize) -> usize {
-    body.iter().enumerate().filter(|(_, b)| **b == byte).nth(count - 1).expect("as many") .0 + 1
+    body.iter().enumerate().filter(|(_, b)| **b == byte).nth(count - 1).expect("as many").0 + 1
 }
 
 /// Changes a byte; where it is a letter of base64 it stays one.

@@ -97,7 +97,10 @@ impl Follower<'_> {
             // a new name is safe when its folder is synced
             "openat" | "creat" if arguments.contains("O_EXCL") => self.name(bracketed(result)),
             "rename" | "renameat" | "renameat2" => {
-                let to = whole.rsplit_once('"').and_then(|(rest, _)| rest.rsplit_once('"')).map_or("", |(_, to)| to);
+                let to = whole
+                    .rsplit_once('"')
+                    .and_then(|(rest, _)| rest.rsplit_once('"'))
+                    .map_or("", |(_, to)| to);
                 self.name(to);
             }
             "recvfrom" | "recvmsg" | "read" if of.starts_with("TCP:") && whole.contains("\"POST ") => {
@@ -131,7 +134,8 @@ impl Follower<'_> {
             let mut of = self.changes.iter().filter(|(path, _)| path.contains(part));
             of.any(|(path, (changes, _))| *changes > before.get(path).copied().unwrap_or_default())
         };
-        let unwritten = self.each.iter().filter(|part| !written(part)).map(|part| (*part).to_owned()).collect();
+        let unwritten =
+            self.each.iter().filter(|part| !written(part)).map(|part| (*part).to_owned()).collect();
         self.answers.push(Answer { unsynced, unwritten });
     }
 }
