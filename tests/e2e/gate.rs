@@ -162,8 +162,9 @@ async fn a_permit_through_either_door_has_a_receipt_that_verifies_offline() {
     for gate in [story.remote().await, story.embedded(story.world.address()).await] {
         let permit = permit(&gate, &story.facts()).await;
         assert_eq!(permit.grant(), story.grant.id);
-        let served = story.world.get(&format!("/v1/receipts/{}", permit.leaf_index().0), &story.enterprise.service);
-        Receipt::parse(&served.await.expect(200).body).expect("a receipt").verify(&keys).expect("valid");
+        let path = format!("/v1/receipts/{}", permit.leaf_index().0);
+        let served = story.world.get(&path, &story.enterprise.service).await.expect(200);
+        Receipt::parse(&served.body).expect("a receipt").verify(&keys).expect("valid");
         receipts.push((permit.leaf_index(), permit.receipt().to_json()));
     }
     story.world.stop().await;
@@ -172,7 +173,7 @@ async fn a_permit_through_either_door_has_a_receipt_that_verifies_offline() {
         let verified = receipt.verify(&keys).expect("valid");
         assert_eq!(verified.leaf_index, leaf_index);
         let VerifiedContent::Use { record, batch, .. } = verified.content else { panic!("not of a use") };
-        assert_eq!((record.facts, batch.aud), (story.facts(), story.enterprise.id));
+        assert_eq!((&record.facts, batch.aud), (&story.facts(), story.enterprise.id));
         assert!(matches!(record.outcome, Outcome::Permitted(permitted) if permitted.grant == story.grant.id));
         receipt.verify(&other).expect_err("signed by another log's keys");
     }
@@ -185,13 +186,16 @@ async fn after_a_withdrawal_the_very_next_check_by_the_server_denies() {
     for number in 0..10 {
         let customer = story.world.customer(&story.enterprise, &format!("c{number}")).await;
         let grant = story.world.grant(&story.enterprise, &customer).await;
-        permit(&gate, &customer.facts()).await;
+        let _ = permit(&gate, &customer.facts()).await;
         // others go on asking while it is withdrawn
         let watches: Vec<_> = (0..2).map(|_| Watch::start(&gate, &customer.facts())).collect();
         story.world.withdraw(&story.enterprise, &customer, &grant).await;
         let withdrawn = BootTime::now();
         let denial = gate.check(&customer.facts()).await.expect_err("withdrawn");
-        assert_eq!((denial.reason, denial.grant, denial.source), (DenialReason::Withdrawn, Some(grant.id), Source::Ledger));
+        assert_eq!(
+            (denial.reason, denial.grant, denial.source),
+            (DenialReason::Withdrawn, Some(grant.id), Source::Ledger)
+        );
         for watch in watches {
             none_within(&watch.end().await.1, "checks by the server", withdrawn, None);
         }
@@ -229,10 +233,13 @@ async fn a_replica_that_is_cut_off_goes_stale_at_the_bound_and_resumes() {
         assert!(denied_as(DenialReason::Stale)(&gate.decide(&story.facts())), "{weather:?}");
         let denial = gate.check(&story.facts()).await.expect_err("stale");
         assert_eq!(denial.reason, DenialReason::Stale, "{weather:?}");
-        assert!(matches!(denial.source, Source::Replica { head_age: Some(age) } if age >= BOUND), "{denial:?}");
+        assert!(
+            matches!(denial.source, Source::Replica { head_age: Some(age) } if age >= BOUND),
+            "{denial:?}"
+        );
         let mended = BootTime::now();
         proxy.set(Weather::Fair);
-        permit(&gate, &story.facts()).await;
+        let _ = permit(&gate, &story.facts()).await;
         assert_eq!(gate.position(), position, "{weather:?}: it goes on where it was");
         let (decisions, checks) = watch.end().await;
         none_within(&decisions, "the replica", cut.after(BOUND), Some(mended));
@@ -244,7 +251,7 @@ async fn a_replica_that_is_cut_off_goes_stale_at_the_bound_and_resumes() {
 async fn without_a_server_the_gate_goes_stale_and_resumes_with_the_next_one() {
     let mut story = Story::begin().await;
     let (gate, proxy) = story.behind_proxy().await;
-    permit(&gate, &story.facts()).await;
+    let _ = permit(&gate, &story.facts()).await;
     let watch = Watch::start(&gate, &story.facts());
     story.world.stop().await;
     let gone = BootTime::now();
@@ -253,7 +260,7 @@ async fn without_a_server_the_gate_goes_stale_and_resumes_with_the_next_one() {
     let back = BootTime::now();
     story.world.start().await;
     proxy.lead_to(story.world.address());
-    permit(&gate, &story.facts()).await;
+    let _ = permit(&gate, &story.facts()).await;
     let (decisions, checks) = watch.end().await;
     none_within(&decisions, "the replica", gone.after(BOUND), Some(back));
     none_within(&checks, "the gate", gone.after(BOUND), Some(back));
@@ -379,7 +386,10 @@ async fn hammer(gate: &Gate, facts: &UseFacts, times: usize) -> usize {
                 match gate.check(&facts).await {
                     Ok(_) => permits += 1,
                     Err(denial) => {
-                        assert!(matches!(denial.reason, DenialReason::Cap | DenialReason::Stale), "{denial:?}");
+                        assert!(
+                            matches!(denial.reason, DenialReason::Cap | DenialReason::Stale),
+                            "{denial:?}"
+                        );
                     }
                 }
             }

@@ -33,7 +33,7 @@ pub(crate) const ORIGIN: &str = "ledger.test/log";
 
 /// A ledger, served until it is stopped.
 pub(crate) struct World {
-    folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
     config: ServerConfig,
     /// How far the ledger's clock is ahead of the machine's, in milliseconds.
     ahead_ms: Arc<AtomicI64>,
@@ -88,7 +88,7 @@ impl World {
         std::fs::write(&file, "").expect("a file");
         let mut config = ServerConfig::load(Some(&file), &flags).expect("a configuration");
         config.freshness_bound_ms = u64::try_from(bound.as_millis()).expect("a short time");
-        let mut world = Self { folder, config, ahead_ms: Arc::default(), running: None };
+        let mut world = Self { _folder: folder, config, ahead_ms: Arc::default(), running: None };
         world.start().await;
         world
     }
@@ -134,10 +134,6 @@ impl World {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.running().address
-    }
-
-    pub(crate) fn folder(&self) -> &std::path::Path {
-        self.folder.path()
     }
 
     pub(crate) fn size_root(&self) -> (TreeSize, Hash) {
@@ -206,7 +202,11 @@ impl World {
             signer,
             service: token(Role::Service),
             admin: token(Role::Admin),
-            template: TemplateRef { id: term(&format!("template-{name}")), version: 1, hash: Bytes32([0; 32]) },
+            template: TemplateRef {
+                id: term(&format!("template-{name}")),
+                version: 1,
+                hash: Bytes32([0; 32]),
+            },
             notice: Bytes32::sha256(text.as_bytes()),
         };
         let notice = NoticePublished {
@@ -281,7 +281,12 @@ impl World {
     }
 
     /// Withdraws by the customer's key; gives where the withdrawal stands.
-    pub(crate) async fn withdraw(&self, enterprise: &Enterprise, customer: &Customer, grant: &Grant) -> LeafIndex {
+    pub(crate) async fn withdraw(
+        &self,
+        enterprise: &Enterprise,
+        customer: &Customer,
+        grant: &Grant,
+    ) -> LeafIndex {
         let event = GrantWithdrawn { sub: customer.sub.clone(), grant: grant.id, channel: None };
         self.record(enterprise, Kind::GrantWithdrawn, event, &[&customer.key]).await.0
     }

@@ -136,15 +136,18 @@ fn framed(mut bytes: &[u8]) -> Option<Vec<&str>> {
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> =
-        text.chars().map(|c| c.to_digit(16).and_then(|digit| digit.try_into().ok())).collect::<Option<_>>()?;
+    let digits: Vec<u8> = text
+        .chars()
+        .map(|c| c.to_digit(16).and_then(|digit| digit.try_into().ok()))
+        .collect::<Option<_>>()?;
     (digits.len() % 2 == 0).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
 #[test]
 fn values_are_found_however_they_are_wrapped() {
     let inner = URL_SAFE_NO_PAD.encode(br#"{"kid":"somebody's key"}"#);
-    let jws = format!("{inner}.{}.{}", URL_SAFE_NO_PAD.encode("a payload"), URL_SAFE_NO_PAD.encode("a signature"));
+    let jws =
+        format!("{inner}.{}.{}", URL_SAFE_NO_PAD.encode("a payload"), URL_SAFE_NO_PAD.encode("a signature"));
     let mut envelope = u16::try_from(jws.len()).expect("short").to_be_bytes().to_vec();
     envelope.extend_from_slice(jws.as_bytes());
     let record = r#"{"data_subject":"somebody"}"#;
