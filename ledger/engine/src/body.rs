@@ -16,7 +16,7 @@ const VERSION: u8 = 1;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Body {
     pub(crate) salt: Salt,
-    pub(crate) link: Option<LinkOpening>,
+    pub(crate) link: LinkOpening,
     pub(crate) openings: Vec<Opening>,
     pub(crate) content: BodyContent,
 }
@@ -61,17 +61,12 @@ impl Body {
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![VERSION];
         bytes.extend_from_slice(&self.salt.0.0);
-        match &self.link {
-            None => bytes.push(0),
-            Some(link) => {
-                bytes.push(1);
-                bytes.extend_from_slice(&link.salt.0.0);
-                bytes.extend_from_slice(&link.group.to_be_bytes());
-                bytes.extend_from_slice(&link.target.origin_sha256.0);
-                bytes.extend_from_slice(&link.target.leaf_index.to_be_bytes());
-                bytes.extend_from_slice(&link.target.leaf_hash.0);
-            }
-        }
+        let LinkOpening { salt, group, target } = &self.link;
+        bytes.extend_from_slice(&salt.0.0);
+        bytes.extend_from_slice(&group.to_be_bytes());
+        bytes.extend_from_slice(&target.origin_sha256.0);
+        bytes.extend_from_slice(&target.leaf_index.to_be_bytes());
+        bytes.extend_from_slice(&target.leaf_hash.0);
         bytes.push(count(self.openings.len()));
         for opening in &self.openings {
             bytes.extend_from_slice(&opening.value.to_be_bytes());
@@ -104,17 +99,14 @@ impl Body {
             return None;
         }
         let salt = Salt(Bytes32(cursor.array()?));
-        let link = match cursor.u8()? {
-            0 => None,
-            _ => Some(LinkOpening {
-                salt: Salt(Bytes32(cursor.array()?)),
-                group: cursor.u16()?,
-                target: LinkTarget {
-                    origin_sha256: Bytes32(cursor.array()?),
-                    leaf_index: cursor.u64()?,
-                    leaf_hash: Bytes32(cursor.array()?),
-                },
-            }),
+        let link = LinkOpening {
+            salt: Salt(Bytes32(cursor.array()?)),
+            group: cursor.u16()?,
+            target: LinkTarget {
+                origin_sha256: Bytes32(cursor.array()?),
+                leaf_index: cursor.u64()?,
+                leaf_hash: Bytes32(cursor.array()?),
+            },
         };
         let openings = (0..cursor.u8()?)
             .map(|_| {

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use grantbook_plan::{CustomerState, GrantState, UseCount};
 use grantbook_record::day::UnixMillis;
 use grantbook_record::encoding::{Base64Bytes, Bytes32};
-use grantbook_record::event::Event;
-use grantbook_record::feed::{About, Chain, FeedPosition, Frame, GrantOf};
+use grantbook_record::feed::{About, Chain, FeedPosition, Frame};
 use grantbook_record::head::{Head, SignedHead};
 use grantbook_record::receipt::{self, Content, EventContent, UseContent, WireOpening};
 use grantbook_record::uses::{UseRecord, batch_path, parse_head};
@@ -87,20 +86,10 @@ impl Inner {
     pub(crate) fn receipt_at(&self, leaf: u64) -> Result<Receipt, ReadError> {
         let owned = self.published.item(leaf)?;
         let body = self.open_body(leaf, &owned)?;
-        let openings = body.openings.iter();
-        let openings =
-            openings.map(|o| WireOpening { value: o.value, blinding: Bytes32(o.blinding.to_bytes()) });
-        let openings = openings.collect();
-        self.receipt_of(leaf, &owned, body, Some(openings))
+        self.receipt_of(leaf, &owned, body)
     }
 
-    fn receipt_of(
-        &self,
-        leaf: u64,
-        owned: &OwnedItem,
-        body: Body,
-        openings: Option<Vec<WireOpening>>,
-    ) -> Result<Receipt, ReadError> {
+    fn receipt_of(&self, leaf: u64, owned: &OwnedItem, body: Body) -> Result<Receipt, ReadError> {
         let (checkpoint, size) = self.published.checkpoint();
         let hashes = self.published.inclusion(leaf, size)?;
         let damaged = |what: &str| ReadError::Damaged(format!("{what} of entry {leaf}"));
@@ -123,6 +112,10 @@ impl Inner {
                 Content::Use(Box::new(UseContent { record, head, path, key }))
             }
         };
+        let openings = body.openings.iter().map(|opening| WireOpening {
+            value: opening.value,
+            blinding: Bytes32(opening.blinding.to_bytes()),
+        });
         Ok(Receipt {
             v: receipt::VERSION,
             proof: proof.to_string(),
@@ -130,7 +123,7 @@ impl Inner {
             salt: body.salt,
             link: body.link,
             content,
-            openings,
+            openings: openings.collect(),
         })
     }
 
@@ -350,16 +343,8 @@ impl Inner {
         let body = self.open_body(leaf, &owned)?;
         let BodyContent::Event { envelope, .. } = &body.content else { return Err(damaged()) };
         let event = Envelope::parse(envelope).and_then(|envelope| envelope.event()).map_err(|_| damaged())?;
-        let about = match (event.event.subject(), event.event.changed_grant(), &event.event) {
-            (Some(sub), Some(grant), _) => About::Grant(GrantOf { sub: sub.clone(), grant }),
-            (Some(sub), None, Event::GrantGiven(_)) => {
-                About::Grant(GrantOf { sub: sub.clone(), grant: event.jti })
-            }
-            (Some(sub), None, _) => About::Customer(sub.clone()),
-            (None, ..) => About::Tenant,
-        };
-        // gates get no openings: the terms they need are in the envelope
-        let receipt = self.receipt_of(leaf, &owned, body, None)?;
+        let about = About::of(&event);
+        let receipt = self.receipt_of(leaf, &owned, body)?;
         Ok(Frame { seq: FeedPosition(seq), chain, about, receipt })
     }
 }

@@ -203,9 +203,6 @@ pub fn link(salt: &Salt, group: u16, target: &LinkTarget) -> Bytes32 {
     Bytes32(hash.into())
 }
 
-/// The link of an entry that has neither a target nor a group to open. Kinds that must name an entry never have it.
-pub const NO_LINK: Bytes32 = Bytes32([0; 32]);
-
 /// A tenant's tag key: with it the tenant's entries of any day are found. Never given to enterprises.
 #[derive(Clone, zeroize::ZeroizeOnDrop)]
 pub struct TagKey([u8; 32]);

@@ -31,7 +31,7 @@ pub struct Frame {
     pub chain: Bytes32,
     /// What it is about, so that a reader that does not know its kind can deny just that.
     pub about: About,
-    /// The entry with its content and proof, without openings.
+    /// The entry with its content, proof and openings.
     pub receipt: Receipt,
 }
 

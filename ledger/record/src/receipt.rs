@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::class::Quantity;
 use crate::day::UnixSeconds;
 use crate::encoding::{Base64Bytes, Bytes32};
-use crate::entry::{self, Entry, EntryError, LinkTarget, NO_LINK, Salt};
+use crate::entry::{self, Entry, EntryError, LinkTarget, Salt};
 use crate::envelope::{Envelope, EnvelopeError};
 use crate::event::{Claims, Event};
 use crate::jwk::{PublicKey, Thumbprint};
@@ -88,14 +88,12 @@ pub struct Receipt {
     pub entry: Base64Bytes,
     /// Salt of the entry's digest.
     pub salt: Salt,
-    /// What the entry's link opens to; absent where the link is zero.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub link: Option<LinkOpening>,
+    /// What the entry's link opens to; it may name no entry, but the link is there all the same.
+    pub link: LinkOpening,
     /// What was recorded.
     pub content: Content,
-    /// Openings of the commitments, in the order of the class; absent in what gates are sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub openings: Option<Vec<WireOpening>>,
+    /// Openings of the commitments, in the order of the class.
+    pub openings: Vec<WireOpening>,
 }
 
 /// What the entry's digest covers.
@@ -212,7 +210,7 @@ pub struct VerifiedReceipt {
     pub trust: Trust,
     /// What was recorded.
     pub content: VerifiedContent,
-    /// The committed quantities; empty where the receipt holds no openings.
+    /// The committed quantities, in the order of the class.
     pub quantities: Vec<(Quantity, u64)>,
 }
 
@@ -313,14 +311,13 @@ impl Receipt {
     }
 
     fn check_link(&self, entry: &Entry) -> Result<(), ReceiptError> {
-        let matches = match &self.link {
-            Some(opening) => {
-                entry::link(&opening.salt, opening.group, &opening.target) == entry.link
-                    && !(entry.kind.needs_link() && opening.target == LinkTarget::NONE)
-            }
-            None => entry.link == NO_LINK && !entry.kind.needs_link(),
-        };
-        if matches { Ok(()) } else { Err(ReceiptError::Mismatch { what: "link" }) }
+        let LinkOpening { salt, group, target } = &self.link;
+        let names_what_it_must = !entry.kind.needs_link() || *target != LinkTarget::NONE;
+        if names_what_it_must && entry::link(salt, *group, target) == entry.link {
+            Ok(())
+        } else {
+            Err(ReceiptError::Mismatch { what: "link" })
+        }
     }
 
     fn verify_content(&self, entry: &Entry) -> Result<VerifiedContent, ReceiptError> {
@@ -363,9 +360,7 @@ impl Receipt {
     }
 
     fn verify_openings(&self, entry: &Entry) -> Result<Vec<(Quantity, u64)>, ReceiptError> {
-        let Some(openings) = &self.openings else {
-            return Ok(Vec::new());
-        };
+        let openings = &self.openings;
         let mismatch = || ReceiptError::Mismatch { what: "commitment" };
         if openings.len() != entry.commitments.len() {
             return Err(mismatch());

@@ -84,6 +84,12 @@ impl TenantState {
         u16::try_from(at + 1).ok()
     }
 
+    /// The group of these terms, or the number that it gets with them.
+    pub fn group_to_be(&self, terms: &Terms) -> u16 {
+        let next = u16::try_from(self.groups.len() + 1).unwrap_or(u16::MAX);
+        self.group(terms).unwrap_or(next)
+    }
+
     /// Takes in an event that was admitted; `envelope_sha256` names the template it publishes.
     pub fn apply(&mut self, event: &Event, envelope_sha256: Bytes32) {
         match event {

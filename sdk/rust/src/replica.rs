@@ -18,12 +18,11 @@ use grantbook_plan::admission::{self, Context};
 use grantbook_plan::customer::{Admitted, CustomerState, EntryRef};
 use grantbook_plan::decide::{Decision, Denial, Permission, UseCount, check_terms, decide};
 use grantbook_plan::{Parties, TenantState, Vocabulary};
-use grantbook_record::day::EPOCH_2020;
 use grantbook_record::event::{Claims, Event};
 use grantbook_record::feed::{About, Chain, FeedPosition, GrantOf};
 use grantbook_record::head::{HeadError, SignedHead};
 use grantbook_record::uses::UseFacts;
-use grantbook_record::{Day, DenialReason, Jti, ReceiptError, SubjectId, TenantId, UnixSeconds};
+use grantbook_record::{DenialReason, Jti, ReceiptError, SubjectId, TenantId, UnixSeconds};
 use grantbook_tlog::{LeafIndex, LogKeys};
 
 use crate::clock::BootTime;
@@ -203,11 +202,8 @@ impl Replica {
     }
 
     fn take_event(&mut self, known: Known, entry: EntryRef) {
-        let Known { claims, signers, envelope_sha256, day, group } = known;
+        let Known { claims, signers, envelope_sha256, at, group } = known;
         let event = without_request(&claims);
-        // receipts in the feed hold no openings, so the day is all that is known of when it was admitted; its first
-        // second is never too late, so nothing is refused here that the ledger could admit
-        let at = first_second(day);
         let context = Context {
             vocabulary: Vocabulary::builtin(),
             tenant: &self.tenant,
@@ -338,8 +334,4 @@ fn without_request(claims: &Claims<Event>) -> Cow<'_, Event> {
         }
         event => Cow::Borrowed(event),
     }
-}
-
-fn first_second(day: Day) -> UnixSeconds {
-    UnixSeconds(EPOCH_2020 + u64::from(day.0) * 86_400)
 }

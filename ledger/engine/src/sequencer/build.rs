@@ -6,7 +6,7 @@ use grantbook_plan::decide::{Permission, decide, judge_grant};
 use grantbook_plan::{Admitted, CustomerState, Decision, Denial, EntryRef, Vocabulary};
 use grantbook_record::day::{Day, UnixMillis, UnixSeconds};
 use grantbook_record::encoding::Bytes32;
-use grantbook_record::entry::{self, DayKey, LinkTarget, NO_LINK, Salt};
+use grantbook_record::entry::{self, DayKey, LinkTarget, Salt};
 use grantbook_record::event::{Claims, VERSION};
 use grantbook_record::receipt::LinkOpening;
 use grantbook_record::uses::{BATCH_TYP, BatchHead, Outcome, Permitted, UseRecord, batch_root};
@@ -53,7 +53,10 @@ struct Draft<'d> {
     currency: Currency,
     salt: Salt,
     record_sha256: Bytes32,
-    link: Option<(Salt, u16, EntryRef)>,
+    link_salt: Salt,
+    /// The tenant's group of terms; 0 for none.
+    group: u16,
+    linked: Option<EntryRef>,
     committed: &'d Committed,
 }
 
@@ -119,15 +122,20 @@ impl<'a> Builder<'a> {
         if let Err(refusal) = admission::check(&claims.event, &event.signers, customer_state, &rules) {
             return Ok(Err(refusal.into()));
         }
-        let link =
-            customer_state.link_target(&claims.event).map(|(target, group)| (event.link_salt, group, target));
+        let linked = customer_state.link_target(&claims.event);
+        let group = match claims.event.granted_terms() {
+            Some(terms) => tenant_row.state.group_to_be(terms),
+            None => linked.map_or(0, |(_, group)| group),
+        };
         let (key_id, key) = self.changes.data_key(&inner.state, tenant.number, owner)?;
         let draft = Draft {
             kind: event.kind,
             currency: event.currency,
             salt: event.salt,
             record_sha256: event.envelope_sha256,
-            link,
+            link_salt: event.link_salt,
+            group,
+            linked: linked.map(|(target, _)| target),
             committed: &event.committed,
         };
         let content =
@@ -188,7 +196,8 @@ impl<'a> Builder<'a> {
         let name = state.customer_key(tenant.id, &record.facts.data_subject);
         let customer = self.changes.customer(state, name)?;
         let grant = record.grant().and_then(|id| customer.as_ref()?.state.grant(&id));
-        let link = grant.map(|grant| (used.link_salt, grant.group, grant.terms_entry));
+        let (group, linked) = grant.map_or((0, None), |grant| (grant.group, Some(grant.terms_entry)));
+        let link_salt = used.link_salt;
         let mut verdict = Verdict::default();
         let (mut currency, mut payout_minor) = (Currency::NONE, 0);
         if let Outcome::Permitted(_) = record.outcome {
@@ -210,7 +219,9 @@ impl<'a> Builder<'a> {
             currency,
             salt,
             record_sha256: Bytes32::sha256(json),
-            link,
+            link_salt,
+            group,
+            linked,
             committed: &used.committed,
         };
         let Verdict { flag, in_window } = verdict;
@@ -384,15 +395,12 @@ impl<'a> Builder<'a> {
     ) -> Result<(u64, Hash), Fault> {
         let leaf_index = self.next_leaf();
         let origin = self.inner.keyring.log_keys.origin();
-        let link = draft.link.as_ref().map(|(salt, group, target)| LinkOpening {
-            salt: *salt,
-            group: *group,
-            target: LinkTarget {
-                origin_sha256: self.origin_sha256,
-                leaf_index: target.leaf_index,
-                leaf_hash: target.leaf_hash,
-            },
+        let target = draft.linked.map_or(LinkTarget::NONE, |target| LinkTarget {
+            origin_sha256: self.origin_sha256,
+            leaf_index: target.leaf_index,
+            leaf_hash: target.leaf_hash,
         });
+        let link = LinkOpening { salt: draft.link_salt, group: draft.group, target };
         let (inner, day) = (self.inner, self.day);
         let day_key = match self.day_keys.entry(tenant.number) {
             std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
@@ -409,7 +417,7 @@ impl<'a> Builder<'a> {
             day,
             tag: day_key.tag(origin, LeafIndex(leaf_index)),
             digest: entry::digest(&draft.salt, &draft.record_sha256, None),
-            link: link.as_ref().map_or(NO_LINK, |link| entry::link(&link.salt, link.group, &link.target)),
+            link: entry::link(&link.salt, link.group, &link.target),
             commitments: draft.committed.commitments.clone(),
         }
         .to_bytes();

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use grantbook_compliance::{Blinding, Opening, commit};
 use grantbook_record::class::Class;
 use grantbook_record::encoding::{Base64Bytes, Bytes32};
-use grantbook_record::entry::{self, Entry, LinkTarget, NO_LINK, TagKey};
+use grantbook_record::entry::{self, Entry, LinkTarget, TagKey};
 use grantbook_record::event::{Claims, Event};
 use grantbook_record::feed::{About, Chain, Frame};
 use grantbook_record::head::{Head, SignedHead};
@@ -33,7 +33,7 @@ pub(crate) const WITHDRAWN_AT: u64 = 7;
 pub(crate) struct Item {
     pub(crate) entry: Vec<u8>,
     salt: Salt,
-    link: Option<LinkOpening>,
+    link: LinkOpening,
     content: Content,
     openings: Vec<WireOpening>,
 }
@@ -133,11 +133,11 @@ impl Ledger {
         content: Content,
     ) {
         let leaf_index = self.items.len() as u64;
-        let link = (kind == Kind::GrantGiven || target.is_some()).then(|| LinkOpening {
+        let link = LinkOpening {
             salt: salt(&format!("link {leaf_index}")),
-            group: 1,
+            group: u16::from(kind == Kind::GrantGiven || target.is_some()),
             target: target.unwrap_or(LinkTarget::NONE),
-        });
+        };
         let openings: Vec<Opening> = (0..)
             .zip(values)
             .map(|(at, value)| Opening { value: u64::from(*value), blinding: blinding(leaf_index, at) })
@@ -149,7 +149,7 @@ impl Ledger {
             day: NOW.day(),
             tag: tag_key().day_key(NOW.day()).tag(ORIGIN, LeafIndex(leaf_index)),
             digest,
-            link: link.as_ref().map_or(NO_LINK, |link| entry::link(&link.salt, link.group, &link.target)),
+            link: entry::link(&link.salt, link.group, &link.target),
             commitments: openings.iter().map(commit).collect(),
         }
         .to_bytes();
@@ -202,11 +202,11 @@ impl Ledger {
             salt: item.salt,
             link: item.link.clone(),
             content: item.content.clone(),
-            openings: Some(item.openings.clone()),
+            openings: item.openings.clone(),
         }
     }
 
-    /// The tenant's feed: every entry of a fed kind, without openings; and the chain before each and after the last.
+    /// The tenant's feed: every entry of a fed kind; and the chain before each and after the last.
     pub(crate) fn feed(&self) -> (Vec<Frame>, Vec<Chain>) {
         let (mut frames, mut chains) = (Vec::new(), vec![Chain::start(ORIGIN, tenant())]);
         for (leaf_index, item) in (0..).zip(&self.items) {
@@ -218,7 +218,7 @@ impl Ledger {
             let claims: Claims<Event> = envelope.event().unwrap();
             let before = *chains.last().unwrap();
             let after = before.next(leaf_index, &leaf_hash(&item.entry));
-            let receipt = Receipt { openings: None, ..self.receipt(leaf_index) };
+            let receipt = self.receipt(leaf_index);
             let about = About::of(&claims);
             frames.push(Frame { seq: before.position, chain: after.value, about, receipt });
             chains.push(after);

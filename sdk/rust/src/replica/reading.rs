@@ -2,13 +2,16 @@
 //! without holding up decisions.
 
 use grantbook_plan::customer::EntryRef;
+use grantbook_record::day::{EPOCH_2020, SecondsSince2020};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::entry::{self, EntryError};
 use grantbook_record::event::{Claims, Event};
 use grantbook_record::feed::{About, FeedPosition, Frame};
 use grantbook_record::kind::FIRST_UNCRITICAL;
 use grantbook_record::receipt::{self, Content, VerifiedContent, VerifiedReceipt};
-use grantbook_record::{Day, EnvelopeError, PublicKey, Receipt, ReceiptError, Thumbprint};
+use grantbook_record::{
+    Day, EnvelopeError, PublicKey, Quantity, Receipt, ReceiptError, Thumbprint, UnixSeconds,
+};
 use grantbook_tlog::{Hash, LeafIndex};
 
 use super::{Fault, Pins};
@@ -39,7 +42,8 @@ pub(super) struct Known {
     pub(super) claims: Claims<Event>,
     pub(super) signers: Vec<Thumbprint>,
     pub(super) envelope_sha256: Bytes32,
-    pub(super) day: Day,
+    /// When the ledger took it in, as far as the entry tells: to the second where it commits to a time.
+    pub(super) at: UnixSeconds,
     pub(super) group: u16,
 }
 
@@ -78,14 +82,27 @@ impl Pins {
         if About::of(&claims) != *about {
             return Err(Fault::About);
         }
+        let at = admitted_at(&claims.event, verified.entry.day, &verified.quantities);
         Ok(Reading::Known(Box::new(Known {
             claims: *claims,
             signers: keys.iter().map(PublicKey::thumbprint).collect(),
             envelope_sha256: Bytes32::sha256(&content.envelope.0),
-            day: verified.entry.day,
-            group: receipt.link.as_ref().map_or(0, |link| link.group),
+            at,
+            group: receipt.link.group,
         })))
     }
+}
+
+/// The time that the entry commits to; an amendment's is its start. Other entries tell their day alone: its first
+/// second is never too late, so nothing is refused here that the ledger could admit.
+fn admitted_at(event: &Event, day: Day, quantities: &[(Quantity, u64)]) -> UnixSeconds {
+    let wanted = match event {
+        Event::GrantAmended(_) => Quantity::Start,
+        _ => Quantity::Time,
+    };
+    let committed = quantities.iter().find(|(quantity, _)| *quantity == wanted);
+    let committed = committed.and_then(|(_, seconds)| u32::try_from(*seconds).ok());
+    committed.map_or(UnixSeconds(EPOCH_2020 + u64::from(day.0) * 86_400), |at| SecondsSince2020(at).unix())
 }
 
 fn entry_ref(leaf_index: LeafIndex, leaf_hash: &Hash) -> EntryRef {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use grantbook_compliance::{Blinding, Opening, commit_batch};
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::{Base64Bytes, Bytes32};
 use grantbook_record::entry::{self, LinkTarget, Salt};
@@ -12,7 +13,7 @@ use grantbook_record::event::{
 use grantbook_record::feed::{About, Chain, Frame};
 use grantbook_record::head::{Head, SignedHead};
 use grantbook_record::list::List;
-use grantbook_record::receipt::{Content, EventContent, LinkOpening, Receipt, UseContent};
+use grantbook_record::receipt::{Content, EventContent, LinkOpening, Receipt, UseContent, WireOpening};
 use grantbook_record::scope::Clause;
 use grantbook_record::terms::{
     Compensation, DeleteBy, Language, Limits, NoticeShown, Obligation, RetentionDays, TemplateRef, Validity,
@@ -256,22 +257,35 @@ impl Book {
         let keys: Vec<PublicKey> = signers.iter().map(|signer| *signer.public_key()).collect();
         let salt = Salt(Bytes32([9; 32]));
         let digest = entry::digest(&salt, &Bytes32::sha256(&envelope), None);
-        let entry = entry_of(kind, digest).to_bytes();
+        let (entry, openings) = entry_of(kind, digest, &committed(kind, payload));
         let content = Content::Event(EventContent { envelope: Base64Bytes(envelope), keys });
-        self.append_entry(entry, salt, content, about);
+        self.append_entry(entry, salt, content, openings, about);
     }
 
     /// Appends bytes as an entry and feeds it.
-    pub(crate) fn append_entry(&mut self, entry: Vec<u8>, salt: Salt, content: Content, about: About) {
+    pub(crate) fn append_entry(
+        &mut self,
+        entry: Vec<u8>,
+        salt: Salt,
+        content: Content,
+        openings: Vec<WireOpening>,
+        about: About,
+    ) {
         let index = self.size();
         let seq = self.chain.position;
         let leaf = leaf_hash(&entry);
         self.chain = self.chain.next(index, &leaf);
-        let receipt = self.receipt(entry, salt, content);
+        let receipt = self.receipt(entry, salt, content, openings);
         self.frames.push(Frame { seq, chain: self.chain.value, about, receipt });
     }
 
-    fn receipt(&mut self, entry: Vec<u8>, salt: Salt, content: Content) -> Receipt {
+    fn receipt(
+        &mut self,
+        entry: Vec<u8>,
+        salt: Salt,
+        content: Content,
+        openings: Vec<WireOpening>,
+    ) -> Receipt {
         let index = LeafIndex(self.size());
         self.leaves.push(leaf_hash(&entry));
         let size = TreeSize(self.size());
@@ -281,8 +295,9 @@ impl Book {
         note.add(cosignature::sign(&self.clock, time, &checkpoint.to_string()).unwrap()).unwrap();
         let path = inclusion_proof(index, size, &Leaves(&self.leaves)).unwrap();
         let proof = TlogProof::new(None, index, path, &note.to_string()).unwrap().to_string();
-        let link = Kind::from_number(entry[1]).and_then(link_of);
-        Receipt { v: 1, proof, entry: Base64Bytes(entry), salt, link, content, openings: None }
+        let kind = Kind::from_number(entry[1]);
+        let link = link_of(kind.unwrap_or(Kind::OperatorActed));
+        Receipt { v: 1, proof, entry: Base64Bytes(entry), salt, link, content, openings }
     }
 
     /// Records a permitted use, as the ledger's own gate does; not fed.
@@ -307,11 +322,11 @@ impl Book {
         let mut wire = sign_batch(&claims, &[(record, salt)], &self.operator).unwrap();
         let json = wire.records.remove(0).record;
         let digest = entry::digest(&salt, &Bytes32::sha256(json.as_bytes()), None);
-        let entry = entry_of(Kind::UseRecorded, digest).to_bytes();
+        let (entry, openings) = entry_of(Kind::UseRecorded, digest, &[UnixSeconds(NOW).since_2020().0, 0]);
         let key = *self.operator.public_key();
         let content = UseContent { record: json, head: wire.head, path: Vec::new(), key };
         let index = LeafIndex(self.size());
-        (index, self.receipt(entry, salt, Content::Use(Box::new(content))))
+        (index, self.receipt(entry, salt, Content::Use(Box::new(content)), openings))
     }
 
     /// A head over one nonce, as far as the book has come.
@@ -349,24 +364,53 @@ fn claims(aud: TenantId, jti: Jti, event: &impl Serialize) -> Vec<u8> {
     Claims::new(aud, jti, event).to_json()
 }
 
-/// An entry of the kind's first class, with commitments of zeros.
-pub(crate) fn entry_of(kind: Kind, digest: Bytes32) -> Entry {
+/// An entry of the kind's first class that commits to `values`, and the openings.
+pub(crate) fn entry_of(kind: Kind, digest: Bytes32, values: &[u32]) -> (Vec<u8>, Vec<WireOpening>) {
     let class: Class = Class::allowed(kind)[0];
-    let zeros = Entry::parse(&{
-        let mut bytes = vec![0; Entry::size(class)];
-        bytes[..3].copy_from_slice(&[entry::VERSION, kind.number(), class.number()]);
-        bytes
-    });
-    let link = link_of(kind).map_or(entry::NO_LINK, |link| entry::link(&link.salt, link.group, &link.target));
-    Entry { digest, link, currency: Currency::NONE, day: UnixSeconds(NOW).day(), ..zeros.unwrap() }
+    assert_eq!(class.quantities().len(), values.len(), "{kind}");
+    let blinding = Bytes32(std::array::from_fn(|at| u8::from(at == 0)));
+    let openings: Vec<Opening> = values
+        .iter()
+        .map(|value| Opening {
+            value: u64::from(*value),
+            blinding: Blinding::from_bytes(blinding.0).unwrap(),
+        })
+        .collect();
+    let LinkOpening { salt, group, target } = link_of(kind);
+    let entry = Entry {
+        kind,
+        class,
+        currency: Currency::NONE,
+        day: UnixSeconds(NOW).day(),
+        tag: [0; 16],
+        digest,
+        link: entry::link(&salt, group, &target),
+        commitments: commit_batch(&openings),
+    };
+    let wire = openings.iter().map(|opening| WireOpening { value: opening.value, blinding });
+    (entry.to_bytes(), wire.collect())
+}
+
+/// What the ledger commits to for an event of this payload.
+fn committed(kind: Kind, payload: &[u8]) -> Vec<u32> {
+    let event = Event::parse(kind, payload).map(|claims| claims.event);
+    match event.as_ref().ok().and_then(Event::granted_terms) {
+        Some(terms) => terms.committed(None).1,
+        None if kind.is_grant_state() && Class::allowed(kind) == [Class::Timed] => {
+            vec![UnixSeconds(NOW).since_2020().0]
+        }
+        // a payload that this reader does not know
+        None => vec![0; Class::allowed(kind)[0].quantities().len()],
+    }
 }
 
 /// Kinds that must name an entry name one that gates do not look at.
-fn link_of(kind: Kind) -> Option<LinkOpening> {
-    let target = LinkTarget {
+fn link_of(kind: Kind) -> LinkOpening {
+    let named = LinkTarget {
         origin_sha256: Bytes32::sha256(ORIGIN.as_bytes()),
         leaf_index: 3,
         leaf_hash: Bytes32([3; 32]),
     };
-    kind.needs_link().then_some(LinkOpening { salt: Salt(Bytes32([7; 32])), group: 1, target })
+    let target = if kind.needs_link() { named } else { LinkTarget::NONE };
+    LinkOpening { salt: Salt(Bytes32([7; 32])), group: 1, target }
 }

@@ -248,12 +248,12 @@ fn another_tenants_event_is_refused() {
 #[test]
 fn what_is_not_understood_blocks_what_it_is_about() {
     let other_kind = |number: u8| {
-        let mut entry = entry_of(Kind::KeyRevoked, Bytes32([1; 32])).to_bytes();
+        let (mut entry, _) = entry_of(Kind::KeyRevoked, Bytes32([1; 32]), &[]);
         entry[1] = number;
         entry
     };
     let other_version = |kind: Kind| {
-        let mut entry = entry_of(kind, Bytes32([1; 32])).to_bytes();
+        let (mut entry, _) = entry_of(kind, Bytes32([1; 32]), &[]);
         entry[0] = 2;
         entry
     };
@@ -271,7 +271,7 @@ fn what_is_not_understood_blocks_what_it_is_about() {
         let (mut book, _, grant) = book_with_grant();
         book.enrol("bert", &signer(21));
         let grant_of_bert = book.grant("bert", &signer(21));
-        book.append_entry(entry, Salt(Bytes32([1; 32])), content(), about);
+        book.append_entry(entry, Salt(Bytes32([1; 32])), content(), Vec::new(), about);
         let replica = book.replica(boot(100));
         for (customer, expected, grant) in [("anna", anna, grant), ("bert", bert, grant_of_bert)] {
             eprintln!("{name}: {customer}");
