@@ -59,7 +59,7 @@ impl Book {
     }
 
     fn given(&self) -> GrantGiven {
-        self.world.given(&self.anna, self.world.terms(&self.shop, |_| ()))
+        self.anna.given(self.world.terms(&self.shop, |_| ()))
     }
 
     /// Anna's consent, signed by these.
@@ -99,7 +99,7 @@ impl Book {
         };
         let rotation = KeyRotated { sub: anna.sub.clone(), old: kid, new: *stranger.public_key() };
         let honest = self.signed_by(&[&anna.key]);
-        let at_club = world.given(anna_at_club, world.terms(club, |_| ()));
+        let at_club = anna_at_club.given(world.terms(club, |_| ()));
         BTreeMap::from([
             ("a stranger's key", self.signed_by(&[&stranger])),
             ("the enterprise's key", self.signed_by(&[&shop.signer])),
@@ -324,7 +324,7 @@ async fn an_envelope_sent_again_is_known_and_revives_nothing() {
         let answer = world.append(&grant.envelope).await.expect(200).json();
         assert_eq!((&answer["leaf_index"], &answer["duplicate"]), (&json!(grant.leaf_index.0), &json!(true)));
         // the same id with other content, by her own key
-        let other = world.given(anna, world.terms(shop, |terms| terms["limits"] = json!({"uses": 7})));
+        let other = anna.given(world.terms(shop, |terms| terms["limits"] = json!({"uses": 7})));
         let claims = Claims::new(shop.id, grant.id, other);
         world.append(&Envelope::sign(Kind::GrantGiven, &claims.to_json(), &[&anna.key])).await.expect(409);
         // her consent to the one, carried to the other

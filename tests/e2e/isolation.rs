@@ -66,7 +66,7 @@ async fn live(world: &World, enterprise: &Enterprise, person: &str, mut customer
         "carla" => (Evidence::OperatorsWord, &operator),
         _ => (Evidence::Enterprise, &enterprise.signer),
     };
-    let mut enrolled = world.enrolment(&customer, evidence);
+    let mut enrolled = customer.enrolment(evidence);
     let shared = misuse == Misuse::Recovery && person == PERSONS[2];
     let recovery = if shared { "one for all".to_owned() } else { format!("{person} at {}", enterprise.name) };
     enrolled.recovery = Some(Bytes32::sha256(recovery.as_bytes()));

@@ -1,5 +1,13 @@
 //! The product from outside.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails says where"
+)]
+
 mod client;
 mod crash;
 mod doors;

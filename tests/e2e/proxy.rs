@@ -117,7 +117,7 @@ async fn answers(
             Weather::AllHeld | Weather::Cut => false,
         };
         tokio::select! {
-            passed = state.wait_for(passes) => if passed.is_err() { return },
+            clear = state.wait_for(passes) => if clear.is_err() { return },
             () = sleep(HOUR) => {}
         }
         if client.write_all(&buffer[..count]).await.is_err() {

@@ -99,7 +99,8 @@ impl Secrets {
     fn add_bytes(&mut self, what: &'static str, bytes: &[u8]) {
         self.add(what, bytes);
         self.add(what, to_base64url(bytes));
-        self.add(what, bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        self.add(what, nibbles.map(|nibble| b"0123456789abcdef"[usize::from(nibble)]).collect::<Vec<_>>());
         self.add(what, Bytes32::sha256(bytes).0);
     }
 
@@ -342,11 +343,4 @@ async fn tags_are_found_again_with_the_keys_of_their_day_only() {
         }
     }
     assert!(found.iter().all(|count| *count > 50), "{found:?}");
-    // an enterprise is not given its own tag key
-    let served: Value = story.world.get("/v1/tenant", &story.enterprises[0].admin).await.expect(200).json();
-    let text = served.to_string();
-    for secret in [keys[0].day_key(Day(2500)).to_bytes()] {
-        assert!(!text.contains(&to_base64url(&secret)));
-    }
-    assert!(!text.contains("tag"), "{text}");
 }

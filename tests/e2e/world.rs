@@ -229,14 +229,10 @@ impl World {
         enterprise
     }
 
-    pub(crate) fn enrolment(&self, customer: &Customer, evidence: Evidence) -> KeyEnrolled {
-        KeyEnrolled { sub: customer.sub.clone(), key: *customer.key.public_key(), evidence, recovery: None }
-    }
-
     /// Enrols a customer, for whose key the enterprise vouches.
     pub(crate) async fn customer(&self, enterprise: &Enterprise, name: &str) -> Customer {
         let customer = Customer::new(enterprise, name);
-        let event = self.enrolment(&customer, Evidence::Enterprise);
+        let event = customer.enrolment(Evidence::Enterprise);
         self.record(enterprise, Kind::KeyEnrolled, event, &[&customer.key, &enterprise.signer]).await;
         customer
     }
@@ -256,17 +252,13 @@ impl World {
         serde_json::from_value(terms).expect("terms")
     }
 
-    pub(crate) fn given(&self, customer: &Customer, terms: Terms) -> GrantGiven {
-        GrantGiven { sub: customer.sub.clone(), terms, request: None, birth_day: None, mandate: None }
-    }
-
     pub(crate) async fn grant_with(
         &self,
         enterprise: &Enterprise,
         customer: &Customer,
         change: impl FnOnce(&mut Value),
     ) -> Grant {
-        let event = self.given(customer, self.terms(enterprise, change));
+        let event = customer.given(self.terms(enterprise, change));
         let envelope = self.envelope(enterprise, Kind::GrantGiven, event, &[&customer.key]);
         let answer = self.append(&envelope).await.expect(201).json();
         Grant {
@@ -335,6 +327,16 @@ impl Customer {
     pub(crate) fn new(enterprise: &Enterprise, name: &str) -> Self {
         let sub = SubjectId::parse(&format!("{name}-of-{}", enterprise.name)).expect("a pseudonym");
         Self { sub, key: signer(&format!("{name} at {}", enterprise.name)) }
+    }
+
+    /// The first key joins, vouched for in this way.
+    pub(crate) fn enrolment(&self, evidence: Evidence) -> KeyEnrolled {
+        KeyEnrolled { sub: self.sub.clone(), key: *self.key.public_key(), evidence, recovery: None }
+    }
+
+    /// Their consent to these terms.
+    pub(crate) fn given(&self, terms: Terms) -> GrantGiven {
+        GrantGiven { sub: self.sub.clone(), terms, request: None, birth_day: None, mandate: None }
     }
 
     /// A use that their grant permits.
