@@ -39,8 +39,8 @@ fn every_acknowledged_byte_is_synced_before_the_answer() {
     }
     // strace ends with the program that it follows, and only then is the trace whole
     let so_far = fs::read_to_string(&file).expect("a trace");
-    let server = so_far.split(' ').next().expect("the first thread's number");
-    assert!(Command::new("kill").arg(server).status().expect("kill starts").success());
+    let process = so_far.split(' ').next().expect("the first thread's number");
+    assert!(Command::new("kill").arg(process).status().expect("kill starts").success());
     served.wait();
 
     let trace = fs::read_to_string(&file).expect("a trace");

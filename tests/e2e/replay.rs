@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::outside;
 use program::{Done, Place, skip, workspace};
-use purchases::{counts, expected, with_header, with_sample_id};
+use purchases::{WITHDRAWALS, counts, expected, with_header, with_sample_id};
 
 /// Files that one command verifies.
 const VERIFIED_AT_ONCE: usize = 512;
@@ -91,7 +91,7 @@ fn both_layouts_come_to_the_counts_of_a_few_lines() {
 #[test]
 fn without_a_row_of_the_day_nobody_withdraws() {
     let purchases = purchases::purchases(14, 30, 2);
-    let purchases: Vec<_> = purchases.into_iter().filter(|purchase| purchase.day < 1997_06_30).collect();
+    let purchases: Vec<_> = purchases.into_iter().filter(|purchase| purchase.day < WITHDRAWALS).collect();
     let expected = expected(&purchases);
     assert_eq!(expected["withdrawals"], json!(0));
     let place = Place::new();

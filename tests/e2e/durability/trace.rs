@@ -119,7 +119,7 @@ impl Follower<'_> {
         if (self.holds)(path)
             && let Some((folder, _)) = path.rsplit_once('/')
         {
-            self.change(&folder.to_owned());
+            self.change(folder);
         }
     }
 

@@ -47,11 +47,9 @@ pub(crate) struct Done {
 
 impl Done {
     pub(crate) fn of(output: Output) -> Self {
-        Self {
-            status: output.status.code(),
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        let Output { status, stdout, stderr } = output;
+        let text = |bytes| String::from_utf8(bytes).expect("programs speak UTF-8");
+        Self { status: status.code(), out: text(stdout), err: text(stderr) }
     }
 
     /// The last line of standard output.

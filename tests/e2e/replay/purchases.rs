@@ -2,8 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
+
+/// First day, as yyyymmdd, whose rows come after the withdrawals.
+pub(crate) const WITHDRAWALS: u32 = 19_970_630;
+/// The days that are granted.
+const GRANTED: RangeInclusive<u32> = 19_970_101..=19_970_930;
 
 /// One row: a customer of the file, and a day as yyyymmdd.
 #[derive(Debug, Clone, Copy)]
@@ -62,9 +68,9 @@ pub(crate) fn expected(purchases: &[Purchase]) -> Value {
     let (mut permitted, mut withdrawn, mut period, mut cap) = (0, 0, 0, 0);
     for Purchase { customer, day } in by_day {
         let used = used.entry(customer).or_default();
-        if day >= 1997_06_30 && numbers[&customer].is_multiple_of(7) {
+        if day >= WITHDRAWALS && numbers[&customer].is_multiple_of(7) {
             withdrawn += 1;
-        } else if !(1997_01_01..=1997_09_30).contains(&day) {
+        } else if !GRANTED.contains(&day) {
             period += 1;
         } else if *used == 10 {
             cap += 1;
@@ -73,7 +79,7 @@ pub(crate) fn expected(purchases: &[Purchase]) -> Value {
             permitted += 1;
         }
     }
-    let all_withdraw = purchases.iter().any(|purchase| purchase.day >= 1997_06_30);
+    let all_withdraw = purchases.iter().any(|purchase| purchase.day >= WITHDRAWALS);
     json!({
         "customers": numbers.len(),
         "grants": numbers.len(),
