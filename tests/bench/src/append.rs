@@ -71,6 +71,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     let limit = parts.grants_limit(grants.batch);
     load(&mut report, "grants", &grants.run, limit, 8000.0);
     report.figure("grants.entries_per_fdatasync", grants.batch, "entries");
+    report.figure("grants.waits_for_disk", grants.disk_share, "1");
     report.figure("grants.half_load.p50", paced.latency_ms.median(), "ms");
     report.figure_beside(
         "grants.half_load.p99",
@@ -86,6 +87,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     report.figure_beside("uses", uses_per_second, "1/s", Beside::UpTo(uses_limit.per_second));
     report.figure("uses.cpu", uses.run.cpu_us() / per_batch, "µs");
     report.figure("uses.share_of_machine", uses.run.share_of_machine(), "1");
+    report.figure("uses.waits_for_disk", uses.disk_share, "1");
     report.figure("uses.batch.p50", uses.run.latency_ms.median(), "ms");
     report.figure("uses.batch.p99", uses.run.latency_ms.percentile(0.99), "ms");
     parts.show_uses(&mut report);

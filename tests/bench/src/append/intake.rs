@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use grantbook_engine::Stats;
 use grantbook_plan::Decision;
 use grantbook_record::{GateId, Signer};
 use rand_chacha::ChaCha8Rng;
@@ -37,6 +38,16 @@ struct Gate {
 pub(super) struct Measured {
     pub(super) run: Run,
     pub(super) batch: f64,
+    /// Share of the time in which the one writer waited for the journal's `fdatasync`.
+    pub(super) disk_share: f64,
+}
+
+impl Measured {
+    fn new(run: Run, entries: usize, before: &Stats, after: &Stats) -> Self {
+        let disk = Duration::from_nanos(after.commit_ns - before.commit_ns);
+        let batch = per_commit(entries, after.batches - before.batches);
+        Self { disk_share: disk.as_secs_f64() / run.wall.as_secs_f64(), batch, run }
+    }
 }
 
 /// The cost of a grant at a size of the log.
@@ -114,10 +125,10 @@ impl<'o> Intake<'o> {
 
     /// Grants of two thirds of the customers who wait, as fast as they go.
     pub(super) fn grants(&mut self) -> Result<Measured, Failure> {
-        let commits = self.world.ledger.stats().batches;
+        let before = self.world.ledger.stats();
         let run = self.grants_of(self.enrolled.len() * 2 / 3, None)?;
-        let batch = per_commit(run.calls, self.world.ledger.stats().batches - commits);
-        Ok(Measured { run, batch })
+        let entries = run.calls;
+        Ok(Measured::new(run, entries, &before, &self.world.ledger.stats()))
     }
 
     /// Grants of the rest, at a fixed rate.
@@ -165,7 +176,7 @@ impl<'o> Intake<'o> {
             }
             batches.push(own);
         }
-        let commits = self.world.ledger.stats().batches;
+        let before = self.world.ledger.stats();
         let World { ledger, tenant, .. } = &self.world;
         let latencies = Mutex::new(Vec::new());
         let run = callers(batches.len(), batches.len(), None, |gate| {
@@ -179,9 +190,10 @@ impl<'o> Intake<'o> {
         })?;
         let latencies = latencies.into_inner().unwrap_or_default();
         let run = Run { calls: latencies.len(), latency_ms: Samples::new(latencies), ..run };
-        let batch = per_commit(run.calls * size, self.world.ledger.stats().batches - commits);
+        let after = self.world.ledger.stats();
         batches.iter().for_each(|own| self.content_bytes += own.iter().map(Vec::len).sum::<usize>());
-        Ok(Measured { run, batch })
+        let entries = run.calls * size;
+        Ok(Measured::new(run, entries, &before, &after))
     }
 
     /// Grows the log to `leaves`: a tenth enrolments, a tenth grants, the rest uses.

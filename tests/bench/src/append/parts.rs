@@ -68,12 +68,12 @@ impl Parts {
         parts.journal_wall.1 = wall;
 
         let rows = Rows::new(intake)?;
-        // state of the customer (JSON, sealed), jti, grant, feed
+        // under keys in no order: the customer (JSON, sealed) and the jti; in order: grant and feed
         let customer = intake.granted.first().ok_or("no customer has a grant")?;
         let state = intake.world.ledger.customer(intake.world.tenant, &customer.sub);
         let state_bytes = serde_json::to_vec(&state)?.len() + 100;
-        parts.grants.push(("state rows", rows.apply(COMMIT_ENTRIES, &[state_bytes, 24, 16, 40])?));
-        parts.uses.push(("state rows", rows.apply(batch, &[36 + 40])?));
+        parts.grants.push(("state rows", rows.apply(COMMIT_ENTRIES, &[state_bytes, 24], &[16, 40])?));
+        parts.uses.push(("state rows", rows.apply(batch, &[36 + 40], &[])?));
         Ok(parts)
     }
 
@@ -291,14 +291,20 @@ impl Rows {
         Ok(Self { db, _folder: folder })
     }
 
-    /// Processor time per entry of one batch for `entries`, each with rows of these sizes under keys in no order.
-    fn apply(&self, entries: usize, row_bytes: &[usize]) -> Result<f64, Failure> {
+    /// Processor time per entry of one batch for `entries`, each with rows of these sizes: some under keys in no order,
+    /// some under rising ones.
+    fn apply(&self, entries: usize, scattered: &[usize], rising: &[usize]) -> Result<f64, Failure> {
         let mut next = STATE_ROWS;
         let (cpu, _) = alone(51, |_| {
             let mut batch = sled::Batch::default();
-            for bytes in row_bytes.iter().cycle().take(row_bytes.len() * entries) {
-                batch.insert(row_key(next).as_slice(), vec![9; *bytes]);
+            for _ in 0..entries {
                 next += 1;
+                for (at, bytes) in scattered.iter().enumerate() {
+                    batch.insert(row_key(scattered.len() * next + at), vec![9; *bytes]);
+                }
+                for (at, bytes) in (b'f'..).zip(rising) {
+                    batch.insert([[at].as_slice(), &next.to_be_bytes()].concat(), vec![9; *bytes]);
+                }
             }
             Ok(self.db.apply_batch(batch)?)
         })?;

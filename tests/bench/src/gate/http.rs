@@ -48,7 +48,7 @@ pub(super) fn measure(report: &mut Report, options: &Options) -> Result<(), Fail
     let mut runs = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..ROUNDS {
         let kinds = [
-            (echo, &echoed, "subject"),
+            (echo, &echoed, r#""action""#),
             (serving.address, &denials, r#""decision":false"#),
             (serving.address, &permits, r#""decision":true"#),
         ];
