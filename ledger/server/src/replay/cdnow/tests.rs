@@ -1,15 +1,20 @@
 use super::*;
 
-fn purchase(customer: u64, day: &str) -> Result<Line, RowError> {
-    Ok(Line::Row(Purchase { customer, day: DataDay::parse(day).unwrap() }))
+/// What a line is read as.
+type Read = Result<Line, RowError>;
+
+fn purchase(customer: u64, day: &str) -> Read {
+    DataDay::parse(day)
+        .map(|day| Line::Row(Purchase { customer, day }))
+        .ok_or(RowError::Column { column: "date", expected: "a day" })
 }
 
-fn read(lines: &[&str]) -> Vec<Result<Line, RowError>> {
+fn read(lines: &[&str]) -> Vec<Read> {
     let mut parser = Parser::default();
     lines.iter().map(|line| parser.line(line.as_bytes())).collect()
 }
 
-fn column(column: &'static str) -> impl Fn(&Result<Line, RowError>) -> bool {
+fn column(column: &'static str) -> impl Fn(&Read) -> bool {
     move |got| matches!(got, Err(RowError::Column { column: c, .. }) if *c == column)
 }
 
