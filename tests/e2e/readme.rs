@@ -64,9 +64,9 @@ fn its_subcommands_exist() {
     let place = Place::new();
     let text = readme();
     let mut found = 0;
-    for (name, after) in text.match_indices("grantbook ").map(|(at, name)| (name, &text[at + name.len()..])) {
-        // only what stands in code: `grantbook word`
-        let before = &text[..after.as_ptr() as usize - text.as_ptr() as usize - name.len()];
+    for (at, name) in text.match_indices("grantbook ") {
+        let (before, after) = (&text[..at], &text[at + name.len()..]);
+        // only what stands in code, not the name in a sentence
         let code = before.ends_with('`') || before.ends_with("$ ") || before.ends_with('\n');
         let word: String = after.chars().take_while(char::is_ascii_lowercase).collect();
         if code && !word.is_empty() {
