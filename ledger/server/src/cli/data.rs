@@ -14,10 +14,10 @@ pub(crate) struct DataArgs {
     /// Folder of the ledger's data
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Folder of its keys [default: <data dir>.keyring]
+    /// Folder of its keys [default: the data folder with .keyring added]
     #[arg(long, value_name = "DIR", requires = "data_dir")]
     pub(crate) keyring_dir: Option<PathBuf>,
-    /// File of its last signed checkpoint [default: <data dir>.anchor]
+    /// File of its last signed checkpoint [default: the data folder with .anchor added]
     #[arg(long, value_name = "FILE", requires = "data_dir")]
     pub(crate) anchor: Option<PathBuf>,
 }

@@ -20,7 +20,7 @@ use super::sandbox::{DEFAULT_FOLDER, Sandbox};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Ledger")]
 pub(crate) struct DoorArgs {
-    /// Address of a server, such as https://ledger.example
+    /// Address of a server: http:// or https://, and its name
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
     /// Bearer token for the server
