@@ -67,7 +67,7 @@ fn its_subcommands_exist() {
     for (at, name) in text.match_indices("grantbook ") {
         let (before, after) = (&text[..at], &text[at + name.len()..]);
         // only what stands in code, not the name in a sentence
-        let code = before.ends_with('`') || before.ends_with("$ ") || before.ends_with('\n');
+        let code = before.ends_with('`');
         let word: String = after.chars().take_while(char::is_ascii_lowercase).collect();
         if code && !word.is_empty() {
             place.run(&format!("help {word}")).ok();
