@@ -297,13 +297,14 @@ async fn heads_that_were_held_back_are_old_when_they_come() {
     let (gate, proxy) = story.behind_proxy().await;
     eventually(&gate, &story.facts(), "a permit", permitted).await;
     proxy.set(Weather::AllHeld);
-    // heads from before the withdrawal are on their way now
-    tokio::time::sleep(BOUND / 2).await;
+    // long enough for a question, so that a head from before the withdrawal is on its way
+    tokio::time::sleep(BOUND * 2 / 5).await;
     let watch = Watch::start(&gate, &story.facts());
     story.withdraw().await;
     let withdrawn = BootTime::now();
-    for _ in 0..3 {
-        tokio::time::sleep(BOUND).await;
+    // first it comes while its question still waits, then later ones come long after
+    for held in [BOUND * 2 / 5, BOUND, BOUND] {
+        tokio::time::sleep(held).await;
         proxy.set(Weather::FeedHeld);
         tokio::time::sleep(BOUND / 10).await;
         proxy.set(Weather::AllHeld);
@@ -321,11 +322,12 @@ async fn a_demanded_position_is_reached_or_denied() {
     let story = Story::begin().await;
     let gates = [story.remote().await, story.embedded(story.world.address()).await];
     let resting_on = |leaf_index| CheckOptions { use_id: None, at_least: Some(leaf_index) };
-    for gate in &gates {
+    for (gate, by_replica) in gates.iter().zip([false, true]) {
         let nobody_has = resting_on(LeafIndex(1_000_000));
         let denial = gate.check_with(&story.facts(), &nobody_has).await.expect_err("ahead of the log");
-        // an embedded gate may be stale for a moment, but never permits
+        // an embedded gate may be stale for a moment, but never permits, and never needs to ask
         assert!(matches!(denial.reason, DenialReason::Behind | DenialReason::Stale), "{denial:?}");
+        assert_eq!(matches!(denial.source, Source::Replica { .. }), by_replica, "{denial:?}");
     }
     for number in 0..10 {
         let customer = story.world.customer(&story.enterprise, &format!("c{number}")).await;
