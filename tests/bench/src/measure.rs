@@ -86,7 +86,7 @@ pub(crate) fn part_cpu(rounds: usize, calls: usize, part: impl Fn(usize) + Sync)
                     for call in 0..calls {
                         part(round * calls + call);
                     }
-                    own.push((thread_cpu() - begun).as_secs_f64() / float(calls));
+                    own.push(thread_cpu().saturating_sub(begun).as_secs_f64() / float(calls));
                 }
                 if let Ok(mut all) = all.lock() {
                     all.append(&mut own);
@@ -106,7 +106,7 @@ pub(crate) fn alone(
     for round in 0..rounds {
         let (begun_cpu, begun) = (thread_cpu(), Instant::now());
         part(round)?;
-        cpu.push((thread_cpu() - begun_cpu).as_secs_f64());
+        cpu.push(thread_cpu().saturating_sub(begun_cpu).as_secs_f64());
         wall.push(begun.elapsed().as_secs_f64());
     }
     Ok((median(cpu), median(wall)))
@@ -181,7 +181,7 @@ pub(crate) fn callers(
             });
         }
     });
-    let (wall, cpu) = (begun.elapsed(), process_cpu() - begun_cpu);
+    let (wall, cpu) = (begun.elapsed(), process_cpu().saturating_sub(begun_cpu));
     let (latencies, failed) = collected.into_inner().unwrap_or_default();
     match failed {
         Some(error) => Err(error),
@@ -210,11 +210,9 @@ mod tests {
     #[test]
     fn percentiles_are_of_the_values() {
         let samples = Samples::new((1..=100).rev().map(f64::from).collect());
-        assert_eq!(
-            (samples.percentile(0.0), samples.percentile(0.99), samples.percentile(1.0)),
-            (1.0, 99.0, 100.0)
-        );
-        assert_eq!(Samples::default().median(), 0.0);
+        let shown = [0.0, 0.99, 1.0].map(|share| samples.percentile(share).to_string());
+        assert_eq!(shown, ["1", "99", "100"]);
+        assert_eq!(Samples::default().median().to_string(), "0");
     }
 
     #[test]

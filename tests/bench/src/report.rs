@@ -44,7 +44,8 @@ struct Ratio {
     at_least: bool,
 }
 
-const BAR_CELLS: usize = 20;
+/// Cells of a bar.
+const BAR_CELLS: u8 = 20;
 
 impl Report {
     pub(crate) fn new(bench: &'static str) -> Self {
@@ -113,8 +114,9 @@ impl Report {
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "cells of a bar, 0 to 20")]
 fn bar(share: f64) -> String {
-    let filled = ((share * BAR_CELLS as f64).round().clamp(0.0, BAR_CELLS as f64)) as usize;
-    format!("{}{}", "█".repeat(filled), "·".repeat(BAR_CELLS - filled))
+    let cells = f64::from(BAR_CELLS);
+    let filled = (share * cells).round().clamp(0.0, cells) as usize;
+    format!("{}{}", "█".repeat(filled), "·".repeat(usize::from(BAR_CELLS) - filled))
 }
 
 fn percent(share: f64) -> String {
@@ -180,7 +182,7 @@ mod tests {
     #[test]
     fn bars_stay_within_their_cells() {
         for share in [-1.0, 0.0, 0.5, 1.0, 7.0, f64::NAN] {
-            assert_eq!(bar(share).chars().count(), BAR_CELLS, "{share}");
+            assert_eq!(bar(share).chars().count(), usize::from(BAR_CELLS), "{share}");
         }
     }
 }

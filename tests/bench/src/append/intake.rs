@@ -191,7 +191,7 @@ impl<'o> Intake<'o> {
         let latencies = latencies.into_inner().unwrap_or_default();
         let run = Run { calls: latencies.len(), latency_ms: Samples::new(latencies), ..run };
         let after = self.world.ledger.stats();
-        batches.iter().for_each(|own| self.content_bytes += own.iter().map(Vec::len).sum::<usize>());
+        self.content_bytes += batches.iter().flatten().map(Vec::len).sum::<usize>();
         let entries = run.calls * size;
         Ok(Measured::new(run, entries, &before, &after))
     }

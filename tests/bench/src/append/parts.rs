@@ -34,10 +34,13 @@ const STATE_ROWS: usize = 200_000;
 /// Entries that share one frame and one batch of rows where they are timed: 64 callers make about so many.
 const COMMIT_ENTRIES: usize = 48;
 
-/// Seconds per entry of each part, by its name.
+/// Seconds per entry, by the part's name.
+type Costs = Vec<(&'static str, f64)>;
+
+/// What the parts of both kinds of append cost.
 pub(super) struct Parts {
-    grants: Vec<(&'static str, f64)>,
-    uses: Vec<(&'static str, f64)>,
+    grants: Costs,
+    uses: Costs,
     /// Seconds of wall time per commit of a few entries, and of one of a whole use batch.
     journal_wall: (f64, f64),
     /// Records of a use batch.
@@ -117,7 +120,7 @@ fn show(report: &mut Report, of: &str, parts: &[(&str, f64)], journal_wall: f64)
 }
 
 /// Parts of a grant, and the bytes of its item in the journal.
-fn grant_parts(intake: &Intake<'_>) -> Result<(Vec<(&'static str, f64)>, usize), Failure> {
+fn grant_parts(intake: &Intake<'_>) -> Result<(Costs, usize), Failure> {
     let mut customer = crate::world::Customer::new(usize::MAX)?;
     let bytes = intake.world.grant(&mut customer);
     let signer = &customer.signer;
@@ -148,7 +151,7 @@ fn grant_parts(intake: &Intake<'_>) -> Result<(Vec<(&'static str, f64)>, usize),
 }
 
 /// Parts of a use in a batch, and the bytes of its item in the journal.
-fn use_parts(intake: &Intake<'_>) -> Result<(Vec<(&'static str, f64)>, usize), Failure> {
+fn use_parts(intake: &Intake<'_>) -> Result<(Costs, usize), Failure> {
     let (json, (_, signer)) = intake.sample_batch(0)?;
     let batch = UseBatch::parse(&json)?;
     let count = float(batch.records.len());

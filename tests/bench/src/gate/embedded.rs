@@ -9,7 +9,7 @@ use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{Event, GrantGiven};
 use grantbook_record::uses::UseFacts;
-use grantbook_record::{SubjectId, Term, Terms};
+use grantbook_record::{SubjectId, Terms};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 
@@ -96,7 +96,7 @@ pub(super) fn one_of_many(grants: usize) -> Result<(CustomerState, UseFacts, Uni
     for number in 1..=grants {
         let mut terms = grant_terms(&Bytes32([0; 32]))?;
         if number < grants {
-            terms.recipient = Term::parse(&format!("recipient-{number}"))?;
+            terms.recipient = grantbook_record::Term::parse(&format!("recipient-{number}"))?;
         }
         give(&mut customer, &sub, terms, now);
     }

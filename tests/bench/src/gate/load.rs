@@ -107,7 +107,7 @@ pub(super) async fn run(
     for task in tasks {
         latencies.append(&mut task.await??);
     }
-    let (wall, cpu) = (begun.elapsed(), process_cpu() - begun_cpu);
+    let (wall, cpu) = (begun.elapsed(), process_cpu().saturating_sub(begun_cpu));
     Ok(Run { calls: latencies.len(), wall, cpu, latency_ms: Samples::new(latencies) })
 }
 
