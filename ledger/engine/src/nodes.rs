@@ -116,7 +116,7 @@ pub(crate) struct TileCache {
 }
 
 /// Expanded tiles that the cache may hold, 16 kB each.
-const CACHED_TILES: usize = 2048;
+const CACHED_TILES: usize = 1024;
 
 impl TileCache {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {

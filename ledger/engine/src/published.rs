@@ -49,8 +49,8 @@ pub(crate) struct Published {
     watch: watch::Sender<u64>,
 }
 
-/// Bundles that the cache may hold, about 150 kB each.
-const CACHED_BUNDLES: usize = 256;
+/// Bundles that the cache may hold, about 500 kB each.
+const CACHED_BUNDLES: usize = 64;
 
 /// What a batch adds to what is shown.
 pub(crate) struct Addition {

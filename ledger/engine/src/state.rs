@@ -41,7 +41,7 @@ use crate::store::cursor::Cursor;
 use crate::store::{Fault, Store};
 
 /// Decoded data keys that the cache may hold.
-const CACHED_KEYS: usize = 65_536;
+const CACHED_KEYS: usize = 16_384;
 
 /// The state as committed.
 pub(crate) struct State {

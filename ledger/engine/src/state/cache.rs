@@ -6,8 +6,8 @@ use super::rows::{Customer, CustomerKey};
 use crate::store::Fault;
 
 const SHARDS: usize = 64;
-/// Customers that all shards together may hold, about 2 kB each.
-const CACHED_CUSTOMERS: usize = 65_536;
+/// Customers that all shards together may hold, about 4 kB each.
+const CACHED_CUSTOMERS: usize = 16_384;
 
 type Shard = Mutex<quick_cache::unsync::Cache<CustomerKey, Arc<Customer>>>;
 
