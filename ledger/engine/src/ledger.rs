@@ -21,10 +21,14 @@ use crate::config::LedgerConfig;
 use crate::error::{AppendError, OpenError, ReadError};
 use crate::keyring::Keyring;
 use crate::published::Published;
+use crate::reads::SignedBatch;
 use crate::sequencer::{self, Answer, Job, QUEUE_JOBS};
 use crate::state::{CustomerKey, State};
 use crate::stats::{Counters, Stats};
 use crate::store::{Fault, FileStore, Store};
+
+/// Signed batches that the cache may hold, at most about 70 kB each.
+const CACHED_BATCHES: usize = 256;
 
 /// An event and its receipt.
 #[derive(Debug, Clone)]
@@ -87,6 +91,8 @@ pub(crate) struct Inner {
     pub(crate) state: State,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) published: Published,
+    /// Batches of which receipts were made lately.
+    pub(crate) batches: quick_cache::sync::Cache<u64, Arc<SignedBatch>>,
     pub(crate) clock: Clock,
     pub(crate) counters: Counters,
     pub(crate) freshness_bound: Duration,
@@ -119,6 +125,7 @@ impl Inner {
             state,
             store,
             published,
+            batches: quick_cache::sync::Cache::new(CACHED_BATCHES),
             clock: config.clock.clone(),
             counters,
             freshness_bound: config.freshness_bound,

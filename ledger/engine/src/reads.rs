@@ -8,7 +8,7 @@ use grantbook_record::encoding::{Base64Bytes, Bytes32};
 use grantbook_record::feed::{About, Chain, FeedPosition, Frame};
 use grantbook_record::head::{Head, SignedHead};
 use grantbook_record::receipt::{self, Content, EventContent, UseContent, WireOpening};
-use grantbook_record::uses::{UseRecord, batch_path, parse_head};
+use grantbook_record::uses::{BatchTree, UseRecord, parse_head};
 use grantbook_record::{
     Currency, DenialReason, Entry, Envelope, GateId, Jti, Quantity, Receipt, SubjectId, TenantId,
 };
@@ -52,6 +52,12 @@ pub struct UseRow {
     pub payout_minor: u64,
     /// Currency of that.
     pub currency: Currency,
+}
+
+/// A batch of uses: its signed head, and the tree for its records' paths.
+pub(crate) struct SignedBatch {
+    shared: SharedHead,
+    tree: BatchTree,
 }
 
 /// Leaves that one call of [`Ledger::uses`] looks at.
@@ -100,15 +106,12 @@ impl Inner {
                 Content::Event(EventContent { envelope: Base64Bytes(envelope), keys })
             }
             BodyContent::Use { record, batch_first, .. } => {
-                let SharedHead { head, key } = self.shared_head(batch_first)?;
-                let (claims, _) = parse_head(&head).map_err(|_| damaged("batch head"))?;
-                let digests = (batch_first..batch_first.saturating_add(u64::from(claims.event.count)))
-                    .map(|leaf| self.entry(leaf).map(|entry| entry.digest))
-                    .collect::<Result<Vec<_>, _>>()?;
+                let batch = self.batch(batch_first)?;
                 let at = usize::try_from(leaf.saturating_sub(batch_first)).unwrap_or(usize::MAX);
-                let path = batch_path(&digests, at).ok_or_else(|| damaged("batch path"))?;
+                let path = batch.tree.path(at).ok_or_else(|| damaged("batch path"))?;
                 let path = path.into_iter().map(|hash| Bytes32(hash.0)).collect();
                 let record = String::from_utf8(record).map_err(|_| damaged("record"))?;
+                let SharedHead { head, key } = batch.shared.clone();
                 Content::Use(Box::new(UseContent { record, head, path, key }))
             }
         };
@@ -127,6 +130,22 @@ impl Inner {
         })
     }
 
+    /// What the receipts of one batch have in common, read and hashed once for all of them.
+    fn batch(&self, first: u64) -> Result<Arc<SignedBatch>, ReadError> {
+        if let Some(batch) = self.batches.get(&first) {
+            return Ok(batch);
+        }
+        let shared = self.shared_head(first)?;
+        let (claims, _) =
+            parse_head(&shared.head).map_err(|_| ReadError::Damaged(format!("batch head {first}")))?;
+        let digests = (first..first.saturating_add(u64::from(claims.event.count)))
+            .map(|leaf| self.entry(leaf).map(|entry| entry.digest))
+            .collect::<Result<Vec<_>, _>>()?;
+        let batch = Arc::new(SignedBatch { shared, tree: BatchTree::new(&digests) });
+        self.batches.insert(first, Arc::clone(&batch));
+        Ok(batch)
+    }
+
     fn entry(&self, leaf: u64) -> Result<Entry, ReadError> {
         let owned = self.published.item(leaf)?;
         Entry::parse(&owned.item.entry).map_err(|_| ReadError::Damaged(format!("entry {leaf}")))
@@ -138,11 +157,12 @@ impl Inner {
         (appended.leaf_index..end)
             .map(|leaf| {
                 let owned = self.published.item(leaf)?;
-                let (flag, in_window) = match self.open_body(leaf, &owned)?.content {
+                let body = self.open_body(leaf, &owned)?;
+                let (flag, in_window) = match body.content {
                     BodyContent::Use { flag, in_window, .. } => (flag, in_window),
                     BodyContent::Event { .. } => (None, false),
                 };
-                let receipt = self.receipt_at(leaf)?;
+                let receipt = self.receipt_of(leaf, &owned, body)?;
                 let duplicate = appended.duplicate;
                 Ok(AppendedUse { receipt, leaf_index: LeafIndex(leaf), flag, in_window, duplicate })
             })

@@ -13,6 +13,7 @@ use crate::id::TenantId;
 use crate::jwk::PublicKey;
 use crate::signer::Signer;
 use crate::strict_json::{self, JsonError};
+use crate::uses::{BatchTree, batch_root};
 
 /// First line of the signed text; keeps it apart from everything else the key signs.
 pub const HEAD_LABEL: &str = "grantbook-head/v1";
@@ -152,11 +153,12 @@ impl SignedHead {
     /// Signs a head over the nonces of all who asked; gives each asker its own, in order.
     pub fn sign(head: Head, nonces: &[[u8; 32]], clock: &Signer) -> Vec<Self> {
         let leaves: Vec<Bytes32> = nonces.iter().copied().map(Bytes32).collect();
-        let head = Head { nonces: Hash(crate::uses::batch_root(leaves.iter()).0), ..head }.to_text();
+        let head = Head { nonces: Hash(batch_root(leaves.iter()).0), ..head }.to_text();
+        let tree = BatchTree::new(&leaves);
         let signature = Base64Bytes(clock.sign(head.as_bytes()).to_vec());
         let nonce_count = leaves.len() as u64;
         (0..leaves.len())
-            .filter_map(|at| crate::uses::batch_path(&leaves, at))
+            .filter_map(|at| tree.path(at))
             .zip(0..)
             .map(|(path, nonce_index)| Self {
                 head: head.clone(),

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use grantbook_tlog::Hash;
+use grantbook_tlog::{Hash, LeafIndex, TreeSize};
 use serde::{Deserialize, Serialize};
 
 use crate::day::{DataPeriod, UnixSeconds};
@@ -385,20 +385,52 @@ pub fn sign_batch(claims: &Claims<()>, records: &[(UseRecord, Salt)], signer: &S
     Some(WireBatch { head: jws::sign(BATCH_TYP, &payload, signer), records: wire })
 }
 
-/// The audit path of one record in its batch (RFC 6962 section 2.1.1).
-pub fn batch_path(digests: &[Bytes32], at: usize) -> Option<Vec<Hash>> {
-    struct Digests<'a>(&'a [Bytes32]);
-    impl grantbook_tlog::NodeReader for Digests<'_> {
-        type Error = std::convert::Infallible;
-        fn node(&self, level: u8, index: u64) -> Result<Hash, Self::Error> {
-            let width = 1_u64.checked_shl(u32::from(level)).unwrap_or(0);
-            let start = usize::try_from(index.saturating_mul(width)).unwrap_or(usize::MAX);
-            let end = start.saturating_add(usize::try_from(width).unwrap_or(usize::MAX));
-            let slice = self.0.get(start..end.min(self.0.len())).unwrap_or_default();
-            Ok(Hash(batch_root(slice.iter()).0))
+/// The Merkle tree over a batch's digests, with all its nodes at hand for paths.
+#[derive(Debug, Clone)]
+pub struct BatchTree {
+    /// Roots of complete subtrees, by level from the leaves up.
+    levels: Vec<Vec<Hash>>,
+}
+
+impl BatchTree {
+    /// Hashes the tree over the digests, in order.
+    pub fn new<'a>(digests: impl IntoIterator<Item = &'a Bytes32>) -> Self {
+        let mut levels: Vec<Vec<Hash>> = vec![Vec::new()];
+        let mut range = grantbook_tlog::CompactRange::new();
+        for digest in digests {
+            let visit = |level: u8, _, hash| {
+                let level = usize::from(level);
+                if levels.len() == level {
+                    levels.push(Vec::new());
+                }
+                if let Some(nodes) = levels.get_mut(level) {
+                    nodes.push(hash);
+                }
+            };
+            // only a tree of 2^64 leaves refuses another
+            let _ = range.append(grantbook_tlog::leaf_hash(&digest.0), visit);
         }
+        Self { levels }
     }
-    let index = grantbook_tlog::LeafIndex(u64::try_from(at).ok()?);
-    let size = grantbook_tlog::TreeSize(u64::try_from(digests.len()).ok()?);
-    grantbook_tlog::inclusion_proof(index, size, &Digests(digests)).ok()
+
+    /// The audit path of the record at `at` (RFC 6962 section 2.1.1); `None` beyond the last one.
+    pub fn path(&self, at: usize) -> Option<Vec<Hash>> {
+        let index = LeafIndex(u64::try_from(at).ok()?);
+        let size = TreeSize(u64::try_from(self.levels.first()?.len()).ok()?);
+        grantbook_tlog::inclusion_proof(index, size, self).ok()
+    }
+}
+
+/// A node that the tree does not have; never met by [`BatchTree::path`], which asks for complete subtrees only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no such node in the batch's tree")]
+pub struct NoSuchNode;
+
+impl grantbook_tlog::NodeReader for BatchTree {
+    type Error = NoSuchNode;
+
+    fn node(&self, level: u8, index: u64) -> Result<Hash, NoSuchNode> {
+        let index = usize::try_from(index).map_err(|_| NoSuchNode)?;
+        self.levels.get(usize::from(level)).and_then(|nodes| nodes.get(index)).copied().ok_or(NoSuchNode)
+    }
 }

@@ -11,7 +11,7 @@ use grantbook_record::event::{Claims, Event};
 use grantbook_record::feed::{About, Chain, Frame};
 use grantbook_record::head::{Head, SignedHead};
 use grantbook_record::receipt::{Content, EventContent, LinkOpening, UseContent, WireOpening};
-use grantbook_record::uses::{UseBatch, batch_path};
+use grantbook_record::uses::{BatchTree, UseBatch};
 use grantbook_record::{Currency, Envelope, Kind, Receipt, Salt, Signer, UnixMillis};
 use grantbook_tlog::{
     Checkpoint, CompactRange, Hash, LeafIndex, LogKeys, NodeReader, SignatureKind, SigningKey, TlogProof,
@@ -98,7 +98,7 @@ impl Ledger {
                 Kind::UseRecorded => (Class::Use, china, vec![now + 600, 80]),
                 _ => (Class::Plain, Currency::NONE, vec![]),
             };
-            let path = batch_path(&digests, at).unwrap();
+            let path = BatchTree::new(&digests).path(at).unwrap();
             let content = Content::Use(Box::new(UseContent {
                 record: String::from_utf8(record.json.clone()).unwrap(),
                 head: batch.head.clone(),

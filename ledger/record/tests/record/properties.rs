@@ -5,7 +5,7 @@ use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{Claims, GrantPaused};
 use grantbook_record::scope::AttributeValue;
 use grantbook_record::strict_json::parse;
-use grantbook_record::uses::{UseBatch, UseRecord, batch_path, batch_root, sign_batch};
+use grantbook_record::uses::{BatchTree, UseBatch, UseRecord, batch_root, sign_batch};
 use grantbook_record::{
     Currency, Entry, Envelope, Event, Jti, Kind, Price, Salt, SubjectId, TenantId, Term, UnixSeconds,
 };
@@ -103,12 +103,13 @@ proptest! {
         batch.verify_signature(gate().public_key()).unwrap();
         let digests: Vec<Bytes32> = batch.records.iter().map(|record| record.digest).collect();
         let root = Hash(batch_root(digests.iter()).0);
+        let tree = BatchTree::new(&digests);
         for (at, digest) in digests.iter().enumerate() {
-            let path = batch_path(&digests, at).unwrap();
+            let path = tree.path(at).unwrap();
             let (index, size) = (LeafIndex(at as u64), TreeSize(count as u64));
             prop_assert!(verify_inclusion(&leaf_hash(&digest.0), index, size, &path, &root).is_ok());
         }
-        prop_assert!(batch_path(&digests, count).is_none());
+        prop_assert!(tree.path(count).is_none());
     }
 
     #[test]
