@@ -30,7 +30,7 @@ pub(super) fn measure(report: &mut Report) -> Result<(), Failure> {
         )?;
     }
     let policies: PolicySet = text.parse()?;
-    let uid = |text: &str| text.parse::<EntityUid>();
+    let uid = |text: &str| text.parse::<EntityUid>().map_err(Failure::from);
     let context = Context::from_json_value(
         serde_json::json!({
             "purpose": "service-personalisation", "category": "purchases", "fields": ["date", "quantity"],
