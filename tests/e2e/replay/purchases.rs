@@ -11,6 +11,9 @@ pub(crate) const WITHDRAWALS: u32 = 19_970_630;
 /// The days that are granted.
 const GRANTED: RangeInclusive<u32> = 19_970_101..=19_970_930;
 
+/// Days on which something begins or has just ended: off by one, a count changes.
+const EDGES: [u32; 6] = [19_961_231, 19_970_101, 19_970_629, WITHDRAWALS, 19_970_930, 19_971_001];
+
 /// One row: a customer of the file, and a day as yyyymmdd.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Purchase {
@@ -32,7 +35,8 @@ pub(crate) fn purchases(customers: u32, rows: u32, seed: u64) -> Vec<Purchase> {
             // everybody appears once, and the first few ever again
             let number = if row < customers { row } else { below(customers).min(below(customers)) };
             let year = if below(20) == 0 { 1996 } else { 1997 };
-            let day = year * 10_000 + (1 + below(12)) * 100 + 1 + below(28);
+            let any = year * 10_000 + (1 + below(12)) * 100 + 1 + below(28);
+            let day = *EDGES.get(below(20) as usize).unwrap_or(&any);
             Purchase { customer: 1000 + number * 7 % 9973, day }
         })
         .collect()
