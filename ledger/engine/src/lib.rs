@@ -1,6 +1,6 @@
 //! The consent ledger's engine: admission, sequencing with group commit, storage, state and reads.
 //!
-//! The way of a record: [`admit`] parses, verifies and commits outside any lock; the [`sequencer`] checks it against
+//! The way of a record: `admit` parses, verifies and commits outside any lock; the `sequencer` checks it against
 //! the state, gives it its place and its bytes; the [`store`] makes the batch durable; only then are state,
 //! checkpoint and receipt published. There is this one write path. What is *not* here: HTTP, and what an event or an
 //! entry is (`grantbook-record`) or when a use is permitted (`grantbook-plan`).

@@ -107,11 +107,11 @@ pub struct Flags {
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
-    /// Folder of its keys, outside the data folder [default: <data dir>.keyring]
+    /// Folder of its keys, outside the data folder [default: DATA_DIR.keyring]
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keyring_dir: Option<PathBuf>,
-    /// File of the last signed checkpoint, outside the data folder [default: <data dir>.anchor]
+    /// File of the last signed checkpoint, outside the data folder [default: DATA_DIR.anchor]
     #[arg(long, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anchor: Option<PathBuf>,

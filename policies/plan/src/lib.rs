@@ -5,7 +5,7 @@
 //! (`grantbook-author`).
 //!
 //! The same fold serves admission and replicas: [`customer::CustomerState`] and [`tenant::TenantState`] take in events
-//! one by one; [`admission`] says which events may come next; [`decide`] answers the gate's question.
+//! one by one; [`admission`] says which events may come next; [`decide()`] answers the gate's question.
 
 pub mod admission;
 pub mod cover;
