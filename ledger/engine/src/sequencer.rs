@@ -30,7 +30,7 @@ pub(crate) const REMOTE_GATE: &str = "remote";
 /// Entries after which a batch takes no further job.
 const BATCH_ENTRIES: usize = 1024;
 /// Entries that may be in memory and journal alone.
-const UNKEPT_ENTRIES_MAX: usize = 128 * 1024;
+const UNKEPT_ENTRIES_MAX: usize = 32 * 1024;
 /// Jobs that may wait.
 pub(crate) const QUEUE_JOBS: usize = 8192;
 
