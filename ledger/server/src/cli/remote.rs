@@ -140,10 +140,12 @@ fn answer(response: Result<Response<Body>, ureq::Error>) -> Result<Vec<u8>, Refu
         return Err(fault(format!("the server answered {status} without saying why")));
     };
     let slug = problem.r#type.rsplit('/').next().unwrap_or_default().to_owned();
-    let message = if problem.detail.is_empty() {
-        problem.title
-    } else {
-        format!("{}: {}", problem.title, problem.detail)
+    // a detail that begins as the title does says it all
+    let says_it_all = problem.detail.to_lowercase().starts_with(&problem.title.to_lowercase());
+    let message = match problem.detail.as_str() {
+        "" => problem.title,
+        _ if says_it_all => problem.detail,
+        detail => format!("{}: {detail}", problem.title),
     };
     let failure = if status >= 500 || status == 429 { Failure::Fault(message) } else { Failure::No(message) };
     Err(Refused { slug, failure })
