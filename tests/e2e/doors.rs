@@ -45,7 +45,7 @@ impl Book {
         let [next, revoked, gate] = ["anna's next key", "anna's lost key", "gate"].map(signer);
         let sub = || anna.sub.clone();
         let old = anna.key.thumbprint();
-        let rotation = KeyRotated { sub: sub(), old, new: *next.public_key() };
+        let rotation = KeyRotated { sub: sub(), old, new: *next.public_key(), recovery: None };
         world.record(&shop, Kind::KeyRotated, rotation, &[&anna.key, &next]).await;
         let evidence = Evidence::EnrolledKey;
         let lost = KeyEnrolled { sub: sub(), key: *revoked.public_key(), evidence, recovery: None };
@@ -97,7 +97,8 @@ impl Book {
         let enrolled = |evidence, voucher| {
             world.envelope(shop, Kind::KeyEnrolled, enrolment(evidence), &[&stranger, voucher])
         };
-        let rotation = KeyRotated { sub: anna.sub.clone(), old: kid, new: *stranger.public_key() };
+        let rotation =
+            KeyRotated { sub: anna.sub.clone(), old: kid, new: *stranger.public_key(), recovery: None };
         let honest = self.signed_by(&[&anna.key]);
         let at_club = anna_at_club.given(world.terms(club, |_| ()));
         BTreeMap::from([

@@ -16,7 +16,7 @@ use grantbook_record::event::{
 use grantbook_record::feed::{Chain, Frame};
 use grantbook_record::head::SignedHead;
 use grantbook_record::uses::BATCH_TYP;
-use grantbook_record::{Kind, Receipt, Signer, UnixSeconds};
+use grantbook_record::{Kind, Receipt, Signer, Thumbprint, UnixSeconds};
 use grantbook_tlog::LogKeys;
 use serde_json::{Value, json};
 
@@ -69,7 +69,7 @@ async fn live(world: &World, enterprise: &Enterprise, person: &str, mut customer
     let mut enrolled = customer.enrolment(evidence);
     let shared = misuse == Misuse::Recovery && person == PERSONS[2];
     let recovery = if shared { "one for all".to_owned() } else { format!("{person} at {}", enterprise.name) };
-    enrolled.recovery = Some(Bytes32::sha256(recovery.as_bytes()));
+    enrolled.recovery = Some(Thumbprint(Bytes32::sha256(recovery.as_bytes())));
     record(Kind::KeyEnrolled, to_json(enrolled), &[&customer.key, voucher]).await;
 
     let sub = customer.sub.clone();
@@ -87,8 +87,12 @@ async fn live(world: &World, enterprise: &Enterprise, person: &str, mut customer
     record(Kind::GrantResumed, to_json(GrantResumed { sub: sub.clone(), grant }), &[&customer.key]).await;
     if misuse != Misuse::Key {
         let next = signer(&format!("{person}'s next at {}", enterprise.name));
-        let rotated =
-            KeyRotated { sub: sub.clone(), old: customer.key.thumbprint(), new: *next.public_key() };
+        let rotated = KeyRotated {
+            sub: sub.clone(),
+            old: customer.key.thumbprint(),
+            new: *next.public_key(),
+            recovery: None,
+        };
         record(Kind::KeyRotated, to_json(rotated), &[&customer.key, &next]).await;
         customer.key = next;
     }

@@ -149,16 +149,16 @@ fn signer_keys(
         None => None,
     };
     let brought = match event {
-        Event::KeyEnrolled(event) => Some(event.key),
-        Event::KeyRotated(event) => Some(event.new),
-        _ => None,
+        Event::KeyEnrolled(event) => [Some(event.key), None],
+        Event::KeyRotated(event) => [Some(event.new), event.recovery.as_ref().map(|recovery| recovery.key)],
+        _ => [None, None],
     };
     signers
         .iter()
         .map(|kid| {
-            let fixed = [tenant.enterprise_key, *keyring.operator.public_key()].into_iter().chain(brought);
+            let fixed = [tenant.enterprise_key, *keyring.operator.public_key()].into_iter();
             fixed
-                .into_iter()
+                .chain(brought.into_iter().flatten())
                 .find(|key| key.thumbprint() == *kid)
                 // a key that has ended still proves who sent a repeated envelope
                 .or_else(|| customer.as_ref()?.state.any_key(kid).copied())

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::day::UnixSeconds;
-use crate::encoding::Bytes32;
 use crate::id::{Jti, SubjectId, TenantId, Term};
 use crate::jwk::{PublicKey, Thumbprint};
 use crate::kind::Kind;
@@ -217,12 +216,13 @@ pub struct KeyEnrolled {
     pub key: PublicKey,
     /// Who vouches for it.
     pub evidence: Evidence,
-    /// SHA-256 of the recovery key that may rotate all keys.
+    /// Thumbprint of the recovery key, which may end all other keys; the key itself stays unseen until then. Only
+    /// while the customer has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub recovery: Option<Bytes32>,
+    pub recovery: Option<Thumbprint>,
 }
 
-/// A key takes another's place. Signed by both.
+/// A key takes another's place. Signed by both. With `recovery`, the recovery key takes the place of `old`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyRotated {
@@ -232,6 +232,19 @@ pub struct KeyRotated {
     pub old: Thumbprint,
     /// The key that begins.
     pub new: PublicKey,
+    /// Where `old` is the recovery key: ends every other key as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Recovery>,
+}
+
+/// The recovery key steps out once, and names its successor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recovery {
+    /// The key whose thumbprint was given at enrolment or at the last recovery.
+    pub key: PublicKey,
+    /// Thumbprint of the recovery key after this one.
+    pub next: Thumbprint,
 }
 
 /// A key is valid no more. Signed by any enrolled key of the customer.

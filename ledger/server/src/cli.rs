@@ -11,6 +11,7 @@ pub(crate) mod failure;
 pub(crate) mod files;
 mod fsck;
 mod grant;
+mod key;
 mod keygen;
 pub(crate) mod output;
 pub(crate) mod progress;
@@ -79,6 +80,9 @@ Every key of docs/reference/configuration.md can also be set in grantbook.toml o
     #[command(after_help = "Example:
   grantbook keygen --out alice.key.json")]
     Keygen(keygen::KeygenArgs),
+    /// Enrol, add, rotate, revoke and recover a customer's keys
+    #[command(subcommand)]
+    Key(key::KeyCommand),
     /// Check and publish templates
     #[command(subcommand)]
     Template(template::TemplateCommand),
@@ -147,6 +151,7 @@ fn run(command: Option<Command>, output: Output) -> Result<Verdict, Failure> {
         Some(Command::Tenant(command)) => tenant::run(&command, output),
         Some(Command::Token(command)) => token::run(&command, output),
         Some(Command::Keygen(args)) => keygen::run(&args, output),
+        Some(Command::Key(command)) => key::run(&command, output),
         Some(Command::Template(command)) => template::run(&command, output),
         Some(Command::Grant(args)) => grant::give(&args, output),
         Some(Command::Withdraw(args)) => grant::withdraw(&args, output),

@@ -232,7 +232,8 @@ fn every_command_teaches_by_example() {
     let more = ["token revoke", "template check", "template publish", "verify receipt", "verify checkpoints"];
     let single =
         ["serve", "demo", "keygen", "grant", "withdraw", "check", "replay", "verify log", "fsck", "bench"];
-    for command in groups.iter().chain(&more).chain(&single) {
+    let keys = ["key enrol", "key add", "key rotate", "key revoke", "key recover"];
+    for command in groups.iter().chain(&more).chain(&single).chain(&keys) {
         let help = place.run(&format!("{command} --help")).ok();
         assert!(help.out.contains("Example") && help.out.contains("grantbook"), "{command}: {}", help.out);
     }
@@ -320,6 +321,44 @@ fn a_grant_in_process_from_template_to_withdrawal() {
         (&fsck["clean"], &fsck["entries"], &fsck["root"]),
         (&Value::Bool(true), &log["tree_size"], &log["root"])
     );
+}
+
+#[test]
+fn a_customer_who_loses_every_device_comes_back_with_the_code() {
+    let place = Place::new();
+    let tenant = place.enterprise();
+    let at = format!("--sub alice-7 --tenant {tenant} --data-dir data");
+    for device in ["phone", "laptop", "new-phone", "mallory"] {
+        place.run(&format!("keygen --out {device}.json")).ok();
+    }
+    let enrol = "key enrol --key phone.json --enterprise-key acme.key.json --code-out code";
+    place.run(&format!("{enrol} {at}")).ok();
+    // refused: enrolled already; the code that nobody could use is not left behind
+    place
+        .run(&format!("key enrol --key laptop.json --enterprise-key acme.key.json --code-out other {at}"))
+        .is(1);
+    assert!(!place.path("other").exists());
+    place.run(&format!("key add --key phone.json --new laptop.json {at}")).ok();
+    let stolen =
+        place.run(&format!("key rotate --key phone.json --new mallory.json {at} --json")).ok().json();
+    let mallory = stolen["key"].as_str().unwrap();
+    place.run(&format!("key revoke --key laptop.json --revoke {mallory} {at}")).ok();
+    place.run(&format!("key revoke --key laptop.json --revoke {mallory} {at}")).is(1);
+    place.run(&format!("key add --key mallory.json --new new-phone.json {at}")).is(1);
+
+    let code = fs::read_to_string(place.path("code")).unwrap();
+    place.write("mistyped", &code.replace(code.chars().next().unwrap(), "7"));
+    place.run(&format!("key recover --code mistyped --new new-phone.json --code-out next {at}")).is(2);
+    place.write("foreign", "0000-0000-0000-0000-0000-0000-0000-003G\n");
+    place.run(&format!("key recover --code foreign --new new-phone.json --code-out next {at}")).is(2);
+    place.run(&format!("key recover --code code --new new-phone.json --code-out next {at}")).ok();
+    let again = place.run(&format!("key recover --code code --new mallory.json --code-out third {at}")).is(1);
+    assert!(again.err.contains("no such recovery key"), "{}", again.err);
+    place.run(&format!("key add --key laptop.json --new mallory.json {at}")).is(1);
+    place.run(&format!("key recover --code next --new phone.json --code-out third {at}")).is(1);
+    place.run(&format!("key recover --code next --new mallory.json --code-out third {at}")).is(1);
+    place.run("keygen --out fresh.json").ok();
+    place.run(&format!("key recover --code next --new fresh.json --code-out third {at}")).ok();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Signatures are verified before; here it is asked whether the signers are the ones that the event needs.
 
 use grantbook_record::day::UnixSeconds;
-use grantbook_record::event::{Bounds, Event, Evidence, KeyEnrolled, Revoker};
+use grantbook_record::event::{Bounds, Event, Evidence, KeyEnrolled, KeyRotated, Revoker};
 use grantbook_record::terms::{Compensation, RetentionDays};
 use grantbook_record::{Jti, Terms, Thumbprint};
 
@@ -42,6 +42,12 @@ pub enum Refusal {
     /// The key is or was one of the customer's.
     #[error("key is enrolled already, expected a new one")]
     KeyKnown,
+    /// The customer has a recovery key, and only that one names the next.
+    #[error("recovery key is fixed, expected it to be changed by a rotation that it signs")]
+    RecoveryFixed,
+    /// No recovery key was given, or another one.
+    #[error("no such recovery key, expected the one whose thumbprint was enrolled last")]
+    NoSuchRecovery,
     /// No such key that may still sign.
     #[error("no such key, expected one that is enrolled and has not ended")]
     NoSuchKey,
@@ -138,12 +144,7 @@ pub fn check(
 ) -> Result<(), Refusal> {
     match event {
         Event::KeyEnrolled(event) => check_enrolment(event, signers, customer, context.parties),
-        Event::KeyRotated(event) => {
-            let new = event.new.thumbprint();
-            customer.signing_key(&event.old).ok_or(Refusal::NoSuchKey)?;
-            expect(signed_by_both(signers, new, |kid| kid == event.old), "the old key and the new one")?;
-            new_key(customer, &new)
-        }
+        Event::KeyRotated(event) => check_rotation(event, signers, customer),
         Event::KeyRevoked(event) => {
             by_customer(signers, customer)?;
             customer.signing_key(&event.key).map(|_| ()).ok_or(Refusal::NoSuchKey)
@@ -240,7 +241,42 @@ fn check_enrolment(
     if !customer.keys.is_empty() && event.evidence != Evidence::EnrolledKey {
         return Err(Refusal::AlreadyEnrolled);
     }
+    if let Some(recovery) = &event.recovery {
+        if customer.recovery.is_some() {
+            return Err(Refusal::RecoveryFixed);
+        }
+        new_recovery(customer, recovery, &new)?;
+    }
     new_key(customer, &new)
+}
+
+fn check_rotation(
+    event: &KeyRotated,
+    signers: &[Thumbprint],
+    customer: &CustomerState,
+) -> Result<(), Refusal> {
+    let new = event.new.thumbprint();
+    match &event.recovery {
+        None => {
+            customer.signing_key(&event.old).ok_or(Refusal::NoSuchKey)?;
+        }
+        Some(recovery) => {
+            known(customer)?;
+            let shown = recovery.key.thumbprint();
+            if customer.recovery != Some(shown) || event.old != shown {
+                return Err(Refusal::NoSuchRecovery);
+            }
+            new_recovery(customer, &recovery.next, &new)?;
+        }
+    }
+    expect(signed_by_both(signers, new, |kid| kid == event.old), "the old key and the new one")?;
+    new_key(customer, &new)
+}
+
+/// A recovery key is none that signs, or did, and none that was one before.
+fn new_recovery(customer: &CustomerState, recovery: &Thumbprint, new: &Thumbprint) -> Result<(), Refusal> {
+    let used = customer.any_key(recovery).is_some() || customer.recovery == Some(*recovery);
+    if used || recovery == new { Err(Refusal::KeyKnown) } else { Ok(()) }
 }
 
 fn expect(holds: bool, expected: &'static str) -> Result<(), Refusal> {
@@ -272,6 +308,10 @@ fn known(customer: &CustomerState) -> Result<(), Refusal> {
 
 fn new_key(customer: &CustomerState, new: &Thumbprint) -> Result<(), Refusal> {
     if customer.any_key(new).is_some() {
+        return Err(Refusal::KeyKnown);
+    }
+    // the recovery key is seen once, when it is spent
+    if customer.recovery == Some(*new) {
         return Err(Refusal::KeyKnown);
     }
     room(customer.keys.len(), KEYS_MAX, "keys")

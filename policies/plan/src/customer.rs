@@ -22,6 +22,9 @@ pub struct CustomerState {
     pub grants: Vec<GrantState>,
     /// Requests that wait for an answer.
     pub requests: Vec<OpenRequest>,
+    /// Thumbprint of the key that may end all keys of the customer; it never signs anything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Thumbprint>,
 }
 
 /// A key and whether it may still sign.
@@ -142,8 +145,13 @@ impl CustomerState {
         match event {
             Event::KeyEnrolled(event) => {
                 self.keys.push(CustomerKey { key: event.key, evidence: event.evidence, ended: false });
+                self.recovery = self.recovery.or(event.recovery);
             }
             Event::KeyRotated(event) => {
+                if let Some(recovery) = &event.recovery {
+                    self.keys.iter_mut().for_each(|known| known.ended = true);
+                    self.recovery = Some(recovery.next);
+                }
                 self.end_key(&event.old);
                 self.keys.push(CustomerKey { key: event.new, evidence: Evidence::EnrolledKey, ended: false });
             }

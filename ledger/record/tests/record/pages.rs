@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 
 use grantbook_record::entry::HEADER_BYTES;
-use grantbook_record::{Class, Kind};
+use grantbook_record::{Class, Kind, RecoveryCode};
+use rand_core::SeedableRng as _;
 
 use crate::ledger::{GRANT_AT, Ledger, USES_AT, WITHDRAWN_AT, log_keys, nonces};
 use crate::story::{self, SAMPLES, sample};
@@ -32,6 +33,7 @@ pub(crate) fn example(name: &str) -> String {
     let text = match name {
         "kinds" => kinds(),
         "classes" => classes(),
+        "recovery-code" => recovery_code(),
         "envelope-header" => decoded(&sample(Kind::GrantWithdrawn).envelope()[2..], 0),
         "envelope-payload" => decoded(&sample(Kind::GrantWithdrawn).envelope()[2..], 1),
         "envelope" => {
@@ -89,6 +91,17 @@ fn entry(bytes: &[u8]) -> String {
     }
     assert_eq!((at, HEADER_BYTES), (bytes.len(), bytes.len() - 32));
     text
+}
+
+fn recovery_code() -> String {
+    let code = RecoveryCode::random(&mut rand_chacha::ChaCha20Rng::from_seed([7; 32]));
+    let key = code.signer(story::tenant()).unwrap();
+    format!(
+        "code          {}\ntenant        {}\nrecovery key  {}\n",
+        *code.reveal(),
+        story::tenant(),
+        key.thumbprint()
+    )
 }
 
 fn kinds() -> String {

@@ -194,7 +194,12 @@ pub(crate) fn sample(kind: Kind) -> Sample {
             Sample::new(kind, 1, event, vec![customer(), enterprise()])
         }
         Kind::KeyRotated => {
-            let event = KeyRotated { sub, old: customer().thumbprint(), new: *second_key().public_key() };
+            let event = KeyRotated {
+                sub,
+                old: customer().thumbprint(),
+                new: *second_key().public_key(),
+                recovery: None,
+            };
             Sample::new(kind, 2, event, vec![customer(), second_key()])
         }
         Kind::KeyRevoked => {

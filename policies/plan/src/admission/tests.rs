@@ -192,6 +192,53 @@ fn keys_that_have_ended_sign_nothing() {
     assert_eq!(world.check(&enrolled(CUSTOMER, "enrolled_key"), &[CUSTOMER, NEW]), Err(Refusal::KeyKnown));
 }
 
+#[test]
+fn only_the_recovery_key_recovers_and_only_once() {
+    let recovery = |seed: u8| signer(seed).thumbprint();
+    let mut world = World { customer: CustomerState::default(), ..World::new() };
+    let first = event(
+        Event::KeyEnrolled,
+        json!({"key": key(CUSTOMER), "evidence": "enterprise", "recovery": recovery(20)}),
+    );
+    assert_eq!(world.check(&first, &[CUSTOMER, ENTERPRISE]), Ok(()));
+    world.customer.apply(&first, &admitted(60, 0));
+    // whoever holds a device cannot put another recovery key in the place of the first
+    let second = json!({"key": key(NEW), "evidence": "enrolled_key", "recovery": recovery(21)});
+    assert_eq!(
+        world.check(&event(Event::KeyEnrolled, second), &[NEW, CUSTOMER]),
+        Err(Refusal::RecoveryFixed)
+    );
+    let recovered = |shown: u8, new: u8, next: u8| {
+        let recovery = json!({"key": key(shown), "next": recovery(next)});
+        let old = signer(shown).thumbprint();
+        event(Event::KeyRotated, json!({"old": old, "new": key(new), "recovery": recovery}))
+    };
+    for (event, signers, refusal) in [
+        (recovered(22, NEW, 21), vec![22, NEW], Refusal::NoSuchRecovery),
+        (recovered(CUSTOMER, NEW, 21), vec![CUSTOMER, NEW], Refusal::NoSuchRecovery),
+        (recovered(20, NEW, 20), vec![20, NEW], Refusal::KeyKnown),
+        (recovered(20, NEW, CUSTOMER), vec![20, NEW], Refusal::KeyKnown),
+        (recovered(20, 20, 21), vec![20, 20], Refusal::KeyKnown),
+        (recovered(20, CUSTOMER, 21), vec![20, CUSTOMER], Refusal::KeyKnown),
+    ] {
+        let got = world.check(&event, &signers);
+        assert!(
+            got == Err(refusal.clone()) || matches!(got, Err(Refusal::Signers { .. })),
+            "{got:?} {refusal:?}"
+        );
+    }
+    for signers in [vec![20], vec![NEW], vec![CUSTOMER, NEW], vec![20, CUSTOMER], vec![20, NEW, CUSTOMER]] {
+        let got = world.check(&recovered(20, NEW, 21), &signers);
+        assert!(matches!(got, Err(Refusal::Signers { .. })), "{got:?} by {signers:?}");
+    }
+    assert_eq!(world.check(&recovered(20, NEW, 21), &[20, NEW]), Ok(()));
+    world.customer.apply(&recovered(20, NEW, 21), &admitted(61, 0));
+    assert!(world.customer.signing_key(&signer(CUSTOMER).thumbprint()).is_none(), "the lost key has ended");
+    assert!(world.customer.signing_key(&signer(NEW).thumbprint()).is_some());
+    assert_eq!(world.check(&recovered(20, 23, 24), &[20, 23]), Err(Refusal::NoSuchRecovery));
+    assert_eq!(world.check(&recovered(21, 23, 24), &[21, 23]), Ok(()));
+}
+
 fn outside(what: &'static str) -> impl Fn(&Refusal) -> bool {
     move |refusal| matches!(refusal, Refusal::OutsideTemplate { what: got, .. } if *got == what)
 }
