@@ -68,6 +68,7 @@ fn payload(kind: Kind, json: &[u8]) {
         Kind::GrantResumed => round_trip::<Claims<event::GrantResumed>>(json),
         Kind::GrantWithdrawn => round_trip::<Claims<event::GrantWithdrawn>>(json),
         Kind::GrantRevoked => round_trip::<Claims<event::GrantRevoked>>(json),
+        Kind::SubjectErased => round_trip::<Claims<event::SubjectErased>>(json),
         _ => {}
     }
 }

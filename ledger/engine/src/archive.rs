@@ -15,7 +15,7 @@ use crate::store::{BUNDLE_WIDTH, Fault};
 /// Entries after which the state is flushed and the journal trimmed.
 const TRIM_EVERY: u64 = 64 * 1024;
 
-/// Keeps every complete bundle; gives how many there are now.
+/// Keeps every complete bundle; gives how many there are now. The caller holds [`Inner::archiving`].
 pub(crate) fn keep_bundles(inner: &Inner) -> Result<u64, Fault> {
     let mut kept = inner.counters.archived_bundles.load(Ordering::Relaxed);
     while let Some((index, bundle, tiles)) = inner.published.next_bundle() {
@@ -63,6 +63,7 @@ pub(crate) fn run(inner: &Arc<Inner>, wake: &std::sync::mpsc::Receiver<()>) {
     while wake.recv().is_ok() {
         // one round does all there is
         while wake.try_recv().is_ok() {}
+        let _archiving = inner.archiving();
         if let Err(fault) = keep_bundles(inner) {
             inner.stop(&fault);
             return;

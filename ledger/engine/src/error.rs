@@ -52,6 +52,12 @@ pub enum AppendError {
     /// The rules of admission.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// A customer who may not be erased, or not yet.
+    #[error("not to be erased: {why}")]
+    NotErasable {
+        /// Why not.
+        why: &'static str,
+    },
     /// The same `jti` with other bytes.
     #[error("jti was used before with other content, expected a new one")]
     JtiConflict,

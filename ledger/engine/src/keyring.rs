@@ -2,13 +2,15 @@
 //!
 //! It lies outside the data folder and has its own backup. Files are readable by their owner only and replaced whole.
 
-use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::{GateId, PublicKey, Signer, TagKey, TenantId};
 use grantbook_tlog::{LogKeys, SignatureKind, SigningKey};
 use hkdf::Hkdf;
+use hmac::{Hmac, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -16,10 +18,14 @@ use zeroize::Zeroizing;
 use crate::config::DEFAULT_ORIGIN;
 use crate::error::{OpenError, TenantError};
 use crate::seal::SealKey;
-use crate::store::{Fault, durable};
+use crate::store::Fault;
 
+mod cases;
+mod store;
 mod tokens;
 
+pub use cases::{LegalHold, PendingErasure};
+use store::{SecretFiles, SecretStore};
 use tokens::StoredToken;
 pub use tokens::{Principal, Role, TokenInfo};
 
@@ -87,6 +93,10 @@ struct StoredTenant {
 
 /// Keys that the epoch's key leads to.
 pub(crate) struct EpochKeys {
+    /// Which epoch's, from 1.
+    pub(crate) number: u64,
+    /// When it began.
+    pub(crate) since: UnixSeconds,
     /// Seals state rows.
     pub(crate) rows: SealKey,
     /// Wraps data keys.
@@ -98,9 +108,13 @@ pub(crate) struct EpochKeys {
 }
 
 pub(crate) struct Keyring {
-    folder: PathBuf,
+    secrets: Box<dyn SecretStore>,
     permanent: RwLock<Permanent>,
-    pub(crate) epoch: EpochKeys,
+    epoch: RwLock<Arc<EpochKeys>>,
+    /// Held while holds and erasures change.
+    cases: Mutex<()>,
+    /// Keys the names that customers have in memory; names on disk are keyed by the epoch on top of it.
+    pub(crate) names: [u8; 32],
     pub(crate) log: SigningKey,
     pub(crate) clock: SigningKey,
     /// The clock's key as the signer of heads.
@@ -110,14 +124,19 @@ pub(crate) struct Keyring {
 }
 
 const VERSION: u8 = 1;
+const PERMANENT: &str = "keyring.json";
 
 impl Keyring {
-    /// Opens the keyring, or makes one with fresh keys for `origin`.
-    pub(crate) fn open(folder: &Path, origin: Option<&str>) -> Result<Self, OpenError> {
+    /// Opens the keyring, or makes one with fresh keys for `origin`. `epoch` is the one that the store is sealed under.
+    pub(crate) fn open(
+        folder: &Path,
+        origin: Option<&str>,
+        epoch: u64,
+        now: UnixSeconds,
+    ) -> Result<Self, OpenError> {
         let refuse = |why: &str| OpenError::Keyring(why.to_owned());
-        let path = folder.join("keyring.json");
-        let epoch_path = folder.join("epoch-1.key");
-        let stored = durable::read(&path)?.map(Zeroizing::new);
+        let secrets: Box<dyn SecretStore> = Box::new(SecretFiles::new(folder));
+        let stored = secrets.read(PERMANENT)?;
         let fresh = stored.is_none();
         let permanent = match stored {
             Some(bytes) => serde_json::from_slice::<Permanent>(&bytes)
@@ -149,22 +168,22 @@ impl Keyring {
         let operator = signer(&permanent.operator_seed)?;
         let log_keys = LogKeys::new(log.verifier_key().clone(), clock.verifier_key().clone())
             .map_err(|error| refuse(&error.to_string()))?;
-        let epoch = match durable::read(&epoch_path)?.map(Zeroizing::new) {
-            Some(bytes) => bytes
-                .as_slice()
-                .try_into()
-                .map(Zeroizing::new)
-                .map_err(|_| refuse("epoch-1.key is damaged, expected 32 bytes"))?,
-            None if fresh => {
-                let key = Zeroizing::new(crate::random::bytes::<32>());
-                durable::replace(&epoch_path, key.as_slice())?;
-                key
+        let keys = match secrets.read(&epoch_name(epoch))? {
+            Some(bytes) => EpochKeys::parse(epoch, &bytes)
+                .ok_or_else(|| refuse("an epoch's key is damaged, expected 40 bytes"))?,
+            None if fresh => make_epoch(secrets.as_ref(), epoch, now)?,
+            None => {
+                return Err(refuse(&format!(
+                    "{} is missing: without it no record can be read",
+                    epoch_name(epoch)
+                )));
             }
-            None => return Err(refuse("epoch-1.key is missing: without it no record can be read")),
         };
         let keyring = Self {
-            folder: folder.to_owned(),
-            epoch: EpochKeys::derive(&epoch),
+            secrets,
+            epoch: RwLock::new(Arc::new(keys)),
+            cases: Mutex::new(()),
+            names: derived(b"grantbook-names/v1", &permanent.operator_seed.0, "customers"),
             log,
             clock,
             head,
@@ -178,6 +197,39 @@ impl Keyring {
         Ok(keyring)
     }
 
+    /// The keys of the present epoch.
+    pub(crate) fn epoch(&self) -> Arc<EpochKeys> {
+        Arc::clone(&self.epoch.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes the key of the epoch after this one, durable before anything is sealed under it.
+    pub(crate) fn make_next_epoch(&self, now: UnixSeconds) -> Result<Arc<EpochKeys>, Fault> {
+        Ok(Arc::new(make_epoch(self.secrets.as_ref(), self.epoch().number.saturating_add(1), now)?))
+    }
+
+    pub(crate) fn cases_lock(&self) -> MutexGuard<'_, ()> {
+        self.cases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goes over to an epoch that the store has gone over to.
+    pub(crate) fn set_epoch(&self, keys: Arc<EpochKeys>) {
+        *self.epoch.write().unwrap_or_else(PoisonError::into_inner) = keys;
+    }
+
+    /// Destroys the keys of all epochs but the present one: of earlier ones, and of a later one whose roll a crash has
+    /// cut short. Only once the store has proved to be the right one: with another epoch's store they are still needed.
+    pub(crate) fn destroy_other_epochs(&self) -> Result<(), Fault> {
+        let number = self.epoch().number;
+        let present = epoch_name(number);
+        for name in self.secrets.names()? {
+            let is_epoch = name.starts_with("epoch-") && name != present;
+            if is_epoch || Self::is_cases_of_another(&name, number) {
+                self.secrets.destroy(&name)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Changes the permanent part; what is on disk and in memory changes together or not at all.
     fn change<T, E: From<Fault>>(&self, change: impl FnOnce(&mut Permanent) -> Result<T, E>) -> Result<T, E> {
         let mut permanent = self.permanent.write().unwrap_or_else(PoisonError::into_inner);
@@ -185,7 +237,7 @@ impl Keyring {
         let result = change(&mut permanent).and_then(|value| {
             // the types have string keys and no fallible serialisers
             let json = Zeroizing::new(serde_json::to_vec_pretty(&*permanent).unwrap_or_default());
-            durable::replace(&self.folder.join("keyring.json"), &json)?;
+            self.secrets.replace(PERMANENT, &json)?;
             Ok(value)
         });
         if result.is_err() {
@@ -330,20 +382,57 @@ impl StoredTenant {
     }
 }
 
+fn epoch_name(number: u64) -> String {
+    format!("epoch-{number}.key")
+}
+
+/// 32 bytes of a key, and the second in which its epoch begins.
+fn make_epoch(secrets: &dyn SecretStore, number: u64, since: UnixSeconds) -> Result<EpochKeys, Fault> {
+    let key = Zeroizing::new(crate::random::bytes::<32>());
+    let secret = Zeroizing::new([key.as_slice(), &since.0.to_be_bytes()].concat());
+    secrets.replace(&epoch_name(number), &secret)?;
+    Ok(EpochKeys::derive(number, since, &key))
+}
+
+fn derived(salt: &[u8], secret: &[u8; 32], label: &str) -> [u8; 32] {
+    let mut key = [0; 32];
+    // 32 bytes are within what HKDF gives
+    let _ = Hkdf::<Sha256>::new(Some(salt), secret).expand(label.as_bytes(), &mut key);
+    key
+}
+
 impl EpochKeys {
-    fn derive(epoch: &[u8; 32]) -> Self {
-        let derive = |label: &str| {
-            let mut key = [0; 32];
-            // 32 bytes are within what HKDF gives
-            let _ =
-                Hkdf::<Sha256>::new(Some(b"grantbook-epoch/v1"), epoch).expand(label.as_bytes(), &mut key);
-            key
-        };
+    fn parse(number: u64, secret: &[u8]) -> Option<Self> {
+        let (key, since) = secret.split_first_chunk()?;
+        let since = UnixSeconds(u64::from_be_bytes(since.try_into().ok()?));
+        Some(Self::derive(number, since, &Zeroizing::new(*key)))
+    }
+
+    fn derive(number: u64, since: UnixSeconds, epoch: &[u8; 32]) -> Self {
+        let derive = |label: &str| derived(b"grantbook-epoch/v1", epoch, label);
         Self {
+            number,
+            since,
             rows: SealKey::from_bytes(derive("rows")),
             wrap: SealKey::from_bytes(derive("wrap")),
             owners: SealKey::from_bytes(derive("owners")),
             index: derive("index"),
         }
     }
+
+    /// The name on disk of what has `name` in memory: names of different epochs cannot be joined.
+    pub(crate) fn name_on_disk(&self, name: &[u8; 16]) -> [u8; 16] {
+        short_hmac(&self.index, &[name])
+    }
+}
+
+/// First half of HMAC-SHA-256 over the parts.
+pub(crate) fn short_hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 16] {
+    // HMAC takes keys of any length, so making it from 32 bytes cannot fail
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return [0; 16] };
+    for part in parts {
+        mac.update(part);
+    }
+    let full: [u8; 32] = mac.finalize().into_bytes().into();
+    full.first_chunk().copied().unwrap_or_default()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -100,6 +100,7 @@ pub(crate) struct Inner {
     pub(crate) last_day: Day,
     /// Wrapped data keys that only the journal holds.
     pub(crate) unkept_keys: Mutex<Vec<(u64, Vec<u8>)>>,
+    archiving: Mutex<()>,
     jobs: Mutex<Option<SyncSender<Job>>>,
     stopped: AtomicBool,
     withdrawing: RwLock<BTreeSet<(CustomerKey, Jti)>>,
@@ -132,6 +133,7 @@ impl Inner {
             late_after: config.late_after,
             last_day,
             unkept_keys: Mutex::new(unkept_keys),
+            archiving: Mutex::new(()),
             jobs: Mutex::new(None),
             stopped: AtomicBool::new(false),
             withdrawing: RwLock::new(BTreeSet::new()),
@@ -159,7 +161,16 @@ impl Inner {
             && self.withdrawing.read().unwrap_or_else(PoisonError::into_inner).contains(&(customer, *grant))
     }
 
-    fn submit<T>(&self, job: impl FnOnce(sequencer::Reply<T>) -> Job) -> Result<T, AppendError> {
+    pub(crate) fn forget_unkept_keys(&self) {
+        self.unkept_keys.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Held while bundles are kept, so that nobody else writes to the epoch's folder.
+    pub(crate) fn archiving(&self) -> MutexGuard<'_, ()> {
+        self.archiving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn submit<T>(&self, job: impl FnOnce(sequencer::Reply<T>) -> Job) -> Result<T, AppendError> {
         let (reply, answer) = mpsc::sync_channel(1);
         {
             let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use grantbook_plan::{Admitted, EntryRef};
 use grantbook_record::day::{Day, UnixSeconds};
 use grantbook_record::encoding::Bytes32;
-use grantbook_record::uses::UseRecord;
-use grantbook_record::{Entry, Envelope, Quantity};
+use grantbook_record::uses::{BATCH_RECORDS_MAX, BatchHead, UseRecord, parse_head};
+use grantbook_record::{Entry, Envelope, GateId, Quantity};
 use grantbook_tlog::{leaf_hash, verify_consistency};
 
 use crate::body::{Body, BodyContent, SharedHead};
@@ -23,10 +23,11 @@ use crate::store::{BUNDLE_WIDTH, Fault, Store, StoredBatch};
 const REPLAY_ENTRIES: u64 = 4096;
 
 pub(crate) fn open(store: Arc<dyn Store>, config: &LedgerConfig) -> Result<Inner, OpenError> {
-    let keyring = Keyring::open(&config.keyring_dir, config.origin.as_deref())?;
+    let now = config.clock.now().seconds();
+    let keyring = Keyring::open(&config.keyring_dir, config.origin.as_deref(), store.epoch(), now)?;
     let bundles = store.bundles()?;
-    let published = Published::load(Arc::clone(&store), keyring.epoch.owners.clone(), bundles)?;
-    let state = State::new(Arc::clone(&store), &keyring.epoch);
+    let published = Published::load(Arc::clone(&store), keyring.epoch().owners.clone(), bundles)?;
+    let state = State::new(Arc::clone(&store), &keyring);
 
     let kept = bundles * BUNDLE_WIDTH;
     let mut tail = Tail {
@@ -51,6 +52,7 @@ pub(crate) fn open(store: Arc<dyn Store>, config: &LedgerConfig) -> Result<Inner
     check_anchor(&inner, checkpoint.as_deref())?;
     replay(&inner, seen_keys, new_keys)?;
     show_feeds(&inner)?;
+    inner.keyring.destroy_other_epochs()?;
     Ok(inner)
 }
 
@@ -79,7 +81,7 @@ impl Tail {
         }
         let count = batch.items.len();
         self.next = Some(batch.first + count as u64);
-        let owners = open_owners(&keyring.epoch.owners, b"batch", batch.first, &batch.owners, count)
+        let owners = open_owners(&keyring.epoch().owners, b"batch", batch.first, &batch.owners, count)
             .ok_or_else(|| damaged("its owners do not open"))?;
         if batch.first >= self.position {
             self.new_keys += batch.keys.len();
@@ -202,11 +204,12 @@ fn replay(inner: &Inner, seen_keys: &[WrappedKey], new_keys: &[WrappedKey]) -> R
         changes.replay_key(&inner.state, *id, wrapped, tenant_id)?;
     }
     inner.state.commit(changes, position)?;
+    let mut gate = gate_before(inner, position)?;
     while position < size {
         let end = size.min(position + REPLAY_ENTRIES);
         let mut changes = Changes::default();
         for leaf in position..end {
-            replay_entry(inner, &mut changes, leaf)?;
+            replay_entry(inner, &mut changes, leaf, &mut gate)?;
         }
         inner.state.commit(changes, end)?;
         position = end;
@@ -214,7 +217,34 @@ fn replay(inner: &Inner, seen_keys: &[WrappedKey], new_keys: &[WrappedKey]) -> R
     Ok(())
 }
 
-fn replay_entry(inner: &Inner, changes: &mut Changes, leaf: u64) -> Result<(), OpenError> {
+/// The gate of the batch that the entry before `leaf` belongs to, where it belongs to one.
+fn gate_before(inner: &Inner, leaf: u64) -> Result<Option<GateId>, OpenError> {
+    for before in (0..leaf).rev().take(BATCH_RECORDS_MAX) {
+        if let Some(batch) = batch_at(inner, before)? {
+            return Ok(Some(batch.1.gate));
+        }
+    }
+    Ok(None)
+}
+
+/// The signed head that lies beside a batch's first record.
+fn batch_at(inner: &Inner, leaf: u64) -> Result<Option<(String, BatchHead)>, OpenError> {
+    if inner.published.item(leaf).map_err(as_root)?.item.shared.is_empty() {
+        return Ok(None);
+    }
+    let SharedHead { head, .. } = inner.shared_head(leaf).map_err(as_root)?;
+    let damaged =
+        |_| Fault::Damaged { what: format!("batch at {leaf}"), why: "its head does not parse".to_owned() };
+    let (claims, _) = parse_head(&head).map_err(damaged)?;
+    Ok(Some((head, claims.event)))
+}
+
+fn replay_entry(
+    inner: &Inner,
+    changes: &mut Changes,
+    leaf: u64,
+    gate: &mut Option<GateId>,
+) -> Result<(), OpenError> {
     let damaged = |what: &str| Fault::Damaged {
         what: format!("entry {leaf}"),
         why: format!("its {what} does not parse"),
@@ -224,28 +254,30 @@ fn replay_entry(inner: &Inner, changes: &mut Changes, leaf: u64) -> Result<(), O
     let tenants = inner.keyring.tenants();
     let tenant = usize::try_from(number).ok().and_then(|at| tenants.get(at));
     let tenant = tenant.ok_or_else(|| OpenError::Keyring(format!("it lacks the tenant of entry {leaf}")))?.id;
+    let entry = Entry::parse(&owned.item.entry).map_err(|_| damaged("entry"))?;
+    let place = EntryRef { leaf_index: leaf, leaf_hash: Bytes32(leaf_hash(&owned.item.entry).0) };
+    let origin = inner.keyring.log_keys.origin();
+    if let Some((head, batch)) = batch_at(inner, leaf)? {
+        changes.note_batch(number, &batch.gate, batch.first, &head, leaf, batch.count);
+        *gate = Some(batch.gate);
+    }
     let body: Body = match inner.open_body(leaf, &owned) {
         Ok(body) => body,
-        // its customer was erased: nothing of it is state any more
-        Err(ReadError::Erased) => return Ok(()),
+        Err(ReadError::Erased) => {
+            let left = (entry.kind, &place);
+            return Ok(changes.erased(&inner.state, (number, tenant), origin, left, gate.as_ref())?);
+        }
         Err(error) => return Err(as_root(error)),
     };
-    let entry = Entry::parse(&owned.item.entry).map_err(|_| damaged("entry"))?;
     match body.content {
         BodyContent::Event { envelope, admitted_at, .. } => {
             let envelope = Envelope::parse(&envelope).map_err(|_| damaged("envelope"))?;
             let claims = envelope.event().map_err(|_| damaged("event"))?;
-            let hash = Bytes32(leaf_hash(&owned.item.entry).0);
-            let admitted = Admitted {
-                jti: claims.jti,
-                entry: EntryRef { leaf_index: leaf, leaf_hash: hash },
-                at: UnixSeconds(admitted_at),
-                group: 0,
-            };
-            let origin = inner.keyring.log_keys.origin();
+            let at = UnixSeconds(admitted_at);
+            let admitted = Admitted { jti: claims.jti, entry: place, at, group: 0 };
             changes.event(&inner.state, (number, tenant), origin, &claims, envelope.sha256(), admitted)?;
         }
-        BodyContent::Use { record, batch_first, flag, .. } => {
+        BodyContent::Use { record, flag, .. } => {
             let record = UseRecord::parse(&record).map_err(|_| damaged("record"))?;
             let quantities = entry.class.quantities().iter().zip(&body.openings);
             let payout = quantities.into_iter().find(|(quantity, _)| **quantity == Quantity::Payout);
@@ -254,12 +286,6 @@ fn replay_entry(inner: &Inner, changes: &mut Changes, leaf: u64) -> Result<(), O
             let folded =
                 FoldedUse { record: &record, flag, currency: entry.currency, payout_minor, leaf_index: leaf };
             changes.use_(&inner.state, (number, tenant), &folded)?;
-            if batch_first == leaf {
-                let SharedHead { head, .. } = inner.shared_head(leaf).map_err(as_root)?;
-                let (claims, _) =
-                    grantbook_record::uses::parse_head(&head).map_err(|_| damaged("batch head"))?;
-                changes.note_batch(number, &record.gate, record.seq, &head, leaf, claims.event.count);
-            }
         }
     }
     Ok(())

@@ -21,7 +21,15 @@ pub(crate) struct Owner {
     pub(crate) key_id: u64,
 }
 
+impl Owner {
+    /// Forgets whose it is, but for the tenant: no data key has the id 0.
+    pub(crate) fn disown(&mut self) {
+        self.key_id = 0;
+    }
+}
+
 /// An item and whose it is.
+#[derive(Clone)]
 pub(crate) struct OwnedItem {
     pub(crate) item: StoredItem,
     pub(crate) owner: Owner,
@@ -45,7 +53,8 @@ pub(crate) struct Published {
     cache: TileCache,
     bundles: quick_cache::sync::Cache<u64, Arc<Vec<Arc<OwnedItem>>>>,
     store: Arc<dyn Store>,
-    owners_key: SealKey,
+    /// Held while owners are read and opened, so that both are of one epoch.
+    pub(crate) owners_key: RwLock<SealKey>,
     watch: watch::Sender<u64>,
 }
 
@@ -83,9 +92,13 @@ impl Published {
             cache,
             bundles: quick_cache::sync::Cache::new(CACHED_BUNDLES),
             store,
-            owners_key,
+            owners_key: RwLock::new(owners_key),
             watch: watch::Sender::new(size),
         })
+    }
+
+    fn owners_key(&self) -> RwLockReadGuard<'_, SealKey> {
+        self.owners_key.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn shown(&self) -> RwLockReadGuard<'_, Shown> {
@@ -165,10 +178,10 @@ impl Published {
         if let Some(items) = self.bundles.get(&index) {
             return Ok(items);
         }
+        let owners_key = self.owners_key();
         let bundle = self.store.bundle(index)?.ok_or(ReadError::NotFound)?;
-        let items = Arc::new(
-            open_bundle(&self.owners_key, index, bundle)?.into_iter().map(Arc::new).collect::<Vec<_>>(),
-        );
+        let items =
+            Arc::new(open_bundle(&owners_key, index, bundle)?.into_iter().map(Arc::new).collect::<Vec<_>>());
         self.bundles.insert(index, Arc::clone(&items));
         Ok(items)
     }
@@ -229,7 +242,7 @@ impl Published {
             .collect();
         drop(shown);
         let owners: Vec<Owner> = owned.iter().map(|owned| owned.owner).collect();
-        let owners = seal_owners(&self.owners_key, b"bundle", index * BUNDLE_WIDTH, &owners);
+        let owners = seal_owners(&self.owners_key(), b"bundle", index * BUNDLE_WIDTH, &owners);
         let items = owned.iter().map(|owned| owned.item.clone()).collect();
         Some((index, StoredBundle { items, owners }, tiles))
     }
@@ -244,6 +257,21 @@ impl Published {
         }
         for tile in tiles {
             shown.tiles.remove(&(tile.level, tile.index));
+        }
+    }
+
+    /// The items from the first that is in no kept bundle.
+    pub(crate) fn tail(&self) -> (u64, Vec<Arc<OwnedItem>>) {
+        let shown = self.shown();
+        (shown.items_first, shown.items.iter().cloned().collect())
+    }
+
+    /// Forgets whose the items under destroyed data keys are.
+    pub(crate) fn disown(&self, is_destroyed: impl Fn(u64) -> bool) {
+        self.bundles.clear();
+        let mut shown = self.shown.write().unwrap_or_else(PoisonError::into_inner);
+        for owned in shown.items.iter_mut().filter(|owned| is_destroyed(owned.owner.key_id)) {
+            Arc::make_mut(owned).owner.disown();
         }
     }
 

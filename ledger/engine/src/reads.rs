@@ -5,9 +5,10 @@ use std::sync::Arc;
 use grantbook_plan::{CustomerState, GrantState, UseCount};
 use grantbook_record::day::UnixMillis;
 use grantbook_record::encoding::{Base64Bytes, Bytes32};
+use grantbook_record::entry::{LinkTarget, Salt};
 use grantbook_record::feed::{About, Chain, FeedPosition, Frame};
 use grantbook_record::head::{Head, SignedHead};
-use grantbook_record::receipt::{self, Content, EventContent, UseContent, WireOpening};
+use grantbook_record::receipt::{self, Content, EventContent, LinkOpening, UseContent, WireOpening};
 use grantbook_record::uses::{BatchTree, UseRecord, parse_head};
 use grantbook_record::{
     Currency, DenialReason, Entry, Envelope, GateId, Jti, Quantity, Receipt, SubjectId, TenantId,
@@ -95,12 +96,30 @@ impl Inner {
         self.receipt_of(leaf, &owned, body)
     }
 
-    fn receipt_of(&self, leaf: u64, owned: &OwnedItem, body: Body) -> Result<Receipt, ReadError> {
+    fn proof_of(&self, leaf: u64) -> Result<TlogProof, ReadError> {
         let (checkpoint, size) = self.published.checkpoint();
         let hashes = self.published.inclusion(leaf, size)?;
+        TlogProof::new(None, LeafIndex(leaf), hashes, &checkpoint)
+            .map_err(|_| ReadError::Damaged(format!("inclusion proof of entry {leaf}")))
+    }
+
+    /// What is left of an entry whose customer was erased: that it is in the log.
+    fn erased_receipt(&self, leaf: u64, owned: &OwnedItem) -> Result<Receipt, ReadError> {
+        let nothing = Salt(Bytes32([0; 32]));
+        Ok(Receipt {
+            v: receipt::VERSION,
+            proof: self.proof_of(leaf)?.to_string(),
+            entry: Base64Bytes(owned.item.entry.clone()),
+            salt: nothing,
+            link: LinkOpening { salt: nothing, group: 0, target: LinkTarget::NONE },
+            content: Content::Erased,
+            openings: Vec::new(),
+        })
+    }
+
+    fn receipt_of(&self, leaf: u64, owned: &OwnedItem, body: Body) -> Result<Receipt, ReadError> {
         let damaged = |what: &str| ReadError::Damaged(format!("{what} of entry {leaf}"));
-        let proof = TlogProof::new(None, LeafIndex(leaf), hashes, &checkpoint)
-            .map_err(|_| damaged("inclusion proof"))?;
+        let proof = self.proof_of(leaf)?;
         let content = match body.content {
             BodyContent::Event { envelope, keys, .. } => {
                 Content::Event(EventContent { envelope: Base64Bytes(envelope), keys })
@@ -210,8 +229,15 @@ impl Ledger {
         let number = self.inner.number(tenant)?;
         let rows = self.inner.state.grants(number, after.map(|leaf| leaf.0), limit)?;
         let mut listed = Vec::with_capacity(rows.len());
-        for (leaf, key) in rows {
-            let Some(customer) = self.inner.state.customer(key)? else { continue };
+        for (leaf, key_id) in rows {
+            let key = match self.inner.state.data_key(key_id) {
+                Ok(key) => key,
+                Err(ReadError::Erased) => continue,
+                Err(error) => return Err(error),
+            };
+            let Some(sub) = &key.sub else { continue };
+            let name = self.inner.state.customer_key(tenant, sub);
+            let Some(customer) = self.inner.state.customer(name)? else { continue };
             let Some(grant) = customer.state.grants.iter().find(|grant| grant.given == leaf) else {
                 continue;
             };
@@ -360,7 +386,13 @@ impl Inner {
     fn frame(&self, seq: u64, leaf: u64, chain: Bytes32) -> Result<Frame, ReadError> {
         let damaged = || ReadError::Damaged(format!("frame of entry {leaf}"));
         let owned = self.published.item(leaf)?;
-        let body = self.open_body(leaf, &owned)?;
+        let body = match self.open_body(leaf, &owned) {
+            Err(ReadError::Erased) => {
+                let receipt = self.erased_receipt(leaf, &owned)?;
+                return Ok(Frame { seq: FeedPosition(seq), chain, about: About::Erased, receipt });
+            }
+            other => other?,
+        };
         let BodyContent::Event { envelope, .. } = &body.content else { return Err(damaged()) };
         let event = Envelope::parse(envelope).and_then(|envelope| envelope.event()).map_err(|_| damaged())?;
         let about = About::of(&event);

@@ -19,11 +19,12 @@ use grantbook_record::{DenialReason, Entry};
 use grantbook_tlog::{Checkpoint, CompactRange, cosignature, leaf_hash};
 
 use crate::admit::{AdmittedBatch, AdmittedEvent, AdmittedQuestion};
+use crate::epoch::{self, Epoch};
 use crate::error::AppendError;
 use crate::ledger::Inner;
 use crate::published::Addition;
 use crate::store::Fault;
-use build::Builder;
+use build::{Builder, Built};
 
 /// Name of the ledger's own gate at every tenant; the operator's key signs its batches.
 pub(crate) const REMOTE_GATE: &str = "remote";
@@ -39,6 +40,8 @@ pub(crate) enum Job {
     Event(Box<AdmittedEvent>, Reply<Appended>),
     Uses(Box<AdmittedBatch>, Reply<AppendedUses>),
     Question(Box<AdmittedQuestion>, Reply<Answer>),
+    /// The next key epoch is to begin, after all that came before.
+    Roll(Reply<Epoch>),
 }
 
 pub(crate) type Reply<T> = SyncSender<Result<T, AppendError>>;
@@ -108,14 +111,18 @@ fn weight(job: &Job) -> usize {
     match job {
         Job::Uses(batch, _) => batch.batch.records.len(),
         Job::Event(..) | Job::Question(..) => 1,
+        // a batch of its own: nothing may be under way
+        Job::Roll(_) => BATCH_ENTRIES,
     }
 }
 
 fn sequence(inner: &Inner, jobs: Vec<Job>, day: Day, now: UnixMillis) -> Result<(), Fault> {
     let mut builder = Builder::new(inner, day, now.seconds());
     let mut questions = Vec::new();
+    let mut rolls = Vec::new();
     for job in jobs {
         match job {
+            Job::Roll(reply) => rolls.push(reply),
             Job::Event(event, reply) => builder.event(*event, reply)?,
             Job::Uses(batch, reply) => builder.uses(*batch, reply)?,
             Job::Question(question, reply) => questions.push((*question, reply)),
@@ -124,8 +131,19 @@ fn sequence(inner: &Inner, jobs: Vec<Job>, day: Day, now: UnixMillis) -> Result<
     // the permits of one tenant come one after another, so that one signature covers them all
     questions.sort_by_key(|(question, _)| question.tenant.number);
     builder.questions(questions)?;
-    let Some(built) = builder.finish() else { return Ok(()) };
+    if let Some(built) = builder.finish() {
+        commit(inner, built, now)?;
+    }
+    if !rolls.is_empty() {
+        let epoch = epoch::roll(inner)?;
+        for reply in rolls {
+            let _ = reply.send(Ok(epoch));
+        }
+    }
+    Ok(())
+}
 
+fn commit(inner: &Inner, built: Built, now: UnixMillis) -> Result<(), Fault> {
     let size = built.addition.range.size();
     let root = built.addition.range.root();
     let signed = sign_checkpoint(inner, &built.addition.range, now)?;

@@ -10,16 +10,19 @@
 //! | `i` ‖ tenant ‖ digest of the use id | where a use with a caller's id stands, and the digest of its question |
 //! | `j` ‖ digest of tenant and jti | where an envelope stands, and the digest of its bytes |
 //! | `f` ‖ tenant ‖ sequence | leaf index and chain value of a feed frame |
-//! | `g` ‖ tenant ‖ leaf index | customer key of a `grant.given` |
+//! | `g` ‖ tenant ‖ leaf index | data key id of who gave a `grant.given` |
 //! | `k` ‖ key id | a wrapped data key |
 //!
-//! Customer keys are keyed hashes under the epoch's key, so that rows of different epochs cannot be joined.
+//! Customer keys are keyed hashes under the epoch's key, so that rows of different epochs cannot be joined. Readers hold
+//! the epoch while they read, so that they never open a row of one epoch with the keys of another.
 
 mod cache;
+mod epoch;
 mod fold;
 mod rows;
 
 pub(crate) use cache::CustomerCache;
+pub(crate) use epoch::LiveKeys;
 pub(crate) use fold::{Changes, FoldedUse};
 pub use rows::GateProgress;
 pub(crate) use rows::{
@@ -28,17 +31,15 @@ pub(crate) use rows::{
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use grantbook_record::{GateId, Jti, SubjectId, TenantId};
-use hmac::{Hmac, Mac as _};
-use sha2::Sha256;
 
 use crate::error::ReadError;
-use crate::keyring::EpochKeys;
+use crate::keyring::{EpochKeys, Keyring, short_hmac};
 use crate::seal::SealKey;
 use crate::store::cursor::Cursor;
-use crate::store::{Fault, Store};
+use crate::store::{Fault, RowChange, Store};
 
 /// Decoded data keys that the cache may hold.
 const CACHED_KEYS: usize = 16_384;
@@ -46,9 +47,8 @@ const CACHED_KEYS: usize = 16_384;
 /// The state as committed.
 pub(crate) struct State {
     pub(crate) store: Arc<dyn Store>,
-    rows_key: SealKey,
-    wrap_key: SealKey,
-    index_key: [u8; 32],
+    pub(crate) epoch: RwLock<Arc<EpochKeys>>,
+    names: [u8; 32],
     customers: CustomerCache,
     tenants: RwLock<BTreeMap<u32, Arc<TenantRow>>>,
     keys: quick_cache::sync::Cache<u64, Arc<DataKey>>,
@@ -64,12 +64,11 @@ pub(crate) struct DataKey {
 }
 
 impl State {
-    pub(crate) fn new(store: Arc<dyn Store>, epoch: &EpochKeys) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>, keyring: &Keyring) -> Self {
         Self {
             store,
-            rows_key: epoch.rows.clone(),
-            wrap_key: epoch.wrap.clone(),
-            index_key: epoch.index,
+            epoch: RwLock::new(keyring.epoch()),
+            names: keyring.names,
             customers: CustomerCache::new(),
             tenants: RwLock::new(BTreeMap::new()),
             keys: quick_cache::sync::Cache::new(CACHED_KEYS),
@@ -77,16 +76,19 @@ impl State {
         }
     }
 
-    /// The name of a customer's rows in this epoch.
+    fn epoch(&self) -> RwLockReadGuard<'_, Arc<EpochKeys>> {
+        self.epoch.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A customer's rows in the present epoch.
+    fn rows_of(&self, key: CustomerKey) -> impl Iterator<Item = Vec<u8>> {
+        let epoch = self.epoch();
+        [key.state_row(&epoch), key.counts_row(&epoch)].into_iter()
+    }
+
+    /// The name that a customer has in memory.
     pub(crate) fn customer_key(&self, tenant: TenantId, sub: &SubjectId) -> CustomerKey {
-        // HMAC takes keys of any length, so making it from 32 bytes cannot fail
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.index_key) else {
-            return CustomerKey([0; 16]);
-        };
-        mac.update(tenant.as_bytes());
-        mac.update(sub.as_str().as_bytes());
-        let full: [u8; 32] = mac.finalize().into_bytes().into();
-        CustomerKey(full.first_chunk::<16>().copied().unwrap_or_default())
+        CustomerKey(short_hmac(&self.names, &[tenant.as_bytes(), sub.as_str().as_bytes()]))
     }
 
     pub(crate) fn customer(&self, key: CustomerKey) -> Result<Option<Arc<Customer>>, Fault> {
@@ -94,8 +96,9 @@ impl State {
     }
 
     fn load_customer(&self, key: CustomerKey) -> Result<Option<Arc<Customer>>, Fault> {
-        let Some(row) = self.sealed_row(&key.state_row())? else { return Ok(None) };
-        let counts = self.sealed_row(&key.counts_row())?;
+        let epoch = self.epoch();
+        let Some(row) = self.sealed_row(&epoch, &key.state_row(&epoch))? else { return Ok(None) };
+        let counts = self.sealed_row(&epoch, &key.counts_row(&epoch))?;
         Customer::decode(&row, counts.as_deref())
             .map(|customer| Some(Arc::new(customer)))
             .ok_or_else(|| damaged("customer"))
@@ -105,7 +108,7 @@ impl State {
         if let Some(row) = self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(&number) {
             return Ok(Arc::clone(row));
         }
-        let row = match self.sealed_row(&rows::tenant_key(number))? {
+        let row = match self.sealed_row(&self.epoch(), &rows::tenant_key(number))? {
             Some(bytes) => TenantRow::decode(&bytes).ok_or_else(|| damaged("tenant"))?,
             None => TenantRow::default(),
         };
@@ -144,13 +147,13 @@ impl State {
             .collect()
     }
 
-    /// Customers by the leaf index of their grants.
+    /// Data key ids of those who gave a tenant's grants, by the leaf index of the grants.
     pub(crate) fn grants(
         &self,
         tenant: u32,
         after: Option<u64>,
         limit: usize,
-    ) -> Result<Vec<(u64, CustomerKey)>, Fault> {
+    ) -> Result<Vec<(u64, u64)>, Fault> {
         let after = after.map(|leaf| rows::grant_key(tenant, leaf));
         let rows = self.store.rows(&rows::grant_prefix(tenant), after.as_deref(), limit)?;
         rows.into_iter()
@@ -163,8 +166,9 @@ impl State {
         if let Some(key) = self.keys.get(&id) {
             return Ok(key);
         }
+        let epoch = self.epoch();
         let wrapped = self.store.row(&rows::data_key_key(id))?.ok_or(ReadError::Erased)?;
-        let key = Arc::new(self.unwrap(id, &wrapped).ok_or_else(|| damaged("data key"))?);
+        let key = Arc::new(unwrap(&epoch, id, &wrapped).ok_or_else(|| damaged("data key"))?);
         self.keys.insert(id, Arc::clone(&key));
         Ok(key)
     }
@@ -172,25 +176,15 @@ impl State {
     /// Makes a data key for a customer, or for the tenant itself.
     pub(crate) fn new_data_key(&self, tenant: u32, sub: Option<&SubjectId>) -> (u64, Vec<u8>, Arc<DataKey>) {
         let id = self.next_key.fetch_add(1, Ordering::Relaxed);
-        let key = DataKey { tenant, sub: sub.cloned(), key: SealKey::random() };
-        let mut plain = zeroize::Zeroizing::new(Vec::with_capacity(100));
-        plain.extend_from_slice(&tenant.to_be_bytes());
-        plain.extend_from_slice(key.key.as_bytes());
-        plain.extend_from_slice(sub.map_or("", SubjectId::as_str).as_bytes());
-        let wrapped = self.wrap_key.seal(&plain, &rows::data_key_key(id));
-        let key = Arc::new(key);
+        let key = Arc::new(DataKey { tenant, sub: sub.cloned(), key: SealKey::random() });
+        let wrapped = wrap(&self.epoch(), id, &key);
         self.keys.insert(id, Arc::clone(&key));
         (id, wrapped, key)
     }
 
+    /// A data key from the log, not cached.
     fn unwrap(&self, id: u64, wrapped: &[u8]) -> Option<DataKey> {
-        let plain = zeroize::Zeroizing::new(self.wrap_key.open(wrapped, &rows::data_key_key(id)).ok()?);
-        let mut cursor = Cursor(&plain);
-        let tenant = cursor.u32()?;
-        let key = SealKey::from_bytes(cursor.array()?);
-        let sub = std::str::from_utf8(cursor.0).ok()?;
-        let sub = if sub.is_empty() { None } else { Some(SubjectId::parse(sub).ok()?) };
-        Some(DataKey { tenant, sub, key })
+        unwrap(&self.epoch(), id, wrapped)
     }
 
     /// Takes in keys that a store held beyond their batches; their ids are never used again.
@@ -198,36 +192,35 @@ impl State {
         self.next_key.fetch_max(id.saturating_add(1), Ordering::Relaxed);
     }
 
-    fn sealed_row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+    fn sealed_row(&self, epoch: &EpochKeys, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         let Some(sealed) = self.store.row(key)? else { return Ok(None) };
-        self.rows_key.open(&sealed, key).map(Some).map_err(|_| damaged("sealed row"))
+        epoch.rows.open(&sealed, key).map(Some).map_err(|_| damaged("sealed row"))
     }
 
     /// Writes a batch's changes and the position they lead to; then readers see them.
     pub(crate) fn commit(&self, changes: Changes, position: u64) -> Result<(), Fault> {
-        let Changes { customers, tenants, gates, mut rows, .. } = changes;
+        let Changes { customers, tenants, gates, mut rows, erased, .. } = changes;
+        let epoch = Arc::clone(&self.epoch());
         for (key, changed) in &customers {
             if changed.state {
-                let name = key.state_row();
-                let sealed = self.rows_key.seal(&changed.customer.encode_state(), &name);
-                rows.push((name, Some(sealed)));
+                rows.push(sealed(&epoch, key.state_row(&epoch), &changed.customer.encode_state()));
             }
             if changed.counts {
-                let name = key.counts_row();
-                let sealed = self.rows_key.seal(&changed.customer.encode_counts(), &name);
-                rows.push((name, Some(sealed)));
+                rows.push(sealed(&epoch, key.counts_row(&epoch), &changed.customer.encode_counts()));
             }
         }
         for (number, row) in &tenants {
-            let name = rows::tenant_key(*number);
-            let sealed = self.rows_key.seal(&row.encode(), &name);
-            rows.push((name, Some(sealed)));
+            rows.push(sealed(&epoch, rows::tenant_key(*number), &row.encode()));
         }
         for ((tenant, gate), progress) in &gates {
             let json = serde_json::to_vec(progress).unwrap_or_default();
             rows.push((rows::gate_key(*tenant, gate), Some(json)));
         }
         self.store.apply(rows, position)?;
+        for (key, data_key) in erased {
+            self.customers.remove(key);
+            self.keys.remove(&data_key);
+        }
         for (key, changed) in customers {
             self.customers.put(key, Arc::new(changed.customer));
         }
@@ -235,6 +228,29 @@ impl State {
         shown.extend(tenants.into_iter().map(|(number, row)| (number, Arc::new(row))));
         Ok(())
     }
+}
+
+fn sealed(epoch: &EpochKeys, name: Vec<u8>, row: &[u8]) -> RowChange {
+    let sealed = epoch.rows.seal(row, &name);
+    (name, Some(sealed))
+}
+
+fn wrap(epoch: &EpochKeys, id: u64, key: &DataKey) -> Vec<u8> {
+    let mut plain = zeroize::Zeroizing::new(Vec::with_capacity(100));
+    plain.extend_from_slice(&key.tenant.to_be_bytes());
+    plain.extend_from_slice(key.key.as_bytes());
+    plain.extend_from_slice(key.sub.as_ref().map_or("", SubjectId::as_str).as_bytes());
+    epoch.wrap.seal(&plain, &rows::data_key_key(id))
+}
+
+fn unwrap(epoch: &EpochKeys, id: u64, wrapped: &[u8]) -> Option<DataKey> {
+    let plain = zeroize::Zeroizing::new(epoch.wrap.open(wrapped, &rows::data_key_key(id)).ok()?);
+    let mut cursor = Cursor(&plain);
+    let tenant = cursor.u32()?;
+    let key = SealKey::from_bytes(cursor.array()?);
+    let sub = std::str::from_utf8(cursor.0).ok()?;
+    let sub = if sub.is_empty() { None } else { Some(SubjectId::parse(sub).ok()?) };
+    Some(DataKey { tenant, sub, key })
 }
 
 fn damaged(what: &str) -> Fault {

@@ -133,4 +133,22 @@ pub trait Store: Send + Sync + 'static {
     fn clear_state(&self) -> Result<(), Fault>;
     /// Makes the state durable as far as the store can.
     fn flush_state(&self) -> Result<(), Fault>;
+
+    /// The key epoch, from 1: everything sealed under its key (batches, owners, keys, state) is replaced with it.
+    fn epoch(&self) -> u64;
+    /// Begins the epoch after this one beside it; nothing of it is read before [`NextEpoch::finish`].
+    fn next_epoch(&self) -> Result<Box<dyn NextEpoch + '_>, Fault>;
+}
+
+/// Takes in all that the next key epoch begins with. Dropped unfinished, nothing of it stays.
+pub trait NextEpoch {
+    /// Whose the items of a complete bundle are, sealed anew.
+    fn put_owners(&mut self, index: u64, owners: &[u8]) -> Result<(), Fault>;
+    /// Live data keys, wrapped anew.
+    fn put_keys(&mut self, keys: &[(u64, Vec<u8>)]) -> Result<(), Fault>;
+    /// Rows of the state, sealed anew.
+    fn put_rows(&mut self, rows: Vec<RowChange>, position: u64) -> Result<(), Fault>;
+    /// Makes all of it durable, together with `tail`, the items that are in no complete bundle; puts it in the place of
+    /// the present epoch, and removes that one. After an error nobody knows which of the two is there.
+    fn finish(self: Box<Self>, tail: &StoredBatch) -> Result<(), Fault>;
 }

@@ -102,6 +102,8 @@ pub enum Event {
     GrantWithdrawn(GrantWithdrawn),
     /// `grant.revoked`
     GrantRevoked(GrantRevoked),
+    /// `subject.erased`
+    SubjectErased(SubjectErased),
 }
 
 impl Event {
@@ -131,6 +133,7 @@ impl Event {
             Kind::GrantResumed => read(payload, Self::GrantResumed),
             Kind::GrantWithdrawn => read(payload, Self::GrantWithdrawn),
             Kind::GrantRevoked => read(payload, Self::GrantRevoked),
+            Kind::SubjectErased => read(payload, Self::SubjectErased),
             other => Err(EventError::KindNotAccepted { kind: other }),
         }
     }
@@ -151,6 +154,7 @@ impl Event {
             Self::GrantResumed(_) => Kind::GrantResumed,
             Self::GrantWithdrawn(_) => Kind::GrantWithdrawn,
             Self::GrantRevoked(_) => Kind::GrantRevoked,
+            Self::SubjectErased(_) => Kind::SubjectErased,
         }
     }
 
@@ -189,7 +193,7 @@ impl Event {
             Self::GrantResumed(event) => Some(&event.sub),
             Self::GrantWithdrawn(event) => Some(&event.sub),
             Self::GrantRevoked(event) => Some(&event.sub),
-            Self::TemplatePublished(_) | Self::NoticePublished(_) => None,
+            Self::TemplatePublished(_) | Self::NoticePublished(_) | Self::SubjectErased(_) => None,
         }
     }
 }
@@ -452,4 +456,13 @@ pub struct GrantRevoked {
     pub by: Revoker,
     /// Why, a word of the vocabulary.
     pub reason: Term,
+}
+
+/// A customer was erased: the data key under which all their records lie is destroyed. Names nobody. Signed by the
+/// operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubjectErased {
+    /// The ledger's number of the data key; which entries lay under it is known to nobody once the key epoch has ended.
+    pub data_key: u64,
 }

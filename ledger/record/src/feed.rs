@@ -45,6 +45,9 @@ pub enum About {
     Customer(SubjectId),
     /// One grant of a customer.
     Grant(GrantOf),
+    /// Somebody who was erased. Which frames were about them is not to be known any more, so a reader cannot tell a
+    /// frame that was held back from it: until a later `subject.erased` it denies whatever the feed is about.
+    Erased,
 }
 
 /// A grant and whose it is.

@@ -68,6 +68,9 @@ pub enum ReceiptError {
     /// The use record or its batch does not verify.
     #[error(transparent)]
     Use(#[from] UseError),
+    /// What was recorded is erased.
+    #[error("content is erased, expected a record to check")]
+    Erased,
     /// One of the entry's parts is not what the receipt's other parts lead to.
     #[error("{what} of the entry does not match the receipt")]
     Mismatch {
@@ -104,6 +107,8 @@ pub enum Content {
     Event(EventContent),
     /// A use record in a signed batch.
     Use(Box<UseContent>),
+    /// Erased with its customer: only that the entry is in the log can be checked. In frames of a feed alone.
+    Erased,
 }
 
 /// A signed event and the keys that signed it.
@@ -288,6 +293,9 @@ impl Receipt {
         let Logged { leaf_index, leaf_hash, tree_size, root, cosigned_at, trust } =
             self.verify_logged(keys)?;
         let entry = Entry::parse(&self.entry.0)?;
+        if self.content == Content::Erased {
+            return Err(ReceiptError::Erased);
+        }
         // an entry is admitted before the checkpoint over it is cosigned; the ledger's clock may step back over midnight
         // in between, and days never do
         if entry.day.0 > cosigned_at.day().0.saturating_add(1) {
@@ -322,6 +330,7 @@ impl Receipt {
 
     fn verify_content(&self, entry: &Entry) -> Result<VerifiedContent, ReceiptError> {
         match &self.content {
+            Content::Erased => Err(ReceiptError::Erased),
             Content::Event(EventContent { envelope, keys }) => {
                 let envelope = Envelope::parse(&envelope.0)?;
                 check_digest(entry, &self.salt, &envelope.sha256())?;

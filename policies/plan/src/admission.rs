@@ -222,6 +222,8 @@ pub fn check(
             }
             live(customer, &event.grant).map(|_| ())
         }
+        // whether there is such a data key, and whether it may be destroyed, only the ledger can say
+        Event::SubjectErased(_) => expect(signers == [context.parties.operator], "the operator"),
     }
 }
 

@@ -104,6 +104,8 @@ pub struct Replica {
     last_leaf: Option<LeafIndex>,
     tenant: TenantState,
     tenant_blocked: bool,
+    /// Frames came of which the feed says that they are erased, and no `subject.erased` since.
+    erased_unproved: bool,
     customers: HashMap<SubjectId, Customer>,
     freshness: Freshness,
 }
@@ -127,6 +129,7 @@ impl Replica {
             last_leaf: None,
             tenant: TenantState::default(),
             tenant_blocked: false,
+            erased_unproved: false,
             customers: HashMap::new(),
             freshness: Freshness::new(chain),
             pins,
@@ -193,6 +196,7 @@ impl Replica {
         }
         match reading {
             Reading::Known(known) => self.take_event(*known, entry),
+            Reading::Erased => self.erased_unproved = true,
             Reading::UnknownCritical => self.block(about),
             Reading::Opaque => {}
         }
@@ -213,6 +217,7 @@ impl Replica {
         let Some(sub) = claims.event.subject() else {
             // a template or notice that is refused bounds no grant: grants under it are refused in their turn
             if admission::check(&event, &signers, &CustomerState::default(), &context).is_ok() {
+                self.erased_unproved &= !matches!(*event, Event::SubjectErased(_));
                 self.tenant.apply(&event, envelope_sha256);
             }
             return;
@@ -232,7 +237,7 @@ impl Replica {
 
     fn block(&mut self, about: About) {
         match about {
-            About::Tenant => self.tenant_blocked = true,
+            About::Tenant | About::Erased => self.tenant_blocked = true,
             About::Customer(sub) => self.customers.entry(sub).or_default().blocked = true,
             About::Grant(GrantOf { sub, grant }) => {
                 self.customers.entry(sub).or_default().blocked_grants.insert(grant);
@@ -309,7 +314,8 @@ impl Replica {
             return Err(Denial::of(DenialReason::Behind));
         }
         let customer = self.customers.get(&facts.data_subject);
-        if self.tenant_blocked || customer.is_some_and(|customer| customer.blocked) {
+        let blocked = self.tenant_blocked || self.erased_unproved;
+        if blocked || customer.is_some_and(|customer| customer.blocked) {
             return Err(Denial::of(DenialReason::Blocked));
         }
         Ok((customer, counted.time_at(now)))

@@ -7,7 +7,7 @@ use grantbook_plan::{Admitted, CustomerState, Decision, Denial, EntryRef, Vocabu
 use grantbook_record::day::{Day, UnixMillis, UnixSeconds};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::entry::{self, DayKey, LinkTarget, Salt};
-use grantbook_record::event::{Claims, VERSION};
+use grantbook_record::event::{Claims, Event, VERSION};
 use grantbook_record::receipt::LinkOpening;
 use grantbook_record::uses::{BATCH_TYP, BatchHead, Outcome, Permitted, UseRecord, batch_root};
 use grantbook_record::{Currency, DenialReason, Entry, GateId, Jti, Kind, jws};
@@ -18,7 +18,7 @@ use crate::admit::{
     AdmittedBatch, AdmittedEvent, AdmittedQuestion, AdmittedUse, Committed, TenantFacts, commit_use,
 };
 use crate::body::{Body, BodyContent, SharedHead};
-use crate::error::AppendError;
+use crate::error::{AppendError, ReadError};
 use crate::ledger::Inner;
 use crate::published::{Addition, OwnedItem, Owner, seal_owners};
 use crate::state::{BatchRow, Changes, Customer, FoldedUse, JtiRow, UseIdRow, half, half_digest};
@@ -122,6 +122,11 @@ impl<'a> Builder<'a> {
         if let Err(refusal) = admission::check(&claims.event, &event.signers, customer_state, &rules) {
             return Ok(Err(refusal.into()));
         }
+        if let Event::SubjectErased(erased) = &claims.event
+            && let Err(why) = self.erasable(&tenant, erased.data_key)?
+        {
+            return Ok(Err(AppendError::NotErasable { why }));
+        }
         let linked = customer_state.link_target(&claims.event);
         let group = match claims.event.granted_terms() {
             Some(terms) => tenant_row.state.group_to_be(terms),
@@ -148,6 +153,31 @@ impl<'a> Builder<'a> {
         let number_id = (tenant.number, tenant.id);
         self.changes.event(&inner.state, number_id, origin, claims, event.envelope_sha256, admitted)?;
         Ok(Ok(Appended { leaf_index, duplicate: false }))
+    }
+
+    /// Whether a data key is a customer's of this tenant who has no grant in force.
+    fn erasable(&self, tenant: &TenantFacts, data_key: u64) -> Result<Result<(), &'static str>, Fault> {
+        let state = &self.inner.state;
+        let key = match state.data_key(data_key) {
+            Ok(key) => key,
+            Err(ReadError::Store(fault)) => return Err(fault),
+            Err(_) => return Ok(Err("there is no such data key")),
+        };
+        let sub = key.sub.as_ref().filter(|_| key.tenant == tenant.number);
+        let Some(sub) = sub else { return Ok(Err("the data key is no customer's of this tenant")) };
+        let customer = self.changes.customer(state, state.customer_key(tenant.id, sub))?;
+        let Some(customer) = customer else { return Ok(Err("there is no such customer")) };
+        if customer.key_id != data_key {
+            return Ok(Err("the data key is not the customer's present one"));
+        }
+        if customer.state.grants.iter().any(|grant| !grant.status.is_ended()) {
+            return Ok(Err("a grant is still in force, expected all of them withdrawn"));
+        }
+        let cases = self.inner.keyring.cases()?;
+        if cases.holds.iter().any(|hold| hold.tenant == tenant.id && hold.sub == *sub) {
+            return Ok(Err("a legal hold is on the customer"));
+        }
+        Ok(Ok(()))
     }
 
     /// Takes a batch of uses in as one piece, or answers why not.
@@ -446,7 +476,7 @@ impl<'a> Builder<'a> {
         let batch = StoredBatch {
             first,
             items: items.iter().map(|owned| owned.item.clone()).collect(),
-            owners: seal_owners(&inner.keyring.epoch.owners, b"batch", first, &owners),
+            owners: seal_owners(&inner.keyring.epoch().owners, b"batch", first, &owners),
             keys: std::mem::take(&mut changes.keys),
             checkpoint: String::new(),
         };

@@ -37,6 +37,13 @@ impl CustomerCache {
         Ok(loaded)
     }
 
+    /// Forgets a customer; called after the rows are removed.
+    pub(crate) fn remove(&self, key: CustomerKey) {
+        if let Some(shard) = self.0.get(usize::from(key.first()) % SHARDS) {
+            shard.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        }
+    }
+
     /// Replaces what readers see; called after the rows are written.
     pub(crate) fn put(&self, key: CustomerKey, customer: Arc<Customer>) {
         if let Some(shard) = self.0.get(usize::from(key.first()) % SHARDS) {

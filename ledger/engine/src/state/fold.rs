@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use grantbook_plan::{Admitted, UseCount};
+use grantbook_plan::{Admitted, EntryRef, UseCount};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{Claims, Event};
 use grantbook_record::feed::{Chain, FeedPosition};
 use grantbook_record::uses::{Outcome, UseRecord};
-use grantbook_record::{Currency, DenialReason, GateId, Jti, SubjectId, TenantId};
+use grantbook_record::{Currency, DenialReason, GateId, Jti, Kind, SubjectId, TenantId};
 use grantbook_tlog::Hash;
 
 use super::rows::{
     self, BatchRow, Customer, CustomerKey, FeedRow, GateProgress, JtiRow, TenantRow, UseIdRow,
 };
 use super::{DataKey, State};
+use crate::error::ReadError;
 use crate::store::{Fault, RowChange};
 
 /// What a batch changes, on top of the state as committed.
@@ -30,6 +31,8 @@ pub(crate) struct Changes {
     batches: BTreeMap<(u32, GateId, u64), BatchRow>,
     /// Wrapped data keys made for this batch.
     pub(crate) keys: Vec<(u64, Vec<u8>)>,
+    /// Customers erased in this batch, and their data keys.
+    pub(super) erased: BTreeMap<CustomerKey, u64>,
 }
 
 pub(super) struct Changed {
@@ -52,6 +55,7 @@ impl Changes {
     pub(crate) fn customer(&self, state: &State, key: CustomerKey) -> Result<Option<Customer>, Fault> {
         match self.customers.get(&key) {
             Some(changed) => Ok(Some(changed.customer.clone())),
+            None if self.erased.contains_key(&key) => Ok(None),
             None => Ok(state.customer(key)?.map(|customer| customer.as_ref().clone())),
         }
     }
@@ -116,6 +120,7 @@ impl Changes {
             None => Some(self.tenant(state, tenant)?.key_id).filter(|id| *id != 0),
         };
         if let Some(id) = known
+            && !self.erased.values().any(|erased| *erased == id)
             && let Ok(key) = state.data_key(id)
         {
             return Ok((id, key));
@@ -186,6 +191,9 @@ impl Changes {
         self.rows.push((rows::jti_key(tenant, &claims.jti), Some(row.encode())));
 
         let event = &claims.event;
+        if let Event::SubjectErased(erased) = event {
+            self.erase(state, tenant, number, erased.data_key)?;
+        }
         if self.tenant(state, number)?.state.is_changed_by(event) {
             self.tenant_mut(state, number)?.state.apply(event, envelope_sha256);
         }
@@ -195,23 +203,81 @@ impl Changes {
         if let Some(sub) = event.subject() {
             let key = state.customer_key(tenant, sub);
             if let Some(mut customer) = self.customer(state, key)? {
+                if matches!(event, Event::GrantGiven(_)) {
+                    let key_id = customer.key_id.to_be_bytes().to_vec();
+                    self.rows.push((rows::grant_key(number, leaf_index), Some(key_id)));
+                }
                 Arc::make_mut(&mut customer.state).apply(event, &admitted);
                 let counts = self.customers.get(&key).is_some_and(|changed| changed.counts);
                 self.customers.insert(key, Changed { customer, state: true, counts });
             }
-            if matches!(event, Event::GrantGiven(_)) {
-                self.rows.push((rows::grant_key(number, leaf_index), Some(key.0.to_vec())));
-            }
         }
         if event.kind().is_fed() {
-            let leaf_hash = Hash(admitted.entry.leaf_hash.0);
-            let tenant_row = self.tenant_mut(state, number)?;
-            let before = tenant_row.chain(origin, tenant);
-            let after = before.next(leaf_index, &leaf_hash);
-            tenant_row.feed = Some((after.position, after.value));
-            let FeedPosition(seq) = before.position;
-            let frame = FeedRow { leaf_index, chain: after.value };
-            self.rows.push((rows::feed_key(number, seq), Some(frame.encode())));
+            self.feed(state, (number, tenant), origin, &admitted.entry)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a frame to a tenant's feed.
+    fn feed(
+        &mut self,
+        state: &State,
+        (number, tenant): (u32, TenantId),
+        origin: &str,
+        entry: &EntryRef,
+    ) -> Result<(), Fault> {
+        let tenant_row = self.tenant_mut(state, number)?;
+        let before = tenant_row.chain(origin, tenant);
+        let after = before.next(entry.leaf_index, &Hash(entry.leaf_hash.0));
+        tenant_row.feed = Some((after.position, after.value));
+        let FeedPosition(seq) = before.position;
+        let frame = FeedRow { leaf_index: entry.leaf_index, chain: after.value };
+        self.rows.push((rows::feed_key(number, seq), Some(frame.encode())));
+        Ok(())
+    }
+
+    /// What an entry leaves whose customer was erased: its frame, and its place in its gate's sequence.
+    pub(crate) fn erased(
+        &mut self,
+        state: &State,
+        (number, tenant): (u32, TenantId),
+        origin: &str,
+        (kind, entry): (Kind, &EntryRef),
+        gate: Option<&GateId>,
+    ) -> Result<(), Fault> {
+        if kind.is_fed() {
+            self.feed(state, (number, tenant), origin, entry)?;
+        }
+        if let Some(gate) = gate.filter(|_| matches!(kind, Kind::UseRecorded | Kind::UseDenied)) {
+            let mut progress = self.gate(state, number, gate)?;
+            progress.count_erased(kind == Kind::UseRecorded);
+            self.gates.insert((number, gate.clone()), progress);
+        }
+        Ok(())
+    }
+
+    /// Destroys a data key and removes all rows of its customer; nothing where that was done before.
+    fn erase(&mut self, state: &State, tenant: TenantId, number: u32, data_key: u64) -> Result<(), Fault> {
+        let key = match state.data_key(data_key) {
+            Ok(key) => key,
+            Err(ReadError::Store(fault)) => return Err(fault),
+            Err(_) => return Ok(()),
+        };
+        let Some(sub) = &key.sub else { return Ok(()) };
+        let name = state.customer_key(tenant, sub);
+        let customer = self.customer(state, name)?;
+        let present = customer.as_ref().map(|customer| customer.key_id);
+        for grant in customer.iter().flat_map(|customer| &customer.state.grants) {
+            self.rows.push((rows::grant_key(number, grant.given), None));
+        }
+        self.customers.remove(&name);
+        self.erased.insert(name, data_key);
+        self.rows.extend(state.rows_of(name).map(|row| (row, None)));
+        self.rows.push((rows::data_key_key(data_key), None));
+        self.keys.retain(|(id, _)| *id != data_key);
+        // when the log is read back all keys come first: the same pseudonym may have come again under another one
+        if let Some(again) = present.filter(|id| *id != data_key) {
+            self.adopt_customer_key(state, name, sub, again)?;
         }
         Ok(())
     }

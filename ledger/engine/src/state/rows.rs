@@ -11,9 +11,18 @@ use grantbook_record::{Currency, DenialReason, GateId, Jti, SubjectId, TenantId}
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::keyring::EpochKeys;
 use crate::store::cursor::Cursor;
 
-/// The name of a customer's rows in this key epoch.
+/// First bytes of the keys of rows that a new epoch seals or names anew.
+pub(super) const CUSTOMER: &[u8] = b"c";
+pub(super) const COUNTS: &[u8] = b"u";
+pub(super) const TENANT: &[u8] = b"t";
+pub(super) const USE_ID: &[u8] = b"i";
+pub(super) const GRANT: &[u8] = b"g";
+pub(super) const DATA_KEY: &[u8] = b"k";
+
+/// The name of a customer in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct CustomerKey(pub(super) [u8; 16]);
 
@@ -23,12 +32,12 @@ impl CustomerKey {
         first
     }
 
-    pub(super) fn state_row(self) -> Vec<u8> {
-        [b"c".as_slice(), &self.0].concat()
+    pub(super) fn state_row(self, epoch: &EpochKeys) -> Vec<u8> {
+        [CUSTOMER, &epoch.name_on_disk(&self.0)].concat()
     }
 
-    pub(super) fn counts_row(self) -> Vec<u8> {
-        [b"u".as_slice(), &self.0].concat()
+    pub(super) fn counts_row(self, epoch: &EpochKeys) -> Vec<u8> {
+        [COUNTS, &epoch.name_on_disk(&self.0)].concat()
     }
 }
 
@@ -144,6 +153,12 @@ impl GateProgress {
             *self.payout_minor.entry(currency.code().to_owned()).or_default() += u64::from(payout);
         }
     }
+
+    /// Counts one record of which nothing but its kind is left.
+    pub(crate) fn count_erased(&mut self, permitted: bool) {
+        self.next_seq += 1;
+        self.permitted += u64::from(permitted);
+    }
 }
 
 /// Where an envelope stands, and the first half of the digest of its bytes.
@@ -225,7 +240,7 @@ pub(crate) fn half(digest: &Bytes32) -> [u8; 16] {
 }
 
 pub(super) fn tenant_key(tenant: u32) -> Vec<u8> {
-    [b"t".as_slice(), &tenant.to_be_bytes()].concat()
+    [TENANT, &tenant.to_be_bytes()].concat()
 }
 
 pub(super) fn gate_key(tenant: u32, gate: &GateId) -> Vec<u8> {
@@ -239,7 +254,7 @@ pub(super) fn batch_key(tenant: u32, gate: &GateId, first: u64) -> Vec<u8> {
 }
 
 pub(super) fn use_id_key(tenant: u32, id: &str) -> Vec<u8> {
-    [b"i".as_slice(), &tenant.to_be_bytes(), &half_digest(id.as_bytes())].concat()
+    [USE_ID, &tenant.to_be_bytes(), &half_digest(id.as_bytes())].concat()
 }
 
 pub(super) fn jti_key(tenant: TenantId, jti: &Jti) -> Vec<u8> {
@@ -262,17 +277,18 @@ pub(super) fn feed_row(key: &[u8], value: &[u8]) -> Option<(u64, FeedRow)> {
 }
 
 pub(super) fn grant_prefix(tenant: u32) -> Vec<u8> {
-    [b"g".as_slice(), &tenant.to_be_bytes()].concat()
+    [GRANT, &tenant.to_be_bytes()].concat()
 }
 
 pub(super) fn grant_key(tenant: u32, leaf: u64) -> Vec<u8> {
     [grant_prefix(tenant).as_slice(), &leaf.to_be_bytes()].concat()
 }
 
-pub(super) fn grant_row(key: &[u8], value: &[u8]) -> Option<(u64, CustomerKey)> {
-    Some((u64::from_be_bytes(*key.last_chunk()?), CustomerKey(value.try_into().ok()?)))
+/// Leaf index and data key id.
+pub(super) fn grant_row(key: &[u8], value: &[u8]) -> Option<(u64, u64)> {
+    Some((u64::from_be_bytes(*key.last_chunk()?), u64::from_be_bytes(value.try_into().ok()?)))
 }
 
 pub(super) fn data_key_key(id: u64) -> Vec<u8> {
-    [b"k".as_slice(), &id.to_be_bytes()].concat()
+    [DATA_KEY, &id.to_be_bytes()].concat()
 }

@@ -50,6 +50,38 @@ pub fn check<S: Store>(mut open: impl FnMut() -> Result<S, Fault>) -> Result<(),
     let before = batches(&store)?;
     store.trim(0)?;
     rule(before == written, "trimming to 0 drops nothing")?;
+    check_epoch(&store)?;
+    drop(store);
+
+    let store = open()?;
+    rule(store.epoch() == 2, "the next epoch is there after an orderly end")?;
+    rule(batches(&store)? == [batch(9)], "the next epoch begins with its tail")?;
+    rule(store.position()? == 12, "the next epoch has a state of its own")?;
+    Ok(())
+}
+
+fn check_epoch(store: &impl Store) -> Result<(), Broken> {
+    rule(store.epoch() == 1, "the first epoch is 1")?;
+    let mut dropped = store.next_epoch()?;
+    dropped.put_rows(vec![(b"c".to_vec(), Some(vec![1]))], 11)?;
+    drop(dropped);
+    rule(store.epoch() == 1 && store.position()? == 9, "an epoch that is not finished changes nothing")?;
+
+    let mut next = store.next_epoch()?;
+    for index in 0..3 {
+        next.put_owners(index, &[u8::try_from(index).unwrap_or(0); 20])?;
+    }
+    next.put_keys(&[(6, vec![9])])?;
+    next.put_rows(vec![(b"c".to_vec(), Some(vec![2]))], 12)?;
+    rule(store.row(b"c")?.is_none(), "nothing of the next epoch is read before it is finished")?;
+    next.finish(&batch(9))?;
+    rule(store.epoch() == 2, "a finished epoch is the present one")?;
+    rule(store.row(b"c")?.as_deref() == Some(&[2]) && store.row(b"a2")?.is_none(), "its rows are its own")?;
+    let owners = store.bundle(2)?.map(|bundle| bundle.owners);
+    rule(owners.as_deref() == Some(&[2; 20]), "bundles have the owners of the present epoch")?;
+    let mut keys = Vec::new();
+    store.keys(&mut |id, wrapped| keys.push((id, wrapped)))?;
+    rule(keys == [(6, vec![9])], "the keys of the epoch before are gone")?;
     Ok(())
 }
 

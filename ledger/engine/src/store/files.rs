@@ -1,35 +1,38 @@
 //! The default store: a journal, immutable files, and sled for the state.
 //!
 //! ```text
-//! <data>/journal/<first leaf index>.log   batches, until their bundles are kept
-//! <data>/entries/x000/000                 public entry bundle (C2SP tlog-tiles)
-//! <data>/vault/x000/000                   sealed bodies of the same entries
-//! <data>/owners/x000/000                  whose they are, sealed under the epoch's key
-//! <data>/tile/0/x000/000                  full tiles
-//! <data>/keys.log                         wrapped data keys whose batches were trimmed
-//! <data>/state/                           sled: rebuilt from the rest when missing, behind or broken
-//! <anchor>                                last signed checkpoint, outside the data folder
+//! <data>/entries/x000/000              public entry bundle (C2SP tlog-tiles)
+//! <data>/vault/x000/000                sealed bodies of the same entries
+//! <data>/tile/0/x000/000               full tiles
+//! <data>/epochs/<n>/                   what is sealed under the key of the epoch n, and ends with it:
+//!   journal/<first leaf index>.log     batches, until their bundles are kept
+//!   owners/x000/000                    whose the entries of a bundle are
+//!   keys.log                           wrapped data keys whose batches were trimmed
+//!   state/                             sled: rebuilt from the rest when missing, behind or broken
+//! <anchor>                             last signed checkpoint, outside the data folder
 //! ```
 
 mod anchor;
 pub(crate) mod durable;
+mod epoch;
 mod state;
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use grantbook_tlog::tile::{BundleCoord, TileCoord, encode_bundle, parse_bundle};
 
 use super::cursor::{Cursor, put_bytes};
 use super::journal::{self, Next};
 use super::{
-    BUNDLE_WIDTH, BatchVisitor, Fault, Row, RowChange, Store, StoredBatch, StoredBundle, StoredItem,
+    BUNDLE_WIDTH, BatchVisitor, Fault, NextEpoch, Row, RowChange, Store, StoredBatch, StoredBundle,
+    StoredItem,
 };
 use anchor::Anchor;
 use durable::{create_dir, io, sync_dir, write_new};
-use state::SledState;
+use epoch::{Epoch, NextFiles};
 
 /// Bytes after which a new journal file is begun.
 const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
@@ -38,7 +41,8 @@ const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 pub struct FileStore {
     data: PathBuf,
     anchor: Anchor,
-    state: SledState,
+    cache_bytes: u64,
+    epoch: RwLock<Arc<Epoch>>,
     journal: Mutex<Option<Segment>>,
     /// Held, and locked, as long as the store is open.
     _lock: File,
@@ -54,7 +58,6 @@ impl FileStore {
     /// Opens or makes a store. [`Fault::Held`] where another process has it.
     pub fn open(data: &Path, anchor: &Path, state_cache_bytes: u64) -> Result<Self, Fault> {
         create_dir(data)?;
-        create_dir(&data.join("journal"))?;
         let lock_path = data.join("lock");
         let lock = File::options()
             .create(true)
@@ -69,18 +72,27 @@ impl FileStore {
             }
             Err(fs::TryLockError::Error(source)) => return Err(io("lock", &lock_path)(source)),
         }
-        let state = SledState::open(&data.join("state"), state_cache_bytes)?;
+        let epoch = Epoch::open_last(data, state_cache_bytes)?;
         Ok(Self {
             data: data.to_owned(),
             anchor: Anchor::new(anchor),
-            state,
+            cache_bytes: state_cache_bytes,
+            epoch: RwLock::new(Arc::new(epoch)),
             journal: Mutex::new(None),
             _lock: lock,
         })
     }
 
+    fn present(&self) -> Arc<Epoch> {
+        Arc::clone(&self.epoch.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn journal(&self) -> MutexGuard<'_, Option<Segment>> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn segments(&self) -> Result<Vec<(u64, PathBuf)>, Fault> {
-        let folder = self.data.join("journal");
+        let folder = self.present().journal();
         let mut segments = Vec::new();
         for file in fs::read_dir(&folder).map_err(io("list", &folder))? {
             let path = file.map_err(io("list", &folder))?.path();
@@ -93,20 +105,25 @@ impl FileStore {
         Ok(segments)
     }
 
-    fn new_segment(&self, first: u64) -> Result<Segment, Fault> {
-        let folder = self.data.join("journal");
+    fn new_segment(folder: &Path, first: u64) -> Result<Segment, Fault> {
         let path = folder.join(format!("{first:020}.log"));
         let file = File::options().create_new(true).append(true).open(&path).map_err(io("create", &path))?;
-        sync_dir(&folder)?;
+        sync_dir(folder)?;
         Ok(Segment { file, path, bytes: 0 })
     }
 
     fn bundle_path(&self, part: &str, index: u64) -> Result<PathBuf, Fault> {
-        let coord = full_bundle(index)?;
-        let path = coord.path();
-        // the public path is tile/entries/<N>; the other parts of a bundle lie under folders of their own
-        Ok(self.data.join(part).join(path.trim_start_matches("tile/entries/")))
+        Ok(self.data.join(part).join(bundle_name(index)?))
     }
+
+    fn owners_path(&self, index: u64) -> Result<PathBuf, Fault> {
+        Ok(self.present().owners().join(bundle_name(index)?))
+    }
+}
+
+/// `x000/000`: the public path is `tile/entries/<N>`; the other parts of a bundle lie under folders of their own.
+fn bundle_name(index: u64) -> Result<String, Fault> {
+    Ok(full_bundle(index)?.path().trim_start_matches("tile/entries/").to_owned())
 }
 
 fn full_bundle(index: u64) -> Result<BundleCoord, Fault> {
@@ -117,9 +134,9 @@ fn full_bundle(index: u64) -> Result<BundleCoord, Fault> {
 impl Store for FileStore {
     fn commit(&self, batch: &StoredBatch) -> Result<(), Fault> {
         let frame = journal::encode(batch);
-        let mut journal = self.journal.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut journal = self.journal();
         if journal.as_ref().is_none_or(|segment| segment.bytes >= SEGMENT_BYTES) {
-            *journal = Some(self.new_segment(batch.first)?);
+            *journal = Some(Self::new_segment(&self.present().journal(), batch.first)?);
         }
         let Some(segment) = journal.as_mut() else { return Ok(()) };
         segment.file.write_all(&frame).map_err(io("append to", &segment.path))?;
@@ -161,7 +178,7 @@ impl Store for FileStore {
             }
             if at == last {
                 let segment = Segment { file, path, bytes: bytes.len() as u64 };
-                *self.journal.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(segment);
+                *self.journal() = Some(segment);
             }
         }
         Ok(())
@@ -175,7 +192,7 @@ impl Store for FileStore {
                 fs::remove_file(&this.1).map_err(io("remove", &this.1))?;
             }
         }
-        sync_dir(&self.data.join("journal"))
+        sync_dir(&self.present().journal())
     }
 
     fn put_bundle(&self, index: u64, bundle: &StoredBundle) -> Result<(), Fault> {
@@ -188,7 +205,7 @@ impl Store for FileStore {
             put_bytes(&mut vault, &item.shared);
         }
         write_new(&self.bundle_path("vault", index)?, &vault)?;
-        write_new(&self.bundle_path("owners", index)?, &bundle.owners)?;
+        write_new(&self.owners_path(index)?, &bundle.owners)?;
         // last, since its presence says that the bundle is complete
         write_new(&self.bundle_path("entries", index)?, &public)
     }
@@ -197,7 +214,7 @@ impl Store for FileStore {
         let entries_path = self.bundle_path("entries", index)?;
         let Some(public) = durable::read(&entries_path)? else { return Ok(None) };
         let vault_path = self.bundle_path("vault", index)?;
-        let owners_path = self.bundle_path("owners", index)?;
+        let owners_path = self.owners_path(index)?;
         let vault = durable::read(&vault_path)?.ok_or_else(|| damaged(&vault_path, "it is missing"))?;
         let owners = durable::read(&owners_path)?.ok_or_else(|| damaged(&owners_path, "it is missing"))?;
         let entries =
@@ -243,21 +260,16 @@ impl Store for FileStore {
         if keys.is_empty() {
             return Ok(());
         }
-        let path = self.data.join("keys.log");
-        let mut frames = Vec::new();
-        for (id, wrapped) in keys {
-            let batch = StoredBatch { keys: vec![(*id, wrapped.clone())], ..StoredBatch::default() };
-            frames.extend_from_slice(&journal::encode(&batch));
-        }
+        let path = self.present().keys();
         let existed = path.exists();
         let mut file = File::options().create(true).append(true).open(&path).map_err(io("open", &path))?;
-        file.write_all(&frames).map_err(io("append to", &path))?;
+        file.write_all(&key_frames(keys)).map_err(io("append to", &path))?;
         file.sync_data().map_err(io("sync", &path))?;
-        if existed { Ok(()) } else { sync_dir(&self.data) }
+        if existed { Ok(()) } else { path.parent().map_or(Ok(()), sync_dir) }
     }
 
     fn keys(&self, visit: &mut dyn FnMut(u64, Vec<u8>)) -> Result<(), Fault> {
-        let path = self.data.join("keys.log");
+        let path = self.present().keys();
         let Some(bytes) = durable::read(&path)? else { return Ok(()) };
         let mut rest = bytes.as_slice();
         loop {
@@ -292,28 +304,45 @@ impl Store for FileStore {
     }
 
     fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        self.state.row(key)
+        self.present().state.row(key)
     }
 
     fn rows(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Row>, Fault> {
-        self.state.rows(prefix, after, limit)
+        self.present().state.rows(prefix, after, limit)
     }
 
     fn apply(&self, rows: Vec<RowChange>, position: u64) -> Result<(), Fault> {
-        self.state.apply(rows, position)
+        self.present().state.apply(rows, position)
     }
 
     fn position(&self) -> Result<u64, Fault> {
-        self.state.position()
+        self.present().state.position()
     }
 
     fn clear_state(&self) -> Result<(), Fault> {
-        self.state.clear()
+        self.present().state.clear()
     }
 
     fn flush_state(&self) -> Result<(), Fault> {
-        self.state.flush()
+        self.present().state.flush()
     }
+
+    fn epoch(&self) -> u64 {
+        self.present().number
+    }
+
+    fn next_epoch(&self) -> Result<Box<dyn NextEpoch + '_>, Fault> {
+        Ok(Box::new(NextFiles::begin(self)?))
+    }
+}
+
+/// Data keys as frames of batches without items.
+fn key_frames(keys: &[(u64, Vec<u8>)]) -> Vec<u8> {
+    let batch = |(id, wrapped): &(u64, Vec<u8>)| StoredBatch {
+        keys: vec![(*id, wrapped.clone())],
+        ..StoredBatch::default()
+    };
+    keys.iter().flat_map(|key| journal::encode(&batch(key))).collect()
 }
 
 fn damaged(path: &Path, why: &str) -> Fault {

@@ -5,14 +5,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use grantbook_tlog::tile::TileCoord;
 
-use super::{BatchVisitor, Fault, Row, RowChange, Store, StoredBatch, StoredBundle};
+use super::{BatchVisitor, Fault, NextEpoch, Row, RowChange, Store, StoredBatch, StoredBundle};
 
 /// See the module's documentation. A clone is the same store.
 #[derive(Default, Clone)]
 pub struct MemoryStore(Arc<Mutex<Parts>>);
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Parts {
+    /// Epochs finished so far.
+    rolled: u64,
     batches: Vec<StoredBatch>,
     bundles: BTreeMap<u64, StoredBundle>,
     tiles: BTreeMap<String, Vec<u8>>,
@@ -125,6 +127,56 @@ impl Store for MemoryStore {
     }
 
     fn flush_state(&self) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn epoch(&self) -> u64 {
+        self.parts().rolled + 1
+    }
+
+    fn next_epoch(&self) -> Result<Box<dyn NextEpoch + '_>, Fault> {
+        let mut next = self.parts().clone();
+        next.rolled += 1;
+        next.keys.clear();
+        next.rows.clear();
+        Ok(Box::new(NextParts { store: self, next }))
+    }
+}
+
+/// The next epoch while it is written.
+struct NextParts<'a> {
+    store: &'a MemoryStore,
+    next: Parts,
+}
+
+impl NextEpoch for NextParts<'_> {
+    fn put_owners(&mut self, index: u64, owners: &[u8]) -> Result<(), Fault> {
+        if let Some(bundle) = self.next.bundles.get_mut(&index) {
+            bundle.owners = owners.to_vec();
+        }
+        Ok(())
+    }
+
+    fn put_keys(&mut self, keys: &[(u64, Vec<u8>)]) -> Result<(), Fault> {
+        self.next.keys.extend_from_slice(keys);
+        Ok(())
+    }
+
+    fn put_rows(&mut self, rows: Vec<RowChange>, position: u64) -> Result<(), Fault> {
+        for (key, value) in rows {
+            match value {
+                Some(value) => self.next.rows.insert(key, value),
+                None => self.next.rows.remove(&key),
+            };
+        }
+        self.next.position = position;
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, tail: &StoredBatch) -> Result<(), Fault> {
+        let Self { store, mut next } = *self;
+        next.batches = vec![tail.clone()];
+        *store.parts() = next;
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod erase;
 mod world;
 
 use grantbook_engine::store::{FileStore, MemoryStore, conformance};
@@ -180,7 +181,7 @@ fn a_restart_finds_everything_and_a_lost_state_is_made_anew() {
     for lose_state in [false, true] {
         world = world.reopen(|config| {
             if lose_state {
-                std::fs::remove_dir_all(config.data_dir.join("state")).unwrap();
+                std::fs::remove_dir_all(config.data_dir.join("epochs/1/state")).unwrap();
             }
         });
         assert_eq!(world.ledger.size_root(), root);

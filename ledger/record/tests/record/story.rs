@@ -6,7 +6,7 @@ use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{
     Bounds, Claims, Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked,
     GrantWithdrawn, KeyEnrolled, KeyRevoked, KeyRotated, LocalText, NoticePublished, RequestDeclined,
-    RequestMade, Revoker, TemplatePublished,
+    RequestMade, Revoker, SubjectErased, TemplatePublished,
 };
 use grantbook_record::list::List;
 use grantbook_record::scope::{Clause, Condition};
@@ -37,6 +37,10 @@ pub(crate) fn customer() -> Signer {
 
 pub(crate) fn second_key() -> Signer {
     signer(2)
+}
+
+pub(crate) fn operator() -> Signer {
+    Signer::from_seed(&[31; 32]).unwrap()
 }
 
 pub(crate) fn enterprise() -> Signer {
@@ -168,7 +172,7 @@ impl Sample {
 }
 
 /// The kinds of which there is a sample: all that an envelope may carry now.
-pub(crate) const SAMPLES: [Kind; 13] = [
+pub(crate) const SAMPLES: [Kind; 14] = [
     Kind::KeyEnrolled,
     Kind::KeyRotated,
     Kind::KeyRevoked,
@@ -182,6 +186,7 @@ pub(crate) const SAMPLES: [Kind; 13] = [
     Kind::GrantResumed,
     Kind::GrantWithdrawn,
     Kind::GrantRevoked,
+    Kind::SubjectErased,
 ];
 
 pub(crate) fn sample(kind: Kind) -> Sample {
@@ -237,6 +242,7 @@ pub(crate) fn sample(kind: Kind) -> Sample {
             let event = GrantRevoked { sub, grant, by: Revoker::Enterprise, reason: term("product-ended") };
             Sample::new(kind, 13, event, vec![enterprise()])
         }
+        Kind::SubjectErased => Sample::new(kind, 14, SubjectErased { data_key: 17 }, vec![operator()]),
         other => panic!("no sample of {other}"),
     }
 }

@@ -31,6 +31,8 @@ pub struct VerifiedFrame {
 pub(super) enum Reading {
     /// An event of the pinned tenant, with verified signatures.
     Known(Box<Known>),
+    /// Of somebody who was erased.
+    Erased,
     /// Something that this reader does not understand and must not pass over.
     UnknownCritical,
     /// Something that it may pass over.
@@ -58,6 +60,13 @@ impl Pins {
             Ok(verified) => {
                 let entry = entry_ref(verified.leaf_index, &verified.leaf_hash);
                 (entry, self.read(receipt, verified, about)?)
+            }
+            Err(ReceiptError::Erased) => {
+                let logged = receipt.verify_logged(&self.log_keys)?;
+                if *about != About::Erased {
+                    return Err(Fault::About);
+                }
+                (entry_ref(logged.leaf_index, &logged.leaf_hash), Reading::Erased)
             }
             Err(error) if is_not_understood(&error) => {
                 let reading =

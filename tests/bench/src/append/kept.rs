@@ -34,8 +34,8 @@ pub(super) fn show(report: &mut Report, intake: Intake<'_>, empty_bytes: f64) ->
     let data = &config.data_dir;
     let part = |name: &str| folder_bytes(&data.join(name));
     let (entries, tiles) = (part("entries"), part("tile"));
-    let bundles = entries + tiles + part("vault") + part("owners");
-    let keys = std::fs::metadata(data.join("keys.log")).map_or(0, |meta| meta.len());
+    let bundles = entries + tiles + part("vault") + part("epochs/1/owners");
+    let keys = std::fs::metadata(data.join("epochs/1/keys.log")).map_or(0, |meta| meta.len());
     let kept = bundles + float(usize::try_from(keys)?);
     report.figure("store.content, envelopes and records", content / leaves, "bytes/entry");
     report.figure_beside(
@@ -44,8 +44,8 @@ pub(super) fn show(report: &mut Report, intake: Intake<'_>, empty_bytes: f64) ->
         "bytes/entry",
         Beside::DownTo((content + entries + tiles) / leaves),
     );
-    report.figure("store.journal, until trimmed", part("journal") / leaves, "bytes/entry");
-    report.figure("store.state, sled", part("state") / leaves, "bytes/entry");
+    report.figure("store.journal, until trimmed", part("epochs/1/journal") / leaves, "bytes/entry");
+    report.figure("store.state, sled", part("epochs/1/state") / leaves, "bytes/entry");
 
     let mut fastest = Duration::MAX;
     for _ in 0..RESTARTS {

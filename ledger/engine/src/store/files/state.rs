@@ -53,6 +53,7 @@ impl SledState {
         let start = after.map_or(Included(prefix), Excluded);
         self.db
             .range::<&[u8], _>((start, Unbounded))
+            .filter(|row| row.as_ref().map_or(true, |(key, _)| key != POSITION))
             .take(limit)
             .map(|row| {
                 row.map(|(key, value)| (key.to_vec(), value.to_vec())).map_err(|error| self.fault(&error))

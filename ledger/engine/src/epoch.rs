@@ -1,0 +1,122 @@
+//! Rolling the key epoch: everything sealed under its key is written anew under the next one, then the old key is
+//! destroyed, and with it what backups and freed blocks still hold of erased customers.
+//!
+//! It runs in the sequencer's thread, so nothing is committed meanwhile; reads go on. A crash before the store goes over
+//! leaves the old epoch, after it the new one; keys of the other are destroyed at the next start.
+
+use std::sync::{Arc, PoisonError};
+
+use grantbook_record::day::UnixSeconds;
+
+use crate::AppendError;
+use crate::archive;
+use crate::keyring::EpochKeys;
+use crate::ledger::{Inner, Ledger};
+use crate::published::{open_owners, seal_owners};
+use crate::sequencer::Job;
+use crate::state::LiveKeys;
+use crate::store::{BUNDLE_WIDTH, Fault, NextEpoch, StoredBatch};
+
+/// A key epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Epoch {
+    /// Its number, from 1.
+    pub number: u64,
+    /// When it began.
+    pub since: UnixSeconds,
+}
+
+impl Ledger {
+    /// The present key epoch.
+    pub fn epoch(&self) -> Epoch {
+        self.inner.epoch()
+    }
+
+    /// Begins the next key epoch; gives it once the key of the last one is destroyed. Appends wait meanwhile.
+    pub fn roll_epoch(&self) -> Result<Epoch, AppendError> {
+        self.inner.submit(Job::Roll)
+    }
+}
+
+impl Inner {
+    fn epoch(&self) -> Epoch {
+        let EpochKeys { number, since, .. } = *self.keyring.epoch();
+        Epoch { number, since }
+    }
+}
+
+/// The sequencer's part.
+pub(crate) fn roll(inner: &Inner) -> Result<Epoch, Fault> {
+    let _archiving = inner.archiving();
+    archive::keep_bundles(inner)?;
+    let next = inner.keyring.make_next_epoch(inner.clock.now().seconds())?;
+    let _cases = inner.keyring.cases_lock();
+    inner.keyring.carry_cases(&next)?;
+    let mut writer = inner.store.next_epoch()?;
+    let tenants = inner.keyring.tenants();
+    let tenant_id = |number: u32| Some(tenants.get(usize::try_from(number).ok()?)?.id);
+    let live = inner.state.copy_rows(&next, writer.as_mut(), tenant_id, |leaf| owner_of(inner, leaf))?;
+    copy_owners(inner, &next, writer.as_mut(), &live)?;
+    let tail = tail(inner, &next, &live);
+    {
+        // readers wait here, so that rows, owners and the keys to them change at once
+        let mut state = inner.state.epoch.write().unwrap_or_else(PoisonError::into_inner);
+        let mut owners = inner.published.owners_key.write().unwrap_or_else(PoisonError::into_inner);
+        writer.finish(&tail)?;
+        *state = Arc::clone(&next);
+        owners.clone_from(&next.owners);
+    }
+    inner.keyring.set_epoch(next);
+    inner.published.disown(|key_id| !live.contains(key_id));
+    inner.forget_unkept_keys();
+    inner.keyring.destroy_other_epochs()?;
+    Ok(inner.epoch())
+}
+
+fn owner_of(inner: &Inner, leaf: u64) -> Result<u64, Fault> {
+    let owned = inner.published.item(leaf);
+    let owned =
+        owned.map_err(|error| Fault::Damaged { what: format!("entry {leaf}"), why: error.to_string() })?;
+    Ok(owned.owner.key_id)
+}
+
+fn copy_owners(
+    inner: &Inner,
+    next: &EpochKeys,
+    writer: &mut dyn NextEpoch,
+    live: &LiveKeys,
+) -> Result<(), Fault> {
+    let present = inner.keyring.epoch();
+    for index in 0..inner.store.bundles()? {
+        let damaged = || Fault::Damaged {
+            what: format!("owners of bundle {index}"),
+            why: "they do not open".to_owned(),
+        };
+        let sealed = inner.store.bundle(index)?.ok_or_else(damaged)?;
+        let first = index * BUNDLE_WIDTH;
+        let owners = open_owners(&present.owners, b"bundle", first, &sealed.owners, sealed.items.len());
+        let mut owners = owners.ok_or_else(damaged)?;
+        for owner in owners.iter_mut().filter(|owner| !live.contains(owner.key_id)) {
+            owner.disown();
+        }
+        writer.put_owners(index, &seal_owners(&next.owners, b"bundle", first, &owners))?;
+    }
+    Ok(())
+}
+
+/// The items that are in no complete bundle, as one batch under the last checkpoint.
+fn tail(inner: &Inner, next: &EpochKeys, live: &LiveKeys) -> StoredBatch {
+    let (first, owned) = inner.published.tail();
+    let mut owners: Vec<_> = owned.iter().map(|owned| owned.owner).collect();
+    for owner in owners.iter_mut().filter(|owner| !live.contains(owner.key_id)) {
+        owner.disown();
+    }
+    let (checkpoint, _) = inner.published.checkpoint();
+    StoredBatch {
+        first,
+        items: owned.iter().map(|owned| owned.item.clone()).collect(),
+        owners: seal_owners(&next.owners, b"batch", first, &owners),
+        keys: Vec::new(),
+        checkpoint: checkpoint.to_string(),
+    }
+}

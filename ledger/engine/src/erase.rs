@@ -1,0 +1,198 @@
+//! Erasing a customer: legal holds, withdrawal of what is in force, gates that forget, and at last the data key.
+//!
+//! `begin_erasure` withdraws and asks the gates; `finish_erasure` destroys the data key and the customer's rows and puts
+//! `subject.erased` on the log. What backups still hold opens until the key epoch has rolled.
+
+use grantbook_record::event::{Channel, Claims, SubjectErased};
+use grantbook_record::{Envelope, GateId, Jti, Kind, Receipt, SubjectId, TenantId};
+use grantbook_tlog::LeafIndex;
+
+use crate::error::AppendError;
+use crate::keyring::{LegalHold, PendingErasure};
+use crate::ledger::{Inner, Ledger};
+use crate::store::Fault;
+
+/// Holds and erasures under way that one ledger may have.
+const CASES_MAX: usize = 10_000;
+/// Bytes of a hold's reason.
+const REASON_BYTES_MAX: usize = 256;
+
+/// Why a customer was not erased, or not held.
+#[derive(Debug, thiserror::Error)]
+pub enum EraseError {
+    /// No such customer of this tenant.
+    #[error("no such customer, expected one with records at this enterprise")]
+    UnknownCustomer,
+    /// No such erasure under way.
+    #[error("no such erasure, expected one that is under way")]
+    UnknownErasure,
+    /// A legal hold.
+    #[error("a legal hold is on the customer, expected it to be lifted first")]
+    Held,
+    /// A hold that is there already, or was never placed.
+    #[error("{0}")]
+    Hold(&'static str),
+    /// Gates still hold the customer's grants.
+    #[error("{} of the gates have not forgotten the customer yet, expected all of them", .0.len())]
+    Waiting(Vec<GateId>),
+    /// More than may be under way at once.
+    #[error("too many holds and erasures, expected at most {CASES_MAX}")]
+    TooMany,
+    /// Withdrawing, or putting the erasure on record.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The keyring.
+    #[error("the keyring has a fault")]
+    Store(#[from] Fault),
+}
+
+/// A customer who is erased.
+#[derive(Debug, Clone)]
+pub struct Erased {
+    /// Where `subject.erased` stands.
+    pub leaf_index: LeafIndex,
+    /// Its receipt.
+    pub receipt: Receipt,
+    /// The key epoch in which the data key was destroyed: until it has ended, a backup of the store and of the keyring
+    /// together still opens.
+    pub epoch: u64,
+}
+
+impl Ledger {
+    /// Every legal hold.
+    pub fn legal_holds(&self) -> Result<Vec<LegalHold>, Fault> {
+        Ok(self.inner.keyring.cases()?.holds)
+    }
+
+    /// Keeps a customer's records from being erased.
+    pub fn place_hold(&self, tenant: TenantId, sub: &SubjectId, reason: &str) -> Result<(), EraseError> {
+        if reason.is_empty() || reason.len() > REASON_BYTES_MAX || reason.chars().any(char::is_control) {
+            return Err(EraseError::Hold(
+                "malformed reason, expected 1 to 256 bytes without control characters",
+            ));
+        }
+        self.inner.known(tenant, sub)?;
+        let since = self.inner.clock.now().seconds();
+        self.inner.keyring.change_cases(|cases| {
+            if cases.holds.iter().any(|hold| hold.tenant == tenant && hold.sub == *sub) {
+                return Err(EraseError::Hold("there is a legal hold on the customer already"));
+            }
+            room(cases.holds.len())?;
+            cases.holds.push(LegalHold { tenant, sub: sub.clone(), reason: reason.to_owned(), since });
+            Ok(())
+        })
+    }
+
+    /// Lifts a legal hold.
+    pub fn lift_hold(&self, tenant: TenantId, sub: &SubjectId) -> Result<(), EraseError> {
+        self.inner.keyring.change_cases(|cases| {
+            let before = cases.holds.len();
+            cases.holds.retain(|hold| hold.tenant != tenant || hold.sub != *sub);
+            if cases.holds.len() < before {
+                Ok(())
+            } else {
+                Err(EraseError::Hold("there is no legal hold on the customer"))
+            }
+        })
+    }
+
+    /// Withdraws everything that a customer has granted and asks the gates to forget them. The same again gives the
+    /// erasure that is under way.
+    pub fn begin_erasure(
+        &self,
+        tenant: TenantId,
+        sub: &SubjectId,
+        channel: Channel,
+    ) -> Result<PendingErasure, EraseError> {
+        let customer = self.inner.known(tenant, sub)?;
+        let held = |hold: &LegalHold| hold.tenant == tenant && hold.sub == *sub;
+        if self.legal_holds()?.iter().any(held) {
+            return Err(EraseError::Held);
+        }
+        for grant in customer.state.grants.iter().filter(|grant| !grant.status.is_ended()) {
+            self.withdraw_by_channel(tenant, sub, grant.id, channel)?;
+        }
+        let since = self.inner.clock.now().seconds();
+        self.inner.keyring.change_cases(|cases| {
+            let same = cases.erasures.iter().find(|pending| pending.tenant == tenant && pending.sub == *sub);
+            if let Some(pending) = same {
+                return Ok(pending.clone());
+            }
+            room(cases.erasures.len())?;
+            let id = cases.next_id;
+            cases.next_id += 1;
+            let purged = std::collections::BTreeSet::new();
+            let pending = PendingErasure { id, tenant, sub: sub.clone(), since, purged };
+            cases.erasures.push(pending.clone());
+            Ok(pending)
+        })
+    }
+
+    /// A tenant's erasures that are under way.
+    pub fn erasures(&self, tenant: TenantId) -> Result<Vec<PendingErasure>, Fault> {
+        let mut erasures = self.inner.keyring.cases()?.erasures;
+        erasures.retain(|pending| pending.tenant == tenant);
+        Ok(erasures)
+    }
+
+    /// Takes a gate's word that it has forgotten the customer. For an erasure that is done, nothing is left to be done.
+    pub fn purged(&self, tenant: TenantId, id: u64, gate: GateId) -> Result<(), Fault> {
+        self.inner.keyring.change_cases(|cases| {
+            let pending = cases.erasures.iter_mut().find(|one| one.tenant == tenant && one.id == id);
+            if let Some(pending) = pending
+                && pending.purged.len() < CASES_MAX
+            {
+                pending.purged.insert(gate);
+            }
+            Ok(())
+        })
+    }
+
+    /// Destroys the data key of a customer, with all rows of theirs, and puts that on the log. `expected` are the gates
+    /// that must have forgotten the customer, unless they have been silent for longer than a use may be late: by then
+    /// they deny, and what they still have recorded is refused as late.
+    pub fn finish_erasure(
+        &self,
+        tenant: TenantId,
+        id: u64,
+        expected: &[GateId],
+    ) -> Result<Erased, EraseError> {
+        let inner = &self.inner;
+        let pending = self.erasures(tenant)?.into_iter().find(|pending| pending.id == id);
+        let pending = pending.ok_or(EraseError::UnknownErasure)?;
+        let now = inner.clock.now();
+        let too_late = pending.since.0.saturating_add(inner.late_after.as_secs()) < now.seconds().0;
+        let waiting: Vec<_> =
+            expected.iter().filter(|gate| !pending.purged.contains(*gate)).cloned().collect();
+        if !waiting.is_empty() && !too_late {
+            return Err(EraseError::Waiting(waiting));
+        }
+        let customer = inner.known(tenant, &pending.sub)?;
+        let event = SubjectErased { data_key: customer.key_id };
+        let jti = Jti::new(now, crate::random::bytes());
+        let payload = Claims::new(tenant, jti, event).to_json();
+        let envelope = Envelope::sign(Kind::SubjectErased, &payload, &[&inner.keyring.operator]);
+        let appended = self.append(tenant, &envelope)?;
+        inner.keyring.change_cases(|cases| {
+            cases.erasures.retain(|one| one.tenant != tenant || one.id != id);
+            Ok::<_, Fault>(())
+        })?;
+        let epoch = self.epoch().number;
+        Ok(Erased { leaf_index: appended.leaf_index, receipt: appended.receipt, epoch })
+    }
+}
+
+impl Inner {
+    fn known(
+        &self,
+        tenant: TenantId,
+        sub: &SubjectId,
+    ) -> Result<std::sync::Arc<crate::state::Customer>, EraseError> {
+        let customer = self.state.customer(self.state.customer_key(tenant, sub))?;
+        customer.ok_or(EraseError::UnknownCustomer)
+    }
+}
+
+fn room(count: usize) -> Result<(), EraseError> {
+    if count < CASES_MAX { Ok(()) } else { Err(EraseError::TooMany) }
+}
