@@ -100,7 +100,8 @@ pub(crate) async fn frames(address: SocketAddr, token: &str, count: u64) -> Vec<
     let mut frames = Vec::new();
     while (frames.len() as u64) < count {
         let chunk = body.frame().await.expect("a feed without end").expect("a feed");
-        frames.extend(parser.push(&chunk.into_data().expect("data")).expect("frames of bounded size"));
+        let events = parser.push(&chunk.into_data().expect("data")).expect("frames of bounded size");
+        frames.extend(events.into_iter().map(|event| event.data));
     }
     frames
 }

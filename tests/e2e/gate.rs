@@ -15,6 +15,7 @@ use grantbook_sdk::{BootTime, CheckOptions, Decision, Gate, GateConfig, LeafInde
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use crate::client::{Call, JSON};
 use crate::proxy::{Proxy, Weather};
 use crate::world::{Customer, Enterprise, Grant, World, facts};
 
@@ -437,4 +438,48 @@ async fn two_gates_at_once_never_overspend_a_cap() {
     hammer(&remote, &facts, CAP).await;
     assert_eq!(recorded(&story, &customer).await, CAP);
     assert_eq!(remote.check(&facts).await.expect_err("used up").reason, DenialReason::Cap);
+}
+
+#[tokio::test]
+async fn an_erased_customer_is_forgotten_by_every_gate_and_new_ones_follow_the_feed() {
+    let Story { world, enterprise, customer, .. } = Story::begin().await;
+    let other = world.customer(&enterprise, "bea").await;
+    world.grant(&enterprise, &other).await;
+    let embedded = async |name: &str| {
+        let config = world.gate(&enterprise, world.address()).await;
+        let name = grantbook_record::GateId::parse(name).unwrap();
+        connect(config.embedded(world.parties(&enterprise)).named(name)).await
+    };
+    let gates = [embedded("till-1").await, embedded("till-2").await];
+    for gate in &gates {
+        eventually(gate, &customer.facts(), "fed", permitted).await;
+    }
+    // the ledger's own thread waits for both gates, so this returns once they have forgotten the customer
+    let ledger = world.ledger().clone();
+    let (tenant, sub) = (enterprise.id, customer.sub.clone());
+    let ask = json!({"sub": sub, "channel": "mail"}).to_string();
+    let call = Call::post("/v1/erasures", JSON, ask).token(Some(&enterprise.admin));
+    let begun: Value = world.send(call).await.expect(202).json();
+    let started = Instant::now();
+    let path = format!("/v1/erasures/{}", begun["erasure"]);
+    let done = loop {
+        let view: Value = world.get(&path, &enterprise.admin).await.expect(200).json();
+        if view["leaf_index"].is_u64() {
+            break view;
+        }
+        assert!(started.elapsed() < PATIENCE, "{view}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let receipt: Receipt = serde_json::from_value(done["receipt"].clone()).unwrap();
+    receipt.verify(ledger.log_keys()).unwrap();
+    assert!(ledger.customer(tenant, &customer.sub).is_none());
+    for gate in &gates {
+        let forgotten = denied_as(DenialReason::NoGrant);
+        eventually(gate, &customer.facts(), "forgotten", forgotten).await;
+        eventually(gate, &other.facts(), "others stay", permitted).await;
+    }
+    // a gate that begins now passes over what is erased, and believes it for the operator's signature on the log
+    let late = embedded("till-3").await;
+    eventually(&late, &other.facts(), "fed later", permitted).await;
+    assert!(denied_as(DenialReason::NoGrant)(&late.decide(&customer.facts())));
 }

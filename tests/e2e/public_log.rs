@@ -147,6 +147,7 @@ impl Secrets {
                     &Envelope::parse(&content.envelope.0).expect("an envelope").event().expect("an event"),
                 );
             }
+            Content::Erased => unreachable!("nobody was erased"),
             Content::Use(content) => {
                 self.add_text("use record", &content.record);
                 let record = UseRecord::parse(content.record.as_bytes()).expect("a record");

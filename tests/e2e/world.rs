@@ -305,7 +305,10 @@ impl World {
     /// The keyring as it lies on the operator's disk.
     fn keyring(&self) -> Value {
         let path = self.config.ledger().keyring_dir.join("keyring.json");
-        serde_json::from_slice(&std::fs::read(path).expect("a keyring")).expect("JSON")
+        let text = std::fs::read_to_string(path).expect("a keyring");
+        // the last line is a checksum
+        let (json, _) = text.trim_end().rsplit_once('\n').expect("a last line");
+        serde_json::from_str(json).expect("JSON")
     }
 
     /// The operator's own key.

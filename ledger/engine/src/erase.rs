@@ -8,7 +8,7 @@ use grantbook_record::{Envelope, GateId, Jti, Kind, Receipt, SubjectId, TenantId
 use grantbook_tlog::LeafIndex;
 
 use crate::error::AppendError;
-use crate::keyring::{LegalHold, PendingErasure};
+use crate::keyring::{DoneErasure, LegalHold, PendingErasure};
 use crate::ledger::{Inner, Ledger};
 use crate::store::Fault;
 
@@ -56,6 +56,15 @@ pub struct Erased {
     /// The key epoch in which the data key was destroyed: until it has ended, a backup of the store and of the keyring
     /// together still opens.
     pub epoch: u64,
+}
+
+/// How far an erasure is.
+#[derive(Debug, Clone)]
+pub enum Erasure {
+    /// It waits for gates.
+    Pending(PendingErasure),
+    /// It is done.
+    Done(Box<Erased>),
 }
 
 impl Ledger {
@@ -135,6 +144,18 @@ impl Ledger {
         Ok(erasures)
     }
 
+    /// How far an erasure is.
+    pub fn erasure(&self, tenant: TenantId, id: u64) -> Result<Erasure, EraseError> {
+        let cases = self.inner.keyring.cases()?;
+        if let Some(pending) = cases.erasures.into_iter().find(|one| one.tenant == tenant && one.id == id) {
+            return Ok(Erasure::Pending(pending));
+        }
+        let done = cases.done.into_iter().find(|one| one.tenant == tenant && one.id == id);
+        let DoneErasure { leaf_index, epoch, .. } = done.ok_or(EraseError::UnknownErasure)?;
+        let receipt = self.inner.receipt_at(leaf_index).map_err(AppendError::from_read_back)?;
+        Ok(Erasure::Done(Box::new(Erased { leaf_index: LeafIndex(leaf_index), receipt, epoch })))
+    }
+
     /// Takes a gate's word that it has forgotten the customer. For an erasure that is done, nothing is left to be done.
     pub fn purged(&self, tenant: TenantId, id: u64, gate: GateId) -> Result<(), Fault> {
         self.inner.keyring.change_cases(|cases| {
@@ -173,11 +194,15 @@ impl Ledger {
         let payload = Claims::new(tenant, jti, event).to_json();
         let envelope = Envelope::sign(Kind::SubjectErased, &payload, &[&inner.keyring.operator]);
         let appended = self.append(tenant, &envelope)?;
+        let epoch = self.epoch().number;
         inner.keyring.change_cases(|cases| {
             cases.erasures.retain(|one| one.tenant != tenant || one.id != id);
+            if cases.done.len() >= CASES_MAX {
+                cases.done.remove(0);
+            }
+            cases.done.push(DoneErasure { id, tenant, leaf_index: appended.leaf_index.0, epoch });
             Ok::<_, Fault>(())
         })?;
-        let epoch = self.epoch().number;
         Ok(Erased { leaf_index: appended.leaf_index, receipt: appended.receipt, epoch })
     }
 }

@@ -24,6 +24,7 @@ mod cases;
 mod store;
 mod tokens;
 
+pub(crate) use cases::DoneErasure;
 pub use cases::{LegalHold, PendingErasure};
 use store::{SecretFiles, SecretStore};
 use tokens::StoredToken;

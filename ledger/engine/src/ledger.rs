@@ -278,7 +278,7 @@ impl Ledger {
             self.end_withdrawal(&withdrawing);
         }
         let sequencer::Appended { leaf_index, duplicate } = appended?;
-        let receipt = inner.receipt_at(leaf_index).map_err(read_back)?;
+        let receipt = inner.receipt_at(leaf_index).map_err(AppendError::from_read_back)?;
         Ok(Appended { receipt, leaf_index: LeafIndex(leaf_index), duplicate })
     }
 
@@ -342,7 +342,7 @@ impl Ledger {
         let now = inner.clock.now().seconds();
         let batch = admit::uses(&inner.keyring, &inner.state, tenant, batch_json, now)?;
         let appended = inner.submit(|reply| Job::Uses(Box::new(batch), reply))?;
-        inner.appended_uses(&appended).map_err(read_back)
+        inner.appended_uses(&appended).map_err(AppendError::from_read_back)
     }
 
     /// Answers a question from the ledger's state; nothing is recorded.
@@ -393,7 +393,7 @@ impl Ledger {
             Answer::Denial(denial) => Ok(Recorded::Denial(denial)),
             Answer::Permit { permission, leaf_index, duplicate } => Ok(Recorded::Permit {
                 permission,
-                receipt: Box::new(inner.receipt_at(leaf_index).map_err(read_back)?),
+                receipt: Box::new(inner.receipt_at(leaf_index).map_err(AppendError::from_read_back)?),
                 leaf_index: LeafIndex(leaf_index),
                 duplicate,
             }),
@@ -422,10 +422,12 @@ impl Ledger {
     }
 }
 
-/// What was acknowledged cannot be read back: the record is durable, only its receipt is not at hand.
-fn read_back(error: ReadError) -> AppendError {
-    match error {
-        ReadError::Store(fault) => AppendError::Store(fault),
-        other => AppendError::Store(Fault::Damaged { what: "receipt".to_owned(), why: other.to_string() }),
+impl AppendError {
+    /// What was acknowledged cannot be read back: the record is durable, only its receipt is not at hand.
+    pub(crate) fn from_read_back(error: ReadError) -> Self {
+        match error {
+            ReadError::Store(fault) => Self::Store(fault),
+            other => Self::Store(Fault::Damaged { what: "receipt".to_owned(), why: other.to_string() }),
+        }
     }
 }

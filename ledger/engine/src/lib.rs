@@ -31,7 +31,7 @@ mod tenants;
 pub use clock::Clock;
 pub use config::LedgerConfig;
 pub use epoch::Epoch;
-pub use erase::{EraseError, Erased};
+pub use erase::{EraseError, Erased, Erasure};
 pub use error::{AppendError, OpenError, ReadError, TenantError};
 pub use fsck::FsckReport;
 pub use keyring::{GateKey, LegalHold, PendingErasure, Principal, Role, SandboxTenant, Tenant, TokenInfo};

@@ -7,6 +7,7 @@ pub(crate) mod clock;
 pub(crate) mod data;
 mod demo;
 mod door;
+mod erase;
 pub(crate) mod failure;
 pub(crate) mod files;
 mod fsck;
@@ -115,6 +116,17 @@ Running it again goes on where it stopped, and changes nothing where it was done
     /// Verify receipts, checkpoints or the whole log
     #[command(subcommand)]
     Verify(verify::VerifyCommand),
+    /// Erase a customer: withdraw, have the gates forget, destroy the data key
+    #[command(after_help = "Example:
+  grantbook erase --sub alice-7 --channel mail --tenant UUID --data-dir ./ledger --save certificate.json
+Entries, proofs and other receipts stay valid. What backups still hold opens until the key epoch has ended.")]
+    Erase(erase::EraseArgs),
+    /// Keep customers' records from being erased
+    #[command(subcommand)]
+    Hold(erase::HoldCommand),
+    /// The key epoch: at its end, nothing opens any more that was erased in it
+    #[command(subcommand)]
+    Epoch(erase::EpochCommand),
     /// Read and hash again all that a ledger has stored
     #[command(after_help = "Example:
   grantbook fsck --data-dir ./ledger
@@ -158,6 +170,9 @@ fn run(command: Option<Command>, output: Output) -> Result<Verdict, Failure> {
         Some(Command::Check(args)) => check::run(&args, output),
         Some(Command::Replay(args)) => replay::run(&args, output),
         Some(Command::Verify(command)) => verify::run(&command, output),
+        Some(Command::Erase(args)) => erase::run(&args, output),
+        Some(Command::Hold(command)) => erase::hold(&command, output),
+        Some(Command::Epoch(command)) => erase::epoch(&command, output),
         Some(Command::Fsck(args)) => fsck::run(&args, output),
         // handled by the caller, who passes the program's own exit status on
         Some(Command::Bench(_)) => Ok(Verdict::Yes),

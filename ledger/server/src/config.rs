@@ -50,6 +50,9 @@ pub struct ServerConfig {
     pub late_after_ms: u64,
     /// Memory that the state's store may use as cache, in MiB.
     pub store_cache_mib: u32,
+    /// Days after which a new key epoch begins, 1 to 30.
+    #[serde(deserialize_with = "epoch_days")]
+    pub epoch_days: u8,
     /// What is logged and how.
     pub log: LogConfig,
     /// Bounds on what clients may take.
@@ -185,6 +188,11 @@ fn is_key(name: &str) -> bool {
         let key = line.split_once(" = ").map_or(line, |(key, _)| key);
         key.trim_matches(['[', ']']).eq_ignore_ascii_case(first)
     })
+}
+
+fn epoch_days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    let days = u8::deserialize(deserializer)?;
+    if (1..=30).contains(&days) { Ok(days) } else { Err(serde::de::Error::custom("expected 1 to 30 days")) }
 }
 
 fn empty_is_none<'de, D: Deserializer<'de>, T: From<String>>(deserializer: D) -> Result<Option<T>, D::Error> {

@@ -8,6 +8,7 @@ mod authzen;
 mod body;
 mod caller;
 mod connections;
+mod erasures;
 mod events;
 mod feed;
 mod grants;
@@ -70,6 +71,7 @@ pub(crate) struct Shared {
     requests: Semaphore,
     /// Open feeds.
     feeds: Arc<Semaphore>,
+    followers: erasures::Followers,
     events_rate: rate::RateLimiter,
     /// Becomes true when the server begins to stop.
     stopping: watch::Receiver<bool>,
@@ -134,6 +136,7 @@ impl Server {
             metrics: metrics::Metrics::new(ledger.clone()),
             requests: Semaphore::new(limits.requests_max as usize),
             feeds: Arc::new(Semaphore::new(limits.feed_subscribers_max as usize)),
+            followers: erasures::Followers::new(),
             events_rate: rate::RateLimiter::new(limits.events_per_second),
             ledger: ledger.clone(),
             stopping,
@@ -164,7 +167,11 @@ impl Server {
             stop.send_replace(true);
         };
         let grace = Duration::from_millis(limits.shutdown_grace_ms);
+        let epoch = Duration::from_secs(u64::from(app.config.epoch_days) * 86_400);
+        let house = tokio::spawn(erasures::keep_house(app.clone(), epoch));
         connections::serve(listener, openapi::router(app), limits.connections_max, grace, told).await;
+        // it ends by itself, between two of its works
+        let _ = house.await;
         let closed = tokio::task::spawn_blocking(move || ledger.close()).await;
         match closed {
             Ok(Ok(())) => Ok(()),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use grantbook_plan::Parties;
 use grantbook_plan::decide::{Decision, Denial as Decided, Permission};
 use grantbook_record::uses::{UseFacts, UseId};
-use grantbook_record::{DenialReason, Jti, TenantId, UnixMillis};
+use grantbook_record::{DenialReason, GateId, Jti, TenantId, UnixMillis};
 use grantbook_tlog::{LeafIndex, LogKeys};
 use rand_core::{OsRng, RngCore as _};
 use tokio::time::{sleep, timeout};
@@ -36,6 +36,8 @@ pub struct GateConfig {
     pub log_keys: LogKeys,
     /// Remote or embedded.
     pub door: Door,
+    /// Its name, under which an embedded gate says that it has forgotten customers who are erased.
+    pub name: Option<GateId>,
     /// How old what a decision rests on may be.
     pub bound: Duration,
     /// How long one question may take, tries and all.
@@ -53,10 +55,17 @@ impl GateConfig {
             tenant,
             log_keys,
             door: Door::Remote,
+            name: None,
             bound: Duration::from_secs(5),
             deadline: Duration::from_secs(2),
             connect_within: Duration::from_secs(30),
         }
+    }
+
+    /// The same under a name, which no other gate of the tenant has.
+    #[must_use]
+    pub fn named(self, name: GateId) -> Self {
+        Self { name: Some(name), ..self }
     }
 
     /// The same with a replica that believes the signatures of these.
@@ -157,7 +166,8 @@ impl Gate {
     /// Connects, and sees that the server's log is the pinned one; an embedded gate is ready to permit afterwards.
     /// Must be called within a Tokio runtime.
     pub async fn connect(config: GateConfig) -> Result<Self, ConnectError> {
-        let GateConfig { server, token, tenant, log_keys, door, bound, deadline, connect_within } = config;
+        let GateConfig { server, token, tenant, log_keys, door, name, bound, deadline, connect_within } =
+            config;
         if bound < Duration::from_millis(30) {
             return Err(ConnectError::Bound { got: bound });
         }
@@ -171,7 +181,7 @@ impl Gate {
             Door::Remote => None,
             Door::Embedded(parties) => {
                 let pins = Pins { tenant, log_keys: log_keys.clone(), parties };
-                let link = Link::start(Arc::clone(&http), pins, bound);
+                let link = Link::start(Arc::clone(&http), pins, name, bound);
                 let ready = timeout(connect_within, link.ready()).await;
                 ready.map_err(|_| ConnectError::NotReady { within: connect_within })?;
                 Some(link)

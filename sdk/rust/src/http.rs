@@ -59,7 +59,7 @@ impl Http {
     /// `POST`s JSON, gives the JSON of a 200.
     pub(crate) async fn ask<A: DeserializeOwned>(
         &self,
-        path: &'static str,
+        path: &str,
         question: &impl Serialize,
     ) -> Result<A, LinkFault> {
         // string keys, no fallible serialisers
@@ -74,15 +74,22 @@ impl Http {
             .map_err(|_| LinkFault::Answer { expected: "JSON of the answer's schema" })
     }
 
+    /// `POST`s JSON that is answered without content.
+    pub(crate) async fn tell(&self, path: &str, word: &impl Serialize) -> Result<(), LinkFault> {
+        let body = serde_json::to_vec(word).unwrap_or_default();
+        let request = self.request(Method::POST, path).header(CONTENT_TYPE, "application/json");
+        self.send(request.body(Full::from(body))).await.map(|_| ())
+    }
+
     /// `GET`s a text.
-    pub(crate) async fn text(&self, path: &'static str) -> Result<String, LinkFault> {
+    pub(crate) async fn text(&self, path: &str) -> Result<String, LinkFault> {
         let request = self.request(Method::GET, path).body(Full::default());
         let bytes = collect(self.send(request).await?).await?;
         String::from_utf8(bytes.into()).map_err(|_| LinkFault::Answer { expected: "UTF-8 text" })
     }
 
     /// Opens a stream of server-sent events, after the event `last` where there was one.
-    pub(crate) async fn events(&self, path: &'static str, last: Option<u64>) -> Result<Incoming, LinkFault> {
+    pub(crate) async fn events(&self, path: &str, last: Option<u64>) -> Result<Incoming, LinkFault> {
         let mut request = self.request(Method::GET, path).header(ACCEPT, "text/event-stream");
         if let Some(last) = last {
             request = request.header("last-event-id", last);
@@ -90,9 +97,9 @@ impl Http {
         Ok(self.send(request.body(Full::default())).await?.into_body())
     }
 
-    fn request(&self, method: Method, path: &'static str) -> hyper::http::request::Builder {
+    fn request(&self, method: Method, path: &str) -> hyper::http::request::Builder {
         let mut uri = self.server.clone().into_parts();
-        uri.path_and_query = Some(PathAndQuery::from_static(path));
+        uri.path_and_query = PathAndQuery::try_from(path).ok();
         let uri = Uri::from_parts(uri).unwrap_or_default();
         Request::builder().method(method).uri(uri).header(AUTHORIZATION, self.authorization.clone())
     }
@@ -104,7 +111,7 @@ impl Http {
         let request = request.map_err(|_| LinkFault::Unreachable)?;
         let response = self.client.request(request).await.map_err(|_| LinkFault::Unreachable)?;
         match response.status().as_u16() {
-            200 => Ok(response),
+            200 | 204 => Ok(response),
             got => Err(LinkFault::Status { got }),
         }
     }

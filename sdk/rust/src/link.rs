@@ -6,8 +6,9 @@ use std::time::Duration;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::feed::Frame;
 use grantbook_record::head::SignedHead;
+use grantbook_record::{GateId, SubjectId};
 use http_body_util::BodyExt as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -17,10 +18,13 @@ use crate::denial::LinkFault;
 use crate::gate::random;
 use crate::http::Http;
 use crate::replica::{Fault, Pins, Question, Replica};
-use crate::sse::SseParser;
+use crate::sse::{SseEvent, SseParser};
 
 const FEED: &str = "/v1/feed";
 const HEADS: &str = "/v1/heads";
+const ERASURES: &str = "/v1/erasures";
+/// The kind of the feed's events that are no frames: a customer is to be forgotten.
+const PURGE: &[u8] = b"purge";
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// Heads asked for at a time.
@@ -35,6 +39,7 @@ pub(crate) struct Link {
 struct Shared {
     http: Arc<Http>,
     pins: Pins,
+    name: Option<GateId>,
     bound: Duration,
     replica: RwLock<Replica>,
     /// A head was taken in, or a frame for which one waited.
@@ -54,6 +59,18 @@ enum Broken {
     Poisoned,
 }
 
+/// Whom to forget, and for which erasure.
+#[derive(Deserialize)]
+struct Purge {
+    erasure: u64,
+    sub: SubjectId,
+}
+
+#[derive(Serialize)]
+struct Purged {
+    gate: GateId,
+}
+
 #[derive(Serialize)]
 struct Ask {
     nonce: Bytes32,
@@ -61,10 +78,10 @@ struct Ask {
 
 impl Link {
     /// Must be called within a Tokio runtime.
-    pub(crate) fn start(http: Arc<Http>, pins: Pins, bound: Duration) -> Self {
+    pub(crate) fn start(http: Arc<Http>, pins: Pins, name: Option<GateId>, bound: Duration) -> Self {
         let replica = RwLock::new(Replica::new(pins.clone(), bound));
-        let shared =
-            Arc::new(Shared { http, pins, bound, replica, changed: Notify::new(), emptied: Notify::new() });
+        let (changed, emptied) = (Notify::new(), Notify::new());
+        let shared = Arc::new(Shared { http, pins, name, bound, replica, changed, emptied });
         let follow = tokio::spawn(Arc::clone(&shared).follow()).abort_handle();
         let refresh = tokio::spawn(Arc::clone(&shared).refresh()).abort_handle();
         Self { shared, tasks: [follow, refresh] }
@@ -121,7 +138,11 @@ impl Shared {
     /// Ends when the stream does, when it stalls, or when the replica was emptied.
     async fn follow_once(&self) -> Result<(), Broken> {
         let last = self.position().checked_sub(1);
-        let mut body = self.in_time(BACKOFF_MAX, self.http.events(FEED, last)).await?;
+        let path = match &self.name {
+            Some(name) => format!("{FEED}?gate={name}"),
+            None => FEED.to_owned(),
+        };
+        let mut body = self.in_time(BACKOFF_MAX, self.http.events(&path, last)).await?;
         let mut parser = SseParser::default();
         loop {
             let chunk = tokio::select! {
@@ -137,12 +158,26 @@ impl Shared {
             let Some(bytes) = chunk.data_ref() else { continue };
             let events =
                 parser.push(bytes).map_err(|_| LinkFault::Answer { expected: "frames of bounded size" })?;
-            for json in events {
-                let frame = Frame::parse(&json)
+            for SseEvent { kind, data } in events {
+                if kind == PURGE {
+                    self.purge(&data).await?;
+                    continue;
+                }
+                let frame = Frame::parse(&data)
                     .map_err(|_| LinkFault::Answer { expected: "frames of the feed's schema" })?;
                 self.take_frame(&frame)?;
             }
         }
+    }
+
+    /// Forgets a customer and says so.
+    async fn purge(&self, json: &[u8]) -> Result<(), Broken> {
+        let Some(gate) = self.name.clone() else { return Ok(()) };
+        let Purge { erasure, sub } = serde_json::from_slice(json)
+            .map_err(|_| LinkFault::Answer { expected: "a purge of the feed's schema" })?;
+        self.write(|replica| replica.forget(&sub))?;
+        let path = format!("{ERASURES}/{erasure}/purged");
+        Ok(self.in_time(BACKOFF_MAX, self.http.tell(&path, &Purged { gate })).await?)
     }
 
     /// Verifies outside the lock, so that decisions go on meanwhile.

@@ -245,6 +245,11 @@ impl Replica {
         }
     }
 
+    /// Forgets a customer who is being erased: every grant of theirs has been withdrawn.
+    pub fn forget(&mut self, sub: &SubjectId) {
+        self.customers.remove(sub);
+    }
+
     /// Takes in a head that answers `question`. It counts once its position is reached; one that is older than the
     /// newest that counts changes nothing. After [`Fault::Chain`] or [`Fault::Fork`] the replica is empty.
     #[allow(clippy::needless_pass_by_value, reason = "taken, so that no nonce answers for two heads")]

@@ -8,18 +8,28 @@ pub const EVENT_BYTES_MAX: usize = grantbook_record::feed::FRAME_BYTES_MAX + 102
 #[error("event of more than {EVENT_BYTES_MAX} bytes, expected at most as many")]
 pub struct TooLong;
 
+/// An event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SseEvent {
+    /// Its kind; empty where the stream names none.
+    pub kind: Vec<u8>,
+    /// Its data.
+    pub data: Vec<u8>,
+}
+
 /// Cuts a stream of bytes into events, wherever its chunks happen to end.
 #[derive(Debug, Default)]
 pub struct SseParser {
     line: Vec<u8>,
+    kind: Vec<u8>,
     data: Vec<u8>,
     has_data: bool,
     after_return: bool,
 }
 
 impl SseParser {
-    /// Takes in a chunk; gives the data of the events that it completes, in order.
-    pub fn push(&mut self, chunk: &[u8]) -> Result<Vec<Vec<u8>>, TooLong> {
+    /// Takes in a chunk; gives the events that it completes, in order.
+    pub fn push(&mut self, chunk: &[u8]) -> Result<Vec<SseEvent>, TooLong> {
         let mut events = Vec::new();
         let mut rest = chunk;
         while !rest.is_empty() {
@@ -46,18 +56,17 @@ impl SseParser {
     }
 
     /// A line is complete: an empty one ends the event.
-    fn end_line(&mut self) -> Result<Option<Vec<u8>>, TooLong> {
+    fn end_line(&mut self) -> Result<Option<SseEvent>, TooLong> {
         let line = std::mem::take(&mut self.line);
         if line.is_empty() {
-            let data = std::mem::take(&mut self.data);
-            return Ok(std::mem::take(&mut self.has_data).then_some(data));
+            let (kind, data) = (std::mem::take(&mut self.kind), std::mem::take(&mut self.data));
+            return Ok(std::mem::take(&mut self.has_data).then_some(SseEvent { kind, data }));
         }
-        // comments (a leading colon) and the fields event, id and retry carry nothing that the frame does not
-        let value = match line.strip_prefix(b"data") {
-            Some([]) => &[],
-            Some([b':', b' ', value @ ..] | [b':', value @ ..]) => value,
-            _ => return Ok(None),
-        };
+        if let Some(kind) = field(&line, b"event") {
+            self.kind = kind.to_vec();
+        }
+        // comments (a leading colon) and the fields id and retry carry nothing that the frame does not
+        let Some(value) = field(&line, b"data") else { return Ok(None) };
         if self.data.len() + value.len() > EVENT_BYTES_MAX {
             return Err(TooLong);
         }
@@ -69,6 +78,14 @@ impl SseParser {
     }
 }
 
+fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    match line.strip_prefix(name)? {
+        [] => Some(&[]),
+        [b':', b' ', value @ ..] | [b':', value @ ..] => Some(value),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,10 +93,10 @@ mod tests {
     fn check(stream: &str, expected: &[&str]) {
         for width in 1..=stream.len() {
             let mut parser = SseParser::default();
-            let events: Vec<Vec<u8>> =
-                stream.as_bytes().chunks(width).flat_map(|chunk| parser.push(chunk).unwrap()).collect();
+            let events = stream.as_bytes().chunks(width).flat_map(|chunk| parser.push(chunk).unwrap());
+            let data: Vec<Vec<u8>> = events.map(|event| event.data).collect();
             let expected: Vec<Vec<u8>> = expected.iter().map(|data| data.as_bytes().to_vec()).collect();
-            assert_eq!(events, expected, "{stream:?} in chunks of {width}");
+            assert_eq!(data, expected, "{stream:?} in chunks of {width}");
         }
     }
 
@@ -92,6 +109,14 @@ mod tests {
         check(": keep-alive\n\n:\n\ndata: a\n\n", &["a"]);
         check("data\n\n", &[""]);
         check("database: no\n\ndata: unfinished\n", &[]);
+    }
+
+    #[test]
+    fn an_event_has_the_kind_that_was_named_last_before_its_end() {
+        let stream = b"event: purge\ndata: a\n\ndata: b\n\nevent: x\n\nevent: y\nevent:z\ndata: c\n\n";
+        let events = SseParser::default().push(stream).unwrap();
+        let kinds: Vec<_> = events.iter().map(|event| event.kind.as_slice()).collect();
+        assert_eq!(kinds, [b"purge".as_slice(), b"", b"z"]);
     }
 
     #[test]

@@ -42,11 +42,24 @@ pub struct PendingErasure {
     pub purged: BTreeSet<GateId>,
 }
 
+/// An erasure that is done; names nobody.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DoneErasure {
+    pub(crate) id: u64,
+    pub(crate) tenant: TenantId,
+    pub(crate) leaf_index: u64,
+    /// The key epoch in which the data key was destroyed.
+    pub(crate) epoch: u64,
+}
+
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cases {
     pub(crate) holds: Vec<LegalHold>,
     pub(crate) erasures: Vec<PendingErasure>,
+    /// The last ones that are done, so that who asked for them finds their certificates.
+    pub(crate) done: Vec<DoneErasure>,
     pub(crate) next_id: u64,
 }
 

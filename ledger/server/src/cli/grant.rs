@@ -212,6 +212,7 @@ pub(crate) fn envelope_of(receipt: &Receipt) -> Result<Envelope, Failure> {
     match &receipt.content {
         Content::Event(event) => Envelope::parse(&event.envelope.0).map_err(Failure::fault),
         Content::Use(_) => Err(Failure::input("expected the receipt of an event, got one of a use")),
+        Content::Erased => Err(Failure::input("expected the receipt of an event, got one that is erased")),
     }
 }
 

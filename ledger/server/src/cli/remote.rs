@@ -92,6 +92,12 @@ impl Remote {
         read(&answer(request.content_type("application/json").send(&json(body)[..]))?)
     }
 
+    /// Sends JSON that is answered without content.
+    pub(crate) fn post_unanswered(&self, path: &str, body: &impl Serialize) -> Result<(), Refused> {
+        let request = self.authorized(self.agent.post(self.url(path)));
+        answer(request.content_type("application/json").send(&json(body)[..])).map(|_| ())
+    }
+
     /// Puts JSON.
     pub(crate) fn put_json(&self, path: &str, body: &impl Serialize) -> Result<(), Refused> {
         let request = self.authorized(self.agent.put(self.url(path)));

@@ -35,6 +35,8 @@ pub(super) struct TenantView {
     /// Its gates: name and key each.
     #[schema(value_type = Vec<Object>)]
     gates: Vec<GateKey>,
+    /// The key epoch: what was erased in an earlier one opens from no backup any more.
+    epoch: u64,
 }
 
 /// A token to be made.
@@ -74,7 +76,8 @@ pub(super) struct Tokens {
 pub(super) async fn tenant(State(app): State<App>, caller: Caller) -> Result<Json<TenantView>, Problem> {
     let tenant = app.ledger.tenant(caller.tenant()).ok_or(TenantError::UnknownTenant)?;
     let Tenant { id, name, sandbox, enterprise_key, gates } = tenant;
-    Ok(Json(TenantView { id, name, sandbox, enterprise_key, operator_key: app.ledger.operator_key(), gates }))
+    let (operator_key, epoch) = (app.ledger.operator_key(), app.ledger.epoch().number);
+    Ok(Json(TenantView { id, name, sandbox, enterprise_key, operator_key, gates, epoch }))
 }
 
 /// Register a gate

@@ -12,14 +12,15 @@ use axum::http::{HeaderMap, HeaderName};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
-use grantbook_record::TenantId;
 use grantbook_record::feed::{FeedPosition, Frame};
+use grantbook_record::{GateId, TenantId};
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use utoipa::IntoParams;
 
 use super::App;
 use super::caller::Caller;
+use super::erasures::{Follower, Purge};
 use super::page::parse_number;
 use super::problem::{Problem, ProblemDetails, ProblemKind};
 
@@ -35,11 +36,15 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 pub(super) struct FeedQuery {
     /// Sequence number of the first frame wanted, that is how many frames the reader has; 0 if absent.
     from: Option<String>,
+    /// Name of the gate that follows; it is then told which customers to forget, by events of the kind `purge`.
+    gate: Option<String>,
 }
 
 /// Follow the tenant's events
 ///
 /// Server-sent events: `id` is the frame's sequence number, `event` is `frame`, `data` a frame (docs/spec/feed.md).
+/// A gate that gives its name also gets events `purge`, without `id`: it forgets the customer and says so at
+/// `/v1/erasures/{id}/purged`.
 /// `Last-Event-ID` goes before `from`: the feed begins with the frame after it.
 #[utoipa::path(get, path = "/v1/feed", operation_id = "follow_feed", tag = "feed", security(("bearer" = [])),
     params(FeedQuery, ("Last-Event-ID" = Option<String>, Header, description = "Sequence number of the last frame that the reader has")),
@@ -66,7 +71,11 @@ pub(super) async fn follow(
     let place = app.feeds.clone().try_acquire_owned();
     let place =
         place.map_err(|_| Problem::new(ProblemKind::Busy, "too many feeds are open, try again later"))?;
+    let gate = query.gate.as_deref().map(GateId::parse).transpose();
+    let gate = gate.map_err(|error| Problem::malformed(error.to_string()))?;
     let reader = Reader {
+        follower: gate.map(|gate| Follower::new(app.clone(), tenant, gate)),
+        erasures: app.followers.erasures(),
         tenant,
         next,
         frames: Vec::new().into_iter(),
@@ -104,6 +113,8 @@ struct Reader {
     tenant: TenantId,
     next: FeedPosition,
     frames: std::vec::IntoIter<Frame>,
+    follower: Option<Follower>,
+    erasures: watch::Receiver<u64>,
     published: watch::Receiver<u64>,
     stopping: watch::Receiver<bool>,
     _place: OwnedSemaphorePermit,
@@ -112,7 +123,13 @@ struct Reader {
 impl Reader {
     /// The next event; `None` ends the feed.
     async fn event(&mut self) -> Option<Event> {
-        let frame = self.frame().await?;
+        let frame = match self.next().await? {
+            Next::Frame(frame) => frame,
+            Next::Purge(purge) => {
+                let event = Event::default().event("purge").json_data(&purge);
+                return event.inspect_err(|error| tracing::error!(%error, "purge not written")).ok();
+            }
+        };
         if frame.seq != self.next {
             tracing::error!(expected = self.next.0, got = frame.seq.0, "gap in a feed");
             return None;
@@ -122,16 +139,17 @@ impl Reader {
         event.inspect_err(|error| tracing::error!(%error, "frame not written")).ok()
     }
 
-    async fn frame(&mut self) -> Option<Frame> {
+    async fn next(&mut self) -> Option<Next> {
         loop {
             if *self.stopping.borrow() {
                 return None;
             }
             if let Some(frame) = self.frames.next() {
-                return Some(frame);
+                return Some(Next::Frame(Box::new(frame)));
             }
-            // marked as seen before the read: what is published during it wakes us again
+            // marked as seen before the read: what comes during it wakes us again
             self.published.borrow_and_update();
+            self.erasures.borrow_and_update();
             let (tenant, next) = (self.tenant, self.next);
             let end = self.app.ledger.feed_end(tenant);
             let end = end.inspect_err(|error| tracing::error!(%error, "feed not read")).ok()?;
@@ -146,10 +164,23 @@ impl Reader {
                 }
                 continue;
             }
+            // after the frames, so that the gate knows whom it forgets
+            if let Some(follower) = &mut self.follower
+                && let Some(purge) = follower.next_purge().await.ok()?
+            {
+                return Some(Next::Purge(purge));
+            }
             tokio::select! {
                 changed = self.published.changed() => changed.ok()?,
+                changed = self.erasures.changed() => changed.ok()?,
                 _ = self.stopping.wait_for(|stopping| *stopping) => return None,
             }
         }
     }
+}
+
+/// What the reader gets next.
+enum Next {
+    Frame(Box<Frame>),
+    Purge(Purge),
 }

@@ -12,7 +12,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::Problem;
-use super::{App, admin, authzen, events, feed, grants, heads, health, layers, log, metrics, receipts, uses};
+use super::{
+    App, admin, authzen, erasures, events, feed, grants, heads, health, layers, log, metrics, receipts, uses,
+};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -29,6 +31,7 @@ use super::{App, admin, authzen, events, feed, grants, heads, health, layers, lo
         (name = "receipts", description = "What proves an entry offline"),
         (name = "feed", description = "What replicas follow"),
         (name = "authzen", description = "OpenID AuthZEN Authorization API 1.0"),
+        (name = "erasure", description = "Erasing customers, and legal holds that keep them from it"),
         (name = "tenant", description = "Keys, gates and tokens of the caller's tenant"),
         (name = "operation", description = "For those who run the server"),
     ),
@@ -54,6 +57,11 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(admin::register_gate, admin::gate))
         .routes(routes!(admin::create_token, admin::list_tokens))
         .routes(routes!(admin::revoke_token))
+        .routes(routes!(erasures::erase, erasures::list))
+        .routes(routes!(erasures::one))
+        .routes(routes!(erasures::purged))
+        .routes(routes!(erasures::place_hold, erasures::list_holds))
+        .routes(routes!(erasures::lift_hold))
         .routes(routes!(authzen::evaluate))
         .routes(routes!(authzen::metadata))
 }

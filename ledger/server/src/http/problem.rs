@@ -64,6 +64,7 @@ problems! {
     SequenceConflict = "sequence-conflict", CONFLICT, "The batch is out of the gate's sequence";
     StateConflict = "state-conflict", CONFLICT, "The event contradicts the state it would change";
     FeedAhead = "feed-ahead", CONFLICT, "The reader is ahead of the feed";
+    Held = "held", CONFLICT, "A legal hold is, or is not, on the customer";
     Erased = "erased", GONE, "The content was erased";
     TooLarge = "too-large", PAYLOAD_TOO_LARGE, "The body is too large";
     UnsupportedContentType = "unsupported-content-type", UNSUPPORTED_MEDIA_TYPE, "The content type is not supported";
@@ -241,6 +242,7 @@ impl From<AppendError> for Problem {
             AppendError::Use(error) => return error.into(),
             AppendError::Refused(refusal) => return refusal.into(),
             AppendError::UnknownTenant => ProblemKind::UnknownTenant,
+            AppendError::NotErasable { .. } => ProblemKind::StateConflict,
             AppendError::JtiConflict => ProblemKind::JtiConflict,
             AppendError::UseIdConflict => ProblemKind::UseConflict,
             AppendError::Sequence { .. } => ProblemKind::SequenceConflict,

@@ -64,6 +64,13 @@ async fn doors_that_need_a_token_are_shut_without_one() {
         (Method::GET, "/v1/tokens"),
         (Method::POST, "/v1/tokens"),
         (Method::DELETE, "/v1/tokens/a"),
+        (Method::POST, "/v1/erasures"),
+        (Method::GET, "/v1/erasures"),
+        (Method::GET, "/v1/erasures/0"),
+        (Method::POST, "/v1/erasures/0/purged"),
+        (Method::POST, "/v1/holds"),
+        (Method::GET, "/v1/holds"),
+        (Method::POST, "/v1/holds/lift"),
     ] {
         let call = || Call::new(method.clone(), path).json(&json!({}));
         cases.push(Case(path, call(), 401, "unauthorized"));
@@ -76,6 +83,10 @@ async fn doors_that_need_a_token_are_shut_without_one() {
         (Method::GET, "/v1/tokens"),
         (Method::POST, "/v1/tokens"),
         (Method::DELETE, "/v1/tokens/a"),
+        (Method::POST, "/v1/erasures"),
+        (Method::POST, "/v1/holds"),
+        (Method::GET, "/v1/holds"),
+        (Method::POST, "/v1/holds/lift"),
     ] {
         let call = Call::new(method, path).token(&book.service_token).json(&json!({}));
         cases.push(Case(path, call, 403, "forbidden"));

@@ -11,6 +11,7 @@ mod authzen;
 mod book;
 mod client;
 mod doors;
+mod erasure;
 mod feed;
 mod golden;
 mod limits;
