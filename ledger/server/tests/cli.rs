@@ -347,7 +347,7 @@ fn a_customer_who_loses_every_device_comes_back_with_the_code() {
     place.run(&format!("key add --key mallory.json --new new-phone.json {at}")).is(1);
 
     let code = fs::read_to_string(place.path("code")).unwrap();
-    place.write("mistyped", &code.replacen('-', "U", 1));
+    place.write("mistyped", code.replacen('-', "U", 1));
     place.run(&format!("key recover --code mistyped --new new-phone.json --code-out next {at}")).is(2);
     place.write("foreign", "0000-0000-0000-0000-0000-0000-0000-003G\n");
     place.run(&format!("key recover --code foreign --new new-phone.json --code-out next {at}")).is(2);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::{Base64Bytes, Bytes32};
 use grantbook_record::entry::Salt;
-use grantbook_record::event::{Event, GrantGiven};
+use grantbook_record::event::{Event, GrantGiven, SubjectErased};
 use grantbook_record::feed::{About, Chain, FeedPosition, GrantOf};
 use grantbook_record::head::HeadError;
 use grantbook_record::receipt::{Content, EventContent};
@@ -326,4 +326,40 @@ fn the_ledgers_time_decides_about_validity() {
     assert_denies(&replica, "anna", boot(101), DenialReason::NotStarted);
     assert_permits(&replica, "anna", boot(102), grant);
     assert_denies(&replica, "anna", boot(104), DenialReason::Expired);
+}
+
+/// A withdrawal that is held back could be passed off as a frame of somebody who was erased.
+#[test]
+fn an_erased_frame_blocks_everything_until_the_log_says_that_somebody_was_erased() {
+    let (mut book, key, grant) = book_with_grant();
+    book.withdraw("anna", grant, &key);
+    let again = book.grant("anna", &key);
+    let held_back = &mut book.frames[4];
+    held_back.about = About::Erased;
+    held_back.receipt.content = Content::Erased;
+    let replica = book.replica(boot(100));
+    assert_denies(&replica, "anna", boot(101), DenialReason::Blocked);
+
+    let erased = |signer: &Signer| {
+        let (mut book, key, grant) = book_with_grant();
+        book.withdraw("anna", grant, &key);
+        let again = book.grant("anna", &key);
+        book.frames[4].about = About::Erased;
+        book.frames[4].receipt.content = Content::Erased;
+        book.append(&Event::SubjectErased(SubjectErased { data_key: 7 }), &[signer]);
+        (book, again)
+    };
+    // by somebody who is not the operator
+    let (book, _) = erased(&key);
+    assert_denies(&book.replica(boot(100)), "anna", boot(101), DenialReason::Blocked);
+    let operator = book.operator.clone();
+    let (book, again_there) = erased(&operator);
+    assert_eq!(again, again_there);
+    let replica = book.replica(boot(100));
+    assert!(matches!(replica.decide(&facts("anna"), None, boot(101)), Decision::Permit(_)));
+
+    // an erased frame says nothing else about itself
+    let mut frame = book.frames[4].clone();
+    frame.about = About::Tenant;
+    assert!(matches!(book.pins().verify_frame(&frame), Err(Fault::About)));
 }
