@@ -245,6 +245,7 @@ impl Book {
             Event::NoticePublished(event) => claims(aud, jti, event),
             Event::GrantGiven(event) => claims(aud, jti, event),
             Event::GrantWithdrawn(event) => claims(aud, jti, event),
+            Event::SubjectErased(event) => claims(aud, jti, event),
             _ => unreachable!("not made in these tests"),
         };
         self.append_payload(event.kind(), &payload, signers, about);
