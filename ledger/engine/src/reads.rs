@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use crate::body::{Body, BodyContent, SharedHead};
 use crate::error::ReadError;
 use crate::ledger::{AppendedUse, Inner, Ledger};
+use crate::publication::PublishedCheckpoint;
 use crate::published::OwnedItem;
 use crate::sequencer::AppendedUses;
 use crate::sequencer::build::{body_place, shared_place};
@@ -92,14 +93,20 @@ impl Inner {
     pub(crate) fn receipt_at(&self, leaf: u64) -> Result<Receipt, ReadError> {
         let owned = self.published.item(leaf)?;
         let body = self.open_body(leaf, &owned)?;
-        self.receipt_of(leaf, &owned, body)
+        let under = self.checkpoint_for(leaf)?;
+        self.receipt_of(leaf, &owned, body, &under)
     }
 
-    fn receipt_of(&self, leaf: u64, owned: &OwnedItem, body: Body) -> Result<Receipt, ReadError> {
-        let (checkpoint, size) = self.published.checkpoint();
-        let hashes = self.published.inclusion(leaf, size)?;
+    fn receipt_of(
+        &self,
+        leaf: u64,
+        owned: &OwnedItem,
+        body: Body,
+        under: &PublishedCheckpoint,
+    ) -> Result<Receipt, ReadError> {
+        let hashes = self.published.inclusion(leaf, under.size.0)?;
         let damaged = |what: &str| ReadError::Damaged(format!("{what} of entry {leaf}"));
-        let proof = TlogProof::new(None, LeafIndex(leaf), hashes, &checkpoint)
+        let proof = TlogProof::new(None, LeafIndex(leaf), hashes, &under.note)
             .map_err(|_| damaged("inclusion proof"))?;
         let content = match body.content {
             BodyContent::Event { envelope, keys, .. } => {
@@ -162,7 +169,7 @@ impl Inner {
                     BodyContent::Use { flag, in_window, .. } => (flag, in_window),
                     BodyContent::Event { .. } => (None, false),
                 };
-                let receipt = self.receipt_of(leaf, &owned, body)?;
+                let receipt = self.receipt_of(leaf, &owned, body, &self.checkpoint_for(leaf)?)?;
                 let duplicate = appended.duplicate;
                 Ok(AppendedUse { receipt, leaf_index: LeafIndex(leaf), flag, in_window, duplicate })
             })
@@ -182,7 +189,8 @@ impl Inner {
 }
 
 impl Ledger {
-    /// The receipt of a tenant's entry, with a proof under the latest checkpoint.
+    /// The receipt of a tenant's entry, with a proof under the witnessed checkpoint where that covers it, otherwise
+    /// under the latest.
     pub fn receipt(&self, tenant: TenantId, leaf: LeafIndex) -> Result<Receipt, ReadError> {
         self.inner.tenants_item(tenant, leaf.0)?;
         self.inner.receipt_at(leaf.0)
@@ -364,7 +372,10 @@ impl Inner {
         let BodyContent::Event { envelope, .. } = &body.content else { return Err(damaged()) };
         let event = Envelope::parse(envelope).and_then(|envelope| envelope.event()).map_err(|_| damaged())?;
         let about = About::of(&event);
-        let receipt = self.receipt_of(leaf, &owned, body)?;
+        // replicas ask for the log's own signatures only, and frames are many
+        let (note, size) = self.published.checkpoint();
+        let receipt =
+            self.receipt_of(leaf, &owned, body, &PublishedCheckpoint { size: TreeSize(size), note })?;
         Ok(Frame { seq: FeedPosition(seq), chain, about, receipt })
     }
 }
