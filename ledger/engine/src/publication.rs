@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use grantbook_record::UnixSeconds;
-use grantbook_tlog::{Checkpoint, CompactRange, Hash, Note, TreeSize, cosignature};
+use grantbook_tlog::{Checkpoint, CompactRange, Note, TreeSize, cosignature};
 
 use crate::error::{OpenError, WitnessedError};
 use crate::ledger::{Inner, Ledger};
@@ -33,7 +33,6 @@ pub(crate) struct Publication {
 
 struct Signed {
     published: PublishedCheckpoint,
-    root: Hash,
     at: UnixSeconds,
 }
 
@@ -48,11 +47,9 @@ impl Inner {
     pub(crate) fn publishable(&self) -> Result<PublishedCheckpoint, Fault> {
         let mut last = self.publication.signed.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.now();
-        let (size, root) = self.published.size_root();
-        let fresh = |signed: &&Signed| {
-            (signed.published.size, signed.root) == (size, root)
-                && now.seconds().0.abs_diff(signed.at.0) < REFRESH_SECONDS
-        };
+        let is_fresh = |at: UnixSeconds| now.seconds().0.abs_diff(at.0) < REFRESH_SECONDS;
+        let (plain, size) = self.published.checkpoint();
+        let fresh = |signed: &&Signed| signed.published.size.0 == size && is_fresh(signed.at);
         if let Some(signed) = last.as_ref().filter(fresh) {
             return Ok(signed.published.clone());
         }
@@ -60,14 +57,21 @@ impl Inner {
             what: "checkpoint".to_owned(),
             why: error.to_string(),
         };
-        let text = sign_checkpoint(self, size, root, now)?;
+        // the batch's own lines stand first, so that its receipts are under the same text, without the last line
+        let keys = &self.keyring.log_keys;
+        let mut signed = keys.verify_checkpoint(plain.as_bytes()).map_err(|error| broken(&error))?;
+        let mut text = plain;
+        if !is_fresh(UnixSeconds(signed.time.0)) {
+            text = sign_checkpoint(self, signed.checkpoint.size(), signed.checkpoint.root(), now)?.into();
+            signed.time = grantbook_tlog::UnixSeconds(now.seconds().0);
+        }
+        let (size, time) = (signed.checkpoint.size(), signed.time);
         let mut note = Note::parse(text.as_bytes()).map_err(|error| broken(&error))?;
-        let time = grantbook_tlog::UnixSeconds(now.seconds().0);
         cosignature::sign(&self.keyring.post_quantum, time, note.text())
             .and_then(|line| note.add(line))
             .map_err(|error| broken(&error))?;
         let published = PublishedCheckpoint { size, note: note.to_string().into() };
-        *last = Some(Signed { published: published.clone(), root, at: now.seconds() });
+        *last = Some(Signed { published: published.clone(), at: UnixSeconds(time.0) });
         Ok(published)
     }
 

@@ -221,6 +221,12 @@ impl LogKeys {
         }
     }
 
+    /// Whether these are the keys that a reader pinned, who may have done so before the log had its third.
+    pub fn are_those_pinned(&self, pinned: &Self) -> bool {
+        let third = pinned.post_quantum.is_none() || pinned.post_quantum == self.post_quantum;
+        (&self.log, &self.clock) == (&pinned.log, &pinned.clock) && third
+    }
+
     /// The log's identity, which is the name of its key.
     pub fn origin(&self) -> &str {
         self.log.name()

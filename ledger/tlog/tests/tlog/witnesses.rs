@@ -113,6 +113,8 @@ fn a_reader_may_demand_both_signatures() {
     assert_eq!(pinned.lines().count(), 3);
     let two_lines = pinned.split_inclusive('\n').take(2).collect::<String>();
     let without = LogKeys::parse(&two_lines).unwrap();
+    assert!(old.are_those_pinned(&old) && old.are_those_pinned(&without));
+    assert!(!without.are_those_pinned(&old), "a pinned key may not vanish");
 
     let both = signed(&tree, 5, &[clock_key(), post_quantum_key()]).to_string();
     let classic = signed(&tree, 5, &[clock_key()]).to_string();
