@@ -215,24 +215,26 @@ fn copy_ledger(place: &Place, from: &str, to: &str) {
 /// The whole ledger is set back, its anchor too: only outsiders can know.
 fn no_second_history(kind: Kind) {
     let name = kind.name();
-    let stage = Stage::new(&[kind]);
-    let place = &stage.place;
+    let mut stage = Stage::new(&[kind]);
     let served = stage.serve("data");
     stage.grant(&served);
     stage.witnessed(&served);
     drop(served);
-    copy_ledger(place, "data", "old");
+    copy_ledger(&stage.place, "data", "old");
 
     let served = stage.serve("data");
     for _ in 0..2 {
         stage.grant(&served);
     }
     let size = stage.witnessed(&served);
-    place.write("true", served.get("/log/checkpoint"));
-    place.run(&format!("monitor --log {} --vkey vkey --state seen --once", served.url)).ok();
+    stage.place.write("true", served.get("/log/checkpoint"));
+    stage.place.run(&format!("monitor --log {} --vkey vkey --state seen --once", served.url)).ok();
     drop(served);
 
     // rolled back: the witness knows more
+    stage.witnesses[0].stop();
+    stage.witnesses[0].restart(&stage.place);
+    let place = &stage.place;
     let refused = place.run(&Stage::line("old")).is(3);
     assert!(refused.err.contains("rolled back") && refused.err.contains("w1"), "{name}: {}", refused.err);
 

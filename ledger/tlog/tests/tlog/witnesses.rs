@@ -303,6 +303,24 @@ fn requests_and_answers_have_one_spelling() {
     assert!(parse_lines("\n".repeat(101).as_bytes()).is_err());
 }
 
+/// The examples of the specification page hold together.
+#[test]
+fn the_specification_shows_a_request_that_is_cosigned() {
+    let page = include_str!("../../../../docs/spec/witness.md");
+    let example =
+        |kind: &str| page.split_once(&format!("```{kind}\n")).unwrap().1.split_once("```").unwrap().0;
+    let request = AddCheckpoint::parse(example("request").as_bytes()).unwrap();
+    assert_eq!(request.to_string(), example("request"));
+    assert_eq!(request.checkpoint().size(), TreeSize(8));
+    let Answer::Cosigned(lines) = Answer::read(200, example("answer").as_bytes()) else { panic!("lines") };
+    let mut note = request.note().clone();
+    lines.into_iter().for_each(|line| note.add(line).unwrap());
+    let policy = Policy::parse(example("policy").as_bytes()).unwrap();
+    let cosigned = policy.verify(&note).unwrap();
+    assert!(cosigned.quorum && cosigned.by.len() == 1);
+    assert!(!policy.verify(request.note()).unwrap().quorum);
+}
+
 proptest! {
     /// Invariant: a witness that starts at any size follows one history and no other.
     #[test]

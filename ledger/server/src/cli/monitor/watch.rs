@@ -73,7 +73,9 @@ pub(super) fn look(
     // the proof is built from tiles that nobody vouches for: it holds only if it leads to both signed roots
     let proof = match consistency_proof(old.size(), new.size(), &TileNodeReader::new(source, new.size())) {
         Ok(proof) => proof,
-        Err(ProofError::Reader(TileReadError::Source { error: failure, .. })) => return Look::Unanswered(failure),
+        Err(ProofError::Reader(TileReadError::Source { error: failure, .. })) => {
+            return Look::Unanswered(failure);
+        }
         Err(error) => return alarm("fork", format!("the tiles do not prove consistency: {error}")),
     };
     match verify_consistency(old.size(), &old.root(), new.size(), &new.root(), &proof) {

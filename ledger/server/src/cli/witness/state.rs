@@ -168,3 +168,68 @@ fn identity(path: &Path, name: Option<&str>) -> Result<Identity, Failure> {
     files::write_new(path, &json)?;
     Ok(identity)
 }
+
+#[cfg(test)]
+mod tests {
+    use grantbook_tlog::{Hash, leaf_hash, node_hash};
+
+    use super::*;
+
+    fn log_key() -> SigningKey {
+        SigningKey::from_seed("log.test/a", SignatureKind::Ed25519, &[1; 32]).unwrap()
+    }
+
+    fn open(folder: &Path) -> Witness {
+        Witness::open(folder, Some("witness.test/w"), &[log_key().verifier_key().clone()]).unwrap()
+    }
+
+    /// Asks for a tree of one leaf, or of two with the proof from the first.
+    fn body(old: u64, first: &str, second: Option<&str>) -> Vec<u8> {
+        let leaf = |text: &str| leaf_hash(text.as_bytes());
+        let (size, root) =
+            second.map_or((1, leaf(first)), |second| (2, node_hash(&leaf(first), &leaf(second))));
+        let proof: Vec<Hash> = second.filter(|_| old == 1).map(leaf).into_iter().collect();
+        let note = Checkpoint::new("log.test/a", TreeSize(size), root).unwrap().sign(&log_key()).unwrap();
+        AddCheckpoint::new(TreeSize(old), proof, note).unwrap().to_string().into_bytes()
+    }
+
+    fn cosigns(outcome: &Outcome) -> bool {
+        matches!(outcome, Outcome::Cosigned(lines) if lines.lines().count() == 2)
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_not_cosigned() {
+        let folder = tempfile::tempdir().unwrap();
+        let witness = open(folder.path());
+        std::fs::remove_dir(folder.path().join("logs")).unwrap();
+        let outcome = witness.add(&body(0, "a", None));
+        assert!(matches!(outcome, Outcome::Refused(500, _)));
+        // nor is it remembered: another history may still be the first
+        std::fs::create_dir(folder.path().join("logs")).unwrap();
+        assert!(cosigns(&witness.add(&body(0, "b", None))));
+    }
+
+    #[test]
+    fn what_was_cosigned_is_remembered_over_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let witness = open(folder.path());
+        let keys = witness.keys().map(VerifierKey::clone);
+        assert!(cosigns(&witness.add(&body(0, "a", None))));
+        let held = Witness::open(folder.path(), None, &[log_key().verifier_key().clone()]);
+        assert_eq!(held.err().unwrap().status(), 3, "one process at a time");
+        drop(witness);
+        let witness = open(folder.path());
+        assert_eq!(witness.keys().map(VerifierKey::clone), keys);
+        assert!(matches!(witness.add(&body(0, "a", Some("c"))), Outcome::Knows(TreeSize(1))));
+        assert!(matches!(witness.add(&body(1, "b", None)), Outcome::Knows(TreeSize(1))));
+        assert!(matches!(witness.add(&body(1, "b", Some("c"))), Outcome::Refused(422, _)));
+        assert!(cosigns(&witness.add(&body(1, "a", Some("c")))));
+        assert!(matches!(witness.add(b"old 1\n"), Outcome::Refused(400, _)));
+        drop(witness);
+        let renamed = Witness::open(folder.path(), Some("witness.test/other"), &[]);
+        assert_eq!(renamed.err().unwrap().status(), 2);
+        let other = SigningKey::from_seed("log.test/b", SignatureKind::Ed25519, &[2; 32]).unwrap();
+        let witness = Witness::open(folder.path(), None, &[other.verifier_key().clone()]).unwrap();
+        assert!(matches!(witness.add(&body(2, "a", Some("c"))), Outcome::Refused(404, _)));
+    }
+}
