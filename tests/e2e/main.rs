@@ -20,4 +20,5 @@ mod public_log;
 mod readme;
 mod replay;
 mod tidy;
+mod witness;
 mod world;

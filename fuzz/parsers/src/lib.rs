@@ -6,7 +6,9 @@
 mod log;
 mod record;
 
-pub use log::{bundle, checkpoint, log_keys, note, proof_file, tile_path, vkey};
+pub use log::{
+    bundle, checkpoint, log_keys, note, policy, proof_file, tile_path, vkey, witness_answer, witness_request,
+};
 pub use record::{
     entry, envelope, event, frame, head, jwk, receipt, scope, signed_head, terms, use_batch, use_record,
 };
@@ -15,7 +17,7 @@ pub use record::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target by name.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 22] = [
     ("envelope", envelope),
     ("event", event),
     ("entry", entry),
@@ -35,4 +37,7 @@ pub const TARGETS: [Target; 19] = [
     ("bundle", bundle),
     ("vkey", vkey),
     ("log_keys", log_keys),
+    ("policy", policy),
+    ("witness_request", witness_request),
+    ("witness_answer", witness_answer),
 ];

@@ -1,7 +1,7 @@
 //! The formats of the transparency log: each has one spelling.
 
 use grantbook_tlog::tile::{BundleCoord, TileCoord, encode_bundle, parse_bundle};
-use grantbook_tlog::{Checkpoint, LogKeys, Note, TlogProof, VerifierKey};
+use grantbook_tlog::{AddCheckpoint, Answer, Checkpoint, LogKeys, Note, Policy, TlogProof, VerifierKey};
 
 fn same(formatted: &str, data: &[u8]) {
     assert_eq!(formatted.as_bytes(), data, "another spelling was accepted");
@@ -58,10 +58,42 @@ pub fn vkey(data: &[u8]) {
     }
 }
 
-/// The two keys of a log.
+/// The keys of a log.
 pub fn log_keys(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(keys) = LogKeys::parse(text) {
         same(&keys.to_string(), data);
+    }
+}
+
+/// Trust policies: their text has many spellings, but whom they ask for is monotone.
+pub fn policy(data: &[u8]) {
+    if let Ok(policy) = Policy::parse(data) {
+        let (nobody, all) = (policy.is_quorum(|_| false), policy.is_quorum(|_| true));
+        assert!(all, "no set of witnesses would be enough");
+        for at in 0..policy.witnesses().len() {
+            assert!(!nobody || policy.is_quorum(|other| other == at));
+        }
+    }
+}
+
+/// Requests to a witness.
+pub fn witness_request(data: &[u8]) {
+    if let Ok(request) = AddCheckpoint::parse(data) {
+        same(&request.to_string(), data);
+        let _ = request.judge(&[], None);
+    }
+}
+
+/// Answers of a witness; the first two bytes are the status.
+pub fn witness_answer(data: &[u8]) {
+    let Some((status, body)) = data.split_first_chunk::<2>() else { return };
+    match Answer::read(u16::from_be_bytes(*status), body) {
+        Answer::Cosigned(lines) => {
+            let text: Vec<String> = lines.iter().map(|line| format!("{line}\n")).collect();
+            same(&text.concat(), body);
+        }
+        Answer::Knows(size) => same(&format!("{size}\n"), body),
+        Answer::Inconsistent | Answer::Refused(_) => {}
     }
 }

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use grantbook_record::UnixSeconds;
+
 use crate::clock::Clock;
 
 /// Everything that [`crate::Ledger::open`] needs.
@@ -20,6 +22,8 @@ pub struct LedgerConfig {
     pub freshness_bound: Duration,
     /// How long after a use its record may arrive without being marked late.
     pub late_after: Duration,
+    /// From when on checkpoints in receipts bear the ML-DSA-44 signature too, which published ones always do.
+    pub post_quantum_from: Option<UnixSeconds>,
     /// Memory that the state's store may use as cache, in bytes.
     pub state_cache_bytes: u64,
     /// Time source.
@@ -40,6 +44,7 @@ impl LedgerConfig {
             origin: None,
             freshness_bound: Duration::from_secs(5),
             late_after: Duration::from_secs(24 * 3600),
+            post_quantum_from: None,
             state_cache_bytes: 64 * 1024 * 1024,
             clock: Clock::system(),
         }

@@ -37,6 +37,39 @@ pub enum OpenError {
     Root(String),
 }
 
+/// Why a checkpoint was not taken as witnessed.
+#[derive(Debug, thiserror::Error)]
+pub enum WitnessedError {
+    /// It is malformed or not signed by this log.
+    #[error(transparent)]
+    Checkpoint(#[from] grantbook_tlog::CheckpointError),
+    /// It covers more than the ledger holds.
+    #[error("the ledger holds {got} entries, the checkpoint covers {witnessed}")]
+    Ahead {
+        /// Entries of the ledger.
+        got: u64,
+        /// Size of the checkpoint.
+        witnessed: u64,
+    },
+    /// It is of another history.
+    #[error("ledger and checkpoint disagree at size {size}")]
+    Forked {
+        /// Size of the checkpoint.
+        size: u64,
+    },
+    /// A larger one was set before.
+    #[error("size {got}, expected at least {last}, that of the last one")]
+    Older {
+        /// Size of the checkpoint.
+        got: u64,
+        /// Size of the last one.
+        last: u64,
+    },
+    /// The store's fault.
+    #[error(transparent)]
+    Store(#[from] Fault),
+}
+
 /// Why an append was refused. `Display` is fit to be shown to the sender.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {

@@ -12,7 +12,9 @@ use grantbook_plan::{Decision, Denial, UseCount, Vocabulary};
 use grantbook_record::day::Day;
 use grantbook_record::event::{Channel, Claims, Event, GrantWithdrawn};
 use grantbook_record::uses::{UseFacts, UseId};
-use grantbook_record::{DenialReason, Envelope, Jti, Kind, PublicKey, Receipt, SubjectId, TenantId};
+use grantbook_record::{
+    DenialReason, Envelope, Jti, Kind, PublicKey, Receipt, SubjectId, TenantId, UnixSeconds,
+};
 use grantbook_tlog::{LeafIndex, LogKeys};
 
 use crate::admit;
@@ -20,6 +22,7 @@ use crate::clock::Clock;
 use crate::config::LedgerConfig;
 use crate::error::{AppendError, OpenError, ReadError};
 use crate::keyring::Keyring;
+use crate::publication::Publication;
 use crate::published::Published;
 use crate::reads::SignedBatch;
 use crate::sequencer::{self, Answer, Job, QUEUE_JOBS};
@@ -91,6 +94,8 @@ pub(crate) struct Inner {
     pub(crate) state: State,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) published: Published,
+    pub(crate) publication: Publication,
+    pub(crate) post_quantum_from: Option<UnixSeconds>,
     /// Batches of which receipts were made lately.
     pub(crate) batches: quick_cache::sync::Cache<u64, Arc<SignedBatch>>,
     pub(crate) clock: Clock,
@@ -126,6 +131,8 @@ impl Inner {
             state,
             store,
             published,
+            publication: Publication::default(),
+            post_quantum_from: config.post_quantum_from,
             batches: quick_cache::sync::Cache::new(CACHED_BATCHES),
             clock: config.clock.clone(),
             counters,

@@ -50,6 +50,7 @@ pub(crate) fn open(store: Arc<dyn Store>, config: &LedgerConfig) -> Result<Inner
         None => {}
     }
     check_anchor(&inner, checkpoint.as_deref())?;
+    inner.load_witnessed()?;
     replay(&inner, seen_keys, new_keys)?;
     show_feeds(&inner)?;
     inner.keyring.destroy_other_epochs()?;
@@ -137,7 +138,7 @@ fn check_anchor(inner: &Inner, checkpoint: Option<&str>) -> Result<(), OpenError
                     .to_owned(),
             ));
         }
-        let empty = sign_checkpoint(inner, &inner.published.range(), inner.clock.now())?;
+        let empty = sign_checkpoint(inner, size, root, inner.clock.now())?;
         show_empty(inner, &empty);
         return Ok(inner.store.set_anchor(&empty)?);
     };
@@ -158,7 +159,7 @@ fn check_anchor(inner: &Inner, checkpoint: Option<&str>) -> Result<(), OpenError
         Some(checkpoint) if anchored.size() < size => Ok(inner.store.set_anchor(checkpoint)?),
         Some(_) => Ok(()),
         None => {
-            let empty = sign_checkpoint(inner, &inner.published.range(), inner.clock.now())?;
+            let empty = sign_checkpoint(inner, size, root, inner.clock.now())?;
             show_empty(inner, &empty);
             Ok(())
         }

@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use crate::body::{Body, BodyContent, SharedHead};
 use crate::error::ReadError;
 use crate::ledger::{AppendedUse, Inner, Ledger};
+use crate::publication::PublishedCheckpoint;
 use crate::published::OwnedItem;
 use crate::sequencer::AppendedUses;
 use crate::sequencer::build::{body_place, shared_place};
@@ -93,22 +94,27 @@ impl Inner {
     pub(crate) fn receipt_at(&self, leaf: u64) -> Result<Receipt, ReadError> {
         let owned = self.published.item(leaf)?;
         let body = self.open_body(leaf, &owned)?;
-        self.receipt_of(leaf, &owned, body)
+        let under = self.checkpoint_for(leaf)?;
+        self.receipt_of(leaf, &owned, body, &under)
     }
 
-    fn proof_of(&self, leaf: u64) -> Result<TlogProof, ReadError> {
-        let (checkpoint, size) = self.published.checkpoint();
-        let hashes = self.published.inclusion(leaf, size)?;
-        TlogProof::new(None, LeafIndex(leaf), hashes, &checkpoint)
+    fn proof_of(&self, leaf: u64, under: &PublishedCheckpoint) -> Result<TlogProof, ReadError> {
+        let hashes = self.published.inclusion(leaf, under.size.0)?;
+        TlogProof::new(None, LeafIndex(leaf), hashes, &under.note)
             .map_err(|_| ReadError::Damaged(format!("inclusion proof of entry {leaf}")))
     }
 
     /// What is left of an entry whose customer was erased: that it is in the log.
-    fn erased_receipt(&self, leaf: u64, owned: &OwnedItem) -> Result<Receipt, ReadError> {
+    fn erased_receipt(
+        &self,
+        leaf: u64,
+        owned: &OwnedItem,
+        under: &PublishedCheckpoint,
+    ) -> Result<Receipt, ReadError> {
         let nothing = Salt(Bytes32([0; 32]));
         Ok(Receipt {
             v: receipt::VERSION,
-            proof: self.proof_of(leaf)?.to_string(),
+            proof: self.proof_of(leaf, under)?.to_string(),
             entry: Base64Bytes(owned.item.entry.clone()),
             salt: nothing,
             link: LinkOpening { salt: nothing, group: 0, target: LinkTarget::NONE },
@@ -117,9 +123,15 @@ impl Inner {
         })
     }
 
-    fn receipt_of(&self, leaf: u64, owned: &OwnedItem, body: Body) -> Result<Receipt, ReadError> {
+    fn receipt_of(
+        &self,
+        leaf: u64,
+        owned: &OwnedItem,
+        body: Body,
+        under: &PublishedCheckpoint,
+    ) -> Result<Receipt, ReadError> {
         let damaged = |what: &str| ReadError::Damaged(format!("{what} of entry {leaf}"));
-        let proof = self.proof_of(leaf)?;
+        let proof = self.proof_of(leaf, under)?;
         let content = match body.content {
             BodyContent::Event { envelope, keys, .. } => {
                 Content::Event(EventContent { envelope: Base64Bytes(envelope), keys })
@@ -181,7 +193,7 @@ impl Inner {
                     BodyContent::Use { flag, in_window, .. } => (flag, in_window),
                     BodyContent::Event { .. } => (None, false),
                 };
-                let receipt = self.receipt_of(leaf, &owned, body)?;
+                let receipt = self.receipt_of(leaf, &owned, body, &self.checkpoint_for(leaf)?)?;
                 let duplicate = appended.duplicate;
                 Ok(AppendedUse { receipt, leaf_index: LeafIndex(leaf), flag, in_window, duplicate })
             })
@@ -201,7 +213,8 @@ impl Inner {
 }
 
 impl Ledger {
-    /// The receipt of a tenant's entry, with a proof under the latest checkpoint.
+    /// The receipt of a tenant's entry, with a proof under the witnessed checkpoint where that covers it, otherwise
+    /// under the latest.
     pub fn receipt(&self, tenant: TenantId, leaf: LeafIndex) -> Result<Receipt, ReadError> {
         self.inner.tenants_item(tenant, leaf.0)?;
         self.inner.receipt_at(leaf.0)
@@ -386,9 +399,12 @@ impl Inner {
     fn frame(&self, seq: u64, leaf: u64, chain: Bytes32) -> Result<Frame, ReadError> {
         let damaged = || ReadError::Damaged(format!("frame of entry {leaf}"));
         let owned = self.published.item(leaf)?;
+        // replicas ask for the log's own signatures only, and frames are many
+        let (note, size) = self.published.checkpoint();
+        let under = PublishedCheckpoint { size: TreeSize(size), note };
         let body = match self.open_body(leaf, &owned) {
             Err(ReadError::Erased) => {
-                let receipt = self.erased_receipt(leaf, &owned)?;
+                let receipt = self.erased_receipt(leaf, &owned, &under)?;
                 return Ok(Frame { seq: FeedPosition(seq), chain, about: About::Erased, receipt });
             }
             other => other?,
@@ -396,7 +412,7 @@ impl Inner {
         let BodyContent::Event { envelope, .. } = &body.content else { return Err(damaged()) };
         let event = Envelope::parse(envelope).and_then(|envelope| envelope.event()).map_err(|_| damaged())?;
         let about = About::of(&event);
-        let receipt = self.receipt_of(leaf, &owned, body)?;
+        let receipt = self.receipt_of(leaf, &owned, body, &under)?;
         Ok(Frame { seq: FeedPosition(seq), chain, about, receipt })
     }
 }

@@ -16,7 +16,7 @@ use grantbook_plan::Denial;
 use grantbook_plan::decide::Permission;
 use grantbook_record::day::{Day, UnixMillis};
 use grantbook_record::{DenialReason, Entry};
-use grantbook_tlog::{Checkpoint, CompactRange, cosignature, leaf_hash};
+use grantbook_tlog::{Checkpoint, Hash, TreeSize, cosignature, leaf_hash};
 
 use crate::admit::{AdmittedBatch, AdmittedEvent, AdmittedQuestion};
 use crate::epoch::{self, Epoch};
@@ -146,7 +146,7 @@ fn sequence(inner: &Inner, jobs: Vec<Job>, day: Day, now: UnixMillis) -> Result<
 fn commit(inner: &Inner, built: Built, now: UnixMillis) -> Result<(), Fault> {
     let size = built.addition.range.size();
     let root = built.addition.range.root();
-    let signed = sign_checkpoint(inner, &built.addition.range, now)?;
+    let signed = sign_checkpoint(inner, size, root, now)?;
     let mut stored = built.batch;
     stored.checkpoint.clone_from(&signed);
 
@@ -176,9 +176,14 @@ fn commit(inner: &Inner, built: Built, now: UnixMillis) -> Result<(), Fault> {
 }
 
 /// Signs a checkpoint with the log's key and cosigns it with the clock's.
-pub(crate) fn sign_checkpoint(inner: &Inner, range: &CompactRange, now: UnixMillis) -> Result<String, Fault> {
+pub(crate) fn sign_checkpoint(
+    inner: &Inner,
+    size: TreeSize,
+    root: Hash,
+    now: UnixMillis,
+) -> Result<String, Fault> {
     let keyring = &inner.keyring;
-    let signed = Checkpoint::new(keyring.log_keys.origin(), range.size(), range.root())
+    let signed = Checkpoint::new(keyring.log_keys.origin(), size, root)
         .and_then(|checkpoint| checkpoint.sign(&keyring.log))
         .map_err(|error| broken(&error.to_string()))?;
     let mut note = signed;

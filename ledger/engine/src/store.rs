@@ -121,6 +121,11 @@ pub trait Store: Send + Sync + 'static {
     /// Puts a checkpoint in the anchor, durable on return.
     fn set_anchor(&self, checkpoint: &str) -> Result<(), Fault>;
 
+    /// The last checkpoint that was witnessed.
+    fn witnessed(&self) -> Result<Option<String>, Fault>;
+    /// Keeps a witnessed checkpoint in place of the last, durable on return.
+    fn set_witnessed(&self, checkpoint: &str) -> Result<(), Fault>;
+
     /// One state row.
     fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault>;
     /// Rows whose key begins with `prefix` and comes after `after`, at most `limit`, by rising key.

@@ -174,7 +174,8 @@ impl SignedHead {
     pub fn verify(&self, keys: &LogKeys, tenant: TenantId, nonce: &[u8; 32]) -> Result<Head, HeadError> {
         let signature: &[u8; 64] =
             self.signature.0.as_slice().try_into().map_err(|_| HeadError::BadSignature)?;
-        let clock = PublicKey::from_bytes(keys.clock().public_key()).map_err(|_| HeadError::BadSignature)?;
+        let clock = keys.clock().public_key().try_into().map_err(|_| HeadError::BadSignature)?;
+        let clock = PublicKey::from_bytes(clock).map_err(|_| HeadError::BadSignature)?;
         if !clock.verify(self.head.as_bytes(), signature) {
             return Err(HeadError::BadSignature);
         }

@@ -4,7 +4,8 @@
 
 use grantbook_compliance::{Blinding, Opening};
 use grantbook_tlog::{
-    CheckpointError, Hash, LeafIndex, LogKeys, ProofFileError, TlogProof, TreeSize, VerifyError, leaf_hash,
+    CheckpointError, Demands, Hash, LeafIndex, LogKeys, ProofFileError, TlogProof, TreeSize, VerifyError,
+    leaf_hash,
 };
 use serde::{Deserialize, Serialize};
 
@@ -53,12 +54,6 @@ pub enum ReceiptError {
     /// The checkpoint's signatures do not verify.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// The checkpoint has a signature line by a key that the reader did not pin.
-    #[error("signature line by {name}, expected only lines by keys that are pinned")]
-    UnknownSigner {
-        /// The name on the line.
-        name: String,
-    },
     /// The entry's bytes are not an entry.
     #[error(transparent)]
     Entry(#[from] EntryError),
@@ -168,13 +163,16 @@ impl std::fmt::Debug for WireOpening {
 pub enum Trust {
     /// By the log's own keys.
     Signed,
+    /// Also by the quorum of witnesses that the reader's policy asks for.
+    Witnessed,
 }
 
 impl Trust {
-    /// `signed`.
+    /// `signed` or `witnessed`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Signed => "signed",
+            Self::Witnessed => "witnessed",
         }
     }
 }
@@ -266,14 +264,17 @@ impl Receipt {
     /// Checks only that the entry's bytes are in the log, whatever they record: what a reader can do with an entry of
     /// a kind or version that it does not know.
     pub fn verify_logged(&self, keys: &LogKeys) -> Result<Logged, ReceiptError> {
+        self.verify_logged_under(keys, &Demands::default())
+    }
+
+    /// As [`Self::verify_logged`], under demands beyond the log's own two signatures.
+    pub fn verify_logged_under(&self, keys: &LogKeys, demands: &Demands) -> Result<Logged, ReceiptError> {
         let proof = TlogProof::parse(self.proof.as_bytes())?;
         if proof.extra().is_some() {
             return Err(ReceiptError::Mismatch { what: "extra line" });
         }
-        let signed = keys.verify_checkpoint(proof.checkpoint().as_bytes())?;
-        if let Some(line) = signed.others.first() {
-            return Err(ReceiptError::UnknownSigner { name: line.name().to_owned() });
-        }
+        // lines by keys that nobody named vouch for nothing and do no harm: witnesses of other readers
+        let signed = demands.verify(keys, proof.checkpoint().as_bytes())?;
         let (tree_size, root) = (signed.checkpoint.size(), signed.checkpoint.root());
         let leaf_hash = leaf_hash(&self.entry.0);
         grantbook_tlog::verify_inclusion(&leaf_hash, proof.index(), tree_size, proof.hashes(), &root)?;
@@ -284,14 +285,23 @@ impl Receipt {
             tree_size,
             root,
             cosigned_at,
-            trust: Trust::Signed,
+            trust: if signed.cosigned.quorum && !signed.cosigned.by.is_empty() {
+                Trust::Witnessed
+            } else {
+                Trust::Signed
+            },
         })
     }
 
     /// Checks every field but the tag, which only holders of the tenant's day key can check.
     pub fn verify(&self, keys: &LogKeys) -> Result<VerifiedReceipt, ReceiptError> {
+        self.verify_under(keys, &Demands::default())
+    }
+
+    /// As [`Self::verify`], under demands beyond the log's own two signatures.
+    pub fn verify_under(&self, keys: &LogKeys, demands: &Demands) -> Result<VerifiedReceipt, ReceiptError> {
         let Logged { leaf_index, leaf_hash, tree_size, root, cosigned_at, trust } =
-            self.verify_logged(keys)?;
+            self.verify_logged_under(keys, demands)?;
         let entry = Entry::parse(&self.entry.0)?;
         if self.content == Content::Erased {
             return Err(ReceiptError::Erased);

@@ -14,6 +14,7 @@ mod fsck;
 mod grant;
 mod key;
 mod keygen;
+mod monitor;
 pub(crate) mod output;
 pub(crate) mod progress;
 mod published;
@@ -27,6 +28,7 @@ mod tenant;
 mod terms;
 mod token;
 mod verify;
+mod witness;
 
 use std::process::ExitCode;
 
@@ -132,6 +134,23 @@ Entries, proofs and other receipts stay valid. What backups still hold opens unt
   grantbook fsck --data-dir ./ledger
 Exit status 1 if something is wrong.")]
     Fsck(DataArgs),
+    /// Cosign logs of others, each along one history only
+    #[command(after_help = "Example, for a Grantbook server on this machine:
+  grantbook witness --state ./witness --name witness.example/w1 \\
+    --log \"$(curl -s http://127.0.0.1:8460/log/vkey | head -n 1)\"
+It says which line the log's operator and its readers put into their policy, such as:
+  witness w1 witness.example/w1+1f0e… http://127.0.0.1:7380
+  quorum w1
+and the operator names that file in the configuration: witness.policy = \"witnesses.policy\".")]
+    Witness(witness::WitnessArgs),
+    /// Follow a log, and raise an alarm when it shows two histories, goes back or falls silent
+    #[command(after_help = "Examples:
+  curl -s http://127.0.0.1:8460/log/vkey > vkey
+  grantbook monitor --log http://127.0.0.1:8460 --vkey vkey --state ./seen
+  grantbook monitor --log https://ledger.example --vkey vkey --policy witnesses.policy --once --json
+Exit status 1 with an alarm: fork, rollback, silence, bad_signature or quorum. With --json its line holds both
+checkpoints, which together prove what the log did.")]
+    Monitor(monitor::MonitorArgs),
     /// Measure, beside the limits of this machine
     #[command(after_help = "Example:
   cargo build --release -p grantbook-bench && target/release/grantbook bench append --json")]
@@ -174,6 +193,8 @@ fn run(command: Option<Command>, output: Output) -> Result<Verdict, Failure> {
         Some(Command::Hold(command)) => erase::hold(&command, output),
         Some(Command::Epoch(command)) => erase::epoch(&command, output),
         Some(Command::Fsck(args)) => fsck::run(&args, output),
+        Some(Command::Witness(args)) => witness::run(&args, output),
+        Some(Command::Monitor(args)) => monitor::run(&args, output),
         // handled by the caller, who passes the program's own exit status on
         Some(Command::Bench(_)) => Ok(Verdict::Yes),
     }

@@ -9,6 +9,8 @@ use std::time::Duration;
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use grantbook_engine::LedgerConfig;
+use grantbook_record::{DataDay, UnixSeconds};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The embedded defaults, which name every key.
@@ -53,10 +55,30 @@ pub struct ServerConfig {
     /// Days after which a new key epoch begins, 1 to 30.
     #[serde(deserialize_with = "epoch_days")]
     pub epoch_days: u8,
+    /// First day (UTC) from which receipts bear the log's ML-DSA-44 signature too.
+    #[serde(deserialize_with = "empty_is_no_day")]
+    pub post_quantum_from: Option<UnixSeconds>,
+    /// Who cosigns checkpoints before they are published.
+    pub witness: WitnessConfig,
     /// What is logged and how.
     pub log: LogConfig,
     /// Bounds on what clients may take.
     pub limits: Limits,
+}
+
+/// Who cosigns checkpoints before they are published.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessConfig {
+    /// A C2SP tlog-policy file whose witnesses have addresses; absent: checkpoints are published as signed.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub policy: Option<PathBuf>,
+    /// Time between two checkpoints that the witnesses are asked to cosign, in milliseconds.
+    pub interval_ms: u64,
+    /// Time for one witness's answer, in milliseconds.
+    pub timeout_ms: u64,
+    /// After so long without a quorum checkpoints are published without, in milliseconds; 0: never.
+    pub fail_open_after_ms: u64,
 }
 
 /// What is logged and how.
@@ -151,6 +173,9 @@ impl ServerConfig {
         if limits.connections_max == 0 || limits.requests_max == 0 || limits.page_rows_max == 0 {
             return refuse("limits of 0, expected at least 1");
         }
+        if self.witness.interval_ms == 0 || self.witness.timeout_ms == 0 {
+            return refuse("witness times of 0 ms, expected at least 1");
+        }
         if limits.request_deadline_ms == 0 || self.freshness_bound_ms == 0 {
             return refuse("times of 0 ms, expected at least 1");
         }
@@ -176,6 +201,7 @@ impl ServerConfig {
         ledger.origin.clone_from(&self.origin);
         ledger.freshness_bound = Duration::from_millis(self.freshness_bound_ms);
         ledger.late_after = Duration::from_millis(self.late_after_ms);
+        ledger.post_quantum_from = self.post_quantum_from;
         ledger.state_cache_bytes = u64::from(self.store_cache_mib) << 20;
         ledger
     }
@@ -198,6 +224,18 @@ fn epoch_days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error
 fn empty_is_none<'de, D: Deserializer<'de>, T: From<String>>(deserializer: D) -> Result<Option<T>, D::Error> {
     let text = String::deserialize(deserializer)?;
     Ok((!text.is_empty()).then(|| text.into()))
+}
+
+fn empty_is_no_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<UnixSeconds>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let day =
+        |text: &str| start_of_day(text).ok_or_else(|| D::Error::custom("expected a day such as 2030-01-01"));
+    if text.is_empty() { Ok(None) } else { day(&text).map(Some) }
+}
+
+/// The first second, UTC, of a day written as `2030-01-01`.
+pub fn start_of_day(text: &str) -> Option<UnixSeconds> {
+    Some(UnixSeconds(u64::try_from(DataDay::parse(text)?.0).ok()? * 86_400))
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::config::ServerConfig;
+use crate::witnessing::{Witnessing, WitnessingError};
 use problem::Problem;
 
 pub use openapi::document as openapi_document;
@@ -52,6 +53,9 @@ pub enum ServeError {
     /// The sandbox tenant cannot be made.
     #[error("sandbox tenant: {0}")]
     Sandbox(#[from] TenantError),
+    /// The witnesses cannot be asked, or contradict the ledger.
+    #[error("witnesses: {0}")]
+    Witnessing(#[from] WitnessingError),
     /// The ledger did not close in order.
     #[error("closing the ledger: {0}")]
     Close(String),
@@ -67,6 +71,8 @@ pub(crate) struct Shared {
     /// Without a final slash.
     base_url: String,
     metrics: metrics::Metrics,
+    /// Where checkpoints are published once they are witnessed.
+    witnessing: Option<Arc<Witnessing>>,
     /// Requests under way, feeds aside.
     requests: Semaphore,
     /// Open feeds.
@@ -129,11 +135,13 @@ impl Server {
             let made = tokio::task::spawn_blocking(move || ledger.sandbox().map(|_| ())).await;
             made.map_err(|error| ServeError::Close(error.to_string()))??;
         }
+        let witnessing = Witnessing::begin(ledger.clone(), &config.witness).await?;
         let (stop, stopping) = watch::channel(false);
         let limits = &config.limits;
         let shared = Shared {
             base_url: config.public_url.clone().unwrap_or_else(|| format!("http://{address}")),
-            metrics: metrics::Metrics::new(ledger.clone()),
+            metrics: metrics::Metrics::new(ledger.clone(), witnessing.as_deref()),
+            witnessing,
             requests: Semaphore::new(limits.requests_max as usize),
             feeds: Arc::new(Semaphore::new(limits.feed_subscribers_max as usize)),
             followers: erasures::Followers::new(),
@@ -161,6 +169,9 @@ impl Server {
         let Self { ledger, listener, address, app, stop } = self;
         let limits = app.config.limits.clone();
         tracing::info!(%address, origin = ledger.origin(), size = ledger.size_root().0.0, "listening");
+        if let Some(witnessing) = &app.witnessing {
+            tokio::spawn(Arc::clone(witnessing).run(app.stopping.clone()));
+        }
         let told = async {
             shutdown.await;
             tracing::info!("stopping");

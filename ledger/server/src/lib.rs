@@ -7,6 +7,8 @@
 pub mod config;
 pub mod http;
 pub mod logging;
+mod witnessing;
 
 pub use config::{ConfigError, Flags, ServerConfig};
 pub use http::{ServeError, Server, serve};
+pub use witnessing::WitnessingError;

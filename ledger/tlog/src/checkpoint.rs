@@ -56,9 +56,18 @@ pub enum CheckpointError {
         /// The key's name.
         got: String,
     },
-    /// The keys of a log are two lines.
-    #[error("expected two lines, the log's verifier key and the clock's")]
+    /// The keys of a log are two or three lines.
+    #[error("expected two or three lines: the log's verifier key, the clock's, and its ML-DSA-44 key")]
     LogKeys,
+    /// The reader demands the post-quantum signature, and there is none by a key that it knows.
+    #[error("expected an ML-DSA-44 signature by the log's key of type 6 as well, got none")]
+    PostQuantum,
+    /// A policy that names logs does not name this one.
+    #[error("the policy names other logs than {origin} with its key")]
+    OtherLog {
+        /// The log's origin.
+        origin: String,
+    },
 }
 
 /// A tree head: which log, how many leaves, which root. Displays as the note's text.
@@ -157,12 +166,14 @@ pub(crate) fn verify_parsed(
     Ok(verified.unverified.into_iter().cloned().collect())
 }
 
-/// The two keys that a log is known by: `<origin>` signs its checkpoints, `<origin>/clock` cosigns each with its time.
-/// Displays and parses as two lines of verifier keys, the log's first.
+/// The keys that a log is known by: `<origin>` signs its checkpoints, `<origin>/clock` cosigns each with its time, and
+/// a second key named `<origin>`, of ML-DSA-44, signs those that are published. Displays and parses as a line of
+/// verifier key each, in this order; the last may be absent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogKeys {
     log: VerifierKey,
     clock: VerifierKey,
+    post_quantum: Option<VerifierKey>,
 }
 
 /// A checkpoint that both keys of its log have signed.
@@ -172,6 +183,8 @@ pub struct TimedCheckpoint {
     pub checkpoint: Checkpoint,
     /// When the clock's key cosigned it.
     pub time: UnixSeconds,
+    /// Whether the log's ML-DSA-44 key has signed it as well.
+    pub post_quantum: bool,
     /// The remaining signature lines (witnesses'), none of them verified.
     pub others: Vec<NoteSignature>,
 }
@@ -182,16 +195,36 @@ impl LogKeys {
         check_kind(&log, SignatureKind::Ed25519)?;
         check_kind(&clock, SignatureKind::Cosignature)?;
         check_name(&clock, &format!("{}{CLOCK_SUFFIX}", log.name()))?;
-        Ok(Self { log, clock })
+        Ok(Self { log, clock, post_quantum: None })
     }
 
-    /// Parses two lines of verifier keys.
+    /// Adds the log's key of type 0x06, which is named as its other one.
+    pub fn with_post_quantum(self, key: VerifierKey) -> Result<Self, CheckpointError> {
+        check_kind(&key, SignatureKind::MlDsa44)?;
+        check_name(&key, self.origin())?;
+        Ok(Self { post_quantum: Some(key), ..self })
+    }
+
+    /// Parses two or three lines of verifier keys.
     pub fn parse(text: &str) -> Result<Self, CheckpointError> {
-        let (log, clock) = text
-            .strip_suffix('\n')
-            .and_then(|lines| lines.split_once('\n'))
-            .ok_or(CheckpointError::LogKeys)?;
-        Self::new(VerifierKey::parse(log)?, VerifierKey::parse(clock)?)
+        let lines = text.strip_suffix('\n').ok_or(CheckpointError::LogKeys)?;
+        let mut lines = lines.split('\n');
+        let (Some(log), Some(clock), post_quantum, None) =
+            (lines.next(), lines.next(), lines.next(), lines.next())
+        else {
+            return Err(CheckpointError::LogKeys);
+        };
+        let keys = Self::new(VerifierKey::parse(log)?, VerifierKey::parse(clock)?)?;
+        match post_quantum {
+            Some(key) => keys.with_post_quantum(VerifierKey::parse(key)?),
+            None => Ok(keys),
+        }
+    }
+
+    /// Whether these are the keys that a reader pinned, who may have done so before the log had its third.
+    pub fn are_those_pinned(&self, pinned: &Self) -> bool {
+        let third = pinned.post_quantum.is_none() || pinned.post_quantum == self.post_quantum;
+        (&self.log, &self.clock) == (&pinned.log, &pinned.clock) && third
     }
 
     /// The log's identity, which is the name of its key.
@@ -209,19 +242,31 @@ impl LogKeys {
         &self.clock
     }
 
-    /// Verifies that a checkpoint is of this log and signed by both of its keys.
+    /// The key that signs published checkpoints against quantum computers.
+    pub fn post_quantum(&self) -> Option<&VerifierKey> {
+        self.post_quantum.as_ref()
+    }
+
+    /// Verifies that a checkpoint is of this log and signed by its log and clock keys; a line by its ML-DSA-44 key may
+    /// be absent, but must hold.
     pub fn verify_checkpoint(&self, note: &[u8]) -> Result<TimedCheckpoint, CheckpointError> {
         let (checkpoint, note) = Checkpoint::parse_note(note)?;
         let mut others = verify_parsed(&checkpoint, &note, self.origin(), &self.log)?;
         let time = cosignature::verify(&self.clock, &note)?;
         others.retain(|line| !self.clock.made(line));
-        Ok(TimedCheckpoint { checkpoint, time, others })
+        let known = self.post_quantum.as_ref().filter(|key| others.iter().any(|line| key.made(line)));
+        if let Some(key) = known {
+            cosignature::verify(key, &note)?;
+            others.retain(|line| !key.made(line));
+        }
+        Ok(TimedCheckpoint { checkpoint, time, post_quantum: known.is_some(), others })
     }
 }
 
 impl fmt::Display for LogKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}\n{}", self.log, self.clock)
+        writeln!(f, "{}\n{}", self.log, self.clock)?;
+        self.post_quantum.iter().try_for_each(|key| writeln!(f, "{key}"))
     }
 }
 

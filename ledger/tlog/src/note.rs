@@ -79,11 +79,24 @@ pub enum NoteError {
         got: KeyId,
     },
     /// A signature type that is not supported.
-    #[error("expected signature type 1 (Ed25519) or 4 (timestamped Ed25519 cosignature), got {got}")]
+    #[error(
+        "expected signature type 1 (Ed25519), 4 (Ed25519 cosignature) or 6 (ML-DSA-44 cosignature), got {got}"
+    )]
     UnknownKind {
         /// Type byte given.
         got: u8,
     },
+    /// A public key has another length than its type's.
+    #[error("a public key of this type has {expected} bytes, got {got}")]
+    PublicKeyLength {
+        /// Bytes that the type has.
+        expected: usize,
+        /// Bytes given.
+        got: usize,
+    },
+    /// An ML-DSA-44 key signs checkpoints only.
+    #[error("expected the text of a checkpoint, which is all that a key of type 6 signs")]
+    NotCheckpoint,
     /// A key of another type is needed here.
     #[error("expected a key of type {expected}, got one of type {got}")]
     WrongKind {

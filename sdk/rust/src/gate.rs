@@ -174,7 +174,7 @@ impl Gate {
         let http = Arc::new(Http::new(&server, &token.0)?);
         let within = LinkFault::Deadline { deadline: connect_within };
         let text = timeout(connect_within, http.text(VKEY)).await.map_err(|_| within)??;
-        if LogKeys::parse(&text).ok().as_ref() != Some(&log_keys) {
+        if !LogKeys::parse(&text).is_ok_and(|served| served.are_those_pinned(&log_keys)) {
             return Err(ConnectError::OtherLog);
         }
         let link = match door {

@@ -2,8 +2,8 @@
 
     read_log.py LOG VKEY OLD_CHECKPOINT
 
-LOG is an address ending in /log, VKEY a file whose first line is the log's verifier key and whose second the clock's.
-Verified are the served checkpoint with its cosignature, the inclusion of entries from all over the tree, every tile and
+LOG is an address ending in /log, VKEY a file whose first line is the log's verifier key and whose second the clock's;
+further lines are not read. Verified are the served checkpoint with its cosignature, the inclusion of entries from all over the tree, every tile and
 entry bundle, and the earlier checkpoint being a prefix. The last line of standard output is one JSON object; the exit
 status is 1 if anything does not verify.
 """
@@ -38,7 +38,7 @@ def sample(size):
 
 
 def verify(log, vkey_file, old_file):
-    log_key, clock_key = (parse_vkey(line) for line in Path(vkey_file).read_text().splitlines())
+    log_key, clock_key = (parse_vkey(line) for line in Path(vkey_file).read_text().splitlines()[:2])
     # the address is this machine's own: no proxy of the environment has a say
     reader = HttpTileReader(log, proxies={})
     new = open_checkpoint(reader.read_checkpoint(), log_key, clock_key)

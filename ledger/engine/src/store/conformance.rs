@@ -27,6 +27,7 @@ pub fn check<S: Store>(mut open: impl FnMut() -> Result<S, Fault>) -> Result<(),
     rule(store.position()? == 0, "an empty store's state is at 0")?;
     rule(store.bundles()? == 0, "an empty store has no bundles")?;
     rule(store.anchor()?.is_none(), "an empty store has no anchor")?;
+    rule(store.witnessed()?.is_none(), "an empty store has no witnessed checkpoint")?;
     rule(batches(&store)?.is_empty(), "an empty store has no batches")?;
     let written: Vec<StoredBatch> = (0_u8..5).map(batch).collect();
     for batch in &written {
@@ -41,12 +42,16 @@ pub fn check<S: Store>(mut open: impl FnMut() -> Result<S, Fault>) -> Result<(),
     store.set_anchor("first")?;
     store.set_anchor("second")?;
     rule(store.anchor()?.as_deref() == Some("second"), "the anchor holds the last checkpoint")?;
+    store.set_witnessed("witnessed")?;
+    store.set_witnessed("witnessed by more")?;
     store.flush_state()?;
     drop(store);
 
     let store = open()?;
     rule(store.position()? == 9, "a flushed state is there after an orderly end")?;
     rule(store.anchor()?.as_deref() == Some("second"), "the anchor is there after an orderly end")?;
+    let witnessed = store.witnessed()?;
+    rule(witnessed.as_deref() == Some("witnessed by more"), "the witnessed checkpoint is the last one set")?;
     let before = batches(&store)?;
     store.trim(0)?;
     rule(before == written, "trimming to 0 drops nothing")?;

@@ -9,6 +9,7 @@
 //!   owners/x000/000                    whose the entries of a bundle are
 //!   keys.log                           wrapped data keys whose batches were trimmed
 //!   state/                             sled: rebuilt from the rest when missing, behind or broken
+//! <data>/witnessed                     last checkpoint that a quorum of witnesses cosigned
 //! <anchor>                             last signed checkpoint, outside the data folder
 //! ```
 
@@ -36,6 +37,9 @@ use epoch::{Epoch, NextFiles};
 
 /// Bytes after which a new journal file is begun.
 const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Name of the file with the last witnessed checkpoint.
+const WITNESSED_FILE: &str = "witnessed";
 
 /// See the module's documentation.
 pub struct FileStore {
@@ -301,6 +305,17 @@ impl Store for FileStore {
 
     fn set_anchor(&self, checkpoint: &str) -> Result<(), Fault> {
         self.anchor.write(checkpoint)
+    }
+
+    fn witnessed(&self) -> Result<Option<String>, Fault> {
+        let path = self.data.join(WITNESSED_FILE);
+        let damaged =
+            |_| Fault::Damaged { what: path.display().to_string(), why: "it is no text".to_owned() };
+        durable::read(&path)?.map(|bytes| String::from_utf8(bytes).map_err(damaged)).transpose()
+    }
+
+    fn set_witnessed(&self, checkpoint: &str) -> Result<(), Fault> {
+        durable::replace(&self.data.join(WITNESSED_FILE), checkpoint.as_bytes())
     }
 
     fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {

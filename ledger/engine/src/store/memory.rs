@@ -20,6 +20,7 @@ struct Parts {
     tiles: BTreeMap<String, Vec<u8>>,
     keys: Vec<(u64, Vec<u8>)>,
     anchor: Option<String>,
+    witnessed: Option<String>,
     rows: BTreeMap<Vec<u8>, Vec<u8>>,
     position: u64,
 }
@@ -87,6 +88,15 @@ impl Store for MemoryStore {
 
     fn set_anchor(&self, checkpoint: &str) -> Result<(), Fault> {
         self.parts().anchor = Some(checkpoint.to_owned());
+        Ok(())
+    }
+
+    fn witnessed(&self) -> Result<Option<String>, Fault> {
+        Ok(self.parts().witnessed.clone())
+    }
+
+    fn set_witnessed(&self, checkpoint: &str) -> Result<(), Fault> {
+        self.parts().witnessed = Some(checkpoint.to_owned());
         Ok(())
     }
 

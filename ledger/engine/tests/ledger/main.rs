@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod erase;
+mod witnessed;
 mod world;
 
 use grantbook_engine::store::{FileStore, MemoryStore, conformance};

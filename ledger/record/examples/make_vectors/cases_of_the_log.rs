@@ -137,7 +137,7 @@ pub(crate) fn receipts() -> Vec<Case> {
     let clock_line = good.proof.lines().last().unwrap();
     add("checkpoint without the clock's line", edit_proof(&format!("{clock_line}\n"), ""));
     add(
-        "checkpoint with a line by a key that is not pinned",
+        "checkpoint with a line by a key that is not pinned, which vouches for nothing",
         Receipt { proof: format!("{}— witness.example/w AAAAAAAA\n", good.proof), ..good.clone() },
     );
     add("entry of another place", Receipt { entry: of(0).entry, ..good.clone() });

@@ -14,8 +14,8 @@ use grantbook_record::receipt::{Content, EventContent, LinkOpening, UseContent, 
 use grantbook_record::uses::{BatchTree, UseBatch};
 use grantbook_record::{Currency, Envelope, Kind, Receipt, Salt, Signer, UnixMillis};
 use grantbook_tlog::{
-    Checkpoint, CompactRange, Hash, LeafIndex, LogKeys, NodeReader, SignatureKind, SigningKey, TlogProof,
-    cosignature, inclusion_proof, leaf_hash,
+    Checkpoint, CompactRange, Hash, LeafIndex, LogKeys, NodeReader, Note, SignatureKind, SigningKey,
+    TlogProof, cosignature, inclusion_proof, leaf_hash,
 };
 
 use crate::story::{self, NOW, ORIGIN, salt, sample, tenant};
@@ -41,7 +41,7 @@ pub(crate) struct Item {
 #[derive(Default)]
 pub(crate) struct Ledger {
     pub(crate) items: Vec<Item>,
-    range: CompactRange,
+    pub(crate) range: CompactRange,
     nodes: HashMap<(u8, u64), Hash>,
 }
 
@@ -67,6 +67,27 @@ pub(crate) fn clock_signer() -> Signer {
 
 pub(crate) fn log_keys() -> LogKeys {
     LogKeys::new(log_key().verifier_key().clone(), clock_key().verifier_key().clone()).unwrap()
+}
+
+/// The log's key of type 0x06, which readers of the story may pin as well.
+pub(crate) fn post_quantum_key() -> SigningKey {
+    SigningKey::from_seed(ORIGIN, SignatureKind::MlDsa44, &[0x12; 32]).unwrap()
+}
+
+/// Somebody else, who has seen the log.
+pub(crate) fn witness_key(number: u8) -> SigningKey {
+    let name = format!("witness.example/w{number}");
+    SigningKey::from_seed(&name, SignatureKind::Cosignature, &[0x50 + number; 32]).unwrap()
+}
+
+/// Both witnesses.
+pub(crate) fn policy() -> String {
+    let (one, two) = (witness_key(1), witness_key(2));
+    format!(
+        "witness one {}\nwitness two {}\ngroup both all one two\nquorum both\n",
+        one.verifier_key(),
+        two.verifier_key()
+    )
 }
 
 pub(crate) fn tag_key() -> TagKey {
@@ -191,10 +212,25 @@ impl Ledger {
         note.to_string()
     }
 
+    /// The checkpoint as it is published: signed by the ML-DSA-44 key too, and cosigned by both witnesses.
+    pub(crate) fn witnessed_checkpoint(&self) -> String {
+        let mut note = Note::parse(self.checkpoint().as_bytes()).unwrap();
+        let text = note.text().to_owned();
+        for (key, later) in [(post_quantum_key(), 0), (witness_key(1), 1), (witness_key(2), 2)] {
+            let time = grantbook_tlog::UnixSeconds(NOW.0 + 700 + later);
+            note.add(cosignature::sign(&key, time, &text).unwrap()).unwrap();
+        }
+        note.to_string()
+    }
+
     pub(crate) fn receipt(&self, leaf_index: u64) -> Receipt {
+        self.receipt_under(leaf_index, &self.checkpoint())
+    }
+
+    pub(crate) fn receipt_under(&self, leaf_index: u64, checkpoint: &str) -> Receipt {
         let item = &self.items[usize::try_from(leaf_index).unwrap()];
         let hashes = inclusion_proof(LeafIndex(leaf_index), self.range.size(), self).unwrap();
-        let proof = TlogProof::new(None, LeafIndex(leaf_index), hashes, &self.checkpoint()).unwrap();
+        let proof = TlogProof::new(None, LeafIndex(leaf_index), hashes, checkpoint).unwrap();
         Receipt {
             v: 1,
             proof: proof.to_string(),

@@ -1,8 +1,9 @@
 //! Good inputs of every parser, from which fuzzing starts.
 
 use grantbook_tlog::tile::encode_bundle;
+use grantbook_tlog::{AddCheckpoint, Note, TreeSize, consistency_proof};
 
-use crate::ledger::{GRANT_AT, Ledger, USES_AT, log_keys, nonces};
+use crate::ledger::{GRANT_AT, Ledger, USES_AT, log_keys, nonces, policy};
 use crate::story::{self, SAMPLES, customer, record, sample, terms};
 
 /// The seeds of one target of `fuzz/parsers`.
@@ -35,6 +36,18 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
         }
         "vkey" => log_keys().to_string().lines().map(|line| line.as_bytes().to_vec()).collect(),
         "log_keys" => vec![log_keys().to_string().into_bytes()],
+        "policy" => vec![policy().into_bytes()],
+        "witness_request" => {
+            let proof = consistency_proof(TreeSize(3), log.range.size(), &log).unwrap();
+            let note = Note::parse(log.checkpoint().as_bytes()).unwrap();
+            vec![AddCheckpoint::new(TreeSize(3), proof, note).unwrap().to_string().into_bytes()]
+        }
+        "witness_answer" => {
+            let text = log.witnessed_checkpoint();
+            let lines = text.split_inclusive('\n').filter(|line| line.contains("witness.example"));
+            let answer = |status: u16, body: &str| [&status.to_be_bytes()[..], body.as_bytes()].concat();
+            vec![answer(200, &lines.collect::<String>()), answer(409, "17\n")]
+        }
         other => panic!("no seeds of {other}"),
     }
 }

@@ -59,7 +59,7 @@ fn every_error_is_provoked() {
         (
             "receipt",
             "TooLarge Schema/UnknownField Spelling Version ProofFile/Header Inclusion/Root Checkpoint/Note/Missing \
-             UnknownSigner Entry/Version Envelope/UnknownSigner Use/Root Mismatch",
+             Entry/Version Envelope/UnknownSigner Use/Root Mismatch",
         ),
         ("feed", "TooLarge Schema/UnknownField Spelling Sequence Receipt/Mismatch Chain About"),
         ("head", "TooLarge Schema/UnknownField Form BadSignature Origin Tenant Nonce"),

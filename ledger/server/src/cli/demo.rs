@@ -20,7 +20,7 @@ use super::output::{Output, Verdict};
 use super::published::{append, publish};
 use super::remote::Remote;
 use super::scenario;
-use super::verify::{LogSource, verify_log};
+use super::verify::{DemandArgs, LogSource, verify_log};
 use stage::Stage;
 
 /// The floor that is proved, in fen: the template's.
@@ -103,7 +103,7 @@ impl Story {
         self.denied_uses(&sub)?;
         self.withdrawal(stage, &sub, &customer, grant)?;
 
-        let verified = verify_log(&LogSource::Remote(self.remote.clone()), keys)?;
+        let verified = verify_log(&LogSource::Remote(self.remote.clone()), keys, &DemandArgs::default())?;
         self.step(
             "Anybody reads the whole log and hashes it again.",
             &format!("{} entries lead to the signed root.", verified.tree_size),

@@ -55,7 +55,7 @@ pub(crate) fn run(args: &ServeArgs, output: Output) -> Result<Verdict, Failure> 
 }
 
 /// Until Ctrl-C or the word of a supervisor.
-async fn stopped() {
+pub(crate) async fn stopped() {
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         let _ = tokio::signal::ctrl_c().await;
         return;

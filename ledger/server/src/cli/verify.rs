@@ -1,6 +1,7 @@
-//! `verify`: what can be checked without trusting anybody but the log's two keys.
+//! `verify`: what can be checked without trusting anybody but the log's keys, and the witnesses that one names.
 
 mod checkpoints;
+mod demands;
 mod log;
 mod receipt;
 mod source;
@@ -12,8 +13,9 @@ use clap::{Args, Subcommand};
 use super::failure::Failure;
 use super::output::{Output, Verdict};
 
+pub(crate) use demands::DemandArgs;
 pub(crate) use log::verify_log;
-pub(crate) use source::{KeyArgs, LogArgs, LogSource};
+pub(crate) use source::{KeyArgs, LogArgs, LogSource, read_vkey};
 
 /// Subcommands of `verify`.
 #[derive(Debug, Subcommand)]
@@ -21,7 +23,10 @@ pub(crate) enum VerifyCommand {
     /// Receipts, offline: signatures, inclusion under a signed checkpoint, digests, links, commitments
     #[command(after_help = "Example, after `grantbook check --sandbox --save receipt.json`:
   grantbook verify receipt receipt.json --sandbox
-Without a flag for the keys, the file `vkey` beside each receipt is taken, which `replay --receipts` writes.")]
+  grantbook verify receipt receipt.json --vkey vkey --policy witnesses.policy
+Without a flag for the keys, the file `vkey` beside each receipt is taken, which `replay --receipts` writes.
+A receipt is *witnessed* if the policy's quorum cosigned its checkpoint, otherwise *signed*; ask the log for it again
+once the witnesses have cosigned.")]
     Receipt(ReceiptArgs),
     /// Two checkpoints: both signed, and the later tree begins with the earlier one
     #[command(after_help = "Example:
@@ -34,7 +39,7 @@ Without a flag for the keys, the file `vkey` beside each receipt is taken, which
     #[command(after_help = "Example:
   grantbook verify log --sandbox
   grantbook verify log --log https://ledger.example --vkey vkey")]
-    Log(LogArgs),
+    Log(WholeLogArgs),
 }
 
 /// Arguments of `verify receipt`.
@@ -45,6 +50,8 @@ pub(crate) struct ReceiptArgs {
     files: Vec<PathBuf>,
     #[command(flatten)]
     keys: KeyArgs,
+    #[command(flatten)]
+    demands: DemandArgs,
 }
 
 /// Arguments of `verify checkpoints`.
@@ -56,6 +63,17 @@ pub(crate) struct CheckpointsArgs {
     new: PathBuf,
     #[command(flatten)]
     log: LogArgs,
+    #[command(flatten)]
+    demands: DemandArgs,
+}
+
+/// Arguments of `verify log`.
+#[derive(Debug, Args)]
+pub(crate) struct WholeLogArgs {
+    #[command(flatten)]
+    log: LogArgs,
+    #[command(flatten)]
+    demands: DemandArgs,
 }
 
 pub(crate) fn run(command: &VerifyCommand, output: Output) -> Result<Verdict, Failure> {

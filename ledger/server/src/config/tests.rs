@@ -52,6 +52,9 @@ fn later_layers_win_and_name_what_they_refuse() {
     let flags = Flags { data_dir: Some("from-flag".into()), ..Flags::default() };
     assert_eq!(check("data_dir = \"from-file\"\n", &flags).unwrap().data_dir, PathBuf::from("from-flag"));
 
+    let config = check("post_quantum_from = \"2030-01-01\"\n", &none).unwrap();
+    assert_eq!(config.ledger().post_quantum_from, Some(UnixSeconds(1_893_456_000)));
+
     for (text, expected) in [
         ("lisent = \"127.0.0.1:1\"\n", "lisent"),
         ("listen = \"nowhere\"\n", "listen"),
@@ -60,6 +63,8 @@ fn later_layers_win_and_name_what_they_refuse() {
         ("public_url = \"ftp://a\"\n", "public_url"),
         ("public_url = \"https://a/\"\n", "public_url"),
         ("[log]\nformat = \"xml\"\n", "format"),
+        ("post_quantum_from = \"tomorrow\"\n", "2030-01-01"),
+        ("[witness]\ninterval_ms = 0\n", "at least 1"),
         ("listen = \n", "TOML"),
     ] {
         let error = check(text, &none).unwrap_err();

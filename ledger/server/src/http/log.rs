@@ -4,10 +4,11 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use grantbook_engine::{Ledger, ReadError};
 use grantbook_tlog::tile::{BundleCoord, TileCoord};
 
 use super::App;
-use super::problem::{Problem, ProblemDetails};
+use super::problem::{Problem, ProblemDetails, ProblemKind};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const BYTES: &str = "application/octet-stream";
@@ -29,21 +30,33 @@ fn answer(content_type: &'static str, cache: &'static str, body: impl IntoRespon
     (headers, body).into_response()
 }
 
-/// The latest signed checkpoint
+/// The latest published checkpoint
 #[utoipa::path(get, path = "/log/checkpoint", operation_id = "get_checkpoint", tag = "log", responses(
-    (status = 200, description = "C2SP signed note, see docs/spec/checkpoint.md", content_type = "text/plain", body = String),
+    (status = 200, description = "C2SP signed note, see docs/spec/checkpoint.md; where witnesses are configured, with their quorum", content_type = "text/plain", body = String),
+    (status = 503, description = "No checkpoint has its quorum of witnesses yet", content_type = "application/problem+json", body = ProblemDetails<'static>),
 ))]
-pub(super) async fn checkpoint(State(app): State<App>) -> Response {
-    answer(TEXT, BRIEF, app.ledger.checkpoint().to_string())
+pub(super) async fn checkpoint(State(app): State<App>) -> Result<Response, Problem> {
+    let published = match &app.witnessing {
+        Some(_) => {
+            let shared = app.clone();
+            let published = app
+                .blocking(move |_| shared.witnessing.as_ref().and_then(|witnessing| witnessing.published()))
+                .await?;
+            published.ok_or_else(|| {
+                Problem::new(ProblemKind::NotWitnessed, "expected the witnesses to cosign first; try again")
+            })?
+        }
+        None => app.blocking(Ledger::publishable).await?.map_err(ReadError::Store)?.note,
+    };
+    Ok(answer(TEXT, BRIEF, published.to_string()))
 }
 
-/// The log's verifier key and its clock's, a line each
+/// The log's verifier keys, a line each
 #[utoipa::path(get, path = "/log/vkey", operation_id = "get_verifier_keys", tag = "log", responses(
-    (status = 200, description = "Two C2SP verifier keys: the log's, which signs checkpoints only, and its clock's", content_type = "text/plain", body = String),
+    (status = 200, description = "Three C2SP verifier keys: the log's, which signs checkpoints only, its clock's, and its ML-DSA-44 key", content_type = "text/plain", body = String),
 ))]
 pub(super) async fn vkey(State(app): State<App>) -> Response {
-    let keys = app.ledger.log_keys();
-    answer(TEXT, MINUTES, format!("{}\n{}\n", keys.log(), keys.clock()))
+    answer(TEXT, MINUTES, app.ledger.log_keys().to_string())
 }
 
 /// A tile of hashes or a bundle of entries

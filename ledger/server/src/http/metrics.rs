@@ -15,6 +15,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::App;
 use super::problem::Problem;
+use crate::witnessing::Witnessing;
 
 mod engine;
 
@@ -51,7 +52,7 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn new(ledger: Ledger) -> Self {
+    pub(super) fn new(ledger: Ledger, witnessing: Option<&Witnessing>) -> Self {
         let mut registry = Registry::with_prefix("grantbook");
         let requests = Family::<RouteLabels, Counter>::default();
         registry.register("http_requests", "Requests answered", requests.clone());
@@ -62,6 +63,9 @@ impl Metrics {
         registry.register("decisions", "Evaluations answered at the remote door", decisions.clone());
         let duplicates = Counter::default();
         registry.register("events_duplicate", "Events that had been appended before", duplicates.clone());
+        if let Some(witnessing) = witnessing {
+            witnessing.register(&mut registry);
+        }
         registry.register_collector(Box::new(engine::EngineCollector::new(ledger)));
         Self { registry, requests, latency, decisions, duplicates }
     }

@@ -74,6 +74,7 @@ problems! {
     TooManyRequests = "too-many-requests", TOO_MANY_REQUESTS, "Too many requests from this address";
     Internal = "internal", INTERNAL_SERVER_ERROR, "The server has a fault";
     Busy = "busy", SERVICE_UNAVAILABLE, "The server is busy";
+    NotWitnessed = "not-witnessed", SERVICE_UNAVAILABLE, "No checkpoint has its quorum of witnesses yet";
     Deadline = "deadline", SERVICE_UNAVAILABLE, "The request took too long";
     NotReady = "not-ready", SERVICE_UNAVAILABLE, "The server is not ready";
     Stopped = "stopped", SERVICE_UNAVAILABLE, "The ledger takes no entries now";

@@ -1,10 +1,12 @@
-//! Named Ed25519 keys of the two kinds that sign checkpoints.
+//! Named keys of the three kinds that sign checkpoints.
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
+use ed25519_dalek::{Signature, Signer as _};
+use ml_dsa::{MlDsa44, Signer as _, Verifier as _};
 use sha2::{Digest as _, Sha256};
 
 use super::{NoteError, NoteSignature, UnixSeconds, check_key_name};
@@ -21,21 +23,36 @@ pub enum SignatureKind {
     Ed25519,
     /// 0x04: Ed25519 over a time and the note's text (tlog-cosignature, `cosignature/v1`).
     Cosignature,
+    /// 0x06: ML-DSA-44 over a time and the parts of a checkpoint (tlog-cosignature, `subtree/v1`).
+    MlDsa44,
 }
 
 /// A public key with its name and kind. Displays and parses as a vkey, `<name>+<hex key id>+<base64 of type and key>`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct VerifierKey {
     name: String,
     kind: SignatureKind,
-    key: VerifyingKey,
+    bytes: Vec<u8>,
+    key: Public,
     id: KeyId,
 }
 
-/// A private key with its name and kind. `Debug` shows the public half only; the seed is wiped on drop.
+/// The public bytes made ready to verify; an ML-DSA key unfolds to some 20 kB, so clones share it.
+#[derive(Clone)]
+enum Public {
+    Ed25519(ed25519_dalek::VerifyingKey),
+    MlDsa44(Arc<ml_dsa::VerifyingKey<MlDsa44>>),
+}
+
+/// A private key with its name and kind. `Debug` shows the public half only; the key is wiped on drop.
 pub struct SigningKey {
-    key: ed25519_dalek::SigningKey,
+    key: Private,
     public: VerifierKey,
+}
+
+enum Private {
+    Ed25519(Box<ed25519_dalek::SigningKey>),
+    MlDsa44(Box<ml_dsa::SigningKey<MlDsa44>>),
 }
 
 impl SignatureKind {
@@ -44,6 +61,7 @@ impl SignatureKind {
         match self {
             Self::Ed25519 => 0x01,
             Self::Cosignature => 0x04,
+            Self::MlDsa44 => 0x06,
         }
     }
 
@@ -51,31 +69,53 @@ impl SignatureKind {
         match byte {
             0x01 => Ok(Self::Ed25519),
             0x04 => Ok(Self::Cosignature),
+            0x06 => Ok(Self::MlDsa44),
             got => Err(NoteError::UnknownKind { got }),
         }
+    }
+
+    /// Bytes of a public key of this kind.
+    pub fn public_key_bytes(self) -> usize {
+        match self {
+            Self::Ed25519 | Self::Cosignature => 32,
+            Self::MlDsa44 => 1312,
+        }
+    }
+
+    /// Whether a signature of this kind carries its time, as a witness's must.
+    pub fn is_timed(self) -> bool {
+        self != Self::Ed25519
     }
 }
 
 impl VerifierKey {
-    /// A key from its 32 public bytes. Keys of small order are refused: signatures by them prove nothing.
-    pub fn new(name: &str, kind: SignatureKind, public_key: &[u8; 32]) -> Result<Self, NoteError> {
+    /// A key from its public bytes. Ed25519 keys of small order are refused: signatures by them prove nothing.
+    pub fn new(name: &str, kind: SignatureKind, public_key: &[u8]) -> Result<Self, NoteError> {
         check_key_name(name)?;
-        let weak = || NoteError::WeakKey { name: name.to_owned() };
-        let key = VerifyingKey::from_bytes(public_key).map_err(|_| weak())?;
-        if key.is_weak() {
-            return Err(weak());
-        }
-        Ok(Self::of(name, kind, key))
-    }
-
-    fn of(name: &str, kind: SignatureKind, key: VerifyingKey) -> Self {
+        let length = NoteError::PublicKeyLength { expected: kind.public_key_bytes(), got: public_key.len() };
+        let key = match kind {
+            SignatureKind::Ed25519 | SignatureKind::Cosignature => {
+                let weak = || NoteError::WeakKey { name: name.to_owned() };
+                let bytes = public_key.try_into().map_err(|_| length)?;
+                let key = ed25519_dalek::VerifyingKey::from_bytes(bytes).map_err(|_| weak())?;
+                if key.is_weak() {
+                    return Err(weak());
+                }
+                Public::Ed25519(key)
+            }
+            SignatureKind::MlDsa44 => {
+                let bytes = public_key.try_into().map_err(|_| length)?;
+                Public::MlDsa44(Arc::new(ml_dsa::VerifyingKey::decode(&bytes)))
+            }
+        };
         let [a, b, c, d, ..]: [u8; 32] = Sha256::new()
             .chain_update(name)
             .chain_update([b'\n', kind.byte()])
-            .chain_update(key.as_bytes())
+            .chain_update(public_key)
             .finalize()
             .into();
-        Self { name: name.to_owned(), kind, key, id: KeyId(u32::from_be_bytes([a, b, c, d])) }
+        let id = KeyId(u32::from_be_bytes([a, b, c, d]));
+        Ok(Self { name: name.to_owned(), kind, bytes: public_key.to_vec(), key, id })
     }
 
     /// Parses a vkey without newline; one spelling only.
@@ -84,16 +124,21 @@ impl VerifierKey {
         let (Some(name), Some(id), Some(encoded)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(NoteError::VerifierKeyForm);
         };
-        // type and key are 33 bytes, 44 characters
-        if encoded.len() != 44 || id.len() != 8 || !id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        // type and key are 33 bytes, or 1313 for ML-DSA-44
+        if !matches!(encoded.len(), 44 | 1752)
+            || id.len() != 8
+            || !id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
         {
             return Err(NoteError::VerifierKeyForm);
         }
         let id = u32::from_str_radix(id, 16).map_err(|_| NoteError::VerifierKeyForm)?;
         let bytes = STANDARD.decode(encoded).map_err(|_| NoteError::VerifierKeyForm)?;
         let (kind, public_key) = bytes.split_first().ok_or(NoteError::VerifierKeyForm)?;
-        let public_key = public_key.try_into().map_err(|_| NoteError::VerifierKeyForm)?;
-        let key = Self::new(name, SignatureKind::from_byte(*kind)?, public_key)?;
+        let kind = SignatureKind::from_byte(*kind)?;
+        if public_key.len() != kind.public_key_bytes() {
+            return Err(NoteError::VerifierKeyForm);
+        }
+        let key = Self::new(name, kind, public_key)?;
         if key.id != KeyId(id) {
             return Err(NoteError::KeyId { expected: key.id, got: KeyId(id) });
         }
@@ -115,9 +160,9 @@ impl VerifierKey {
         self.id
     }
 
-    /// The 32 bytes of the Ed25519 public key (RFC 8032).
-    pub fn public_key(&self) -> &[u8; 32] {
-        self.key.as_bytes()
+    /// The public key's bytes: 32 of Ed25519 (RFC 8032), 1312 of ML-DSA-44 (FIPS 204).
+    pub fn public_key(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// Whether a signature line carries this key's name and id.
@@ -131,26 +176,43 @@ impl VerifierKey {
         if !self.made(signature) {
             return Err(NoteError::Missing { name: self.name.clone(), id: self.id });
         }
-        let (time, message, bytes) = match self.kind {
-            SignatureKind::Ed25519 => (None, text.to_owned(), signature.bytes()),
-            SignatureKind::Cosignature => {
-                let (time, bytes) = signature.bytes().split_first_chunk::<8>().ok_or_else(invalid)?;
-                let time = UnixSeconds(u64::from_be_bytes(*time));
-                (Some(time), cosignature::message(time, text)?, bytes)
+        let (time, bytes) = if self.kind.is_timed() {
+            let (time, bytes) = signature.bytes().split_first_chunk::<8>().ok_or_else(invalid)?;
+            (Some(UnixSeconds(u64::from_be_bytes(*time))), bytes)
+        } else {
+            (None, signature.bytes())
+        };
+        let message = cosignature::message(&self.name, self.kind, time, text)?;
+        let valid = match &self.key {
+            Public::Ed25519(key) => {
+                let signature = Signature::from_slice(bytes).map_err(|_| invalid())?;
+                key.verify_strict(&message, &signature).is_ok()
+            }
+            Public::MlDsa44(key) => {
+                let signature = ml_dsa::Signature::try_from(bytes).map_err(|_| invalid())?;
+                key.verify(&message, &signature).is_ok()
             }
         };
-        let signature = Signature::from_slice(bytes).map_err(|_| invalid())?;
-        self.key.verify_strict(message.as_bytes(), &signature).map_err(|_| invalid())?;
-        Ok(time)
+        if valid { Ok(time) } else { Err(invalid()) }
     }
 }
 
 impl SigningKey {
-    /// A key from its 32-byte Ed25519 seed (RFC 8032 private key).
+    /// A key from its 32-byte seed: an Ed25519 private key (RFC 8032), or the seed of ML-DSA.KeyGen (FIPS 204).
     pub fn from_seed(name: &str, kind: SignatureKind, seed: &[u8; 32]) -> Result<Self, NoteError> {
-        let key = ed25519_dalek::SigningKey::from_bytes(seed);
-        let public = VerifierKey::new(name, kind, key.verifying_key().as_bytes())?;
-        Ok(Self { key, public })
+        let (key, public) = match kind {
+            SignatureKind::Ed25519 | SignatureKind::Cosignature => {
+                let key = ed25519_dalek::SigningKey::from_bytes(seed);
+                let public = key.verifying_key().to_bytes().to_vec();
+                (Private::Ed25519(Box::new(key)), public)
+            }
+            SignatureKind::MlDsa44 => {
+                let key = ml_dsa::SigningKey::from_seed(&(*seed).into());
+                let public = key.as_ref().encode().to_vec();
+                (Private::MlDsa44(Box::new(key)), public)
+            }
+        };
+        Ok(Self { key, public: VerifierKey::new(name, kind, &public)? })
     }
 
     /// The public half.
@@ -158,23 +220,27 @@ impl SigningKey {
         &self.public
     }
 
-    /// Signs a note's text, with a key of kind [`SignatureKind::Ed25519`]. See [`cosignature::sign`] for the other.
+    /// Signs a note's text, with a key of kind [`SignatureKind::Ed25519`]. See [`cosignature::sign`] for the others.
     pub fn sign(&self, text: &str) -> Result<NoteSignature, NoteError> {
-        self.sign_message(SignatureKind::Ed25519, &[], text)
+        if self.public.kind != SignatureKind::Ed25519 {
+            return Err(NoteError::WrongKind { expected: SignatureKind::Ed25519, got: self.public.kind });
+        }
+        self.sign_message(None, text)
     }
 
-    /// `prefix` goes before the signature in the line.
+    /// A time stands before the signature in the line.
     pub(crate) fn sign_message(
         &self,
-        kind: SignatureKind,
-        prefix: &[u8],
-        message: &str,
+        time: Option<UnixSeconds>,
+        text: &str,
     ) -> Result<NoteSignature, NoteError> {
-        if self.public.kind != kind {
-            return Err(NoteError::WrongKind { expected: kind, got: self.public.kind });
+        let message = cosignature::message(&self.public.name, self.public.kind, time, text)?;
+        let mut bytes = time.map_or(Vec::new(), |time| time.0.to_be_bytes().to_vec());
+        match &self.key {
+            Private::Ed25519(key) => bytes.extend(key.sign(&message).to_bytes()),
+            Private::MlDsa44(key) => bytes.extend(key.sign(&message).encode()),
         }
-        let signature = self.key.sign(message.as_bytes()).to_bytes();
-        NoteSignature::new(&self.public.name, self.public.id, [prefix, &signature].concat())
+        NoteSignature::new(&self.public.name, self.public.id, bytes)
     }
 }
 
@@ -193,7 +259,7 @@ impl fmt::Display for SignatureKind {
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut bytes = vec![self.kind.byte()];
-        bytes.extend(self.key.as_bytes());
+        bytes.extend(&self.bytes);
         write!(f, "{}+{}+{}", self.name, self.id, STANDARD.encode(bytes))
     }
 }
@@ -203,6 +269,20 @@ impl FromStr for VerifierKey {
 
     fn from_str(text: &str) -> Result<Self, NoteError> {
         Self::parse(text)
+    }
+}
+
+impl PartialEq for VerifierKey {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, self.kind, &self.bytes) == (&other.name, other.kind, &other.bytes)
+    }
+}
+
+impl Eq for VerifierKey {}
+
+impl fmt::Debug for VerifierKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VerifierKey({}+{} of type {})", self.name, self.id, self.kind)
     }
 }
 

@@ -12,3 +12,4 @@ mod notes;
 mod oracles;
 mod tree;
 mod vectors;
+mod witnesses;

@@ -20,6 +20,15 @@ pub(crate) fn entry(index: u64) -> Vec<u8> {
 
 impl MemoryTree {
     pub(crate) fn new(size: u64) -> Self {
+        Self::of(size, entry)
+    }
+
+    /// Another history: every leaf differs.
+    pub(crate) fn other(size: u64) -> Self {
+        Self::of(size, |index| format!("other {index}").into_bytes())
+    }
+
+    fn of(size: u64, entry: impl Fn(u64) -> Vec<u8>) -> Self {
         let (mut range, mut nodes) = (CompactRange::new(), BTreeMap::new());
         let (mut leaves, mut roots) = (Vec::new(), vec![range.root()]);
         for index in 0..size {

@@ -6,6 +6,7 @@ use serde_json::json;
 use std::path::Path;
 
 use super::CheckpointsArgs;
+use super::demands::trust;
 use super::source::LogSource;
 use crate::cli::failure::Failure;
 use crate::cli::files;
@@ -15,9 +16,9 @@ pub(super) fn run(args: &CheckpointsArgs, output: Output) -> Result<Verdict, Fai
     let (source, keys) = args.log.open()?;
     let verified = verify(args, &source, &keys);
     source.close()?;
-    let (old, new, hashes) = verified?;
+    let (old, new, hashes, trust) = verified?;
     output.say(format!(
-        "consistent: the tree of {} entries begins with the tree of {} entries ({hashes} hashes)",
+        "consistent: the tree of {} entries begins with the tree of {} entries ({hashes} hashes), {trust}",
         new.size(),
         old.size()
     ));
@@ -26,6 +27,7 @@ pub(super) fn run(args: &CheckpointsArgs, output: Output) -> Result<Verdict, Fai
         "old": { "tree_size": old.size().0, "root": old.root().to_string() },
         "new": { "tree_size": new.size().0, "root": new.root().to_string() },
         "proof_hashes": hashes,
+        "trust": trust,
     }));
     Ok(Verdict::Yes)
 }
@@ -35,9 +37,15 @@ fn verify(
     args: &CheckpointsArgs,
     source: &LogSource,
     keys: &LogKeys,
-) -> Result<(Checkpoint, Checkpoint, usize), Failure> {
-    let old = signed(&args.old, keys)?;
-    let new = signed(&args.new, keys)?;
+) -> Result<(Checkpoint, Checkpoint, usize, &'static str), Failure> {
+    let signed = |file: &Path| {
+        let vouched = args.demands.verify(keys, &files::read(file)?);
+        vouched.map_err(|failure| failure.during(&file.display().to_string()))
+    };
+    let old = signed(&args.old)?.checkpoint;
+    let new = signed(&args.new)?;
+    let trust = trust(&new);
+    let new = new.checkpoint;
     let proof = if old.size() > new.size() {
         Vec::new()
     } else {
@@ -45,12 +53,5 @@ fn verify(
             .map_err(Failure::no)?
     };
     verify_consistency(old.size(), &old.root(), new.size(), &new.root(), &proof).map_err(Failure::no)?;
-    Ok((old, new, proof.len()))
-}
-
-fn signed(file: &Path, keys: &LogKeys) -> Result<Checkpoint, Failure> {
-    let verified = keys.verify_checkpoint(&files::read(file)?);
-    verified
-        .map(|signed| signed.checkpoint)
-        .map_err(|error| Failure::No(format!("{}: {error}", file.display())))
+    Ok((old, new, proof.len(), trust))
 }

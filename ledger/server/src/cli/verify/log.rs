@@ -6,7 +6,9 @@ use grantbook_tlog::tile::{TILE_WIDTH, TileCoord, TileSource as _, bundles, enco
 use grantbook_tlog::{Checkpoint, CompactRange, Hash, LogKeys, TreeSize, leaf_hash};
 use serde::Serialize;
 
-use super::source::{LogArgs, LogSource};
+use super::WholeLogArgs;
+use super::demands::{DemandArgs, trust};
+use super::source::LogSource;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Output, Verdict};
 use crate::cli::progress;
@@ -26,24 +28,33 @@ pub(crate) struct VerifiedLog {
     root: String,
     /// When the log's clock cosigned the checkpoint, Unix seconds.
     cosigned_at: u64,
+    /// `signed`, or `witnessed` by the quorum of the policy that was given.
+    trust: &'static str,
+    /// Whether the log's ML-DSA-44 key has signed it too.
+    post_quantum: bool,
 }
 
-pub(super) fn run(args: &LogArgs, output: Output) -> Result<Verdict, Failure> {
-    let (source, keys) = args.open()?;
-    let verified = verify_log(&source, &keys);
+pub(super) fn run(args: &WholeLogArgs, output: Output) -> Result<Verdict, Failure> {
+    let (source, keys) = args.log.open()?;
+    let verified = verify_log(&source, &keys, &args.demands);
     source.close()?;
     let verified = verified?;
     output.say(format!(
-        "valid: {} entries and {} tiles lead to the signed root {} of {}",
-        verified.tree_size, verified.tiles, verified.root, verified.origin
+        "valid: {} entries and {} tiles lead to the {} root {} of {}",
+        verified.tree_size, verified.tiles, verified.trust, verified.root, verified.origin
     ));
     output.result(&verified);
     Ok(Verdict::Yes)
 }
 
 /// Reads a whole log, as large as its latest checkpoint says.
-pub(crate) fn verify_log(source: &LogSource, keys: &LogKeys) -> Result<VerifiedLog, Failure> {
-    let signed = keys.verify_checkpoint(&source.checkpoint()?).map_err(Failure::no)?;
+pub(crate) fn verify_log(
+    source: &LogSource,
+    keys: &LogKeys,
+    demands: &DemandArgs,
+) -> Result<VerifiedLog, Failure> {
+    let signed = demands.verify(keys, &source.checkpoint()?)?;
+    let trust = trust(&signed);
     let checkpoint: Checkpoint = signed.checkpoint;
     let size = checkpoint.size();
     let bar = progress::bar("entries", size.0);
@@ -76,6 +87,8 @@ pub(crate) fn verify_log(source: &LogSource, keys: &LogKeys) -> Result<VerifiedL
         tiles: tiles.compared,
         root: checkpoint.root().to_string(),
         cosigned_at: signed.time.0,
+        trust,
+        post_quantum: signed.post_quantum,
     })
 }
 

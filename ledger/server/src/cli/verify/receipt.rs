@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use grantbook_record::Receipt;
-use grantbook_record::receipt::VerifiedReceipt;
-use grantbook_tlog::LogKeys;
+use grantbook_record::receipt::{Trust, VerifiedReceipt};
+use grantbook_tlog::{Demands, LogKeys};
 use serde_json::{Value, json};
 
 use super::ReceiptArgs;
+use super::demands::NOT_WITNESSED;
 use super::source::read_vkey;
 use crate::cli::failure::Failure;
 use crate::cli::files;
@@ -19,6 +20,7 @@ const VKEY_FILE: &str = "vkey";
 
 pub(super) fn run(args: &ReceiptArgs, output: Output) -> Result<Verdict, Failure> {
     let keys = args.keys.read()?;
+    let demands = args.demands.read()?;
     let bar = progress::bar("receipts", args.files.len() as u64);
     let mut results = Vec::new();
     let mut invalid = 0_u64;
@@ -28,7 +30,13 @@ pub(super) fn run(args: &ReceiptArgs, output: Output) -> Result<Verdict, Failure
             None => keys_beside(file)?,
         };
         // a file that cannot be read is bad input; one that does not verify is an answer
-        let result = match verify(&files::read(file)?, &keys) {
+        let verified = verify(&files::read(file)?, &keys, &demands).and_then(|verified| {
+            if args.demands.must_be_witnessed() && verified.trust != Trust::Witnessed {
+                return Err(NOT_WITNESSED.to_owned());
+            }
+            Ok(verified)
+        });
+        let result = match verified {
             Ok(verified) => {
                 output.say(format!("{}: valid, {}", file.display(), describe(&verified)));
                 valid(file, &verified)
@@ -58,8 +66,10 @@ fn keys_beside(file: &Path) -> Result<LogKeys, Failure> {
 }
 
 /// Verifies a receipt's bytes.
-pub(crate) fn verify(json: &[u8], keys: &LogKeys) -> Result<VerifiedReceipt, String> {
-    Receipt::parse(json).and_then(|receipt| receipt.verify(keys)).map_err(|error| error.to_string())
+fn verify(json: &[u8], keys: &LogKeys, demands: &Demands) -> Result<VerifiedReceipt, String> {
+    Receipt::parse(json)
+        .and_then(|receipt| receipt.verify_under(keys, demands))
+        .map_err(|error| error.to_string())
 }
 
 fn describe(verified: &VerifiedReceipt) -> String {

@@ -17,7 +17,7 @@ use crate::cli::sandbox::{DEFAULT_FOLDER, Sandbox};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "The log's keys")]
 pub(crate) struct KeyArgs {
-    /// The log's two keys, as `/log/vkey` gives them: kept by you, so that nobody can change them
+    /// The log's keys, as `/log/vkey` gives them: kept by you, so that nobody can change them
     #[arg(long, value_name = "FILE")]
     vkey: Option<PathBuf>,
     /// Address of the log; without --vkey its keys are taken from there, on the server's word
@@ -74,8 +74,8 @@ impl KeyArgs {
     }
 }
 
-/// Reads a file of two verifier keys.
-pub(super) fn read_vkey(file: &Path) -> Result<LogKeys, Failure> {
+/// Reads a file of the log's verifier keys.
+pub(crate) fn read_vkey(file: &Path) -> Result<LogKeys, Failure> {
     let named = |why: &dyn std::fmt::Display| Failure::Input(format!("{}: {why}", file.display()));
     let text = String::from_utf8(files::read(file)?).map_err(|_| named(&"expected text"))?;
     LogKeys::parse(&text).map_err(|error| named(&error))
@@ -103,7 +103,7 @@ impl LogArgs {
 }
 
 impl LogSource {
-    fn keys(&self) -> Result<LogKeys, Failure> {
+    pub(crate) fn keys(&self) -> Result<LogKeys, Failure> {
         match self {
             Self::Remote(remote) => {
                 let text = String::from_utf8(remote.get("/log/vkey")?).map_err(Failure::no)?;
@@ -117,7 +117,7 @@ impl LogSource {
     pub(crate) fn checkpoint(&self) -> Result<Vec<u8>, Failure> {
         match self {
             Self::Remote(remote) => Ok(remote.get("/log/checkpoint")?),
-            Self::Local(ledger) => Ok(ledger.checkpoint().as_bytes().to_vec()),
+            Self::Local(ledger) => Ok(ledger.publishable().map_err(Failure::fault)?.note.as_bytes().to_vec()),
         }
     }
 

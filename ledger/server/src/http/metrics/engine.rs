@@ -27,6 +27,7 @@ impl EngineCollector {
 impl Collector for EngineCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let stats = self.ledger.stats();
+        let witnessed = self.ledger.witnessed().map_or(0, |witnessed| witnessed.size.0);
         let mut family =
             encoder.encode_descriptor("appended", "Entries appended, by kind", None, MetricType::Counter)?;
         for (kind, count) in &stats.appended {
@@ -60,6 +61,7 @@ impl Collector for EngineCollector {
             ("tree_size", "Entries of the published tree", stats.tree_size),
             ("queue_length", "Appends that wait for the sequencer", stats.queue_length),
             ("archived_bundles", "Complete bundles kept as files", stats.archived_bundles),
+            ("witnessed_tree_size", "Entries that the witnessed checkpoint covers", witnessed),
             ("stopped", "1 once a fault has stopped the sequencer", u64::from(stats.stopped)),
         ] {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));

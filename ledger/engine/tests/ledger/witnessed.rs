@@ -1,0 +1,111 @@
+//! What is published: every signature of the log's, and the witnessed checkpoint, which receipts are made under.
+
+use grantbook_engine::{Ledger, LedgerConfig, OpenError, WitnessedError};
+use grantbook_record::UnixSeconds;
+use grantbook_tlog::Demands;
+
+use crate::world::World;
+
+/// Another handle would keep the folder held.
+fn end(ledger: Ledger) {
+    ledger.close().unwrap();
+    drop(ledger);
+}
+
+/// Demands of a reader for whom the date has come.
+fn both() -> Demands {
+    Demands { policy: None, post_quantum: true }
+}
+
+#[test]
+fn published_checkpoints_bear_both_signatures_and_batches_one() {
+    let world = World::new();
+    let keys = world.ledger.log_keys().clone();
+    let published = world.ledger.publishable().unwrap();
+    assert!(both().verify(&keys, published.note.as_bytes()).unwrap().post_quantum);
+    assert_eq!(world.ledger.publishable().unwrap().note, published.note, "signed once");
+    let plain = world.ledger.checkpoint();
+    assert!(both().verify(&keys, plain.as_bytes()).is_err());
+    assert!(plain.len() < 1000 && published.note.len() < 4500, "{} bytes", published.note.len());
+    let receipt = world.ledger.receipt(world.tenant, grantbook_tlog::LeafIndex(0)).unwrap();
+    assert!(receipt.verify_under(&keys, &both()).is_err());
+
+    // from the date on receipts bear both as well; the keys are those of the first start
+    let World { mut config, ledger, tenant, folder: _folder, .. } = world;
+    end(ledger);
+    config.post_quantum_from = Some(UnixSeconds(0));
+    let ledger = Ledger::open(&config).unwrap();
+    assert_eq!(*ledger.log_keys(), keys);
+    let receipt = ledger.receipt(tenant, grantbook_tlog::LeafIndex(0)).unwrap();
+    receipt.verify_under(&keys, &both()).unwrap();
+}
+
+#[test]
+fn a_keyring_from_before_gets_its_key_at_the_next_start() {
+    let World { config, ledger, folder: _folder, .. } = World::new();
+    let first = ledger.log_keys().clone();
+    end(ledger);
+    let path = config.keyring_dir.join("keyring.json");
+    let mut stored: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    assert!(stored.as_object_mut().unwrap().remove("post_quantum_seed").is_some());
+    std::fs::write(&path, serde_json::to_vec(&stored).unwrap()).unwrap();
+    let keys = || {
+        let ledger = Ledger::open(&config).unwrap();
+        let keys = ledger.log_keys().clone();
+        end(ledger);
+        keys
+    };
+    let second = keys();
+    assert_eq!((second.log(), second.clock()), (first.log(), first.clock()));
+    assert_ne!(second.post_quantum(), first.post_quantum());
+    assert_eq!(keys(), second);
+}
+
+#[test]
+fn a_witnessed_checkpoint_is_of_this_history_and_stays() {
+    let world = World::new();
+    let elsewhere = World::new();
+    let early = world.ledger.publishable().unwrap();
+    world.enrol("anna");
+    let later = world.ledger.publishable().unwrap();
+    assert!(later.size > early.size);
+    let refused = world.ledger.set_witnessed(&elsewhere.ledger.publishable().unwrap().note);
+    assert!(matches!(refused, Err(WitnessedError::Checkpoint(_))), "{refused:?}");
+    assert!(world.ledger.witnessed().is_none());
+    world.ledger.set_witnessed(&early.note).unwrap();
+    let size_of = |ledger: &Ledger, leaf: u64| {
+        let receipt = ledger.receipt(world.tenant, grantbook_tlog::LeafIndex(leaf)).unwrap();
+        receipt.verify(ledger.log_keys()).unwrap().tree_size
+    };
+    // what the witnessed checkpoint covers is proved under it, the rest under the latest
+    assert_eq!(size_of(&world.ledger, 0), early.size);
+    assert_eq!(size_of(&world.ledger, early.size.0), later.size);
+    world.ledger.set_witnessed(&later.note).unwrap();
+    assert_eq!(size_of(&world.ledger, 0), later.size);
+    let older = world.ledger.set_witnessed(&early.note);
+    assert!(matches!(older, Err(WitnessedError::Older { .. })), "{older:?}");
+
+    let World { config, ledger, folder, .. } = world;
+    end(ledger);
+    let witnessed = config.data_dir.join("witnessed");
+    let kept = std::fs::read(&witnessed).unwrap();
+    let again = |config: &LedgerConfig| {
+        let ledger = Ledger::open(config)?;
+        let witnessed = ledger.witnessed().map(|witnessed| witnessed.note.to_string());
+        end(ledger);
+        Ok::<_, OpenError>(witnessed)
+    };
+    assert_eq!(again(&config).unwrap().as_deref(), Some(&*later.note));
+    // words that nobody signed are no reason to stop
+    std::fs::write(&witnessed, &kept[..kept.len() / 2]).unwrap();
+    assert_eq!(again(&config).unwrap(), None);
+
+    // the same keys, another history: its checkpoint is signed as it should be, and refused
+    let mut forked = config.clone();
+    forked.data_dir = folder.path().join("forked");
+    forked.anchor = folder.path().join("forked.anchor");
+    assert_eq!(again(&forked).unwrap(), None);
+    std::fs::write(forked.data_dir.join("witnessed"), kept).unwrap();
+    let refused = again(&forked);
+    assert!(matches!(refused, Err(OpenError::Root(_))), "{refused:?}");
+}
