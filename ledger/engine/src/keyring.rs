@@ -72,9 +72,8 @@ struct Permanent {
     log_seed: Bytes32,
     clock_seed: Bytes32,
     operator_seed: Bytes32,
-    /// Of the log's ML-DSA-44 key; keyrings of before it was there get one when they are next opened.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    post_quantum_seed: Option<Bytes32>,
+    /// Of the log's ML-DSA-44 key.
+    post_quantum_seed: Bytes32,
     tenants: Vec<StoredTenant>,
 }
 
@@ -144,7 +143,7 @@ impl Keyring {
         let secrets: Box<dyn SecretStore> = Box::new(SecretFiles::new(folder));
         let stored = secrets.read(PERMANENT)?;
         let fresh = stored.is_none();
-        let mut permanent = match stored {
+        let permanent = match stored {
             Some(bytes) => serde_json::from_slice::<Permanent>(&bytes)
                 .map_err(|_| refuse("keyring.json is damaged, expected the file that this program wrote"))?,
             None => Permanent {
@@ -153,7 +152,7 @@ impl Keyring {
                 log_seed: Bytes32(crate::random::bytes()),
                 clock_seed: Bytes32(crate::random::bytes()),
                 operator_seed: Bytes32(crate::random::bytes()),
-                post_quantum_seed: None,
+                post_quantum_seed: Bytes32(crate::random::bytes()),
                 tenants: Vec::new(),
             },
         };
@@ -163,16 +162,13 @@ impl Keyring {
         if origin.is_some_and(|origin| origin != permanent.origin) {
             return Err(refuse("the origin was fixed when the keyring was made, expected the same one"));
         }
-        let incomplete = permanent.post_quantum_seed.is_none();
-        let post_quantum_seed =
-            *permanent.post_quantum_seed.get_or_insert_with(|| Bytes32(crate::random::bytes()));
         let origin = &permanent.origin;
         let sign = |name: &str, kind, seed: &Bytes32| {
             SigningKey::from_seed(name, kind, &seed.0).map_err(|error| refuse(&error.to_string()))
         };
         let log = sign(origin, SignatureKind::Ed25519, &permanent.log_seed)?;
         let clock = sign(&format!("{origin}/clock"), SignatureKind::Cosignature, &permanent.clock_seed)?;
-        let post_quantum = sign(origin, SignatureKind::MlDsa44, &post_quantum_seed)?;
+        let post_quantum = sign(origin, SignatureKind::MlDsa44, &permanent.post_quantum_seed)?;
         let signer =
             |seed: &Bytes32| Signer::from_seed(&seed.0).ok_or_else(|| refuse("a seed gives a weak key"));
         let head = signer(&permanent.clock_seed)?;
@@ -204,7 +200,7 @@ impl Keyring {
             log_keys,
             permanent: RwLock::new(permanent),
         };
-        if fresh || incomplete {
+        if fresh {
             keyring.change(|_| Ok::<_, TenantError>(())).map_err(|error| refuse(&error.to_string()))?;
         }
         Ok(keyring)

@@ -41,27 +41,6 @@ fn published_checkpoints_bear_both_signatures_and_batches_one() {
 }
 
 #[test]
-fn a_keyring_from_before_gets_its_key_at_the_next_start() {
-    let World { config, ledger, folder: _folder, .. } = World::new();
-    let first = ledger.log_keys().clone();
-    end(ledger);
-    let path = config.keyring_dir.join("keyring.json");
-    let mut stored: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    assert!(stored.as_object_mut().unwrap().remove("post_quantum_seed").is_some());
-    std::fs::write(&path, serde_json::to_vec(&stored).unwrap()).unwrap();
-    let keys = || {
-        let ledger = Ledger::open(&config).unwrap();
-        let keys = ledger.log_keys().clone();
-        end(ledger);
-        keys
-    };
-    let second = keys();
-    assert_eq!((second.log(), second.clock()), (first.log(), first.clock()));
-    assert_ne!(second.post_quantum(), first.post_quantum());
-    assert_eq!(keys(), second);
-}
-
-#[test]
 fn a_witnessed_checkpoint_is_of_this_history_and_stays() {
     let world = World::new();
     let elsewhere = World::new();
