@@ -5,13 +5,13 @@ pub(crate) mod others;
 
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use grantbook_tlog::{Checkpoint, LogKeys, Policy};
 use serde_json::{Value, json};
 
-use crate::replay::program::{Done, Place, Served, skip};
+use crate::replay::program::{Done, Place, Served, outside_tools, skip, workspace};
 use others::{Kind, Witness, wait};
 
 /// A log whose keys are made, in `data`, with its witnesses running and `all` of them in the policy's quorum.
@@ -328,4 +328,32 @@ fn the_monitor_sees_rollback_silence_and_strangers() {
     drop(old);
     let stranger = place.serve("stranger");
     assert_eq!(look(&stranger.url, "").is(1).json()["alarm"], json!("bad_signature"));
+}
+
+/// The ML-DSA-44 line holds for a program that shares no code with ours, and not with the tree changed.
+#[test]
+fn pyca_verifies_the_post_quantum_line() {
+    let python = outside_tools().join("python/bin/python");
+    let import = "from cryptography.hazmat.primitives.asymmetric import mldsa";
+    if !Command::new(&python).args(["-c", import]).output().is_ok_and(|done| done.status.success()) {
+        return skip("pyca_verifies_the_post_quantum_line", "aics-witness is not installed, ./check does so");
+    }
+    let place = Place::new();
+    let served = place.serve("data");
+    place.write("vkey", served.get("/log/vkey"));
+    let note = String::from_utf8(served.get("/log/checkpoint")).expect("text");
+    let verify = |note: &str| {
+        let mut command = Command::new(&python);
+        command.arg(workspace().join("tests/outside/python/post_quantum.py"));
+        command.arg(place.path("vkey")).arg(place.write("checkpoint", note));
+        place.settle(&mut command);
+        Done::of(command.output().expect("Python starts"))
+    };
+    let (checkpoint, _) = Checkpoint::parse_note(note.as_bytes()).expect("a checkpoint");
+    let size = checkpoint.size().0;
+    assert_eq!(verify(&note).ok().json()["tree_size"], json!(size));
+    let larger = note.replacen(&format!("\n{size}\n"), &format!("\n{}\n", size + 1), 1);
+    assert_eq!(verify(&larger).is(1).json()["valid"], json!(false));
+    let last = note.trim_end().rfind('\n').expect("lines") + 1;
+    assert_eq!(verify(&note[..last]).is(1).json()["valid"], json!(false));
 }
