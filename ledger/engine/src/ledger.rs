@@ -17,7 +17,7 @@ use grantbook_tlog::{LeafIndex, LogKeys};
 
 use crate::admit;
 use crate::clock::Clock;
-use crate::config::LedgerConfig;
+use crate::config::{Archiving, LedgerConfig};
 use crate::error::{AppendError, OpenError, ReadError};
 use crate::keyring::Keyring;
 use crate::published::Published;
@@ -98,6 +98,8 @@ pub(crate) struct Inner {
     pub(crate) freshness_bound: Duration,
     pub(crate) late_after: Duration,
     pub(crate) last_day: Day,
+    pub(crate) archiving: Archiving,
+    pub(crate) trim_every_entries: u64,
     /// Wrapped data keys that only the journal holds.
     pub(crate) unkept_keys: Mutex<Vec<(u64, Vec<u8>)>>,
     jobs: Mutex<Option<SyncSender<Job>>>,
@@ -131,6 +133,8 @@ impl Inner {
             freshness_bound: config.freshness_bound,
             late_after: config.late_after,
             last_day,
+            archiving: config.archiving,
+            trim_every_entries: config.trim_every_entries,
             unkept_keys: Mutex::new(unkept_keys),
             jobs: Mutex::new(None),
             stopped: AtomicBool::new(false),
@@ -142,6 +146,10 @@ impl Inner {
     /// Stops taking entries: it is not known what is durable. Only a new start, which reads it back, can tell.
     pub(crate) fn stop(&self, fault: &Fault) {
         tracing::error!(%fault, "the ledger stops: an append may or may not be durable");
+        self.halt();
+    }
+
+    fn halt(&self) {
         self.stopped.store(true, Ordering::SeqCst);
         *self.jobs.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -173,8 +181,12 @@ impl Inner {
                 });
             }
         }
-        // the sequencer drops the reply unanswered only when it stops
-        answer.recv().unwrap_or(Err(AppendError::Stopped))
+        // the sequencer drops the reply unanswered only when it stops; its callers may hear of it before it says so, and
+        // a withdrawal among them must not cease to deny in between
+        answer.recv().unwrap_or_else(|_| {
+            self.halt();
+            Err(AppendError::Stopped)
+        })
     }
 
     fn knows_use(&self, tenant: TenantId, id: &UseId) -> Result<bool, AppendError> {

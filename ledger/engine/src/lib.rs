@@ -27,7 +27,7 @@ pub mod store;
 mod tenants;
 
 pub use clock::Clock;
-pub use config::LedgerConfig;
+pub use config::{Archiving, LedgerConfig};
 pub use error::{AppendError, OpenError, ReadError, TenantError};
 pub use fsck::FsckReport;
 pub use keyring::{GateKey, Principal, Role, SandboxTenant, Tenant, TokenInfo};

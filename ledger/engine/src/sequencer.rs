@@ -19,6 +19,8 @@ use grantbook_record::{DenialReason, Entry};
 use grantbook_tlog::{Checkpoint, CompactRange, cosignature, leaf_hash};
 
 use crate::admit::{AdmittedBatch, AdmittedEvent, AdmittedQuestion};
+use crate::archive::keep_bundles;
+use crate::config::Archiving;
 use crate::error::AppendError;
 use crate::ledger::Inner;
 use crate::published::Addition;
@@ -87,6 +89,9 @@ pub(crate) fn run(inner: &Arc<Inner>, jobs: &Receiver<Job>, wake_archiver: &Sync
             batch.push(next);
         }
         inner.counters.queue_length.fetch_sub(batch.len() as u64, Ordering::Relaxed);
+        if inner.archiving == Archiving::Between && !archived(inner) {
+            return;
+        }
         // days never decrease along the log, even if the clock does
         let now = inner.clock.now();
         last_day = last_day.max(now.seconds().day());
@@ -95,6 +100,9 @@ pub(crate) fn run(inner: &Arc<Inner>, jobs: &Receiver<Job>, wake_archiver: &Sync
             inner.stop(&fault);
             return;
         }
+        if inner.archiving == Archiving::Between {
+            continue;
+        }
         // a full queue means that the archiver is awake already
         let _ = wake_archiver.try_send(());
         // entries wait in memory until they are kept, so the archiver must not fall far behind
@@ -102,6 +110,14 @@ pub(crate) fn run(inner: &Arc<Inner>, jobs: &Receiver<Job>, wake_archiver: &Sync
             std::thread::sleep(Duration::from_millis(1));
         }
     }
+    if inner.archiving == Archiving::Between {
+        archived(inner);
+    }
+}
+
+/// Keeps what is complete; after a fault the ledger stops.
+fn archived(inner: &Inner) -> bool {
+    keep_bundles(inner).map_err(|fault| inner.stop(&fault)).is_ok()
 }
 
 fn weight(job: &Job) -> usize {
@@ -128,7 +144,8 @@ fn sequence(inner: &Inner, jobs: Vec<Job>, day: Day, now: UnixMillis) -> Result<
 
     let size = built.addition.range.size();
     let root = built.addition.range.root();
-    let signed = sign_checkpoint(inner, &built.addition.range, now)?;
+    // a clock that was set back does not take the checkpoint before the day of its entries
+    let signed = sign_checkpoint(inner, &built.addition.range, now.max(day.begins()))?;
     let mut stored = built.batch;
     stored.checkpoint.clone_from(&signed);
 

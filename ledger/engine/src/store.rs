@@ -96,9 +96,11 @@ pub trait Store: Send + Sync + 'static {
     /// Makes a batch durable: the commit point. After an error nobody knows whether it is.
     fn commit(&self, batch: &StoredBatch) -> Result<(), Fault>;
     /// Every batch that was committed and not trimmed, in order. A batch cut short by a crash was never
-    /// acknowledged: it is dropped, and the next commit takes its place. Called once, before the first commit.
+    /// acknowledged: it is dropped, and the next commit takes its place. What is visited is durable on return, whatever
+    /// became of its commit. Called once, before the first commit.
     fn batches(&self, visit: BatchVisitor<'_>) -> Result<(), Fault>;
-    /// Drops batches that end at or before `size`; bundles, keys and state must hold all of them.
+    /// Drops batches that end at or before `size`, but never the last one, which holds the last signed checkpoint;
+    /// bundles and keys must hold all of them. May drop fewer.
     fn trim(&self, size: u64) -> Result<(), Fault>;
 
     /// Keeps a complete bundle for good, durable on return.

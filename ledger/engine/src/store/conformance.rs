@@ -50,6 +50,11 @@ pub fn check<S: Store>(mut open: impl FnMut() -> Result<S, Fault>) -> Result<(),
     let before = batches(&store)?;
     store.trim(0)?;
     rule(before == written, "trimming to 0 drops nothing")?;
+    store.trim(u64::MAX)?;
+    drop(store);
+    let after = batches(&open()?)?;
+    rule(after.last() == written.last(), "trimming leaves the last batch")?;
+    rule(written.ends_with(&after), "trimming drops from the front")?;
     Ok(())
 }
 

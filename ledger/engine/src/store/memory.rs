@@ -40,7 +40,11 @@ impl Store for MemoryStore {
     }
 
     fn trim(&self, size: u64) -> Result<(), Fault> {
-        self.parts().batches.retain(|batch| batch.first + batch.items.len() as u64 > size);
+        let mut parts = self.parts();
+        let last = parts.batches.last().map(|batch| batch.first);
+        parts
+            .batches
+            .retain(|batch| batch.first + batch.items.len() as u64 > size || Some(batch.first) == last);
         Ok(())
     }
 

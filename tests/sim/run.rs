@@ -1,0 +1,729 @@
+//! One run: a seed decides what is sent, when the clock jumps, and what fails.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use grantbook_engine::{AppendError, Clock, Ledger, LedgerConfig, OpenError};
+use grantbook_plan::Decision;
+use grantbook_record::encoding::Bytes32;
+use grantbook_record::entry::Salt;
+use grantbook_record::event::{
+    Claims, Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked, GrantWithdrawn,
+    KeyEnrolled, Revoker, VERSION,
+};
+use grantbook_record::uses::{Denied, Outcome, Permitted, UseId, UseRecord, sign_batch};
+use grantbook_record::{DenialReason, Jti, Kind, Signer, Term, UnixMillis};
+
+use crate::dice::Dice;
+use crate::disk::{Content, How, Machine, Op, Planned};
+use crate::invariants::{self, Broken, broken};
+use crate::model::{About, Answer, Model, Sent};
+use crate::site::{CUSTOMERS, KEYS, Site, facts, sign, template, terms};
+
+/// 2026-01-05, noon.
+const BEGIN_MS: u64 = 1_767_614_400_000;
+const STEPS: u64 = 40;
+
+/// What came of the faults of a run: of each kind, how often it struck and what the next start found.
+pub(crate) type Struck = BTreeMap<(Op, How), BTreeMap<&'static str, u64>>;
+
+pub(crate) struct Run<'a> {
+    pub(crate) site: &'a Site,
+    pub(crate) machine: Machine,
+    pub(crate) ledger: Ledger,
+    pub(crate) model: Model,
+    pub(crate) trace: Vec<String>,
+    pub(crate) struck: Struck,
+    pub(crate) reopened: u64,
+    dice: Dice,
+    clock: Arc<AtomicU64>,
+    config: LedgerConfig,
+    template: Bytes32,
+    /// A seed of long batches, so that bundles fill and the journal is trimmed.
+    wide: bool,
+    /// An earlier moment of the disk.
+    earlier: Option<Content>,
+}
+
+impl<'a> Run<'a> {
+    /// Runs a seed to its end. The trace is written as it goes, so that it is there if this fails or panics.
+    pub(crate) fn of(site: &'a Site, seed: u64, trace: &mut Vec<String>) -> Result<(Struck, u64), Broken> {
+        let mut dice = Dice::new(seed);
+        let clock = Arc::new(AtomicU64::new(BEGIN_MS + dice.below(86_400_000)));
+        let shown = Arc::clone(&clock);
+        let config = site.config(Clock::new(move || UnixMillis(shown.load(Ordering::SeqCst))), 256);
+        let machine = Machine::new(seed);
+        let ledger = Ledger::open_on(Arc::new(machine.clone()), &config)
+            .map_err(|error| Broken { invariant: "an_empty_ledger_opens", why: error.to_string() })?;
+        let mut run = Self {
+            site,
+            machine,
+            ledger,
+            model: Model::default(),
+            trace: Vec::new(),
+            struck: BTreeMap::new(),
+            reopened: 0,
+            wide: dice.once_in(4),
+            dice,
+            clock,
+            config,
+            template: Bytes32([0; 32]),
+            earlier: None,
+        };
+        let done = run.all();
+        *trace = std::mem::take(&mut run.trace);
+        // nothing may hold its threads
+        run.machine.cut_power();
+        let _ = run.ledger.close();
+        done.map(|()| (run.struck, run.reopened))
+    }
+
+    fn all(&mut self) -> Result<(), Broken> {
+        self.publish()?;
+        for _ in 0..STEPS {
+            self.step()?;
+        }
+        self.machine.plan(None);
+        self.say("the end".to_owned());
+        self.reopen(false)?;
+        self.send_unknown()?;
+        invariants::check(self, true)?;
+        self.other_histories()
+    }
+
+    fn say(&mut self, what: String) {
+        self.trace.push(what);
+    }
+
+    fn now(&self) -> u64 {
+        self.clock.load(Ordering::SeqCst) / 1000
+    }
+
+    fn jti(&mut self) -> Jti {
+        Jti::new(UnixMillis(self.clock.load(Ordering::SeqCst)), self.dice.bytes())
+    }
+
+    /// Both enterprises publish notice and template.
+    fn publish(&mut self) -> Result<(), Broken> {
+        for shop in 0..self.site.shops.len() {
+            let site = self.site;
+            let of = &site.shops[shop];
+            let (notice_jti, template_jti) = (self.jti(), self.jti());
+            let notice = sign(of, Kind::NoticePublished, notice_jti, crate::site::notice(), &[&of.enterprise]);
+            self.event(shop, notice, notice_jti, About::Nothing, "notice")?;
+            // the same bytes for both, whose hash terms name: the audience differs, so each has its own
+            let published = sign(of, Kind::TemplatePublished, template_jti, template(), &[&of.enterprise]);
+            if shop == 0 {
+                self.template = Bytes32::sha256(&published);
+            }
+            self.event(shop, published, template_jti, About::Nothing, "template")?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self) -> Result<(), Broken> {
+        // clocks drift
+        let drift = self.dice.below(20_000);
+        self.clock.fetch_add(drift, Ordering::SeqCst);
+        match self.dice.below(100) {
+            0..14 => self.enrol()?,
+            14..32 => self.grant()?,
+            32..44 => self.change_grant()?,
+            44..50 => self.withdraw()?,
+            50..62 => self.question()?,
+            62..70 => self.batch()?,
+            70..76 => self.burst()?,
+            76..80 => self.again()?,
+            80..84 => self.jump(),
+            84..87 => self.reopen(true)?,
+            87..90 => {
+                self.say("power is lost".to_owned());
+                self.machine.cut_power();
+                self.reopen(false)?;
+            }
+            90..91 => self.earlier = Some(self.machine.content()),
+            _ => self.plan(),
+        }
+        self.still_denies()
+    }
+
+    /// A fault for one of the next calls of the store.
+    fn plan(&mut self) {
+        let reads = self.dice.once_in(8);
+        let how = if reads { How::Refused } else { How::ALL[self.dice.place(How::ALL.len())] };
+        // a wide run makes more calls
+        let at = 1 + self.dice.below(if reads { 40 } else { 12 });
+        self.say(format!("a fault to come: {how:?} at call {at} from now{}", if reads { ", reading" } else { "" }));
+        self.machine.plan(Some(Planned { at, how, reads }));
+    }
+
+    fn jump(&mut self) {
+        let day = 86_400_000;
+        let by = self.dice.below(2 * day);
+        let now = self.clock.load(Ordering::SeqCst);
+        let to = match self.dice.below(3) {
+            0 => now.saturating_sub(by),
+            1 => now + by,
+            _ => now.saturating_sub(by / 1000),
+        };
+        self.clock.store(to, Ordering::SeqCst);
+        self.say(format!("the clock jumps to {}", to / 1000));
+    }
+
+    fn somebody(&mut self) -> (usize, usize) {
+        (self.dice.place(2), self.dice.place(CUSTOMERS))
+    }
+
+    fn keys_of(&self, shop: usize, customer: usize) -> usize {
+        self.model.keys.get(&(shop, customer)).copied().unwrap_or_default()
+    }
+
+    /// A key of the customer: an enrolled one, or the first one of somebody who has none.
+    fn key_of(&mut self, shop: usize, customer: usize) -> &'a Signer {
+        let have = self.keys_of(shop, customer).max(1);
+        &self.site.shops[shop].customers[customer].keys[self.dice.place(have)]
+    }
+
+    fn enrol(&mut self) -> Result<(), Broken> {
+        let (shop, customer) = self.somebody();
+        let have = self.keys_of(shop, customer).min(KEYS - 1);
+        let of = &self.site.shops[shop];
+        let key = &of.customers[customer].keys[have];
+        let (evidence, by) = if have == 0 {
+            (Evidence::Enterprise, &of.enterprise)
+        } else {
+            (Evidence::EnrolledKey, self.key_of(shop, customer))
+        };
+        let sub = of.customers[customer].sub.clone();
+        let event = KeyEnrolled { sub, key: *key.public_key(), evidence, recovery: None };
+        let jti = self.jti();
+        let envelope = sign(of, Kind::KeyEnrolled, jti, event, &[key, by]);
+        self.event(shop, envelope, jti, About::Key { shop, customer }, "key")
+    }
+
+    /// The cap is what is most worth watching.
+    fn some_terms(&mut self) -> (Option<u64>, grantbook_record::Terms) {
+        let cap = (!self.dice.once_in(4)).then(|| 1 + self.dice.below(4));
+        let (rate, price) = (self.dice.once_in(4), self.dice.below(200));
+        (cap, terms(self.template, self.now(), cap, rate, price))
+    }
+
+    fn signed_grant(&mut self, shop: usize, customer: usize) -> Sent {
+        let (cap, mut terms) = self.some_terms();
+        if shop == 1 {
+            terms = self.of_second_shop(terms);
+        }
+        let of = &self.site.shops[shop];
+        let sub = of.customers[customer].sub.clone();
+        let event = GrantGiven { sub, terms, request: None, birth_day: None, mandate: None };
+        let jti = self.jti();
+        let envelope = sign(of, Kind::GrantGiven, jti, event, &[self.key_of(shop, customer)]);
+        Sent::Event { tenant: of.id, envelope, jti, about: About::Grant { shop, customer, cap } }
+    }
+
+    /// Each shop's template has its own hash.
+    fn of_second_shop(&self, mut terms: grantbook_record::Terms) -> grantbook_record::Terms {
+        let published = self.model.sent.iter().filter_map(|(sent, _)| match sent {
+            Sent::Event { tenant, envelope, about: About::Nothing, .. }
+                if *tenant == self.site.shops[1].id =>
+            {
+                Some(envelope)
+            }
+            _ => None,
+        });
+        if let Some(template) = published.last() {
+            terms.template.hash = Bytes32::sha256(template);
+        }
+        terms
+    }
+
+    fn grant(&mut self) -> Result<(), Broken> {
+        // mostly of somebody who can
+        let (shop, customer) = match self.dice.below(8) {
+            0 => self.somebody(),
+            _ => {
+                let known: Vec<_> = self.model.keys.keys().copied().collect();
+                match self.dice.pick(&known) {
+                    Some(known) => *known,
+                    None => return self.enrol(),
+                }
+            }
+        };
+        let sent = self.signed_grant(shop, customer);
+        self.send(sent, format!("grant by {shop}.{customer}"))
+    }
+
+    /// A grant that is not known to have ended; now and then one that has.
+    fn some_grant(&mut self) -> Option<usize> {
+        let live: Vec<usize> = self.model.grants.iter().enumerate().filter(|(_, g)| !g.ended).map(|(at, _)| at).collect();
+        if live.is_empty() || self.dice.once_in(10) {
+            return (!self.model.grants.is_empty()).then(|| self.dice.place(self.model.grants.len()));
+        }
+        self.dice.pick(&live).copied()
+    }
+
+    fn change_grant(&mut self) -> Result<(), Broken> {
+        let Some(at) = self.some_grant() else { return self.grant() };
+        let grant = self.model.grants[at].clone();
+        let of = &self.site.shops[grant.shop];
+        let sub = of.customers[grant.customer].sub.clone();
+        let key = self.key_of(grant.shop, grant.customer);
+        let jti = self.jti();
+        let (envelope, about) = match self.dice.below(4) {
+            0 => {
+                let event = GrantPaused { sub, grant: grant.id };
+                (sign(of, Kind::GrantPaused, jti, event, &[key]), About::Paused { grant: at })
+            }
+            1 => {
+                let event = GrantResumed { sub, grant: grant.id };
+                (sign(of, Kind::GrantResumed, jti, event, &[key]), About::Resumed { grant: at })
+            }
+            _ => {
+                let (cap, mut terms) = self.some_terms();
+                if grant.shop == 1 {
+                    terms = self.of_second_shop(terms);
+                }
+                let event = GrantAmended { sub, grant: grant.id, terms, birth_day: None };
+                (sign(of, Kind::GrantAmended, jti, event, &[key]), About::Amendment { grant: at, cap })
+            }
+        };
+        self.event(grant.shop, envelope, jti, about, &format!("{about:?}"))
+    }
+
+    fn signed_end(&mut self, at: usize) -> Sent {
+        let grant = self.model.grants[at].clone();
+        let of = &self.site.shops[grant.shop];
+        let sub = of.customers[grant.customer].sub.clone();
+        let jti = self.jti();
+        let by_customer = !self.dice.once_in(4);
+        let envelope = if !by_customer {
+            let reason = Term::parse("breach").expect("a term");
+            let event = GrantRevoked { sub, grant: grant.id, by: Revoker::Enterprise, reason };
+            sign(of, Kind::GrantRevoked, jti, event, &[&of.enterprise])
+        } else {
+            let event = GrantWithdrawn { sub, grant: grant.id, channel: None };
+            sign(of, Kind::GrantWithdrawn, jti, event, &[self.key_of(grant.shop, grant.customer)])
+        };
+        Sent::Event { tenant: of.id, envelope, jti, about: About::Ended { grant: at, by_customer } }
+    }
+
+    fn withdraw(&mut self) -> Result<(), Broken> {
+        let Some(at) = self.some_grant() else { return self.grant() };
+        let sent = self.signed_end(at);
+        self.send(sent, format!("the end of grant {at}"))
+    }
+
+    fn signed_question(&mut self) -> Sent {
+        let (shop, customer) = match self.some_grant() {
+            Some(at) => (self.model.grants[at].shop, self.model.grants[at].customer),
+            None => self.somebody(),
+        };
+        let of = &self.site.shops[shop];
+        let id = format!("order-{}", self.dice.below(40));
+        let use_id = self.dice.once_in(2).then(|| UseId::try_from(id).expect("a use id"));
+        Sent::Question { tenant: of.id, facts: facts(&of.customers[customer].sub), use_id }
+    }
+
+    fn question(&mut self) -> Result<(), Broken> {
+        let sent = self.signed_question();
+        self.send(sent, "a question".to_owned())
+    }
+
+    fn signed_batch(&mut self, shop: usize) -> Sent {
+        let of = &self.site.shops[shop];
+        let first = self.model.next_seq[shop];
+        let count = if self.wide { 60 + self.dice.below(150) } else { 1 + self.dice.below(5) };
+        let now = self.now();
+        let grants: Vec<_> = self.model.grants.iter().filter(|grant| grant.shop == shop).cloned().collect();
+        let records: Vec<_> = (0..count)
+            .map(|offset| {
+                let permitted = !self.wide || self.dice.once_in(30);
+                let grant = self.dice.pick(&grants).filter(|_| permitted);
+                let customer = grant.map_or_else(|| self.dice.place(CUSTOMERS), |grant| grant.customer);
+                let outcome = match grant {
+                    Some(grant) => Outcome::Permitted(Permitted { grant: grant.id }),
+                    None => Outcome::Denied(Denied { reason: DenialReason::NoGrant, grant: None }),
+                };
+                let record = UseRecord {
+                    v: VERSION,
+                    gate: of.gate.clone(),
+                    seq: first + offset,
+                    at: grantbook_record::day::UnixSeconds(now),
+                    facts: facts(&of.customers[customer].sub),
+                    outcome,
+                    use_id: None,
+                };
+                (record, Salt(Bytes32(self.dice.bytes())))
+            })
+            .collect();
+        let claims = Claims::new(of.id, self.jti(), ());
+        let batch = sign_batch(&claims, &records, &of.gate_key).expect("records");
+        let json = serde_json::to_vec(&batch).expect("JSON");
+        Sent::Uses { tenant: of.id, json, shop, first, count }
+    }
+
+    fn batch(&mut self) -> Result<(), Broken> {
+        let shop = self.dice.place(2);
+        // a gate sends again what was not acknowledged, before anything else
+        let waiting = self.model.unknown.iter().copied();
+        let mut waiting = waiting.filter(|at| matches!(&self.model.sent[*at].0, Sent::Uses { shop: of, .. } if *of == shop));
+        let sent = match waiting.next() {
+            Some(at) => self.model.sent[at].0.clone(),
+            None => self.signed_batch(shop),
+        };
+        let Sent::Uses { count, .. } = &sent else { return Ok(()) };
+        let what = format!("{count} uses of gate {shop}");
+        self.send(sent, what)
+    }
+
+    /// Something that was sent before, once more.
+    fn again(&mut self) -> Result<(), Broken> {
+        let at = self.dice.place(self.model.sent.len());
+        let sent = self.model.sent[at].0.clone();
+        self.send(sent, format!("number {at} again"))
+    }
+
+    /// What nobody knows about is sent again, as its senders would.
+    fn send_unknown(&mut self) -> Result<(), Broken> {
+        while let Some(at) = self.model.unknown.first().copied() {
+            let sent = self.model.sent[at].0.clone();
+            self.send(sent, format!("number {at} again, which may be there"))?;
+            if self.model.unknown.first() == Some(&at) {
+                return broken("what_is_sent_again_is_answered", "it is still unknown".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// Several callers at once, in an order that the seed decides: the first one's commit is held until all others wait.
+    fn burst(&mut self) -> Result<(), Broken> {
+        let opener = self.signed_question();
+        let mut jobs = Vec::new();
+        let (mut ending, mut batching) = (None, false);
+        for _ in 0..2 + self.dice.below(3) {
+            jobs.push(match self.dice.below(5) {
+                0 if ending.is_none() && !self.model.grants.is_empty() => {
+                    let at = self.some_grant().unwrap_or_default();
+                    ending = Some(at);
+                    self.signed_end(at)
+                }
+                1 if !batching && self.model.unknown.is_empty() => {
+                    batching = true;
+                    self.signed_batch(0)
+                }
+                2 if !self.model.keys.is_empty() => {
+                    let known: Vec<_> = self.model.keys.keys().copied().collect();
+                    let (shop, customer) = *self.dice.pick(&known).expect("somebody");
+                    self.signed_grant(shop, customer)
+                }
+                _ => self.signed_question(),
+            });
+        }
+        self.say(format!("{} at once", 1 + jobs.len()));
+        let (ledger, machine) = (&self.ledger, &self.machine);
+        machine.hold();
+        let (first, answers) = std::thread::scope(|scope| {
+            let first = scope.spawn(|| opener.send(ledger));
+            machine.wait_for_commit(|| first.is_finished());
+            let mut others = Vec::new();
+            for job in &jobs {
+                let (waiting, queued) = (machine.commit_waits(), ledger.stats().queue_length);
+                let other = scope.spawn(|| job.send(ledger));
+                // refusals and denials are answered without the sequencer
+                if waiting {
+                    while ledger.stats().queue_length == queued && !other.is_finished() {
+                        std::thread::yield_now();
+                    }
+                } else {
+                    machine.wait_for_commit(|| other.is_finished());
+                }
+                others.push(other);
+            }
+            machine.release();
+            let first = first.join().expect("no panic");
+            (first, others.into_iter().map(|other| other.join().expect("no panic")).collect::<Vec<_>>())
+        });
+        let before = self.model.leaves.len() as u64;
+        let mut news = self.note(opener, first, "  first")?;
+        for (job, answer) in jobs.into_iter().zip(answers) {
+            news.extend(self.note(job, answer, "  then")?);
+        }
+        self.settle(before, news)
+    }
+
+    fn event(
+        &mut self,
+        shop: usize,
+        envelope: Vec<u8>,
+        jti: Jti,
+        about: About,
+        what: &str,
+    ) -> Result<(), Broken> {
+        let tenant = self.site.shops[shop].id;
+        self.send(Sent::Event { tenant, envelope, jti, about }, what.to_owned())
+    }
+
+    fn send(&mut self, sent: Sent, what: String) -> Result<(), Broken> {
+        let before = self.model.leaves.len() as u64;
+        let answer = sent.send(&self.ledger);
+        let news = self.note(sent, answer, &what)?;
+        self.settle(before, news)
+    }
+
+    /// Takes an answer in; gives the leaves that are new.
+    fn note(&mut self, sent: Sent, answer: Answer, what: &str) -> Result<Vec<(u64, grantbook_tlog::Hash)>, Broken> {
+        let known = self.model.sent.iter().position(|(other, _)| same(other, &sent));
+        let at = known.unwrap_or(self.model.sent.len());
+        if known.is_none() {
+            self.model.sent.push((sent.clone(), None));
+        }
+        let (leaves, duplicate) = match answer {
+            Answer::Denied => {
+                self.say(format!("{what}: denied"));
+                self.model.unknown.retain(|other| *other != at);
+                return Ok(Vec::new());
+            }
+            Answer::Refused(why) => {
+                self.say(format!("{what}: refused, {why}"));
+                self.model.unknown.retain(|other| *other != at);
+                return Ok(Vec::new());
+            }
+            Answer::Unknown(why) => {
+                self.say(format!("{what}: {why}"));
+                // a question without an id is asked anew
+                let named = !matches!(&sent, Sent::Question { use_id: None, .. });
+                if named && !self.model.unknown.contains(&at) && self.model.sent[at].1.is_none() {
+                    self.model.unknown.push(at);
+                }
+                // verified, and then the ledger stopped
+                if let Sent::Event { about: About::Ended { grant, by_customer: true }, .. } = &sent
+                    && why == AppendError::Stopped.to_string()
+                {
+                    self.model.withdrawing.insert(*grant);
+                }
+                return Ok(Vec::new());
+            }
+            Answer::Appended { leaf, hash, duplicate, receipt } => {
+                if let Err(error) = receipt.verify(&self.site.keys) {
+                    return broken("receipts_verify", format!("{what}: entry {leaf}: {error}"));
+                }
+                (vec![(leaf, hash)], duplicate)
+            }
+            Answer::Uses { leaves, duplicate } => (leaves, duplicate),
+            Answer::Permit { leaf, hash, grant, duplicate } => {
+                let ended = self.model.grants.iter().any(|known| known.id == grant && known.ended);
+                if ended && !duplicate {
+                    return broken("a_withdrawn_grant_denies", format!("{what}: permitted at {leaf}"));
+                }
+                (vec![(leaf, hash)], duplicate)
+            }
+        };
+        let leaf = leaves.first().map(|(leaf, _)| *leaf);
+        self.say(format!("{what}: {} at {leaf:?}", if duplicate { "known" } else { "new" }));
+        let by_id = !matches!(&sent, Sent::Question { use_id: None, .. });
+        match self.model.sent[at].1 {
+            Some(_) if by_id && (!duplicate || leaf != self.model.sent[at].1) => {
+                return broken("nothing_is_recorded_twice", format!("{what}: {leaf:?}, was {:?}", self.model.sent[at].1));
+            }
+            Some(_) => {}
+            None => self.model.stands(&sent),
+        }
+        self.model.sent[at].1 = leaf;
+        self.model.unknown.retain(|other| *other != at);
+        for (leaf, hash) in &leaves {
+            if self.model.acknowledged.insert(*leaf, *hash).is_some_and(|before| before != *hash) {
+                return broken("what_is_acknowledged_stays", format!("{what}: another entry at {leaf}"));
+            }
+        }
+        Ok(if duplicate { Vec::new() } else { leaves })
+    }
+
+    /// After the answers of one step: the log holds what was acknowledged and nothing else; after a fault it is stopped.
+    fn settle(&mut self, before: u64, mut news: Vec<(u64, grantbook_tlog::Hash)>) -> Result<(), Broken> {
+        let struck = self.machine.take_struck();
+        let stopped = self.ledger.readiness().is_err();
+        if stopped {
+            self.stopped()?;
+            return self.restart(&struck, before + news.len() as u64);
+        }
+        for (op, how) in &struck {
+            if *op != Op::Read && *how != How::Lied {
+                return broken("a_failed_write_stops_the_ledger", format!("{op:?} {how:?}"));
+            }
+            self.count(*op, *how, "goes on");
+        }
+        if struck.is_empty() {
+            news.sort_unstable_by_key(|(leaf, _)| *leaf);
+            let expected = (before..).zip(&news).all(|(leaf, (got, _))| leaf == *got);
+            let size = self.ledger.size_root().0.0;
+            if !expected || size != before + news.len() as u64 {
+                let got: Vec<u64> = news.iter().map(|(leaf, _)| *leaf).collect();
+                return broken(
+                    "the_log_holds_what_was_acknowledged_and_no_more",
+                    format!("{size} entries, {before} before, new {got:?}"),
+                );
+            }
+        }
+        invariants::observe(self)
+    }
+
+    /// A ledger that a fault has stopped acknowledges nothing, and denies what it was told to withdraw.
+    fn stopped(&mut self) -> Result<(), Broken> {
+        let at = self.dice.place(self.model.sent.len());
+        let sent = self.model.sent[at].0.clone();
+        if !matches!(sent.send(&self.ledger), Answer::Unknown(_) | Answer::Refused(_) | Answer::Denied) {
+            return broken("a_stopped_ledger_acknowledges_nothing", format!("number {at} was answered"));
+        }
+        for at in self.model.withdrawing.clone() {
+            let grant = &self.model.grants[at];
+            let of = &self.site.shops[grant.shop];
+            let asked = self.ledger.decide(of.id, &facts(&of.customers[grant.customer].sub), None);
+            if matches!(asked, Decision::Permit(permission) if permission.grant == grant.id) {
+                return broken("a_withdrawal_denies_at_once", format!("grant {at} in a stopped ledger"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts again after faults, and counts what the start found.
+    fn restart(&mut self, struck: &[(Op, How)], acknowledged: u64) -> Result<(), Broken> {
+        self.machine.cut_power();
+        let stands = self.machine.log_size() > acknowledged;
+        self.reopen(false)?;
+        let found = if stands { "the entry stands" } else { "the entry is not there" };
+        for (op, how) in struck {
+            self.count(*op, *how, found);
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, op: Op, how: How, result: &'static str) {
+        *self.struck.entry((op, how)).or_default().entry(result).or_default() += 1;
+    }
+
+    /// Ends the process, in order or not, and starts it again until it opens.
+    fn reopen(&mut self, orderly: bool) -> Result<(), Broken> {
+        self.say(if orderly { "closed and opened again" } else { "started again" }.to_owned());
+        if !orderly {
+            self.machine.cut_power();
+        }
+        let closed = self.ledger.close();
+        if orderly && closed.is_ok() && self.ledger.stats().stopped {
+            return broken("an_orderly_end_is_not_a_fault", "it stopped".to_owned());
+        }
+        for (op, how) in self.machine.take_struck() {
+            self.count(op, how, "at the end");
+        }
+        for attempt in 0.. {
+            let lost = self.machine.start();
+            match Ledger::open_on(Arc::new(self.machine.clone()), &self.config) {
+                Ok(_) if lost => {
+                    return broken("a_start_refuses_a_folder_that_lost_a_batch", "it opened".to_owned());
+                }
+                Ok(ledger) => {
+                    self.ledger = ledger;
+                    break;
+                }
+                Err(error) => {
+                    let struck = self.machine.take_struck();
+                    self.say(format!("  refused to start: {error}"));
+                    if lost && matches!(error, OpenError::RolledBack { .. } | OpenError::Root(_)) {
+                        self.count(Op::Commit, How::Lied, "the start refuses");
+                        self.machine.put_back();
+                    } else if struck.is_empty() || attempt > 3 {
+                        return broken("a_crash_leaves_what_can_be_opened", error.to_string());
+                    }
+                    for (op, how) in struck {
+                        self.count(op, how, "at the start");
+                    }
+                    self.machine.cut_power();
+                }
+            }
+        }
+        for (op, how) in self.machine.take_struck() {
+            self.count(op, how, "at the start, which goes on");
+        }
+        self.reopened += 1;
+        self.model.withdrawing.clear();
+        let deep = self.dice.once_in(3);
+        let planned = self.machine.plan(None);
+        invariants::check(self, deep)?;
+        self.machine.plan(planned);
+        // some senders ask again at once, others later or never
+        if self.dice.once_in(2) && self.machine.is_powered() { self.send_unknown_while_open() } else { Ok(()) }
+    }
+
+    /// Sends again what is unknown, as long as no fault comes between.
+    fn send_unknown_while_open(&mut self) -> Result<(), Broken> {
+        self.machine.plan(None);
+        self.send_unknown()
+    }
+
+    /// After each step: what was withdrawn denies.
+    fn still_denies(&mut self) -> Result<(), Broken> {
+        let ended: Vec<usize> =
+            self.model.grants.iter().enumerate().filter(|(_, g)| g.ended).map(|(at, _)| at).collect();
+        let Some(at) = self.dice.pick(&ended).copied() else { return Ok(()) };
+        let grant = &self.model.grants[at];
+        let of = &self.site.shops[grant.shop];
+        let asked = self.ledger.decide(of.id, &facts(&of.customers[grant.customer].sub), None);
+        if matches!(asked, Decision::Permit(permission) if permission.grant == grant.id) {
+            return broken("a_withdrawn_grant_denies", format!("grant {at}"));
+        }
+        Ok(())
+    }
+
+    /// A folder that was rolled back, and one that went on otherwise, do not open beside the present anchor.
+    fn other_histories(&mut self) -> Result<(), Broken> {
+        let Some(mut earlier) = self.earlier.take() else { return Ok(()) };
+        let anchor = self.machine.anchor();
+        let (then, now) = (earlier.log_size(), self.machine.log_size());
+        if then == now {
+            return Ok(());
+        }
+        let own = std::mem::replace(&mut earlier.anchor, anchor.clone());
+        let opened = Ledger::open_on(Arc::new(Machine::of(earlier.clone(), 0)), &self.config);
+        if !matches!(opened, Err(OpenError::RolledBack { .. })) {
+            return broken("a_rolled_back_folder_does_not_open", format!("{then} of {now} entries"));
+        }
+        earlier.anchor = own;
+        let fork = Machine::of(earlier, 0);
+        let ledger = Ledger::open_on(Arc::new(fork.clone()), &self.config)
+            .map_err(|error| Broken { invariant: "an_earlier_moment_opens", why: error.to_string() })?;
+        let of = &self.site.shops[0];
+        for _ in then..=now {
+            let jti = self.jti();
+            let notice = sign(of, Kind::NoticePublished, jti, crate::site::notice(), &[&of.enterprise]);
+            let _ = ledger.append(of.id, &notice);
+        }
+        ledger.close().map_err(|fault| Broken { invariant: "an_earlier_moment_opens", why: fault.to_string() })?;
+        let mut forked = fork.content();
+        let reached = forked.log_size();
+        forked.anchor = anchor;
+        let opened = Ledger::open_on(Arc::new(Machine::of(forked, 0)), &self.config);
+        match opened {
+            Err(OpenError::Forked { .. }) if reached >= now => Ok(()),
+            Err(OpenError::RolledBack { .. }) if reached < now => Ok(()),
+            Err(error) => broken("another_history_does_not_open", error.to_string()),
+            Ok(_) => broken("another_history_does_not_open", format!("{then} of {now} entries, then {reached}")),
+        }
+    }
+
+    /// A ledger whose state is made anew from the log.
+    pub(crate) fn from_the_log(&self) -> Result<Ledger, OpenError> {
+        Ledger::open_on(Arc::new(Machine::of(self.machine.content().without_state(), 0)), &self.config)
+    }
+}
+
+fn same(one: &Sent, other: &Sent) -> bool {
+    match (one, other) {
+        (Sent::Event { envelope: a, .. }, Sent::Event { envelope: b, .. }) => a == b,
+        (Sent::Uses { json: a, .. }, Sent::Uses { json: b, .. }) => a == b,
+        (
+            Sent::Question { tenant: t, facts: f, use_id: Some(a) },
+            Sent::Question { tenant: u, facts: g, use_id: Some(b) },
+        ) => t == u && f == g && a == b,
+        _ => false,
+    }
+}
