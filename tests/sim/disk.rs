@@ -12,9 +12,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use grantbook_engine::store::{
-    BatchVisitor, Fault, Row, RowChange, Store, StoredBatch, StoredBundle,
-};
+use grantbook_engine::store::{BatchVisitor, Fault, Row, RowChange, Store, StoredBatch, StoredBundle};
 use grantbook_tlog::tile::TileCoord;
 
 use crate::dice::Dice;
@@ -53,6 +51,21 @@ pub(crate) enum How {
     Lied,
 }
 
+impl Op {
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Commit,
+        Self::Apply,
+        Self::SetAnchor,
+        Self::PutTile,
+        Self::PutBundle,
+        Self::PutKeys,
+        Self::FlushState,
+        Self::Trim,
+        Self::ClearState,
+        Self::Read,
+    ];
+}
+
 impl How {
     pub(crate) const ALL: [Self; 7] = [
         Self::Refused,
@@ -65,12 +78,19 @@ impl How {
     ];
 }
 
-/// A fault to come: at the `at`th call from now, counted over changing calls or over reads.
+/// A fault to come: at the `at`th call from now, counted over changing calls or over those of one kind.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Planned {
     pub(crate) at: u64,
     pub(crate) how: How,
-    pub(crate) reads: bool,
+    /// `None`: any that changes something.
+    pub(crate) only: Option<Op>,
+}
+
+impl Planned {
+    fn counts(&self, op: Op) -> bool {
+        self.only.map_or(op != Op::Read, |only| only == op)
+    }
 }
 
 /// All that is stored.
@@ -202,6 +222,12 @@ impl Machine {
         self.disk().powered
     }
 
+    /// Loses the state, as when its folder was deleted.
+    pub(crate) fn lose_state(&self) {
+        let content = &mut self.disk().content;
+        *content = content.without_state();
+    }
+
     /// Pulls the plug, or kills the process: either way what is in memory is gone.
     pub(crate) fn cut_power(&self) {
         self.disk().cut_power();
@@ -264,19 +290,10 @@ impl Machine {
         if !disk.powered {
             return Err(failure(op, "no power"));
         }
-        let due = match &mut disk.plan {
-            Some(Planned { at, how, reads: false }) => {
-                *at -= 1;
-                (*at == 0).then_some(*how)
-            }
-            _ => None,
-        };
-        let Some(how) = due else {
+        let Some(how) = disk.due(op) else {
             whole(&mut disk.content);
             return Ok(());
         };
-        disk.plan = None;
-        disk.struck.push((op, how));
         match how {
             How::Refused => Err(failure(op, "refused")),
             How::Partly => {
@@ -317,19 +334,27 @@ impl Machine {
         if !disk.powered {
             return Err(failure(Op::Read, "no power"));
         }
-        if let Some(Planned { at, how, reads: true }) = &mut disk.plan {
-            *at -= 1;
-            if *at == 0 {
-                disk.struck.push((Op::Read, *how));
-                disk.plan = None;
-                return Err(failure(Op::Read, "refused"));
-            }
+        if disk.due(Op::Read).is_some() {
+            return Err(failure(Op::Read, "refused"));
         }
         Ok(read(&disk.content))
     }
 }
 
 impl Disk {
+    /// How this call goes wrong, if it does.
+    fn due(&mut self, op: Op) -> Option<How> {
+        let planned = self.plan.as_mut().filter(|planned| planned.counts(op))?;
+        planned.at -= 1;
+        let how = planned.how;
+        if planned.at > 0 {
+            return None;
+        }
+        self.plan = None;
+        self.struck.push((op, how));
+        Some(how)
+    }
+
     fn cut_power(&mut self) {
         if !self.powered {
             return;
@@ -348,18 +373,14 @@ impl Disk {
 }
 
 fn failure(op: Op, why: &str) -> Fault {
-    Fault::Io {
-        doing: "simulate",
-        what: format!("{op:?}"),
-        source: std::io::Error::other(why.to_owned()),
-    }
+    Fault::Io { doing: "simulate", what: format!("{op:?}"), source: std::io::Error::other(why.to_owned()) }
 }
 
 impl Store for Machine {
     fn commit(&self, batch: &StoredBatch) -> Result<(), Fault> {
         self.pass();
         // a torn frame is dropped when it is read back: the same as none
-        let lied = self.lies();
+        let lied = self.lies(Op::Commit);
         self.call(Op::Commit, |_, _| (), |content| content.batches.push(batch.clone()))?;
         // the sync of a later batch makes a lie about this one true
         self.disk().lied = lied;
@@ -397,7 +418,7 @@ impl Store for Machine {
     }
 
     fn put_bundle(&self, index: u64, bundle: &StoredBundle) -> Result<(), Fault> {
-        let lied = self.lies();
+        let lied = self.lies(Op::PutBundle);
         self.call(
             Op::PutBundle,
             |content, dice| {
@@ -432,7 +453,7 @@ impl Store for Machine {
     }
 
     fn put_tile(&self, tile: &TileCoord, bytes: &[u8]) -> Result<(), Fault> {
-        let lied = self.lies();
+        let lied = self.lies(Op::PutTile);
         self.call(
             Op::PutTile,
             |content, dice| {
@@ -538,8 +559,10 @@ impl Store for Machine {
 }
 
 impl Machine {
-    /// Whether the very next changing call will be lied about.
-    fn lies(&self) -> bool {
-        matches!(self.disk().plan, Some(Planned { at: 1, how: How::Lied, reads: false }))
+    /// Whether the very next such call will be lied about.
+    fn lies(&self, op: Op) -> bool {
+        self.disk()
+            .plan
+            .is_some_and(|planned| planned.at == 1 && planned.how == How::Lied && planned.counts(op))
     }
 }

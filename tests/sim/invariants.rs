@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use grantbook_engine::Ledger;
 use grantbook_plan::Status;
 use grantbook_record::day::Day;
 use grantbook_record::feed::{Chain, FeedPosition};
 use grantbook_record::uses::Outcome;
 use grantbook_record::{Entry, GateId, Jti};
-use grantbook_engine::Ledger;
 use grantbook_tlog::tile::{bundles, parse_bundle};
 use grantbook_tlog::{CompactRange, Hash, LeafIndex, TlogProof, TreeSize, leaf_hash};
 
-use crate::run::Run;
 use crate::model::Sent;
+use crate::run::Run;
 use crate::site::{Shop, facts};
 
 /// An invariant that does not hold.
@@ -30,7 +30,10 @@ pub(crate) fn broken<T>(invariant: &'static str, why: String) -> Result<T, Broke
 pub(crate) fn observe(run: &mut Run<'_>) -> Result<(), Broken> {
     let size = run.ledger.size_root().0.0;
     if size < run.model.leaves.len() as u64 {
-        return broken("what_is_published_stays", format!("{size} entries, {} before", run.model.leaves.len()));
+        return broken(
+            "what_is_published_stays",
+            format!("{size} entries, {} before", run.model.leaves.len()),
+        );
     }
     let from = run.model.leaves.len() as u64;
     let new = leaves(&run.ledger, from)?;
@@ -50,7 +53,8 @@ fn entries(ledger: &Ledger, from: u64) -> Result<Vec<Vec<u8>>, Broken> {
     let mut read = Vec::new();
     for coord in bundles(size).filter(|coord| (coord.index() + 1) * 256 > from) {
         let bytes = ledger.bundle(&coord);
-        let bytes = bytes.map_err(|error| error.to_string()).and_then(|bytes| bytes.ok_or("missing".to_owned()));
+        let bytes =
+            bytes.map_err(|error| error.to_string()).and_then(|bytes| bytes.ok_or("missing".to_owned()));
         let bytes = match bytes {
             Ok(bytes) => bytes,
             Err(error) => return broken("entries_can_be_read", format!("bundle {}: {error}", coord.index())),
@@ -68,7 +72,10 @@ pub(crate) fn check(run: &mut Run<'_>, deep: bool) -> Result<(), Broken> {
     let entries = entries(&run.ledger, 0)?;
     let leaves: Vec<Hash> = entries.iter().map(|entry| leaf_hash(entry)).collect();
     if !leaves.starts_with(&run.model.leaves) {
-        return broken("what_is_published_stays", format!("{} entries, {} before", leaves.len(), run.model.leaves.len()));
+        return broken(
+            "what_is_published_stays",
+            format!("{} entries, {} before", leaves.len(), run.model.leaves.len()),
+        );
     }
     for (leaf, hash) in &run.model.acknowledged {
         if usize::try_from(*leaf).ok().and_then(|at| leaves.get(at)) != Some(hash) {
@@ -80,7 +87,10 @@ pub(crate) fn check(run: &mut Run<'_>, deep: bool) -> Result<(), Broken> {
     days(&entries)?;
     unknown(run)?;
     if run.machine.log_size() != leaves.len() as u64 {
-        return broken("what_is_durable_is_published", format!("{} of {}", leaves.len(), run.machine.log_size()));
+        return broken(
+            "what_is_durable_is_published",
+            format!("{} of {}", leaves.len(), run.machine.log_size()),
+        );
     }
     if deep {
         feeds(run, &leaves)?;
@@ -105,7 +115,8 @@ fn roots(run: &mut Run<'_>, leaves: &[Hash]) -> Result<(), Broken> {
     }
     for text in std::mem::take(&mut run.model.checkpoints) {
         let signed = run.site.keys.verify_checkpoint(text.as_bytes());
-        let signed = signed.map_err(|error| Broken { invariant: "checkpoints_are_signed", why: error.to_string() })?;
+        let signed =
+            signed.map_err(|error| Broken { invariant: "checkpoints_are_signed", why: error.to_string() })?;
         let (size, root) = (signed.checkpoint.size().0, signed.checkpoint.root());
         if usize::try_from(size).ok().and_then(|at| roots.get(at)) != Some(&root) {
             return broken("published_checkpoints_are_prefixes", format!("size {size} of {}", leaves.len()));
@@ -117,7 +128,8 @@ fn roots(run: &mut Run<'_>, leaves: &[Hash]) -> Result<(), Broken> {
 fn days(entries: &[Vec<u8>]) -> Result<(), Broken> {
     let mut last = Day(0);
     for (leaf, entry) in entries.iter().enumerate() {
-        let entry = Entry::parse(entry).map_err(|error| Broken { invariant: "entries_can_be_read", why: error.to_string() })?;
+        let entry = Entry::parse(entry)
+            .map_err(|error| Broken { invariant: "entries_can_be_read", why: error.to_string() })?;
         if entry.day < last {
             return broken("days_never_decrease", format!("entry {leaf}"));
         }
@@ -144,7 +156,8 @@ fn unknown(run: &mut Run<'_>) -> Result<(), Broken> {
 /// Each tenant's feed is a chain without gaps that leads to its end, over leaves of the log.
 fn feeds(run: &Run<'_>, leaves: &[Hash]) -> Result<(), Broken> {
     for shop in &run.site.shops {
-        let unread = |error: &dyn std::fmt::Display| Broken { invariant: "feeds_are_gapless", why: error.to_string() };
+        let unread =
+            |error: &dyn std::fmt::Display| Broken { invariant: "feeds_are_gapless", why: error.to_string() };
         let frames = run.ledger.feed(shop.id, FeedPosition(0), 10_000).map_err(|error| unread(&error))?;
         let mut chain = Chain::start(&run.site.origin, shop.id);
         for frame in &frames {
@@ -161,9 +174,9 @@ fn feeds(run: &Run<'_>, leaves: &[Hash]) -> Result<(), Broken> {
         }
         let end = run.ledger.feed_end(shop.id).map_err(|error| unread(&error))?;
         // every acknowledged event of this shop is fed
-        let acknowledged = run.model.sent.iter().filter(
-            |(sent, leaf)| matches!(sent, Sent::Event { tenant, .. } if *tenant == shop.id) && leaf.is_some(),
-        );
+        let acknowledged = run.model.sent.iter().filter(|(sent, leaf)| {
+            matches!(sent, Sent::Event { tenant, .. } if *tenant == shop.id) && leaf.is_some()
+        });
         let expected = acknowledged.count();
         if end != chain || frames.len() < expected {
             return broken("feeds_are_gapless", format!("{} frames, {expected} events", frames.len()));
@@ -211,9 +224,15 @@ fn caps(run: &Run<'_>) -> Result<(), Broken> {
 fn bodies(run: &Run<'_>, size: u64) -> Result<(), Broken> {
     // a prime step reaches other records in other trees
     for leaf in (0..size).step_by(if size > 100 { 7 } else { 1 }) {
-        let mut of = run.site.shops.iter().filter_map(|shop| run.ledger.receipt(shop.id, LeafIndex(leaf)).ok());
+        let mut of =
+            run.site.shops.iter().filter_map(|shop| run.ledger.receipt(shop.id, LeafIndex(leaf)).ok());
         if of.next().is_none() {
-            let errors: Vec<_> = run.site.shops.iter().map(|shop| run.ledger.receipt(shop.id, LeafIndex(leaf)).err()).collect();
+            let errors: Vec<_> = run
+                .site
+                .shops
+                .iter()
+                .map(|shop| run.ledger.receipt(shop.id, LeafIndex(leaf)).err())
+                .collect();
             return broken("records_can_be_read", format!("entry {leaf}: {errors:?}"));
         }
     }
@@ -244,7 +263,8 @@ fn state(run: &Run<'_>) -> Result<(), Broken> {
     for grant in &run.model.grants {
         let shop = &run.site.shops[grant.shop];
         let customer = run.ledger.customer(shop.id, &shop.customers[grant.customer].sub);
-        let status = customer.as_ref().and_then(|customer| customer.grant(&grant.id)).map(|grant| grant.status);
+        let status =
+            customer.as_ref().and_then(|customer| customer.grant(&grant.id)).map(|grant| grant.status);
         let ended = matches!(status, Some(Status::Withdrawn | Status::Revoked | Status::Superseded));
         if status.is_none() || ended != grant.ended {
             return broken("grants_are_as_acknowledged", format!("{status:?}, ended: {}", grant.ended));
@@ -254,16 +274,24 @@ fn state(run: &Run<'_>) -> Result<(), Broken> {
 }
 
 /// What a ledger answers about everything, one line each.
-fn answers(run: &Run<'_>, ledger: &Ledger, events: &[(grantbook_record::TenantId, Jti)]) -> Result<Vec<String>, Broken> {
+fn answers(
+    run: &Run<'_>,
+    ledger: &Ledger,
+    events: &[(grantbook_record::TenantId, Jti)],
+) -> Result<Vec<String>, Broken> {
     let mut lines = Vec::new();
     for shop in &run.site.shops {
         let Shop { id, gate, customers, .. } = shop;
         for customer in customers {
-            lines.push(format!("{:?}", ledger.customer(*id, &customer.sub).filter(|known| !known.keys.is_empty())));
+            lines.push(format!(
+                "{:?}",
+                ledger.customer(*id, &customer.sub).filter(|known| !known.keys.is_empty())
+            ));
             lines.push(format!("{:?}", ledger.decide(*id, &facts(&customer.sub), None)));
         }
         let grants = ledger.grants(*id, None, 10_000);
-        let grants = grants.map_err(|error| Broken { invariant: "grants_can_be_read", why: error.to_string() })?;
+        let grants =
+            grants.map_err(|error| Broken { invariant: "grants_can_be_read", why: error.to_string() })?;
         lines.extend(grants.iter().map(|grant| format!("{grant:?}")));
         for gate in [gate, &GateId::parse("remote").expect("a name")] {
             lines.push(format!("{:?}", ledger.gate_progress(*id, gate)));

@@ -89,7 +89,9 @@ fn every_seed_keeps_the_invariants() {
         println!("seed {seed}:");
         trace.iter().for_each(|step| println!("  {step}"));
         println!("seed {seed}: `{invariant}` does not hold: {why}");
-        println!("again: GRANTBOOK_SIM_SEEDS=1 GRANTBOOK_SIM_FIRST={seed} cargo test -p grantbook-tests --test sim\n");
+        println!(
+            "again: GRANTBOOK_SIM_SEEDS=1 GRANTBOOK_SIM_FIRST={seed} cargo test -p grantbook-tests --test sim\n"
+        );
     }
     let all = all.into_inner().unwrap();
     let faults: u64 = all.values().flat_map(|results| results.values()).sum();

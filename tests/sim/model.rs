@@ -29,9 +29,22 @@ pub(crate) enum About {
 
 /// An answer.
 pub(crate) enum Answer {
-    Appended { leaf: u64, hash: Hash, duplicate: bool, receipt: Box<Receipt> },
-    Uses { leaves: Vec<(u64, Hash)>, duplicate: bool },
-    Permit { leaf: u64, hash: Hash, grant: Jti, duplicate: bool },
+    Appended {
+        leaf: u64,
+        hash: Hash,
+        duplicate: bool,
+        receipt: Box<Receipt>,
+    },
+    Uses {
+        leaves: Vec<(u64, Hash)>,
+        duplicate: bool,
+    },
+    Permit {
+        leaf: u64,
+        hash: Hash,
+        grant: Jti,
+        duplicate: bool,
+    },
     Denied,
     Refused(String),
     /// Whether it is there is not known.
@@ -56,8 +69,9 @@ impl Sent {
                     .map(|used| (used.leaf_index.0, leaf_hash(&used.receipt.entry.0)))
                     .collect(),
             }),
-            Self::Question { tenant, facts, use_id } => {
-                ledger.decide_and_record(*tenant, facts, use_id.clone(), None).map(|recorded| match recorded {
+            Self::Question { tenant, facts, use_id } => ledger
+                .decide_and_record(*tenant, facts, use_id.clone(), None)
+                .map(|recorded| match recorded {
                     Recorded::Denial(_) => Answer::Denied,
                     Recorded::Permit { permission, receipt, leaf_index, duplicate } => Answer::Permit {
                         leaf: leaf_index.0,
@@ -65,8 +79,7 @@ impl Sent {
                         grant: permission.grant,
                         duplicate,
                     },
-                })
-            }
+                }),
         };
         match sent {
             Ok(answer) => answer,

@@ -83,6 +83,9 @@ impl<'a> Run<'a> {
         self.publish()?;
         for _ in 0..STEPS {
             self.step()?;
+            if self.wide && self.dice.once_in(4) {
+                self.batch()?;
+            }
         }
         self.machine.plan(None);
         self.say("the end".to_owned());
@@ -110,7 +113,8 @@ impl<'a> Run<'a> {
             let site = self.site;
             let of = &site.shops[shop];
             let (notice_jti, template_jti) = (self.jti(), self.jti());
-            let notice = sign(of, Kind::NoticePublished, notice_jti, crate::site::notice(), &[&of.enterprise]);
+            let notice =
+                sign(of, Kind::NoticePublished, notice_jti, crate::site::notice(), &[&of.enterprise]);
             self.event(shop, notice, notice_jti, About::Nothing, "notice")?;
             // the same bytes for both, whose hash terms name: the audience differs, so each has its own
             let published = sign(of, Kind::TemplatePublished, template_jti, template(), &[&of.enterprise]);
@@ -140,22 +144,40 @@ impl<'a> Run<'a> {
             87..90 => {
                 self.say("power is lost".to_owned());
                 self.machine.cut_power();
+                if self.dice.once_in(4) {
+                    self.say("and the state".to_owned());
+                    self.machine.lose_state();
+                }
                 self.reopen(false)?;
             }
             90..91 => self.earlier = Some(self.machine.content()),
-            _ => self.plan(),
+            _ => self.plan()?,
         }
         self.still_denies()
     }
 
-    /// A fault for one of the next calls of the store.
-    fn plan(&mut self) {
-        let reads = self.dice.once_in(8);
-        let how = if reads { How::Refused } else { How::ALL[self.dice.place(How::ALL.len())] };
-        // a wide run makes more calls
-        let at = 1 + self.dice.below(if reads { 40 } else { 12 });
-        self.say(format!("a fault to come: {how:?} at call {at} from now{}", if reads { ", reading" } else { "" }));
-        self.machine.plan(Some(Planned { at, how, reads }));
+    /// A fault for one of the next calls of the store, or for the next of one kind.
+    fn plan(&mut self) -> Result<(), Broken> {
+        let how = How::ALL[self.dice.place(How::ALL.len())];
+        let planned = if self.dice.once_in(2) {
+            Planned { at: 1 + self.dice.below(12), how, only: None }
+        } else {
+            // long batches are there for what happens behind the sequencer
+            let ops = if self.wide { &Op::ALL[3..] } else { &Op::ALL[..] };
+            match ops[self.dice.place(ops.len())] {
+                Op::Read => Planned { at: 1 + self.dice.below(40), how: How::Refused, only: Some(Op::Read) },
+                only => Planned { at: 1 + self.dice.below(2), how, only: Some(only) },
+            }
+        };
+        self.say(format!("a fault to come: {planned:?}"));
+        self.machine.plan(Some(planned));
+        // a lie comes out when the power goes before the next sync
+        if planned.only == Some(Op::Commit) && how == How::Lied {
+            self.enrol()?;
+            self.machine.cut_power();
+            self.reopen(false)?;
+        }
+        Ok(())
     }
 
     fn jump(&mut self) {
@@ -256,7 +278,8 @@ impl<'a> Run<'a> {
 
     /// A grant that is not known to have ended; now and then one that has.
     fn some_grant(&mut self) -> Option<usize> {
-        let live: Vec<usize> = self.model.grants.iter().enumerate().filter(|(_, g)| !g.ended).map(|(at, _)| at).collect();
+        let live: Vec<usize> =
+            self.model.grants.iter().enumerate().filter(|(_, g)| !g.ended).map(|(at, _)| at).collect();
         if live.is_empty() || self.dice.once_in(10) {
             return (!self.model.grants.is_empty()).then(|| self.dice.place(self.model.grants.len()));
         }
@@ -367,7 +390,8 @@ impl<'a> Run<'a> {
         let shop = self.dice.place(2);
         // a gate sends again what was not acknowledged, before anything else
         let waiting = self.model.unknown.iter().copied();
-        let mut waiting = waiting.filter(|at| matches!(&self.model.sent[*at].0, Sent::Uses { shop: of, .. } if *of == shop));
+        let mut waiting = waiting
+            .filter(|at| matches!(&self.model.sent[*at].0, Sent::Uses { shop: of, .. } if *of == shop));
         let sent = match waiting.next() {
             Some(at) => self.model.sent[at].0.clone(),
             None => self.signed_batch(shop),
@@ -472,7 +496,12 @@ impl<'a> Run<'a> {
     }
 
     /// Takes an answer in; gives the leaves that are new.
-    fn note(&mut self, sent: Sent, answer: Answer, what: &str) -> Result<Vec<(u64, grantbook_tlog::Hash)>, Broken> {
+    fn note(
+        &mut self,
+        sent: Sent,
+        answer: Answer,
+        what: &str,
+    ) -> Result<Vec<(u64, grantbook_tlog::Hash)>, Broken> {
         let known = self.model.sent.iter().position(|(other, _)| same(other, &sent));
         let at = known.unwrap_or(self.model.sent.len());
         if known.is_none() {
@@ -524,7 +553,10 @@ impl<'a> Run<'a> {
         let by_id = !matches!(&sent, Sent::Question { use_id: None, .. });
         match self.model.sent[at].1 {
             Some(_) if by_id && (!duplicate || leaf != self.model.sent[at].1) => {
-                return broken("nothing_is_recorded_twice", format!("{what}: {leaf:?}, was {:?}", self.model.sent[at].1));
+                return broken(
+                    "nothing_is_recorded_twice",
+                    format!("{what}: {leaf:?}, was {:?}", self.model.sent[at].1),
+                );
             }
             Some(_) => {}
             None => self.model.stands(&sent),
@@ -651,7 +683,11 @@ impl<'a> Run<'a> {
         invariants::check(self, deep)?;
         self.machine.plan(planned);
         // some senders ask again at once, others later or never
-        if self.dice.once_in(2) && self.machine.is_powered() { self.send_unknown_while_open() } else { Ok(()) }
+        if self.dice.once_in(2) && self.machine.is_powered() {
+            self.send_unknown_while_open()
+        } else {
+            Ok(())
+        }
     }
 
     /// Sends again what is unknown, as long as no fault comes between.
@@ -697,7 +733,9 @@ impl<'a> Run<'a> {
             let notice = sign(of, Kind::NoticePublished, jti, crate::site::notice(), &[&of.enterprise]);
             let _ = ledger.append(of.id, &notice);
         }
-        ledger.close().map_err(|fault| Broken { invariant: "an_earlier_moment_opens", why: fault.to_string() })?;
+        ledger
+            .close()
+            .map_err(|fault| Broken { invariant: "an_earlier_moment_opens", why: fault.to_string() })?;
         let mut forked = fork.content();
         let reached = forked.log_size();
         forked.anchor = anchor;
@@ -706,7 +744,9 @@ impl<'a> Run<'a> {
             Err(OpenError::Forked { .. }) if reached >= now => Ok(()),
             Err(OpenError::RolledBack { .. }) if reached < now => Ok(()),
             Err(error) => broken("another_history_does_not_open", error.to_string()),
-            Ok(_) => broken("another_history_does_not_open", format!("{then} of {now} entries, then {reached}")),
+            Ok(_) => {
+                broken("another_history_does_not_open", format!("{then} of {now} entries, then {reached}"))
+            }
         }
     }
 

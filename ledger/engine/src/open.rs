@@ -41,7 +41,8 @@ pub(crate) fn open(store: Arc<dyn Store>, config: &LedgerConfig) -> Result<Inner
         Some(checkpoint) => check_signed(&inner, checkpoint)?,
         None if kept > 0 => {
             return Err(OpenError::Root(
-                "the journal is missing, which holds the last signed checkpoint; restore it from a backup".to_owned(),
+                "the journal is missing, which holds the last signed checkpoint; restore it from a backup"
+                    .to_owned(),
             ));
         }
         None => {}

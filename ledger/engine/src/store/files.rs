@@ -40,6 +40,8 @@ pub struct FileStore {
     anchor: Anchor,
     state: SledState,
     journal: Mutex<Option<Segment>>,
+    /// The lowest id of a data key that the journal holds.
+    first_key: Mutex<Option<u64>>,
     /// Held, and locked, as long as the store is open.
     _lock: File,
 }
@@ -48,6 +50,8 @@ struct Segment {
     file: File,
     path: PathBuf,
     bytes: u64,
+    /// Whether bytes follow that a crash cut short.
+    torn: bool,
 }
 
 impl FileStore {
@@ -69,12 +73,16 @@ impl FileStore {
             }
             Err(fs::TryLockError::Error(source)) => return Err(io("lock", &lock_path)(source)),
         }
+        // names that a killed process had no time to sync
+        sync_dir(data)?;
+        sync_dir(&data.join("journal"))?;
         let state = SledState::open(&data.join("state"), state_cache_bytes)?;
         Ok(Self {
             data: data.to_owned(),
             anchor: Anchor::new(anchor),
             state,
             journal: Mutex::new(None),
+            first_key: Mutex::new(None),
             _lock: lock,
         })
     }
@@ -98,7 +106,7 @@ impl FileStore {
         let path = folder.join(format!("{first:020}.log"));
         let file = File::options().create_new(true).append(true).open(&path).map_err(io("create", &path))?;
         sync_dir(&folder)?;
-        Ok(Segment { file, path, bytes: 0 })
+        Ok(Segment { file, path, bytes: 0, torn: false })
     }
 
     fn bundle_path(&self, part: &str, index: u64) -> Result<PathBuf, Fault> {
@@ -122,6 +130,12 @@ impl Store for FileStore {
             *journal = Some(self.new_segment(batch.first)?);
         }
         let Some(segment) = journal.as_mut() else { return Ok(()) };
+        if segment.torn {
+            // only now: until the anchor has been checked, these bytes may be all that is left of something acknowledged
+            segment.file.set_len(segment.bytes).map_err(io("cut", &segment.path))?;
+            segment.file.sync_all().map_err(io("sync", &segment.path))?;
+            segment.torn = false;
+        }
         segment.file.write_all(&frame).map_err(io("append to", &segment.path))?;
         // the commit point: a crash before this line returns loses nothing that was acknowledged
         segment.file.sync_data().map_err(io("sync", &segment.path))?;
@@ -132,38 +146,47 @@ impl Store for FileStore {
     fn batches(&self, visit: BatchVisitor<'_>) -> Result<(), Fault> {
         let segments = self.segments()?;
         let last = segments.len().saturating_sub(1);
+        let mut first_key = None;
         for (at, (_, path)) in segments.into_iter().enumerate() {
             let mut bytes = Vec::new();
             let mut file = File::options().read(true).append(true).open(&path).map_err(io("open", &path))?;
             file.read_to_end(&mut bytes).map_err(io("read", &path))?;
+            if at == last {
+                // a killed process may have written what nobody synced; from here on it counts as acknowledged
+                file.sync_all().map_err(io("sync", &path))?;
+            }
             let mut rest = bytes.as_slice();
+            let mut torn = false;
             loop {
                 match journal::next(rest) {
                     Next::End => break,
                     Next::Frame(payload, length) => {
                         let batch = journal::decode(payload)
                             .ok_or_else(|| damaged(&path, "a frame has no batch in it"))?;
-                        visit(batch)?;
+                        first_key = batch.keys.iter().map(|(id, _)| *id).chain(first_key).min();
+                        visit(batch).map_err(|fault| of_file(&path, fault))?;
                         rest = rest.get(length..).unwrap_or_default();
                     }
                     Next::Torn if at < last || journal::has_frame(rest.get(1..).unwrap_or_default()) => {
-                        return Err(damaged(&path, "a frame before the last one is torn"));
+                        let offset = bytes.len() - rest.len();
+                        return Err(damaged(
+                            &path,
+                            &format!("the frame at byte {offset} is torn, and others follow"),
+                        ));
                     }
+                    // a crash cut this frame short before it was acknowledged
                     Next::Torn => {
-                        // a crash cut this frame short before it was acknowledged
-                        let whole = bytes.len() - rest.len();
-                        file.set_len(whole as u64).map_err(io("cut", &path))?;
-                        file.sync_all().map_err(io("sync", &path))?;
-                        bytes.truncate(whole);
+                        torn = true;
                         break;
                     }
                 }
             }
             if at == last {
-                let segment = Segment { file, path, bytes: bytes.len() as u64 };
+                let segment = Segment { file, path, bytes: (bytes.len() - rest.len()) as u64, torn };
                 *self.journal.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(segment);
             }
         }
+        *self.first_key.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = first_key;
         Ok(())
     }
 
@@ -249,31 +272,42 @@ impl Store for FileStore {
             let batch = StoredBatch { keys: vec![(*id, wrapped.clone())], ..StoredBatch::default() };
             frames.extend_from_slice(&journal::encode(&batch));
         }
-        let existed = path.exists();
         let mut file = File::options().create(true).append(true).open(&path).map_err(io("open", &path))?;
         file.write_all(&frames).map_err(io("append to", &path))?;
         file.sync_data().map_err(io("sync", &path))?;
-        if existed { Ok(()) } else { sync_dir(&self.data) }
+        // its name may be new, to this process or to one that was killed
+        sync_dir(&self.data)
     }
 
     fn keys(&self, visit: &mut dyn FnMut(u64, Vec<u8>)) -> Result<(), Fault> {
         let path = self.data.join("keys.log");
         let Some(bytes) = durable::read(&path)? else { return Ok(()) };
         let mut rest = bytes.as_slice();
+        let mut last_key = 0;
         loop {
             match journal::next(rest) {
                 Next::End => return Ok(()),
                 Next::Frame(payload, length) => {
                     let batch =
                         journal::decode(payload).ok_or_else(|| damaged(&path, "a frame has no key in it"))?;
-                    batch.keys.into_iter().for_each(|(id, wrapped)| visit(id, wrapped));
+                    for (id, wrapped) in batch.keys {
+                        last_key = last_key.max(id);
+                        visit(id, wrapped);
+                    }
                     rest = rest.get(length..).unwrap_or_default();
                 }
                 Next::Torn if journal::has_frame(rest.get(1..).unwrap_or_default()) => {
                     return Err(damaged(&path, "a frame before the last one is torn"));
                 }
-                // cut short by a crash before its batch was trimmed, so the journal still has it
+                // cut short by a crash before its batch was trimmed, so the journal goes on where these keys end
                 Next::Torn => {
+                    let first_key = *self.first_key.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    if first_key.is_none_or(|first| first > last_key + 1) {
+                        return Err(damaged(
+                            &path,
+                            "its last frame is torn, and the journal does not have its key",
+                        ));
+                    }
                     let whole = bytes.len() - rest.len();
                     let file = File::options().write(true).open(&path).map_err(io("open", &path))?;
                     file.set_len(whole as u64).map_err(io("cut", &path))?;
@@ -313,6 +347,14 @@ impl Store for FileStore {
 
     fn flush_state(&self) -> Result<(), Fault> {
         self.state.flush()
+    }
+}
+
+/// Names the file in which the fault was found.
+fn of_file(path: &Path, fault: Fault) -> Fault {
+    match fault {
+        Fault::Damaged { what, why } => Fault::Damaged { what: format!("{}, {what}", path.display()), why },
+        other => other,
     }
 }
 
