@@ -92,6 +92,9 @@ pub enum ReadError {
     /// The store's fault.
     #[error("the store has a fault")]
     Store(#[from] Fault),
+    /// A fault stopped the ledger.
+    #[error("the ledger has stopped")]
+    Stopped,
     /// Stored bytes are not what was stored.
     #[error("{0} is damaged")]
     Damaged(String),

@@ -74,6 +74,12 @@ pub enum Fault {
         /// How it shows.
         why: String,
     },
+    /// A fault stopped the ledger before.
+    #[error("{by}; the last append may or may not be durable: start again, which reads it back")]
+    Stopped {
+        /// The fault.
+        by: String,
+    },
     /// Another process holds the store.
     #[error("{what} is held by another process")]
     Held {

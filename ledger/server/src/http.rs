@@ -52,7 +52,7 @@ pub enum ServeError {
     #[error("sandbox tenant: {0}")]
     Sandbox(#[from] TenantError),
     /// The ledger did not close in order.
-    #[error("closing the ledger: {0}")]
+    #[error("{0}")]
     Close(String),
 }
 
@@ -153,14 +153,17 @@ impl Server {
     }
 
     /// Answers until `shutdown`; then takes no more connections, ends the feeds, lets requests under way finish within
-    /// their grace, and closes the ledger.
+    /// their grace, and closes the ledger. A fault of the ledger ends it likewise, with an error.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
         let Self { ledger, listener, address, app, stop } = self;
         let limits = app.config.limits.clone();
         tracing::info!(%address, origin = ledger.origin(), size = ledger.size_root().0.0, "listening");
+        let watched = ledger.clone();
         let told = async {
-            shutdown.await;
-            tracing::info!("stopping");
+            tokio::select! {
+                () = shutdown => tracing::info!("stopping"),
+                () = watched.wait_stopped() => tracing::error!("a fault has stopped the ledger: stopping"),
+            }
             stop.send_replace(true);
         };
         let grace = Duration::from_millis(limits.shutdown_grace_ms);

@@ -80,7 +80,7 @@ impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::NotFound | ReadError::Erased => Self::no(error),
-            ReadError::Store(_) | ReadError::Damaged(_) => Self::fault(error),
+            ReadError::Stopped | ReadError::Store(_) | ReadError::Damaged(_) => Self::fault(error),
         }
     }
 }
