@@ -12,6 +12,7 @@ mod client;
 mod crash;
 mod doors;
 mod durability;
+mod faults;
 mod gate;
 mod isolation;
 mod outside;
