@@ -64,6 +64,21 @@ impl Op {
         Self::ClearState,
         Self::Read,
     ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Commit => "commit",
+            Self::Apply => "apply",
+            Self::SetAnchor => "set anchor",
+            Self::PutTile => "put tile",
+            Self::PutBundle => "put bundle",
+            Self::PutKeys => "put keys",
+            Self::FlushState => "flush state",
+            Self::Trim => "trim",
+            Self::ClearState => "clear state",
+            Self::Read => "read",
+        }
+    }
 }
 
 impl How {
@@ -76,6 +91,18 @@ impl How {
         Self::PowerAfter,
         Self::Lied,
     ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Partly => "cut short",
+            Self::Unreported => "unreported",
+            Self::PowerBefore => "power cut before",
+            Self::PowerDuring => "power cut during",
+            Self::PowerAfter => "power cut after",
+            Self::Lied => "lied about",
+        }
+    }
 }
 
 /// A fault to come: at the `at`th call from now, counted over changing calls or over those of one kind.
@@ -489,7 +516,9 @@ impl Store for Machine {
 
     fn keys(&self, visit: &mut dyn FnMut(u64, Vec<u8>)) -> Result<(), Fault> {
         let keys = self.read(|content| content.keys.clone())?;
-        keys.into_iter().for_each(|(id, wrapped)| visit(id, wrapped));
+        for (id, wrapped) in keys {
+            visit(id, wrapped);
+        }
         Ok(())
     }
 

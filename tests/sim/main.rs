@@ -18,6 +18,7 @@
     reason = "a test that fails says where"
 )]
 
+mod callers;
 mod dice;
 mod disk;
 mod invariants;
@@ -30,6 +31,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use grantbook_tests::Tally;
 use invariants::Broken;
 use run::{Run, Struck};
 use site::Site;
@@ -74,7 +76,8 @@ fn every_seed_keeps_the_invariants() {
                             let mut all = all.lock().unwrap();
                             for (fault, results) in struck {
                                 for (result, count) in results {
-                                    *all.entry(fault).or_default().entry(result).or_default() += count;
+                                    *all.entry(fault.clone()).or_default().entry(result).or_default() +=
+                                        count;
                                 }
                             }
                         }
@@ -87,7 +90,9 @@ fn every_seed_keeps_the_invariants() {
     let failed = failed.into_inner().unwrap();
     for (seed, trace, Broken { invariant, why }) in &failed {
         println!("seed {seed}:");
-        trace.iter().for_each(|step| println!("  {step}"));
+        for step in trace {
+            println!("  {step}");
+        }
         println!("seed {seed}: `{invariant}` does not hold: {why}");
         println!(
             "again: GRANTBOOK_SIM_SEEDS=1 GRANTBOOK_SIM_FIRST={seed} cargo test -p grantbook-tests --test sim\n"
@@ -100,8 +105,16 @@ fn every_seed_keeps_the_invariants() {
         reopened.into_inner(),
         f64::from(u32::try_from(count).unwrap()) / begun.elapsed().as_secs_f64()
     );
+    let mut tally = Tally::new("sim");
     for (fault, results) in &all {
-        println!("{fault:?} {results:?}");
+        println!("{fault}: {results:?}");
+        for (result, count) in results {
+            tally.count(fault, result, *count, "");
+        }
+    }
+    // a run of a few seeds is for looking at them
+    if count >= SEEDS && failed.is_empty() {
+        tally.write();
     }
     let broken: Vec<_> = failed.iter().map(|(seed, _, broken)| (seed, broken.invariant)).collect();
     assert!(failed.is_empty(), "{broken:?}");

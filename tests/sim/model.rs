@@ -144,3 +144,17 @@ impl Model {
         }
     }
 }
+
+/// Whether both are the same sending, which has one answer.
+pub(crate) fn same(one: &Sent, other: &Sent) -> bool {
+    match (one, other) {
+        (Sent::Event { envelope: a, .. }, Sent::Event { envelope: b, .. })
+        | (Sent::Uses { json: a, .. }, Sent::Uses { json: b, .. }) => a == b,
+        (Sent::Question { use_id: None, .. }, _) => false,
+        (
+            Sent::Question { tenant, facts, use_id },
+            Sent::Question { tenant: of, facts: about, use_id: id },
+        ) => (tenant, facts, use_id) == (of, about, id),
+        _ => false,
+    }
+}

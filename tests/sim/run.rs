@@ -7,26 +7,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use grantbook_engine::{AppendError, Clock, Ledger, LedgerConfig, OpenError};
 use grantbook_plan::Decision;
 use grantbook_record::encoding::Bytes32;
-use grantbook_record::entry::Salt;
-use grantbook_record::event::{
-    Claims, Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked, GrantWithdrawn,
-    KeyEnrolled, Revoker, VERSION,
-};
-use grantbook_record::uses::{Denied, Outcome, Permitted, UseId, UseRecord, sign_batch};
-use grantbook_record::{DenialReason, Jti, Kind, Signer, Term, UnixMillis};
+use grantbook_record::{Jti, Kind, UnixMillis};
 
 use crate::dice::Dice;
 use crate::disk::{Content, How, Machine, Op, Planned};
 use crate::invariants::{self, Broken, broken};
-use crate::model::{About, Answer, Model, Sent};
-use crate::site::{CUSTOMERS, KEYS, Site, facts, sign, template, terms};
+use crate::model::{About, Answer, Model, Sent, same};
+use crate::site::{Site, facts, sign, template};
 
 /// 2026-01-05, noon.
 const BEGIN_MS: u64 = 1_767_614_400_000;
 const STEPS: u64 = 40;
 
 /// What came of the faults of a run: of each kind, how often it struck and what the next start found.
-pub(crate) type Struck = BTreeMap<(Op, How), BTreeMap<&'static str, u64>>;
+pub(crate) type Struck = BTreeMap<String, BTreeMap<&'static str, u64>>;
 
 pub(crate) struct Run<'a> {
     pub(crate) site: &'a Site,
@@ -36,12 +30,12 @@ pub(crate) struct Run<'a> {
     pub(crate) trace: Vec<String>,
     pub(crate) struck: Struck,
     pub(crate) reopened: u64,
-    dice: Dice,
+    pub(crate) dice: Dice,
     clock: Arc<AtomicU64>,
     config: LedgerConfig,
-    template: Bytes32,
+    pub(crate) templates: [Bytes32; 2],
     /// A seed of long batches, so that bundles fill and the journal is trimmed.
-    wide: bool,
+    pub(crate) wide: bool,
     /// An earlier moment of the disk.
     earlier: Option<Content>,
 }
@@ -68,7 +62,7 @@ impl<'a> Run<'a> {
             dice,
             clock,
             config,
-            template: Bytes32([0; 32]),
+            templates: [Bytes32([0; 32]); 2],
             earlier: None,
         };
         let done = run.all();
@@ -99,11 +93,11 @@ impl<'a> Run<'a> {
         self.trace.push(what);
     }
 
-    fn now(&self) -> u64 {
+    pub(crate) fn now(&self) -> u64 {
         self.clock.load(Ordering::SeqCst) / 1000
     }
 
-    fn jti(&mut self) -> Jti {
+    pub(crate) fn jti(&mut self) -> Jti {
         Jti::new(UnixMillis(self.clock.load(Ordering::SeqCst)), self.dice.bytes())
     }
 
@@ -116,11 +110,8 @@ impl<'a> Run<'a> {
             let notice =
                 sign(of, Kind::NoticePublished, notice_jti, crate::site::notice(), &[&of.enterprise]);
             self.event(shop, notice, notice_jti, About::Nothing, "notice")?;
-            // the same bytes for both, whose hash terms name: the audience differs, so each has its own
             let published = sign(of, Kind::TemplatePublished, template_jti, template(), &[&of.enterprise]);
-            if shop == 0 {
-                self.template = Bytes32::sha256(&published);
-            }
+            self.templates[shop] = Bytes32::sha256(&published);
             self.event(shop, published, template_jti, About::Nothing, "template")?;
         }
         Ok(())
@@ -147,6 +138,7 @@ impl<'a> Run<'a> {
                 if self.dice.once_in(4) {
                     self.say("and the state".to_owned());
                     self.machine.lose_state();
+                    self.note_fault("state lost".to_owned(), "made anew from the log");
                 }
                 self.reopen(false)?;
             }
@@ -191,199 +183,12 @@ impl<'a> Run<'a> {
         };
         self.clock.store(to, Ordering::SeqCst);
         self.say(format!("the clock jumps to {}", to / 1000));
-    }
-
-    fn somebody(&mut self) -> (usize, usize) {
-        (self.dice.place(2), self.dice.place(CUSTOMERS))
-    }
-
-    fn keys_of(&self, shop: usize, customer: usize) -> usize {
-        self.model.keys.get(&(shop, customer)).copied().unwrap_or_default()
-    }
-
-    /// A key of the customer: an enrolled one, or the first one of somebody who has none.
-    fn key_of(&mut self, shop: usize, customer: usize) -> &'a Signer {
-        let have = self.keys_of(shop, customer).max(1);
-        &self.site.shops[shop].customers[customer].keys[self.dice.place(have)]
-    }
-
-    fn enrol(&mut self) -> Result<(), Broken> {
-        let (shop, customer) = self.somebody();
-        let have = self.keys_of(shop, customer).min(KEYS - 1);
-        let of = &self.site.shops[shop];
-        let key = &of.customers[customer].keys[have];
-        let (evidence, by) = if have == 0 {
-            (Evidence::Enterprise, &of.enterprise)
-        } else {
-            (Evidence::EnrolledKey, self.key_of(shop, customer))
-        };
-        let sub = of.customers[customer].sub.clone();
-        let event = KeyEnrolled { sub, key: *key.public_key(), evidence, recovery: None };
-        let jti = self.jti();
-        let envelope = sign(of, Kind::KeyEnrolled, jti, event, &[key, by]);
-        self.event(shop, envelope, jti, About::Key { shop, customer }, "key")
-    }
-
-    /// The cap is what is most worth watching.
-    fn some_terms(&mut self) -> (Option<u64>, grantbook_record::Terms) {
-        let cap = (!self.dice.once_in(4)).then(|| 1 + self.dice.below(4));
-        let (rate, price) = (self.dice.once_in(4), self.dice.below(200));
-        (cap, terms(self.template, self.now(), cap, rate, price))
-    }
-
-    fn signed_grant(&mut self, shop: usize, customer: usize) -> Sent {
-        let (cap, mut terms) = self.some_terms();
-        if shop == 1 {
-            terms = self.of_second_shop(terms);
-        }
-        let of = &self.site.shops[shop];
-        let sub = of.customers[customer].sub.clone();
-        let event = GrantGiven { sub, terms, request: None, birth_day: None, mandate: None };
-        let jti = self.jti();
-        let envelope = sign(of, Kind::GrantGiven, jti, event, &[self.key_of(shop, customer)]);
-        Sent::Event { tenant: of.id, envelope, jti, about: About::Grant { shop, customer, cap } }
-    }
-
-    /// Each shop's template has its own hash.
-    fn of_second_shop(&self, mut terms: grantbook_record::Terms) -> grantbook_record::Terms {
-        let published = self.model.sent.iter().filter_map(|(sent, _)| match sent {
-            Sent::Event { tenant, envelope, about: About::Nothing, .. }
-                if *tenant == self.site.shops[1].id =>
-            {
-                Some(envelope)
-            }
-            _ => None,
-        });
-        if let Some(template) = published.last() {
-            terms.template.hash = Bytes32::sha256(template);
-        }
-        terms
-    }
-
-    fn grant(&mut self) -> Result<(), Broken> {
-        // mostly of somebody who can
-        let (shop, customer) = match self.dice.below(8) {
-            0 => self.somebody(),
-            _ => {
-                let known: Vec<_> = self.model.keys.keys().copied().collect();
-                match self.dice.pick(&known) {
-                    Some(known) => *known,
-                    None => return self.enrol(),
-                }
-            }
-        };
-        let sent = self.signed_grant(shop, customer);
-        self.send(sent, format!("grant by {shop}.{customer}"))
-    }
-
-    /// A grant that is not known to have ended; now and then one that has.
-    fn some_grant(&mut self) -> Option<usize> {
-        let live: Vec<usize> =
-            self.model.grants.iter().enumerate().filter(|(_, g)| !g.ended).map(|(at, _)| at).collect();
-        if live.is_empty() || self.dice.once_in(10) {
-            return (!self.model.grants.is_empty()).then(|| self.dice.place(self.model.grants.len()));
-        }
-        self.dice.pick(&live).copied()
-    }
-
-    fn change_grant(&mut self) -> Result<(), Broken> {
-        let Some(at) = self.some_grant() else { return self.grant() };
-        let grant = self.model.grants[at].clone();
-        let of = &self.site.shops[grant.shop];
-        let sub = of.customers[grant.customer].sub.clone();
-        let key = self.key_of(grant.shop, grant.customer);
-        let jti = self.jti();
-        let (envelope, about) = match self.dice.below(4) {
-            0 => {
-                let event = GrantPaused { sub, grant: grant.id };
-                (sign(of, Kind::GrantPaused, jti, event, &[key]), About::Paused { grant: at })
-            }
-            1 => {
-                let event = GrantResumed { sub, grant: grant.id };
-                (sign(of, Kind::GrantResumed, jti, event, &[key]), About::Resumed { grant: at })
-            }
-            _ => {
-                let (cap, mut terms) = self.some_terms();
-                if grant.shop == 1 {
-                    terms = self.of_second_shop(terms);
-                }
-                let event = GrantAmended { sub, grant: grant.id, terms, birth_day: None };
-                (sign(of, Kind::GrantAmended, jti, event, &[key]), About::Amendment { grant: at, cap })
-            }
-        };
-        self.event(grant.shop, envelope, jti, about, &format!("{about:?}"))
-    }
-
-    fn signed_end(&mut self, at: usize) -> Sent {
-        let grant = self.model.grants[at].clone();
-        let of = &self.site.shops[grant.shop];
-        let sub = of.customers[grant.customer].sub.clone();
-        let jti = self.jti();
-        let by_customer = !self.dice.once_in(4);
-        let envelope = if !by_customer {
-            let reason = Term::parse("breach").expect("a term");
-            let event = GrantRevoked { sub, grant: grant.id, by: Revoker::Enterprise, reason };
-            sign(of, Kind::GrantRevoked, jti, event, &[&of.enterprise])
-        } else {
-            let event = GrantWithdrawn { sub, grant: grant.id, channel: None };
-            sign(of, Kind::GrantWithdrawn, jti, event, &[self.key_of(grant.shop, grant.customer)])
-        };
-        Sent::Event { tenant: of.id, envelope, jti, about: About::Ended { grant: at, by_customer } }
-    }
-
-    fn withdraw(&mut self) -> Result<(), Broken> {
-        let Some(at) = self.some_grant() else { return self.grant() };
-        let sent = self.signed_end(at);
-        self.send(sent, format!("the end of grant {at}"))
-    }
-
-    fn signed_question(&mut self) -> Sent {
-        let (shop, customer) = match self.some_grant() {
-            Some(at) => (self.model.grants[at].shop, self.model.grants[at].customer),
-            None => self.somebody(),
-        };
-        let of = &self.site.shops[shop];
-        let id = format!("order-{}", self.dice.below(40));
-        let use_id = self.dice.once_in(2).then(|| UseId::try_from(id).expect("a use id"));
-        Sent::Question { tenant: of.id, facts: facts(&of.customers[customer].sub), use_id }
+        self.note_fault("clock jumps".to_owned(), "goes on; days never decrease");
     }
 
     fn question(&mut self) -> Result<(), Broken> {
         let sent = self.signed_question();
-        self.send(sent, "a question".to_owned())
-    }
-
-    fn signed_batch(&mut self, shop: usize) -> Sent {
-        let of = &self.site.shops[shop];
-        let first = self.model.next_seq[shop];
-        let count = if self.wide { 60 + self.dice.below(150) } else { 1 + self.dice.below(5) };
-        let now = self.now();
-        let grants: Vec<_> = self.model.grants.iter().filter(|grant| grant.shop == shop).cloned().collect();
-        let records: Vec<_> = (0..count)
-            .map(|offset| {
-                let permitted = !self.wide || self.dice.once_in(30);
-                let grant = self.dice.pick(&grants).filter(|_| permitted);
-                let customer = grant.map_or_else(|| self.dice.place(CUSTOMERS), |grant| grant.customer);
-                let outcome = match grant {
-                    Some(grant) => Outcome::Permitted(Permitted { grant: grant.id }),
-                    None => Outcome::Denied(Denied { reason: DenialReason::NoGrant, grant: None }),
-                };
-                let record = UseRecord {
-                    v: VERSION,
-                    gate: of.gate.clone(),
-                    seq: first + offset,
-                    at: grantbook_record::day::UnixSeconds(now),
-                    facts: facts(&of.customers[customer].sub),
-                    outcome,
-                    use_id: None,
-                };
-                (record, Salt(Bytes32(self.dice.bytes())))
-            })
-            .collect();
-        let claims = Claims::new(of.id, self.jti(), ());
-        let batch = sign_batch(&claims, &records, &of.gate_key).expect("records");
-        let json = serde_json::to_vec(&batch).expect("JSON");
-        Sent::Uses { tenant: of.id, json, shop, first, count }
+        self.send(&sent, "a question")
     }
 
     fn batch(&mut self) -> Result<(), Broken> {
@@ -398,21 +203,21 @@ impl<'a> Run<'a> {
         };
         let Sent::Uses { count, .. } = &sent else { return Ok(()) };
         let what = format!("{count} uses of gate {shop}");
-        self.send(sent, what)
+        self.send(&sent, &what)
     }
 
     /// Something that was sent before, once more.
     fn again(&mut self) -> Result<(), Broken> {
         let at = self.dice.place(self.model.sent.len());
         let sent = self.model.sent[at].0.clone();
-        self.send(sent, format!("number {at} again"))
+        self.send(&sent, &format!("number {at} again"))
     }
 
     /// What nobody knows about is sent again, as its senders would.
     fn send_unknown(&mut self) -> Result<(), Broken> {
         while let Some(at) = self.model.unknown.first().copied() {
             let sent = self.model.sent[at].0.clone();
-            self.send(sent, format!("number {at} again, which may be there"))?;
+            self.send(&sent, &format!("number {at} again, which may be there"))?;
             if self.model.unknown.first() == Some(&at) {
                 return broken("what_is_sent_again_is_answered", "it is still unknown".to_owned());
             }
@@ -469,14 +274,14 @@ impl<'a> Run<'a> {
             (first, others.into_iter().map(|other| other.join().expect("no panic")).collect::<Vec<_>>())
         });
         let before = self.model.leaves.len() as u64;
-        let mut news = self.note(opener, first, "  first")?;
+        let mut news = self.note(&opener, first, "  first")?;
         for (job, answer) in jobs.into_iter().zip(answers) {
-            news.extend(self.note(job, answer, "  then")?);
+            news.extend(self.note(&job, answer, "  then")?);
         }
         self.settle(before, news)
     }
 
-    fn event(
+    pub(crate) fn event(
         &mut self,
         shop: usize,
         envelope: Vec<u8>,
@@ -485,24 +290,24 @@ impl<'a> Run<'a> {
         what: &str,
     ) -> Result<(), Broken> {
         let tenant = self.site.shops[shop].id;
-        self.send(Sent::Event { tenant, envelope, jti, about }, what.to_owned())
+        self.send(&Sent::Event { tenant, envelope, jti, about }, what)
     }
 
-    fn send(&mut self, sent: Sent, what: String) -> Result<(), Broken> {
+    pub(crate) fn send(&mut self, sent: &Sent, what: &str) -> Result<(), Broken> {
         let before = self.model.leaves.len() as u64;
         let answer = sent.send(&self.ledger);
-        let news = self.note(sent, answer, &what)?;
+        let news = self.note(sent, answer, what)?;
         self.settle(before, news)
     }
 
     /// Takes an answer in; gives the leaves that are new.
     fn note(
         &mut self,
-        sent: Sent,
+        sent: &Sent,
         answer: Answer,
         what: &str,
     ) -> Result<Vec<(u64, grantbook_tlog::Hash)>, Broken> {
-        let known = self.model.sent.iter().position(|(other, _)| same(other, &sent));
+        let known = self.model.sent.iter().position(|(other, _)| same(other, sent));
         let at = known.unwrap_or(self.model.sent.len());
         if known.is_none() {
             self.model.sent.push((sent.clone(), None));
@@ -521,12 +326,12 @@ impl<'a> Run<'a> {
             Answer::Unknown(why) => {
                 self.say(format!("{what}: {why}"));
                 // a question without an id is asked anew
-                let named = !matches!(&sent, Sent::Question { use_id: None, .. });
+                let named = !matches!(sent, Sent::Question { use_id: None, .. });
                 if named && !self.model.unknown.contains(&at) && self.model.sent[at].1.is_none() {
                     self.model.unknown.push(at);
                 }
                 // verified, and then the ledger stopped
-                if let Sent::Event { about: About::Ended { grant, by_customer: true }, .. } = &sent
+                if let Sent::Event { about: About::Ended { grant, by_customer: true }, .. } = sent
                     && why == AppendError::Stopped.to_string()
                 {
                     self.model.withdrawing.insert(*grant);
@@ -550,7 +355,7 @@ impl<'a> Run<'a> {
         };
         let leaf = leaves.first().map(|(leaf, _)| *leaf);
         self.say(format!("{what}: {} at {leaf:?}", if duplicate { "known" } else { "new" }));
-        let by_id = !matches!(&sent, Sent::Question { use_id: None, .. });
+        let by_id = !matches!(sent, Sent::Question { use_id: None, .. });
         match self.model.sent[at].1 {
             Some(_) if by_id && (!duplicate || leaf != self.model.sent[at].1) => {
                 return broken(
@@ -559,7 +364,7 @@ impl<'a> Run<'a> {
                 );
             }
             Some(_) => {}
-            None => self.model.stands(&sent),
+            None => self.model.stands(sent),
         }
         self.model.sent[at].1 = leaf;
         self.model.unknown.retain(|other| *other != at);
@@ -623,7 +428,11 @@ impl<'a> Run<'a> {
         self.machine.cut_power();
         let stands = self.machine.log_size() > acknowledged;
         self.reopen(false)?;
-        let found = if stands { "the entry stands" } else { "the entry is not there" };
+        let found = if stands {
+            "stops; the next start finds the append"
+        } else {
+            "stops; the next start does not find the append"
+        };
         for (op, how) in struck {
             self.count(*op, *how, found);
         }
@@ -631,7 +440,15 @@ impl<'a> Run<'a> {
     }
 
     fn count(&mut self, op: Op, how: How, result: &'static str) {
-        *self.struck.entry((op, how)).or_default().entry(result).or_default() += 1;
+        let known = matches!(op, Op::Commit | Op::PutTile | Op::PutBundle);
+        // of other calls nobody can tell a lie from the truth
+        if how != How::Lied || known {
+            self.note_fault(format!("{}, {}", op.name(), how.name()), result);
+        }
+    }
+
+    fn note_fault(&mut self, fault: String, result: &'static str) {
+        *self.struck.entry(fault).or_default().entry(result).or_default() += 1;
     }
 
     /// Ends the process, in order or not, and starts it again until it opens.
@@ -645,7 +462,7 @@ impl<'a> Run<'a> {
             return broken("an_orderly_end_is_not_a_fault", "it stopped".to_owned());
         }
         for (op, how) in self.machine.take_struck() {
-            self.count(op, how, "at the end");
+            self.count(op, how, "ends with a fault; the next start finds all");
         }
         for attempt in 0.. {
             let lost = self.machine.start();
@@ -667,18 +484,18 @@ impl<'a> Run<'a> {
                         return broken("a_crash_leaves_what_can_be_opened", error.to_string());
                     }
                     for (op, how) in struck {
-                        self.count(op, how, "at the start");
+                        self.count(op, how, "the start fails, the next one finds all");
                     }
                     self.machine.cut_power();
                 }
             }
         }
         for (op, how) in self.machine.take_struck() {
-            self.count(op, how, "at the start, which goes on");
+            self.count(op, how, "goes on");
         }
         self.reopened += 1;
         self.model.withdrawing.clear();
-        let deep = self.dice.once_in(3);
+        let deep = self.dice.once_in(5);
         let planned = self.machine.plan(None);
         invariants::check(self, deep)?;
         self.machine.plan(planned);
@@ -723,6 +540,7 @@ impl<'a> Run<'a> {
         if !matches!(opened, Err(OpenError::RolledBack { .. })) {
             return broken("a_rolled_back_folder_does_not_open", format!("{then} of {now} entries"));
         }
+        self.note_fault("old folder beside a newer anchor".to_owned(), "the start refuses");
         earlier.anchor = own;
         let fork = Machine::of(earlier, 0);
         let ledger = Ledger::open_on(Arc::new(fork.clone()), &self.config)
@@ -740,6 +558,7 @@ impl<'a> Run<'a> {
         let reached = forked.log_size();
         forked.anchor = anchor;
         let opened = Ledger::open_on(Arc::new(Machine::of(forked, 0)), &self.config);
+        self.note_fault("another history beside the anchor".to_owned(), "the start refuses");
         match opened {
             Err(OpenError::Forked { .. }) if reached >= now => Ok(()),
             Err(OpenError::RolledBack { .. }) if reached < now => Ok(()),
@@ -751,19 +570,7 @@ impl<'a> Run<'a> {
     }
 
     /// A ledger whose state is made anew from the log.
-    pub(crate) fn from_the_log(&self) -> Result<Ledger, OpenError> {
+    pub(crate) fn ledger_of_the_log(&self) -> Result<Ledger, OpenError> {
         Ledger::open_on(Arc::new(Machine::of(self.machine.content().without_state(), 0)), &self.config)
-    }
-}
-
-fn same(one: &Sent, other: &Sent) -> bool {
-    match (one, other) {
-        (Sent::Event { envelope: a, .. }, Sent::Event { envelope: b, .. }) => a == b,
-        (Sent::Uses { json: a, .. }, Sent::Uses { json: b, .. }) => a == b,
-        (
-            Sent::Question { tenant: t, facts: f, use_id: Some(a) },
-            Sent::Question { tenant: u, facts: g, use_id: Some(b) },
-        ) => t == u && f == g && a == b,
-        _ => false,
     }
 }

@@ -19,7 +19,10 @@ pub enum OpenError {
     #[error("keyring: {0}")]
     Keyring(String),
     /// The data folder is older than what was acknowledged: it was rolled back.
-    #[error("data folder holds {got} entries but the anchor vouches for {anchored}: it was rolled back")]
+    #[error(
+        "data folder holds {got} entries but the anchor vouches for {anchored}: it was rolled back, or its journal has lost \
+         its end; put the newest copy in place"
+    )]
     RolledBack {
         /// Entries in the data folder.
         got: u64,

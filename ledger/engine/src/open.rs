@@ -192,8 +192,12 @@ fn check_signed(inner: &Inner, checkpoint: &str) -> Result<(), OpenError> {
     let (size, root) = inner.published.size_root();
     if signed.checkpoint.size() == size && signed.checkpoint.root() == root {
         Ok(())
+    } else if signed.checkpoint.size() == size {
+        Err(OpenError::Root(format!(
+            "the root of all {size} is another one, so an entry of the journal or a tile is damaged"
+        )))
     } else {
-        Err(OpenError::Root(format!("size {size} in the data folder, {} signed", signed.checkpoint.size())))
+        Err(OpenError::Root(format!("{size} in the data folder, {} signed", signed.checkpoint.size())))
     }
 }
 
@@ -203,7 +207,7 @@ fn check_anchor(inner: &Inner, checkpoint: Option<&str>) -> Result<(), OpenError
     let Some(anchored) = inner.store.anchor()? else {
         if size.0 > 0 {
             return Err(OpenError::Root(
-                "the anchor is missing, so it cannot be told whether the data folder was rolled back"
+                "the anchor is missing, so it cannot be told whether the data folder was rolled back; put it back"
                     .to_owned(),
             ));
         }

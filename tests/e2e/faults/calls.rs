@@ -55,7 +55,8 @@ fn injected(command: &Command, case: &Case, at: u32, place: &Place) -> Command {
     let mut traced = Command::new("strace");
     traced.args(["-f", "-qq", "-o", "/dev/null"]);
     if let Some(file) = case.file {
-        traced.arg("-P").arg(place.path(file));
+        // by the name that is opened, and by the file that is written
+        traced.args(["-P", file]).arg("-P").arg(place.path(file));
     }
     traced.args(["-e", &format!("trace={}", case.call)]);
     traced.args(["-e", &format!("inject={}:error={}:when={at}", case.call, case.error)]);
@@ -97,8 +98,8 @@ fn a_failing_system_call_loses_nothing_acknowledged() {
                 Some(0) => tally.count(case.name, "goes on", 1, ""),
                 Some(3) => {
                     struck += 1;
-                    let error = if case.error == "EIO" { "os error 5" } else { "os error" };
-                    assert!(said.contains(error), "{what}");
+                    let error = if case.error == "EIO" { "Input/output error" } else { "" };
+                    assert!(said.starts_with("grantbook: ") && said.contains(error), "{what}");
                     tally.count(case.name, "ends with status 3; nothing lost", 1, &said);
                 }
                 _ => panic!("{what}"),

@@ -173,8 +173,8 @@ fn a_damaged_folder_is_made_good_or_found_out() {
         let folder = place.path("x").with_file_name("");
         let mut said = told(&started, &folder);
         if said.is_empty() && !clean {
-            said =
-                checked.out.lines().next().unwrap_or_default().replace(&format!("{}", folder.display()), "");
+            let finding = checked.json()["findings"][0].as_str().unwrap_or_default().to_owned();
+            said = finding.replace(&format!("{}/", folder.display()), "");
         }
         let (right, result) = match comes {
             Comes::Whole => (opened && clean, "starts; everything is there"),

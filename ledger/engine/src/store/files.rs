@@ -164,7 +164,7 @@ impl Store for FileStore {
                         let batch = journal::decode(payload)
                             .ok_or_else(|| damaged(&path, "a frame has no batch in it"))?;
                         first_key = batch.keys.iter().map(|(id, _)| *id).chain(first_key).min();
-                        visit(batch).map_err(|fault| of_file(&path, fault))?;
+                        visit(batch)?;
                         rest = rest.get(length..).unwrap_or_default();
                     }
                     Next::Torn if at < last || journal::has_frame(rest.get(1..).unwrap_or_default()) => {
@@ -347,14 +347,6 @@ impl Store for FileStore {
 
     fn flush_state(&self) -> Result<(), Fault> {
         self.state.flush()
-    }
-}
-
-/// Names the file in which the fault was found.
-fn of_file(path: &Path, fault: Fault) -> Fault {
-    match fault {
-        Fault::Damaged { what, why } => Fault::Damaged { what: format!("{}, {what}", path.display()), why },
-        other => other,
     }
 }
 
