@@ -13,6 +13,7 @@ mod crash;
 mod doors;
 mod durability;
 mod erasure;
+mod faults;
 mod gate;
 mod isolation;
 mod outside;

@@ -186,7 +186,7 @@ pub(crate) fn hold(command: &HoldCommand, output: Output) -> Result<Verdict, Fai
                         .post_unanswered("/v1/holds", &json!({ "sub": args.sub, "reason": args.reason }))?;
                 }
                 Door::Local(ledger) => {
-                    ledger.place_hold(args.door.tenant(&door)?, &args.sub, &args.reason).map_err(refused)?
+                    ledger.place_hold(args.door.tenant(&door)?, &args.sub, &args.reason).map_err(refused)?;
                 }
             }
             door.close()?;
