@@ -29,7 +29,7 @@ mod tenants;
 pub use clock::Clock;
 pub use config::LedgerConfig;
 pub use error::{AppendError, OpenError, ReadError, TenantError};
-pub use fsck::FsckReport;
+pub use fsck::{FsckReport, Progress, fsck};
 pub use keyring::{GateKey, Principal, Role, SandboxTenant, Tenant, TokenInfo};
 pub use ledger::{Appended, AppendedUse, Ledger, Recorded};
 pub use reads::{GrantRow, UseRow};

@@ -183,7 +183,8 @@ impl State {
         (id, wrapped, key)
     }
 
-    fn unwrap(&self, id: u64, wrapped: &[u8]) -> Option<DataKey> {
+    /// Opens a wrapped data key; `None` where it does not open.
+    pub(crate) fn unwrap(&self, id: u64, wrapped: &[u8]) -> Option<DataKey> {
         let plain = zeroize::Zeroizing::new(self.wrap_key.open(wrapped, &rows::data_key_key(id)).ok()?);
         let mut cursor = Cursor(&plain);
         let tenant = cursor.u32()?;
@@ -196,6 +197,17 @@ impl State {
     /// Takes in keys that a store held beyond their batches; their ids are never used again.
     pub(crate) fn note_key(&self, id: u64) {
         self.next_key.fetch_max(id.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// Whether two rows under one key say the same; sealed ones are compared by what they seal.
+    pub(crate) fn same_row(&self, key: &[u8], one: &[u8], other: &[u8]) -> bool {
+        match key.first() {
+            Some(b'c' | b'u' | b't') => {
+                let open = |sealed| self.rows_key.open(sealed, key);
+                matches!((open(one), open(other)), (Ok(one), Ok(other)) if one == other)
+            }
+            _ => one == other,
+        }
     }
 
     fn sealed_row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {

@@ -13,6 +13,7 @@
 
 mod anchor;
 pub(crate) mod durable;
+pub(crate) mod raw;
 mod state;
 
 use std::fs::{self, File};
@@ -55,20 +56,7 @@ impl FileStore {
     pub fn open(data: &Path, anchor: &Path, state_cache_bytes: u64) -> Result<Self, Fault> {
         create_dir(data)?;
         create_dir(&data.join("journal"))?;
-        let lock_path = data.join("lock");
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock_path)
-            .map_err(io("open", &lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => {
-                return Err(Fault::Held { what: data.display().to_string() });
-            }
-            Err(fs::TryLockError::Error(source)) => return Err(io("lock", &lock_path)(source)),
-        }
+        let lock = lock(data)?;
         let state = SledState::open(&data.join("state"), state_cache_bytes)?;
         Ok(Self {
             data: data.to_owned(),
@@ -106,6 +94,18 @@ impl FileStore {
         let path = coord.path();
         // the public path is tile/entries/<N>; the other parts of a bundle lie under folders of their own
         Ok(self.data.join(part).join(path.trim_start_matches("tile/entries/")))
+    }
+}
+
+/// Takes the lock of a data folder; [`Fault::Held`] where another process has it.
+fn lock(data: &Path) -> Result<File, Fault> {
+    let path = data.join("lock");
+    let lock = File::options().create(true).truncate(false).write(true).open(&path);
+    let lock = lock.map_err(io("open", &path))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(fs::TryLockError::WouldBlock) => Err(Fault::Held { what: data.display().to_string() }),
+        Err(fs::TryLockError::Error(source)) => Err(io("lock", &path)(source)),
     }
 }
 
