@@ -30,7 +30,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use data::DataArgs;
 use failure::{EXIT_NO, Failure};
 use output::{Output, Verdict};
 
@@ -114,8 +113,8 @@ Running it again goes on where it stopped, and changes nothing where it was done
     /// Read and hash again all that a ledger has stored
     #[command(after_help = "Example:
   grantbook fsck --data-dir ./ledger
-Exit status 1 if something is wrong.")]
-    Fsck(DataArgs),
+Exit status 1 if something is wrong. Nothing is changed without --rebuild.")]
+    Fsck(fsck::FsckArgs),
     /// Measure, beside the limits of this machine
     #[command(after_help = "Example:
   cargo build --release -p grantbook-bench && target/release/grantbook bench append --json")]
