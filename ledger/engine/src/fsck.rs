@@ -13,14 +13,15 @@ use grantbook_record::encoding::Bytes32;
 use grantbook_record::{Entry, entry};
 use grantbook_tlog::{CompactRange, Hash, TreeSize, leaf_hash};
 
+use crate::backup::LOSSES;
 use crate::body::BodyContent;
 use crate::config::LedgerConfig;
 use crate::error::{OpenError, ReadError};
 use crate::keyring::Keyring;
 use crate::ledger::{Inner, Ledger};
 use crate::nodes::{Edge, FullTile, full_tile, tile_bytes};
-use crate::store::Fault;
 use crate::store::raw::RawFiles;
+use crate::store::{Fault, version};
 use log::CheckedLog;
 
 /// What a check found.
@@ -89,6 +90,18 @@ fn check(
     progress: Progress<'_>,
 ) -> (FsckReport, Option<CheckedLog>) {
     let mut report = FsckReport::default();
+    match version::read(&config.data_dir) {
+        Ok(Some(version::CURRENT)) => {}
+        Ok(got) => {
+            let got = got.unwrap_or_default();
+            report.findings.push(Fault::Version { what: version::FILE.to_owned(), got }.to_string());
+        }
+        Err(fault) => report.findings.push(fault.to_string()),
+    }
+    if let Ok(losses) = std::fs::read_to_string(config.data_dir.join(LOSSES)) {
+        let what = "acknowledged entries were given up when an old backup was restored";
+        report.notes.extend(losses.lines().map(|loss| format!("{LOSSES}: {what}: {loss}")));
+    }
     let keyring = keyring(config, &mut report);
     let checked = match log::check(files, keyring.as_ref(), &mut report, progress) {
         Ok(checked) => checked,

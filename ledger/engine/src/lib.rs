@@ -7,6 +7,7 @@
 
 mod admit;
 mod archive;
+mod backup;
 mod body;
 mod clock;
 mod config;
@@ -14,6 +15,7 @@ mod error;
 mod fsck;
 mod keyring;
 mod ledger;
+mod migrate;
 mod nodes;
 mod open;
 mod published;
@@ -26,12 +28,17 @@ mod stats;
 pub mod store;
 mod tenants;
 
+pub use backup::{
+    BackupError, BackupReport, Manifest, ManifestFile, RestoreReport, backup, generations, log_keys, restore,
+    verify_backup,
+};
 pub use clock::Clock;
 pub use config::LedgerConfig;
 pub use error::{AppendError, OpenError, ReadError, TenantError};
 pub use fsck::{FsckReport, Progress, fsck};
 pub use keyring::{GateKey, Principal, Role, SandboxTenant, Tenant, TokenInfo};
 pub use ledger::{Appended, AppendedUse, Ledger, Recorded};
+pub use migrate::{Migration, migrate};
 pub use reads::{GrantRow, UseRow};
 pub use state::GateProgress;
 pub use stats::Stats;

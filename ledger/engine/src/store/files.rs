@@ -7,6 +7,7 @@
 //! <data>/owners/x000/000                  whose they are, sealed under the epoch's key
 //! <data>/tile/0/x000/000                  full tiles
 //! <data>/keys.log                         wrapped data keys whose batches were trimmed
+//! <data>/version                         the format's version
 //! <data>/state/                           sled: rebuilt from the rest when missing, behind or broken
 //! <anchor>                                last signed checkpoint, outside the data folder
 //! ```
@@ -15,6 +16,7 @@ mod anchor;
 pub(crate) mod durable;
 pub(crate) mod raw;
 mod state;
+pub(crate) mod version;
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -57,6 +59,7 @@ impl FileStore {
         create_dir(data)?;
         create_dir(&data.join("journal"))?;
         let lock = lock(data)?;
+        version::check(data)?;
         let state = SledState::open(&data.join("state"), state_cache_bytes)?;
         Ok(Self {
             data: data.to_owned(),

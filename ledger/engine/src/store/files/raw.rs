@@ -15,11 +15,12 @@ use crate::store::cursor::Cursor;
 use crate::store::journal::{self, Next};
 use crate::store::{Fault, Row, StoredBatch};
 
-/// A data folder, held against every other process as long as this lives.
+/// A data folder.
 pub(crate) struct RawFiles {
     data: PathBuf,
     anchor: PathBuf,
-    _lock: File,
+    /// Held against every other process as long as this lives.
+    _lock: Option<File>,
 }
 
 /// A whole frame of the journal or of `keys.log`.
@@ -28,6 +29,8 @@ pub(crate) struct Frame {
     pub(crate) file: String,
     /// Where in the file it begins, in bytes.
     pub(crate) offset: usize,
+    /// Its length, header included.
+    pub(crate) length: usize,
     pub(crate) batch: StoredBatch,
 }
 
@@ -59,17 +62,32 @@ pub(crate) type VaultItem = (Vec<u8>, Vec<u8>);
 impl RawFiles {
     /// [`Fault::Held`] where another process has the folder.
     pub(crate) fn open(data: &Path, anchor: &Path) -> Result<Self, Fault> {
-        Ok(Self { data: data.to_owned(), anchor: anchor.to_owned(), _lock: lock(data)? })
+        Ok(Self { data: data.to_owned(), anchor: anchor.to_owned(), _lock: Some(lock(data)?) })
+    }
+
+    /// Without holding it: another process may go on writing.
+    pub(crate) fn shared(data: &Path, anchor: &Path) -> Self {
+        Self { data: data.to_owned(), anchor: anchor.to_owned(), _lock: None }
+    }
+
+    /// The data folder.
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// The journal's files below the data folder, in order.
+    pub(crate) fn journal_names(&self) -> Result<Vec<String>, Fault> {
+        let listing = self.list("journal", |name| {
+            name.strip_prefix("journal/")?.strip_suffix(".log")?.parse::<u64>().ok()
+        })?;
+        Ok(listing.known.into_iter().map(|first| format!("journal/{first:020}.log")).collect())
     }
 
     /// Every frame of the journal, in the order of its files.
     pub(crate) fn journal(&self) -> Result<Frames, Fault> {
         let mut frames = Frames::default();
-        let listing = self.list("journal", |name| {
-            name.strip_prefix("journal/")?.strip_suffix(".log")?.parse::<u64>().ok()
-        })?;
-        for first in listing.known {
-            frames.scan(&self.data, &format!("journal/{first:020}.log"))?;
+        for name in self.journal_names()? {
+            frames.scan(&self.data, &name)?;
         }
         Ok(frames)
     }
@@ -192,23 +210,29 @@ impl RawFiles {
 
 impl Frames {
     fn scan(&mut self, data: &Path, name: &str) -> Result<(), Fault> {
-        let Some(bytes) = durable::read(&data.join(name))? else { return Ok(()) };
+        let bytes = durable::read(&data.join(name))?.unwrap_or_default();
+        self.take(name, &bytes);
+        Ok(())
+    }
+
+    /// Reads the frames in a file's bytes.
+    pub(crate) fn take(&mut self, name: &str, bytes: &[u8]) {
         let mut offset = 0;
         loop {
             let rest = bytes.get(offset..).unwrap_or_default();
             let decoded = match journal::next(rest) {
-                Next::End => return Ok(()),
+                Next::End => return,
                 Next::Frame(payload, length) => journal::decode(payload).map(|batch| (batch, length)),
                 Next::Torn => None,
             };
             if let Some((batch, length)) = decoded {
                 self.torn.iter_mut().for_each(|torn| torn.last = false);
-                self.whole.push(Frame { file: name.to_owned(), offset, batch });
+                self.whole.push(Frame { file: name.to_owned(), offset, length, batch });
                 offset += length;
             } else {
                 self.torn.push(Torn { file: name.to_owned(), offset, last: true });
                 let behind = rest.get(1..).unwrap_or_default();
-                let Some(skipped) = journal::next_frame(behind) else { return Ok(()) };
+                let Some(skipped) = journal::next_frame(behind) else { return };
                 offset += 1 + skipped;
             }
         }
