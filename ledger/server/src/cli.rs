@@ -1,6 +1,7 @@
 //! The command line. Each command is a file; all share two ways to a ledger ([`door`]), one form of output and one list
 //! of exit statuses ([`failure`]).
 
+mod backup;
 mod bench;
 mod check;
 pub(crate) mod clock;
@@ -115,6 +116,23 @@ Running it again goes on where it stopped, and changes nothing where it was done
   grantbook fsck --data-dir ./ledger
 Exit status 1 if something is wrong. Nothing is changed without --rebuild.")]
     Fsck(fsck::FsckArgs),
+    /// Back up a data folder while a server may be writing to it, or verify a backup; the keyring is not in it
+    #[command(after_help = "Examples:
+  grantbook backup --to /mnt/backups --data-dir ./ledger
+  grantbook backup --to /mnt/backups --data-dir ./ledger --keep 30
+  grantbook backup --to /mnt/backups --verify --vkey vkey
+Files that have not changed are not copied again.")]
+    Backup(backup::BackupArgs),
+    /// Bring a backup back: every file is hashed, and the entries must lead to the signed root
+    #[command(after_help = "Example:
+  grantbook restore --from /mnt/backups --data-dir ./ledger
+Exit status 1 if the backup is damaged, or older than what the anchor vouches for.")]
+    Restore(backup::RestoreArgs),
+    /// Bring a data folder to the format that this program reads
+    #[command(after_help = "Example:
+  grantbook migrate --data-dir ./ledger
+A folder that has that format already is left as it is.")]
+    Migrate(data::DataArgs),
     /// Measure, beside the limits of this machine
     #[command(after_help = "Example:
   cargo build --release -p grantbook-bench && target/release/grantbook bench append --json")]
@@ -153,6 +171,9 @@ fn run(command: Option<Command>, output: Output) -> Result<Verdict, Failure> {
         Some(Command::Replay(args)) => replay::run(&args, output),
         Some(Command::Verify(command)) => verify::run(&command, output),
         Some(Command::Fsck(args)) => fsck::run(&args, output),
+        Some(Command::Backup(args)) => backup::back_up(&args, output),
+        Some(Command::Restore(args)) => backup::restore(&args, output),
+        Some(Command::Migrate(args)) => backup::migrate(&args, output),
         // handled by the caller, who passes the program's own exit status on
         Some(Command::Bench(_)) => Ok(Verdict::Yes),
     }

@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::output::{Output, Verdict};
 
 pub(crate) use log::verify_log;
-pub(crate) use source::{KeyArgs, LogArgs, LogSource};
+pub(crate) use source::{KeyArgs, LogArgs, LogSource, read_vkey};
 
 /// Subcommands of `verify`.
 #[derive(Debug, Subcommand)]

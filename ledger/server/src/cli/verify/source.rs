@@ -75,7 +75,7 @@ impl KeyArgs {
 }
 
 /// Reads a file of two verifier keys.
-pub(super) fn read_vkey(file: &Path) -> Result<LogKeys, Failure> {
+pub(crate) fn read_vkey(file: &Path) -> Result<LogKeys, Failure> {
     let named = |why: &dyn std::fmt::Display| Failure::Input(format!("{}: {why}", file.display()));
     let text = String::from_utf8(files::read(file)?).map_err(|_| named(&"expected text"))?;
     LogKeys::parse(&text).map_err(|error| named(&error))
