@@ -252,6 +252,30 @@ impl Keyring {
         })
     }
 
+    /// Takes a tenant over from another ledger, with its permanent id; one that is here must have the same key.
+    pub(crate) fn adopt_tenant(&self, tenant: &Tenant) -> Result<(), TenantError> {
+        match self.tenant(tenant.id) {
+            Some((_, known)) if known.enterprise_key == tenant.enterprise_key => Ok(()),
+            Some(_) => Err(TenantError::Refused {
+                what: "the tenant is here with another enterprise key",
+                expected: "the same key",
+            }),
+            None => self
+                .add_tenant(StoredTenant {
+                    id: tenant.id,
+                    name: tenant.name.clone(),
+                    sandbox: false,
+                    tag_key: Bytes32(crate::random::bytes()),
+                    enterprise_key: tenant.enterprise_key,
+                    gates: Vec::new(),
+                    tokens: Vec::new(),
+                    enterprise_seed: None,
+                    sandbox_token: None,
+                })
+                .map(|_| ()),
+        }
+    }
+
     pub(crate) fn sandbox(&self) -> Result<SandboxTenant, TenantError> {
         const NAME: &str = "sandbox";
         if self.read(|permanent| !permanent.tenants.iter().any(|tenant| tenant.name == NAME)) {

@@ -159,7 +159,7 @@ impl Inner {
             && self.withdrawing.read().unwrap_or_else(PoisonError::into_inner).contains(&(customer, *grant))
     }
 
-    fn submit<T>(&self, job: impl FnOnce(sequencer::Reply<T>) -> Job) -> Result<T, AppendError> {
+    pub(crate) fn submit<T>(&self, job: impl FnOnce(sequencer::Reply<T>) -> Job) -> Result<T, AppendError> {
         let (reply, answer) = mpsc::sync_channel(1);
         {
             let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);

@@ -27,6 +27,7 @@ mod state;
 mod stats;
 pub mod store;
 mod tenants;
+mod transfer;
 
 pub use backup::{
     BackupError, BackupReport, Manifest, ManifestFile, RestoreReport, backup, generations, log_keys, restore,
@@ -42,3 +43,4 @@ pub use migrate::{Migration, migrate};
 pub use reads::{GrantRow, UseRow};
 pub use state::GateProgress;
 pub use stats::Stats;
+pub use transfer::{Archived, ImportError, Imported};

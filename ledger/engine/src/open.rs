@@ -251,8 +251,14 @@ fn replay_entry(inner: &Inner, changes: &mut Changes, leaf: u64) -> Result<(), O
             let payout = quantities.into_iter().find(|(quantity, _)| **quantity == Quantity::Payout);
             let payout_minor =
                 payout.map_or(0, |(_, opening)| u32::try_from(opening.value).unwrap_or(u32::MAX));
-            let folded =
-                FoldedUse { record: &record, flag, currency: entry.currency, payout_minor, leaf_index: leaf };
+            let folded = FoldedUse {
+                record: &record,
+                flag,
+                currency: entry.currency,
+                payout_minor,
+                leaf_index: leaf,
+                imported: body.first.is_some(),
+            };
             changes.use_(&inner.state, (number, tenant), &folded)?;
             if batch_first == leaf {
                 let SharedHead { head, .. } = inner.shared_head(leaf).map_err(as_root)?;

@@ -23,6 +23,7 @@ use crate::error::AppendError;
 use crate::ledger::Inner;
 use crate::published::Addition;
 use crate::store::Fault;
+use crate::transfer::ImportedUse;
 use build::Builder;
 
 /// Name of the ledger's own gate at every tenant; the operator's key signs its batches.
@@ -39,6 +40,7 @@ pub(crate) enum Job {
     Event(Box<AdmittedEvent>, Reply<Appended>),
     Uses(Box<AdmittedBatch>, Reply<AppendedUses>),
     Question(Box<AdmittedQuestion>, Reply<Answer>),
+    Import(Box<ImportedUse>, Reply<Appended>),
 }
 
 pub(crate) type Reply<T> = SyncSender<Result<T, AppendError>>;
@@ -107,7 +109,7 @@ pub(crate) fn run(inner: &Arc<Inner>, jobs: &Receiver<Job>, wake_archiver: &Sync
 fn weight(job: &Job) -> usize {
     match job {
         Job::Uses(batch, _) => batch.batch.records.len(),
-        Job::Event(..) | Job::Question(..) => 1,
+        Job::Event(..) | Job::Question(..) | Job::Import(..) => 1,
     }
 }
 
@@ -118,6 +120,7 @@ fn sequence(inner: &Inner, jobs: Vec<Job>, day: Day, now: UnixMillis) -> Result<
         match job {
             Job::Event(event, reply) => builder.event(*event, reply)?,
             Job::Uses(batch, reply) => builder.uses(*batch, reply)?,
+            Job::Import(used, reply) => builder.import(*used, reply)?,
             Job::Question(question, reply) => questions.push((*question, reply)),
         }
     }

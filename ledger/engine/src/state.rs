@@ -20,7 +20,7 @@ mod fold;
 mod rows;
 
 pub(crate) use cache::CustomerCache;
-pub(crate) use fold::{Changes, FoldedUse};
+pub(crate) use fold::{Changes, FoldedUse, imported_use_id};
 pub use rows::GateProgress;
 pub(crate) use rows::{
     BatchRow, Customer, CustomerKey, FeedRow, JtiRow, TenantRow, UseIdRow, half, half_digest,

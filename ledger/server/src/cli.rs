@@ -8,6 +8,7 @@ pub(crate) mod clock;
 pub(crate) mod data;
 mod demo;
 mod door;
+mod evidence;
 pub(crate) mod failure;
 pub(crate) mod files;
 mod fsck;
@@ -25,6 +26,7 @@ mod template;
 mod tenant;
 mod terms;
 mod token;
+mod transfer;
 mod verify;
 
 use std::process::ExitCode;
@@ -128,6 +130,18 @@ Files that have not changed are not copied again.")]
   grantbook restore --from /mnt/backups --data-dir ./ledger
 Exit status 1 if the backup is damaged, or older than what the anchor vouches for.")]
     Restore(backup::RestoreArgs),
+    /// Write a tenant's or one customer's record as an archive, or all about one grant for a court
+    #[command(after_help = "Examples:
+  grantbook export --tenant UUID --to acme.archive --data-dir ./ledger
+  grantbook export --tenant UUID --subject alice-7 --to alice.archive --data-dir ./ledger
+  grantbook export --tenant UUID --evidence GRANT --to grant.html --data-dir ./ledger
+An archive verifies offline: grantbook verify archive acme.archive --vkey vkey")]
+    Export(transfer::ExportArgs),
+    /// Append the records of an archive, each with the proof of its first admission
+    #[command(after_help = "Example:
+  grantbook import acme.archive --vkey vkey --data-dir ./new-ledger
+Importing again goes on where it stopped, and changes nothing where it was done.")]
+    Import(transfer::ImportArgs),
     /// Bring a data folder to the format that this program reads
     #[command(after_help = "Example:
   grantbook migrate --data-dir ./ledger
@@ -173,6 +187,8 @@ fn run(command: Option<Command>, output: Output) -> Result<Verdict, Failure> {
         Some(Command::Fsck(args)) => fsck::run(&args, output),
         Some(Command::Backup(args)) => backup::back_up(&args, output),
         Some(Command::Restore(args)) => backup::restore(&args, output),
+        Some(Command::Export(args)) => transfer::export(&args, output),
+        Some(Command::Import(args)) => transfer::import(&args, output),
         Some(Command::Migrate(args)) => backup::migrate(&args, output),
         // handled by the caller, who passes the program's own exit status on
         Some(Command::Bench(_)) => Ok(Verdict::Yes),

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use grantbook_compliance::commit_batch;
+use grantbook_record::archive::First;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::entry;
+use grantbook_record::receipt::Content;
 use grantbook_record::uses::{UseRecord, batch_root, verify_head};
-use grantbook_record::{Entry, Envelope, LinkTarget, PublicKey};
+use grantbook_record::{Entry, Envelope, LinkTarget, PublicKey, strict_json};
 use grantbook_tlog::LeafIndex;
 
 use super::log::Checker;
-use crate::body::{Body, BodyContent, SharedHead};
+use crate::body::{Body, BodyContent, NO_BATCH, SharedHead};
 use crate::keyring::Keyring;
 use crate::published::Owner;
 use crate::seal::SealKey;
@@ -141,6 +143,9 @@ impl Checker<'_> {
         self.check_link(place, entry, &body);
         let kind = match &body.content {
             BodyContent::Event { envelope, keys, .. } => self.check_envelope(&here, envelope, keys),
+            BodyContent::Use { record, batch_first: NO_BATCH, .. } => {
+                self.check_imported(&here, record, body.first.as_deref())
+            }
             BodyContent::Use { record, batch_first, .. } => {
                 self.check_record(&here, record, *batch_first, place.leaf)
             }
@@ -195,6 +200,25 @@ impl Checker<'_> {
         if !of_batch {
             self.report.finding(here, format!("no signed head at entry {batch_first} covers its record"));
         }
+        Some(record.kind())
+    }
+
+    /// A use that another log admitted first stands in that log's receipt.
+    fn check_imported(
+        &mut self,
+        here: &str,
+        record: &[u8],
+        first: Option<&[u8]>,
+    ) -> Option<grantbook_record::Kind> {
+        let first = first.and_then(|json| strict_json::parse::<First>(json).ok());
+        let in_receipt = first.is_some_and(|first| match &first.receipt.content {
+            Content::Use(used) => used.record.as_bytes() == record,
+            Content::Event(_) => false,
+        });
+        if !in_receipt {
+            self.report.finding(here, "it is not in the receipt of its first admission");
+        }
+        let record = UseRecord::parse(record).map_err(|error| self.report.finding(here, error)).ok()?;
         Some(record.kind())
     }
 

@@ -4,6 +4,7 @@
 
 mod backups;
 mod flips;
+mod transfers;
 mod world;
 
 use grantbook_engine::store::{FileStore, MemoryStore, conformance};

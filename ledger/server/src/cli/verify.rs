@@ -23,6 +23,10 @@ pub(crate) enum VerifyCommand {
   grantbook verify receipt receipt.json --sandbox
 Without a flag for the keys, the file `vkey` beside each receipt is taken, which `replay --receipts` writes.")]
     Receipt(ReceiptArgs),
+    /// An archive, offline: every receipt, every line's place, and the log's signature over all
+    #[command(after_help = "Example:
+  grantbook verify archive acme.archive --vkey vkey")]
+    Archive(super::transfer::ArchiveArgs),
     /// Two checkpoints: both signed, and the later tree begins with the earlier one
     #[command(after_help = "Example:
   curl -s http://127.0.0.1:8460/log/checkpoint > old
@@ -61,6 +65,7 @@ pub(crate) struct CheckpointsArgs {
 pub(crate) fn run(command: &VerifyCommand, output: Output) -> Result<Verdict, Failure> {
     match command {
         VerifyCommand::Receipt(args) => receipt::run(args, output),
+        VerifyCommand::Archive(args) => super::transfer::verify_archive(args, output),
         VerifyCommand::Checkpoints(args) => checkpoints::run(args, output),
         VerifyCommand::Log(args) => log::run(args, output),
     }
