@@ -45,7 +45,7 @@ impl Page {
             Part::Section(heading) => format!("\n{}\n\n", heading.to_uppercase()),
             Part::Paragraph(paragraph) => format!("{paragraph}\n"),
             Part::Row(label, value) => format!("  {label:<22} {value}\n"),
-            Part::Quote(quote) => quote.lines().map(|line| format!("    | {line}\n")).collect(),
+            Part::Quote(quote) => format!("    | {}\n", quote.replace('\n', "\n    | ")),
         });
         std::iter::once(format!("{}\n", self.title.to_uppercase())).chain(parts).collect()
     }
