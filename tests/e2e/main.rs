@@ -20,4 +20,5 @@ mod public_log;
 mod readme;
 mod replay;
 mod tidy;
+mod tools;
 mod world;

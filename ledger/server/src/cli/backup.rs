@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use grantbook_engine::{BackupError, LedgerConfig};
+use grantbook_engine::BackupError;
 use grantbook_tlog::LogKeys;
 use serde_json::json;
 
@@ -63,10 +63,11 @@ impl From<BackupError> for Failure {
     }
 }
 
-fn log_keys(vkey: Option<&PathBuf>, config: &LedgerConfig) -> Result<LogKeys, Failure> {
+/// Keys that were named, or those of the keyring.
+fn log_keys(vkey: Option<&PathBuf>, data: &DataArgs) -> Result<LogKeys, Failure> {
     match vkey {
         Some(file) => verify::read_vkey(file),
-        None => Ok(grantbook_engine::log_keys(&config.keyring_dir)?),
+        None => Ok(grantbook_engine::log_keys(&data.config()?.keyring_dir)?),
     }
 }
 
@@ -77,8 +78,7 @@ pub(crate) fn back_up(args: &BackupArgs, output: Output) -> Result<Verdict, Fail
         bar.set_position(done);
     };
     let report = if args.verify {
-        let config = args.data.config()?;
-        let keys = log_keys(args.vkey.as_ref(), &config)?;
+        let keys = log_keys(args.vkey.as_ref(), &args.data)?;
         grantbook_engine::verify_backup(&args.to, args.generation, &keys, &mut show)
     } else {
         let config = args.data.config_of_present()?;
@@ -110,7 +110,7 @@ pub(crate) fn back_up(args: &BackupArgs, output: Output) -> Result<Verdict, Fail
 
 pub(crate) fn restore(args: &RestoreArgs, output: Output) -> Result<Verdict, Failure> {
     let config = args.data.config()?;
-    let keys = log_keys(args.vkey.as_ref(), &config)?;
+    let keys = log_keys(args.vkey.as_ref(), &args.data)?;
     let bar = progress::bar("files", 0);
     let mut show = |done, of| {
         bar.set_length(of);
