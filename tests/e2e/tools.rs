@@ -180,13 +180,15 @@ fn a_backup_of_a_server_comes_back_and_an_old_one_is_refused() {
     fs::copy(&lost, place.path("data.anchor")).expect("the anchor as it was");
     let refused = place.run("verify log --data-dir data").is(3);
     assert!(refused.err.contains("rolled back"), "{}", refused.err);
-    // a changed file
-    let object =
-        fs::read_dir(place.path("backups/objects")).expect("objects").next().expect("one").expect("one");
-    let object = fs::read_dir(object.path()).expect("objects").next().expect("one").expect("one").path();
-    let mut bytes = fs::read(&object).expect("bytes");
-    bytes[0] ^= 1;
-    fs::write(&object, bytes).expect("bytes");
+    // a changed byte of every file
+    for folder in fs::read_dir(place.path("backups/objects")).expect("objects") {
+        for object in fs::read_dir(folder.expect("a folder").path()).expect("objects") {
+            let object = object.expect("an object").path();
+            let mut bytes = fs::read(&object).expect("bytes");
+            bytes[0] ^= 1;
+            fs::write(&object, bytes).expect("bytes");
+        }
+    }
     place.run("backup --to backups --verify --data-dir data").is(1);
     place.run("restore --from backups --data-dir elsewhere --keyring-dir data.keyring").is(1);
     place.run("restore --from nowhere --data-dir elsewhere --vkey vkey").is(2);

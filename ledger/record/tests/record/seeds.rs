@@ -2,7 +2,7 @@
 
 use grantbook_tlog::tile::encode_bundle;
 
-use crate::ledger::{GRANT_AT, Ledger, USES_AT, log_keys, nonces};
+use crate::ledger::{GRANT_AT, Ledger, USES_AT, WITHDRAWN_AT, log_keys, nonces};
 use crate::story::{self, SAMPLES, customer, record, sample, terms};
 
 /// The seeds of one target of `fuzz/parsers`.
@@ -18,6 +18,7 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
         "use_batch" => vec![serde_json::to_vec(&story::batch()).unwrap()],
         "use_record" => (story::FIRST..story::FIRST + 3).map(|seq| record(seq).to_json()).collect(),
         "receipt" => [GRANT_AT, USES_AT].map(|at| log.receipt(at).to_json()).to_vec(),
+        "archive" => [&[][..], &[WITHDRAWN_AT]].map(|leaves| log.archive(leaves).concat()).to_vec(),
         "frame" => log.feed().0.iter().map(grantbook_record::feed::Frame::to_json).collect(),
         "head" => vec![log.heads(&nonces())[0].head.clone().into_bytes()],
         "signed_head" => vec![log.heads(&nonces())[0].to_json()],
