@@ -232,7 +232,7 @@ fn every_command_teaches_by_example() {
     let more = ["token revoke", "template check", "template publish", "verify receipt", "verify checkpoints"];
     let single =
         ["serve", "demo", "keygen", "grant", "withdraw", "check", "replay", "verify log", "fsck", "bench"];
-    let stored = ["backup", "restore", "migrate"];
+    let stored = ["backup", "restore", "migrate", "export", "import", "verify archive"];
     for command in groups.iter().chain(&more).chain(&single).chain(&stored) {
         let help = place.run(&format!("{command} --help")).ok();
         assert!(help.out.contains("Example") && help.out.contains("grantbook"), "{command}: {}", help.out);

@@ -65,7 +65,9 @@ fn trim(journal: &Path) {
         }
         rest = behind;
     }
-    paths.iter().for_each(|path| std::fs::remove_file(path).unwrap());
+    for path in &paths {
+        std::fs::remove_file(path).unwrap();
+    }
     std::fs::write(journal.join(format!("{KEPT:020}.log")), left).unwrap();
 }
 
