@@ -126,9 +126,8 @@ fn the_evidence_of_a_grant_says_all_and_its_steps_work() {
     assert!(html.starts_with("<!doctype html>") && html.contains("the customer withdrew it"), "{html}");
     assert!(!html.contains("http:") && !html.contains("<script"), "{html}");
     // the steps as they are printed, through a shell
-    let step = html.split("<pre>").map(|part| part.split("</pre>").next().unwrap_or_default());
-    let step =
-        step.filter(|step| step.starts_with("grantbook verify receipt")).next().expect("the first step");
+    let mut steps = html.split("<pre>").map(|part| part.split("</pre>").next().unwrap_or_default());
+    let step = steps.find(|step| step.starts_with("grantbook verify receipt")).expect("the first step");
     let mut shell = std::process::Command::new("sh");
     let line = step.replacen("grantbook", &program().display().to_string(), 1);
     place.settle(&mut shell);
