@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod backups;
 mod erase;
+mod flips;
+mod transfers;
 mod witnessed;
 mod world;
 
