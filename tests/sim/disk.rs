@@ -146,6 +146,11 @@ impl Content {
         Self { rows: BTreeMap::new(), position: 0, undo: Vec::new(), ..self.clone() }
     }
 
+    /// The same with the state of another moment.
+    pub(crate) fn with_state_of(&self, other: &Self) -> Self {
+        Self { rows: other.rows.clone(), position: other.position, undo: Vec::new(), ..self.clone() }
+    }
+
     fn change(&mut self, rows: Vec<RowChange>, position: u64) {
         let mut undo = Undo { rows: Vec::with_capacity(rows.len()), position: self.position };
         for (key, value) in rows {
@@ -243,10 +248,6 @@ impl Machine {
 
     pub(crate) fn log_size(&self) -> u64 {
         self.disk().content.log_size()
-    }
-
-    pub(crate) fn is_powered(&self) -> bool {
-        self.disk().powered
     }
 
     /// Loses the state, as when its folder was deleted.
