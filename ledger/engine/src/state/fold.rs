@@ -16,6 +16,7 @@ use super::rows::{
     self, BatchRow, Customer, CustomerKey, FeedRow, GateProgress, JtiRow, TenantRow, UseIdRow,
 };
 use super::{DataKey, State};
+use crate::error::ReadError;
 use crate::store::{Fault, RowChange};
 
 /// What a batch changes, on top of the state as committed.
@@ -115,10 +116,15 @@ impl Changes {
             Some((key, _)) => self.customer(state, key)?.map(|customer| customer.key_id),
             None => Some(self.tenant(state, tenant)?.key_id).filter(|id| *id != 0),
         };
-        if let Some(id) = known
-            && let Ok(key) = state.data_key(id)
-        {
-            return Ok((id, key));
+        if let Some(id) = known {
+            match state.data_key(id) {
+                Ok(key) => return Ok((id, key)),
+                // its records are gone; what comes now is sealed under a new key
+                Err(ReadError::Erased) => {}
+                // a key that cannot be read now is not one that was destroyed
+                Err(ReadError::Store(fault)) => return Err(fault),
+                Err(_) => return Err(super::damaged("data key")),
+            }
         }
         let (id, wrapped, key) = state.new_data_key(tenant, customer.map(|(_, sub)| sub));
         self.rows.push((rows::data_key_key(id), Some(wrapped.clone())));
