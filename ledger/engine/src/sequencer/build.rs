@@ -170,8 +170,9 @@ impl<'a> Builder<'a> {
         let state = &self.inner.state;
         let key = match state.data_key(data_key) {
             Ok(key) => key,
+            Err(ReadError::Erased) => return Ok(Err("there is no such data key")),
             Err(ReadError::Store(fault)) => return Err(fault),
-            Err(_) => return Ok(Err("there is no such data key")),
+            Err(_) => return Err(broken("a data key does not open")),
         };
         let sub = key.sub.as_ref().filter(|_| key.tenant == tenant.number);
         let Some(sub) = sub else { return Ok(Err("the data key is no customer's of this tenant")) };

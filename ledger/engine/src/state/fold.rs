@@ -126,11 +126,15 @@ impl Changes {
             Some((key, _)) => self.customer(state, key)?.map(|customer| customer.key_id),
             None => Some(self.tenant(state, tenant)?.key_id).filter(|id| *id != 0),
         };
-        if let Some(id) = known
-            && !self.erased.values().any(|erased| *erased == id)
-            && let Ok(key) = state.data_key(id)
-        {
-            return Ok((id, key));
+        if let Some(id) = known.filter(|id| !self.erased.values().any(|erased| erased == id)) {
+            match state.data_key(id) {
+                Ok(key) => return Ok((id, key)),
+                // its records are gone; what comes now is sealed under a new key
+                Err(ReadError::Erased) => {}
+                // a key that cannot be read now is not one that was destroyed
+                Err(ReadError::Store(fault)) => return Err(fault),
+                Err(_) => return Err(super::damaged("data key")),
+            }
         }
         let (id, wrapped, key) = state.new_data_key(tenant, customer.map(|(_, sub)| sub));
         self.rows.push((rows::data_key_key(id), Some(wrapped.clone())));
@@ -267,8 +271,9 @@ impl Changes {
     fn erase(&mut self, state: &State, tenant: TenantId, number: u32, data_key: u64) -> Result<(), Fault> {
         let key = match state.data_key(data_key) {
             Ok(key) => key,
+            Err(ReadError::Erased) => return Ok(()),
             Err(ReadError::Store(fault)) => return Err(fault),
-            Err(_) => return Ok(()),
+            Err(_) => return Err(super::damaged("data key")),
         };
         let Some(sub) = &key.sub else { return Ok(()) };
         let name = state.customer_key(tenant, sub);

@@ -405,3 +405,6 @@ fn damaged(path: &Path, why: &str) -> Fault {
 }
 
 const _: () = assert!(BUNDLE_WIDTH == 256, "bundles are as wide as tiles");
+
+#[cfg(test)]
+mod tests;
