@@ -22,6 +22,7 @@ mod page;
 pub mod problem;
 mod rate;
 mod receipts;
+mod tls;
 mod uses;
 
 use std::net::SocketAddr;
@@ -38,6 +39,7 @@ use crate::witnessing::{Witnessing, WitnessingError};
 use problem::Problem;
 
 pub use openapi::document as openapi_document;
+pub use tls::TlsError;
 
 /// Why the server did not start, or did not stop in order.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +52,9 @@ pub enum ServeError {
         /// The system's word.
         source: std::io::Error,
     },
+    /// The certificates cannot be used.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
     /// The sandbox tenant cannot be made.
     #[error("sandbox tenant: {0}")]
     Sandbox(#[from] TenantError),
@@ -120,6 +125,7 @@ pub struct Server {
     ledger: Ledger,
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<Arc<tls::Tls>>,
     app: App,
     stop: watch::Sender<bool>,
 }
@@ -127,6 +133,7 @@ pub struct Server {
 impl Server {
     /// Listens; makes the sandbox tenant where the configuration asks for one.
     pub async fn bind(ledger: Ledger, config: ServerConfig) -> Result<Self, ServeError> {
+        let tls = tls::Tls::new(&config.tls)?.map(Arc::new);
         let listen = |source| ServeError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
@@ -138,8 +145,9 @@ impl Server {
         let witnessing = Witnessing::begin(ledger.clone(), &config.witness).await?;
         let (stop, stopping) = watch::channel(false);
         let limits = &config.limits;
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let shared = Shared {
-            base_url: config.public_url.clone().unwrap_or_else(|| format!("http://{address}")),
+            base_url: config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}")),
             metrics: metrics::Metrics::new(ledger.clone(), witnessing.as_deref()),
             witnessing,
             requests: Semaphore::new(limits.requests_max as usize),
@@ -150,7 +158,7 @@ impl Server {
             stopping,
             config,
         };
-        Ok(Self { ledger, listener, address, app: App(Arc::new(shared)), stop })
+        Ok(Self { ledger, listener, address, tls, app: App(Arc::new(shared)), stop })
     }
 
     /// The address listened on.
@@ -166,7 +174,7 @@ impl Server {
     /// Answers until `shutdown`; then takes no more connections, ends the feeds, lets requests under way finish within
     /// their grace, and closes the ledger.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
-        let Self { ledger, listener, address, app, stop } = self;
+        let Self { ledger, listener, address, tls, app, stop } = self;
         let limits = app.config.limits.clone();
         tracing::info!(%address, origin = ledger.origin(), size = ledger.size_root().0.0, "listening");
         if let Some(witnessing) = &app.witnessing {
@@ -180,7 +188,11 @@ impl Server {
         let grace = Duration::from_millis(limits.shutdown_grace_ms);
         let epoch = Duration::from_secs(u64::from(app.config.epoch_days) * 86_400);
         let house = tokio::spawn(erasures::keep_house(app.clone(), epoch));
-        connections::serve(listener, openapi::router(app), limits.connections_max, grace, told).await;
+        let reload = tls.clone().map(|tls| tokio::spawn(tls.reload_on_hangup()));
+        connections::serve(listener, tls, openapi::router(app), limits.connections_max, grace, told).await;
+        if let Some(reload) = reload {
+            reload.abort();
+        }
         // it ends by itself, between two of its works
         let _ = house.await;
         let closed = tokio::task::spawn_blocking(move || ledger.close()).await;
