@@ -19,18 +19,20 @@ mod log;
 mod metrics;
 mod openapi;
 mod page;
+mod places;
 pub mod problem;
 mod rate;
 mod receipts;
 mod tls;
 mod uses;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use grantbook_engine::{Ledger, TenantError};
 use grantbook_portal::Overview;
+use grantbook_record::TenantId;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
@@ -83,7 +85,13 @@ pub(crate) struct Shared {
     /// Open feeds.
     feeds: Arc<Semaphore>,
     followers: erasures::Followers,
-    events_rate: rate::RateLimiter,
+    /// Of these, those of each tenant's tokens.
+    tenants_requests: places::Places,
+    tenants_feeds: places::Places,
+    /// What comes without a token.
+    events_rate: rate::RateLimiter<IpAddr>,
+    /// What comes with one.
+    tenants_rate: rate::RateLimiter<TenantId>,
     /// Becomes true when the server begins to stop.
     stopping: watch::Receiver<bool>,
 }
@@ -154,6 +162,9 @@ impl Server {
             feeds: Arc::new(Semaphore::new(limits.feed_subscribers_max as usize)),
             followers: erasures::Followers::new(),
             events_rate: rate::RateLimiter::new(limits.events_per_second),
+            tenants_requests: places::Places::new(limits.tenant_requests_max),
+            tenants_feeds: places::Places::new(limits.tenant_feed_subscribers_max),
+            tenants_rate: rate::RateLimiter::new(limits.tenant_events_per_second),
             ledger: ledger.clone(),
             stopping,
             config,

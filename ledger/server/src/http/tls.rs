@@ -72,18 +72,23 @@ impl Tls {
         }
     }
 
-    /// Reads the files again at every SIGHUP, for ever.
-    pub(super) async fn reload_on_hangup(self: Arc<Self>) {
+    /// Reads the files again at every SIGHUP, for ever. The signal is heard from the call on.
+    pub(super) fn reload_on_hangup(self: Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
         let signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup());
-        let Ok(mut hangup) = signal.inspect_err(|error| tracing::warn!(%error, "SIGHUP will not be heard")) else {
-            return;
-        };
-        while hangup.recv().await.is_some() {
-            let tls = Arc::clone(&self);
-            match tokio::task::spawn_blocking(move || tls.reload()).await {
-                Ok(Ok(())) => tracing::info!("certificates read again"),
-                Ok(Err(error)) => tracing::error!(%error, "certificates not read again, the old ones stay"),
-                Err(error) => tracing::error!(%error, "certificates not read again, the old ones stay"),
+        async move {
+            let mut hangup = match signal {
+                Ok(hangup) => hangup,
+                Err(error) => return tracing::warn!(%error, "SIGHUP will not be heard"),
+            };
+            while hangup.recv().await.is_some() {
+                let tls = Arc::clone(&self);
+                match tokio::task::spawn_blocking(move || tls.reload()).await {
+                    Ok(Ok(())) => tracing::info!("certificates read again"),
+                    Ok(Err(error)) => {
+                        tracing::error!(%error, "certificates not read again, the old ones stay")
+                    }
+                    Err(error) => tracing::error!(%error, "certificates not read again, the old ones stay"),
+                }
             }
         }
     }

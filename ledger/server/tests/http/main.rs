@@ -17,3 +17,4 @@ mod golden;
 mod limits;
 mod log;
 mod story;
+mod tls;
