@@ -210,7 +210,6 @@ impl ServerConfig {
             return refuse("limits of 0, expected at least 1");
         }
         match (&self.tls.certificate, &self.tls.key) {
-            (Some(_), Some(_)) => {}
             (None, None) if self.tls.client_ca.is_some() => {
                 return refuse("tls.client_ca without tls.certificate and tls.key");
             }
@@ -220,7 +219,7 @@ impl ServerConfig {
                      behind a proxy that speaks TLS, allow_plain_http = true",
                 );
             }
-            (None, None) => {}
+            (Some(_), Some(_)) | (None, None) => {}
             _ => return refuse("one of tls.certificate and tls.key, expected both or none"),
         }
         if self.tls.handshake_ms == 0 {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -31,26 +31,15 @@ pub struct Identity {
 
 impl Tls {
     pub(crate) fn connector(&self) -> Result<HttpsConnector<HttpConnector>, ClientError> {
-        let mut roots = RootCertStore::empty();
         let builder = match &self.ca {
-            Some(file) => {
-                for authority in certificates(file)? {
-                    roots.add(authority).map_err(|_| wrong(file))?;
-                }
-                builder()?.with_root_certificates(roots)
-            }
-            None => {
-                use hyper_rustls::ConfigBuilderExt as _;
-                builder()?.with_native_roots().map_err(|_| ClientError::Tls)?
-            }
+            Some(file) => builder()?.with_root_certificates(roots(file)?),
+            None => builder()?.with_native_roots().map_err(|_| ClientError::Tls)?,
         };
-        let config = match &self.identity {
-            None => builder.with_no_client_auth(),
-            Some(Identity { certificate, key }) => {
-                let chain = certificates(certificate)?;
-                let secret = PrivateKeyDer::from_pem_file(key).map_err(|_| wrong(key))?;
-                builder.with_client_auth_cert(chain, secret).map_err(|_| wrong(key))?
-            }
+        let config = if let Some(Identity { certificate, key }) = &self.identity {
+            let secret = PrivateKeyDer::from_pem_file(key).map_err(|_| wrong(key))?;
+            builder.with_client_auth_cert(certificates(certificate)?, secret).map_err(|_| wrong(key))?
+        } else {
+            builder.with_no_client_auth()
         };
         Ok(HttpsConnectorBuilder::new().with_tls_config(config).https_only().enable_http1().build())
     }
@@ -66,6 +55,14 @@ fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, ClientError> 
     ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|_| ClientError::Tls)
+}
+
+fn roots(file: &Path) -> Result<RootCertStore, ClientError> {
+    let mut roots = RootCertStore::empty();
+    for authority in certificates(file)? {
+        roots.add(authority).map_err(|_| wrong(file))?;
+    }
+    Ok(roots)
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, ClientError> {

@@ -64,22 +64,24 @@ pub(super) async fn bound(State(app): State<App>, mut request: Request, next: Ne
     };
     // a token that is wrong is refused by the operations that need one
     let caller = caller::authenticate(request.headers(), &app).ok().flatten();
-    let mut _tenants_place = None;
+    let mut tenants_place = None;
     if let Some(principal) = caller {
-        _tenants_place = app.tenants_requests.take(principal.tenant);
-        if _tenants_place.is_none() {
+        let Some(place) = app.tenants_requests.take(principal.tenant) else {
             let detail = "too many requests of this tenant are under way, try again later";
             return Problem::new(ProblemKind::TenantLimit, detail).into_response();
-        }
+        };
+        tenants_place = Some(place);
         request.extensions_mut().insert(principal);
     }
     let deadline = Duration::from_millis(app.config.limits.request_deadline_ms);
-    match tokio::time::timeout(deadline, next.run(request)).await {
+    let response = match tokio::time::timeout(deadline, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::new(
             ProblemKind::Deadline,
             "not finished in time; an append may still succeed, sending it again is safe",
         )
         .into_response(),
-    }
+    };
+    drop(tenants_place);
+    response
 }

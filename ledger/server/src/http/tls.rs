@@ -78,17 +78,22 @@ impl Tls {
         async move {
             let mut hangup = match signal {
                 Ok(hangup) => hangup,
-                Err(error) => return tracing::warn!(%error, "SIGHUP will not be heard"),
+                Err(error) => {
+                    tracing::warn!(%error, "SIGHUP will not be heard");
+                    return;
+                }
             };
             while hangup.recv().await.is_some() {
                 let tls = Arc::clone(&self);
-                match tokio::task::spawn_blocking(move || tls.reload()).await {
-                    Ok(Ok(())) => tracing::info!("certificates read again"),
-                    Ok(Err(error)) => {
-                        tracing::error!(%error, "certificates not read again, the old ones stay")
+                let error = match tokio::task::spawn_blocking(move || tls.reload()).await {
+                    Ok(Ok(())) => {
+                        tracing::info!("certificates read again");
+                        continue;
                     }
-                    Err(error) => tracing::error!(%error, "certificates not read again, the old ones stay"),
-                }
+                    Ok(Err(error)) => error.to_string(),
+                    Err(error) => error.to_string(),
+                };
+                tracing::error!(error, "certificates not read again, the old ones stay");
             }
         }
     }
@@ -102,12 +107,12 @@ fn read(config: &TlsConfig) -> Result<Option<Arc<ServerConfig>>, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(unusable)?;
+        .map_err(|error| unusable(&error))?;
     let builder = match &config.client_ca {
         Some(file) => builder.with_client_cert_verifier(verifier(file, provider)?),
         None => builder.with_no_client_auth(),
     };
-    let mut tls = builder.with_single_cert(chain, key).map_err(unusable)?;
+    let mut tls = builder.with_single_cert(chain, key).map_err(|error| unusable(&error))?;
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Some(Arc::new(tls)))
 }
@@ -119,9 +124,11 @@ fn verifier(
 ) -> Result<Arc<dyn rustls::server::danger::ClientCertVerifier>, TlsError> {
     let mut roots = RootCertStore::empty();
     for authority in certificates(file)? {
-        roots.add(authority).map_err(unusable)?;
+        roots.add(authority).map_err(|error| unusable(&error))?;
     }
-    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().map_err(unusable)
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|error| unusable(&error))
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
@@ -130,6 +137,6 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     chain.ok().filter(|chain| !chain.is_empty()).ok_or_else(wrong)
 }
 
-fn unusable(error: impl ToString) -> TlsError {
+fn unusable(error: &dyn std::error::Error) -> TlsError {
     TlsError::Unusable(error.to_string())
 }
