@@ -30,7 +30,7 @@ pub mod store;
 mod tenants;
 
 pub use clock::Clock;
-pub use config::LedgerConfig;
+pub use config::{Archiving, LedgerConfig};
 pub use epoch::Epoch;
 pub use erase::{EraseError, Erased, Erasure};
 pub use error::{AppendError, OpenError, ReadError, TenantError, WitnessedError};
