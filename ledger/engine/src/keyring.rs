@@ -55,7 +55,7 @@ pub struct GateKey {
 }
 
 /// The tenant for trying things out, with what its enterprise would hold.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SandboxTenant {
     /// The tenant.
     pub tenant: Tenant,
@@ -63,6 +63,12 @@ pub struct SandboxTenant {
     pub enterprise: Signer,
     /// A bearer token with the role of an administrator.
     pub token: String,
+}
+
+impl std::fmt::Debug for SandboxTenant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SandboxTenant").field("tenant", &self.tenant).finish_non_exhaustive()
+    }
 }
 
 #[derive(Serialize, Deserialize)]
