@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use grantbook_engine::store::{
-    BatchVisitor, Fault, NextEpoch, Row, RowChange, Store, StoredBatch, StoredBundle,
+    BaseVisitor, BatchVisitor, Fault, NextEpoch, Row, RowChange, Store, StoredBatch, StoredBundle,
 };
 use grantbook_tlog::tile::TileCoord;
 
@@ -501,6 +501,10 @@ impl Store for Machine {
 
     fn epoch(&self) -> u64 {
         1
+    }
+
+    fn base(&self, _: BaseVisitor<'_>) -> Result<(), Fault> {
+        Ok(())
     }
 
     fn remove_other_epochs(&self) -> Result<(), Fault> {

@@ -266,9 +266,12 @@ fn replay(
 ) -> Result<(), OpenError> {
     let size = inner.published.size();
     let mut position = inner.store.position()?;
-    if position > size || position == 0 {
+    let mut made_anew = false;
+    // a state may also have lost what was flushed, and batches whose keys it needs may have been trimmed since
+    if position > size || position == 0 || position < whole_from {
         inner.store.clear_state()?;
-        position = 0;
+        position = restore_base(inner)?;
+        made_anew = true;
     }
     let mut old_keys = Vec::new();
     inner.store.keys(&mut |id, wrapped| old_keys.push((id, wrapped)))?;
@@ -283,8 +286,7 @@ fn replay(
         let tenants = inner.keyring.tenants();
         tenants.get(usize::try_from(number).ok()?).map(|tenant| tenant.id)
     };
-    // a state may have lost what was flushed, and the batches with its keys may have been trimmed since
-    let old_keys = if position < whole_from || position == 0 { old_keys.as_slice() } else { &[] };
+    let old_keys = if made_anew { old_keys.as_slice() } else { &[] };
     let mut changes = Changes::default();
     for (id, wrapped) in old_keys.iter().chain(new_keys) {
         changes.replay_key(&inner.state, *id, wrapped, tenant_id)?;
@@ -301,6 +303,20 @@ fn replay(
         position = end;
     }
     Ok(())
+}
+
+/// Puts back the rows with which the key epoch began; gives the position that they had reached.
+fn restore_base(inner: &Inner) -> Result<u64, Fault> {
+    let mut reached = 0;
+    inner.store.base(&mut |rows, position| {
+        reached = position;
+        // at 0 until all of them are there, so that a crash in between is noticed
+        inner.store.apply(rows, 0)
+    })?;
+    if reached > 0 {
+        inner.store.apply(Vec::new(), reached)?;
+    }
+    Ok(reached)
 }
 
 /// The gate of the batch that the entry before `leaf` belongs to, where it belongs to one.

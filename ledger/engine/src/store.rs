@@ -109,6 +109,9 @@ pub type RowChange = (Vec<u8>, Option<Vec<u8>>);
 /// Takes batches in as they are read back.
 pub type BatchVisitor<'a> = &'a mut dyn FnMut(StoredBatch) -> Result<(), Fault>;
 
+/// Takes in rows with which an epoch began, and the position that all of them together had reached.
+pub type BaseVisitor<'a> = &'a mut dyn FnMut(Vec<RowChange>, u64) -> Result<(), Fault>;
+
 /// A place where a ledger is kept. One writer; readers may read at any time.
 pub trait Store: Send + Sync + 'static {
     /// Makes a batch durable: the commit point. After an error nobody knows whether it is.
@@ -161,6 +164,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// The key epoch, from 1: everything sealed under its key (batches, owners, keys, state) is replaced with it.
     fn epoch(&self) -> u64;
+    /// The rows with which the epoch began, in parts, and the position that they had reached; nothing in the first epoch.
+    /// What they were folded from may be erased since.
+    fn base(&self, visit: BaseVisitor<'_>) -> Result<(), Fault>;
     /// Removes what a crash has left of other epochs; only once the present one has proved to be the right one.
     fn remove_other_epochs(&self) -> Result<(), Fault>;
     /// Begins the epoch after this one beside it; nothing of it is read before [`NextEpoch::finish`].

@@ -90,6 +90,10 @@ fn generation(
         let end = frames.whole.last().map_or(0, |frame| frame.offset + frame.length);
         copy.put(&keys_log, bytes.get(..end).unwrap_or_default(), 0)?;
     }
+    let base = files.sealed("base.log");
+    if files.data().join(&base).exists() {
+        copy.file(&base)?;
+    }
     copy.file(version::FILE)?;
     if files.data().join(super::restore::LOSSES).exists() {
         copy.file(super::restore::LOSSES)?;

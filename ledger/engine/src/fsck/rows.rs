@@ -12,8 +12,8 @@ use crate::error::OpenError;
 use crate::ledger::Inner;
 use crate::store::raw::{CopiedState, RawFiles};
 use crate::store::{
-    BUNDLE_WIDTH, BatchVisitor, Fault, MemoryStore, NextEpoch, Row, RowChange, Store, StoredBatch,
-    StoredBundle, StoredItem,
+    BUNDLE_WIDTH, BaseVisitor, BatchVisitor, Fault, MemoryStore, NextEpoch, Row, RowChange, Store,
+    StoredBatch, StoredBundle, StoredItem,
 };
 
 /// How findings name the state's folder.
@@ -102,7 +102,7 @@ fn compare(state: &CopiedState, folded: &Inner, report: &mut FsckReport) -> Resu
         };
         match order {
             std::cmp::Ordering::Less => {
-                if let Some((key, _)) = left.as_ref().filter(|(key, _)| !beyond_the_fold(key, report)) {
+                if let Some((key, _)) = &left {
                     report.finding(row(key), "the log leads to no such row; --rebuild makes it anew");
                 }
                 left = stored.next()?;
@@ -116,7 +116,6 @@ fn compare(state: &CopiedState, folded: &Inner, report: &mut FsckReport) -> Resu
             std::cmp::Ordering::Equal => {
                 if let (Some((key, left)), Some((_, right))) = (&left, &right)
                     && !folded.state.same_row(key, left, right)
-                    && !beyond_the_fold(key, report)
                 {
                     report.finding(row(key), "it is not what the log leads to; --rebuild makes it anew");
                 }
@@ -125,12 +124,6 @@ fn compare(state: &CopiedState, folded: &Inner, report: &mut FsckReport) -> Resu
             }
         }
     }
-}
-
-/// Once an epoch has ended, the log does not say any more which envelopes and counts were of those who were erased in
-/// it: their rows outlive what they were folded from.
-fn beyond_the_fold(key: &[u8], report: &FsckReport) -> bool {
-    report.erased > 0 && matches!(key.first(), Some(b'i' | b'j' | b'w'))
 }
 
 /// A row's key, which is a letter and bytes.
@@ -276,6 +269,10 @@ impl Store for LogUntil {
 
     fn epoch(&self) -> u64 {
         self.files.epoch()
+    }
+
+    fn base(&self, visit: BaseVisitor<'_>) -> Result<(), Fault> {
+        self.files.base(visit)
     }
 
     fn remove_other_epochs(&self) -> Result<(), Fault> {

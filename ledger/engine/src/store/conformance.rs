@@ -93,6 +93,18 @@ fn check_epoch(store: &impl Store) -> Result<(), Broken> {
     let mut keys = Vec::new();
     store.keys(&mut |id, wrapped| keys.push((id, wrapped)))?;
     rule(keys == [(6, vec![9])], "the keys of the epoch before are gone")?;
+    store.clear_state()?;
+    let mut base = Vec::new();
+    store.base(&mut |rows, position| {
+        base.extend(rows.into_iter().map(|row| (row, position)));
+        Ok(())
+    })?;
+    rule(
+        base == [((b"c".to_vec(), Some(vec![2])), 12)],
+        "the rows with which an epoch began outlive its state",
+    )?;
+    store.apply(vec![(b"c".to_vec(), Some(vec![2]))], 12)?;
+    store.flush_state()?;
     Ok(())
 }
 

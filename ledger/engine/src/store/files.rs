@@ -8,6 +8,7 @@
 //!   journal/<first leaf index>.log     batches, until their bundles are kept
 //!   owners/x000/000                    whose the entries of a bundle are
 //!   keys.log                           wrapped data keys whose batches were trimmed
+//!   base.log                           the rows with which the epoch began; none in the first
 //!   state/                             sled: rebuilt from the rest when missing, behind or broken
 //! <data>/version                       the format's version
 //! <data>/witnessed                     last checkpoint that a quorum of witnesses cosigned
@@ -15,6 +16,7 @@
 //! ```
 
 mod anchor;
+mod base;
 pub(crate) mod durable;
 mod epoch;
 pub(crate) mod raw;
@@ -31,8 +33,8 @@ use grantbook_tlog::tile::{BundleCoord, TileCoord, encode_bundle, parse_bundle};
 use super::cursor::{Cursor, put_bytes};
 use super::journal::{self, Next};
 use super::{
-    BUNDLE_WIDTH, BatchVisitor, Fault, NextEpoch, Row, RowChange, Store, StoredBatch, StoredBundle,
-    StoredItem,
+    BUNDLE_WIDTH, BaseVisitor, BatchVisitor, Fault, NextEpoch, Row, RowChange, Store, StoredBatch,
+    StoredBundle, StoredItem,
 };
 use anchor::Anchor;
 use durable::{create_dir, io, sync_dir, write_new};
@@ -380,6 +382,10 @@ impl Store for FileStore {
 
     fn epoch(&self) -> u64 {
         self.present().number
+    }
+
+    fn base(&self, visit: BaseVisitor<'_>) -> Result<(), Fault> {
+        base::read(&self.present().base(), visit)
     }
 
     fn remove_other_epochs(&self) -> Result<(), Fault> {

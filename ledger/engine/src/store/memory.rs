@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use grantbook_tlog::tile::TileCoord;
 
-use super::{BatchVisitor, Fault, NextEpoch, Row, RowChange, Store, StoredBatch, StoredBundle};
+use super::{BaseVisitor, BatchVisitor, Fault, NextEpoch, Row, RowChange, Store, StoredBatch, StoredBundle};
 
 /// See the module's documentation. A clone is the same store.
 #[derive(Default, Clone)]
@@ -15,6 +15,8 @@ pub struct MemoryStore(Arc<Mutex<Parts>>);
 struct Parts {
     /// Epochs finished so far.
     rolled: u64,
+    /// The rows with which the epoch began, and their position.
+    base: Option<(Vec<RowChange>, u64)>,
     batches: Vec<StoredBatch>,
     bundles: BTreeMap<u64, StoredBundle>,
     tiles: BTreeMap<String, Vec<u8>>,
@@ -148,6 +150,11 @@ impl Store for MemoryStore {
         self.parts().rolled + 1
     }
 
+    fn base(&self, visit: BaseVisitor<'_>) -> Result<(), Fault> {
+        let base = self.parts().base.clone();
+        base.map_or(Ok(()), |(rows, position)| visit(rows, position))
+    }
+
     fn remove_other_epochs(&self) -> Result<(), Fault> {
         Ok(())
     }
@@ -194,6 +201,8 @@ impl NextEpoch for NextParts<'_> {
     fn finish(self: Box<Self>, tail: &StoredBatch) -> Result<(), Fault> {
         let Self { store, mut next } = *self;
         next.batches = vec![tail.clone()];
+        let rows = next.rows.iter().map(|(key, value)| (key.clone(), Some(value.clone())));
+        next.base = Some((rows.collect(), next.position));
         *store.parts() = next;
         Ok(())
     }

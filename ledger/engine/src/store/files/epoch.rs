@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::durable::{create_dir, io, sync_dir};
 use super::state::SledState;
-use super::{FileStore, bundle_name, key_frames};
+use super::{FileStore, base, bundle_name, key_frames};
 use crate::store::{Fault, NextEpoch, RowChange, StoredBatch, journal};
 
 /// Folder of all epochs, below the data folder.
@@ -61,6 +61,10 @@ impl Epoch {
         self.folder.join("owners")
     }
 
+    pub(super) fn base(&self) -> PathBuf {
+        self.folder.join("base.log")
+    }
+
     pub(super) fn keys(&self) -> PathBuf {
         self.folder.join("keys.log")
     }
@@ -94,6 +98,7 @@ pub(super) struct NextFiles<'a> {
     /// `None` once it is finished.
     epoch: Option<Epoch>,
     keys: File,
+    base: File,
 }
 
 impl<'a> NextFiles<'a> {
@@ -105,8 +110,8 @@ impl<'a> NextFiles<'a> {
         }
         create_dir(&folder.join("journal"))?;
         let epoch = Epoch::open(folder, number, store.cache_bytes)?;
-        let keys = create(&epoch.keys())?;
-        Ok(Self { store, epoch: Some(epoch), keys })
+        let (keys, base) = (create(&epoch.keys())?, create(&epoch.base())?);
+        Ok(Self { store, epoch: Some(epoch), keys, base })
     }
 
     fn epoch(&self) -> Result<&Epoch, Fault> {
@@ -130,6 +135,8 @@ impl NextEpoch for NextFiles<'_> {
     }
 
     fn put_rows(&mut self, rows: Vec<RowChange>, position: u64) -> Result<(), Fault> {
+        let path = self.epoch()?.base();
+        self.base.write_all(&base::frame(&rows, position)).map_err(io("append to", &path))?;
         self.epoch()?.state.apply(rows, position)
     }
 

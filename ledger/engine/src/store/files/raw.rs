@@ -13,7 +13,7 @@ use super::state::SledState;
 use super::{damaged, epoch, lock};
 use crate::store::cursor::Cursor;
 use crate::store::journal::{self, Next};
-use crate::store::{Fault, Row, StoredBatch};
+use crate::store::{BaseVisitor, Fault, Row, StoredBatch};
 
 /// A data folder.
 pub(crate) struct RawFiles {
@@ -89,6 +89,11 @@ impl RawFiles {
     /// `state`.
     pub(crate) fn sealed(&self, part: &str) -> String {
         format!("{}/{part}", self.epoch)
+    }
+
+    /// The rows with which the epoch began.
+    pub(crate) fn base(&self, visit: BaseVisitor<'_>) -> Result<(), Fault> {
+        super::base::read(&self.data.join(self.sealed("base.log")), visit)
     }
 
     /// The journal's files below the data folder, in order.
