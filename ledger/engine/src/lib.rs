@@ -30,11 +30,12 @@ pub mod store;
 mod tenants;
 
 pub use clock::Clock;
-pub use config::LedgerConfig;
+pub use config::{KeyringKind, LedgerConfig, PKCS11_PIN_VARIABLE, Pkcs11Token};
 pub use epoch::Epoch;
 pub use erase::{EraseError, Erased, Erasure};
 pub use error::{AppendError, OpenError, ReadError, TenantError, WitnessedError};
 pub use fsck::FsckReport;
+pub use keyring::{EpochOfBackup, KeyringBackup, KeyringBackupError, KeyringDrill};
 pub use keyring::{GateKey, LegalHold, PendingErasure, Principal, Role, SandboxTenant, Tenant, TokenInfo};
 pub use ledger::{Appended, AppendedUse, Ledger, Recorded};
 pub use publication::PublishedCheckpoint;

@@ -24,7 +24,7 @@ const REPLAY_ENTRIES: u64 = 4096;
 
 pub(crate) fn open(store: Arc<dyn Store>, config: &LedgerConfig) -> Result<Inner, OpenError> {
     let now = config.clock.now().seconds();
-    let keyring = Keyring::open(&config.keyring_dir, config.origin.as_deref(), store.epoch(), now)?;
+    let keyring = Keyring::open(config, store.epoch(), now)?;
     let bundles = store.bundles()?;
     let published = Published::load(Arc::clone(&store), keyring.epoch().owners.clone(), bundles)?;
     let state = State::new(Arc::clone(&store), &keyring);

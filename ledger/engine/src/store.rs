@@ -6,7 +6,7 @@
 pub mod conformance;
 pub(crate) mod cursor;
 mod files;
-pub(crate) use files::durable;
+pub(crate) use files::{durable, sealed};
 mod journal;
 mod memory;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
-use grantbook_engine::LedgerConfig;
+use grantbook_engine::{KeyringKind, LedgerConfig, Pkcs11Token};
 use grantbook_record::{DataDay, UnixSeconds};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -58,12 +58,29 @@ pub struct ServerConfig {
     /// First day (UTC) from which receipts bear the log's ML-DSA-44 signature too.
     #[serde(deserialize_with = "empty_is_no_day")]
     pub post_quantum_from: Option<UnixSeconds>,
+    /// The PKCS#11 token that guards the keyring; not set: files alone.
+    pub keyring_pkcs11: TokenConfig,
     /// Who cosigns checkpoints before they are published.
     pub witness: WitnessConfig,
     /// What is logged and how.
     pub log: LogConfig,
     /// Bounds on what clients may take.
     pub limits: Limits,
+}
+
+/// The PKCS#11 token that guards the keyring.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenConfig {
+    /// Library of the token's maker.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub module: Option<PathBuf>,
+    /// The token's label.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub token_label: Option<String>,
+    /// File with the PIN of the token's user; absent: the variable `GRANTBOOK_PKCS11_PIN`.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub pin_file: Option<PathBuf>,
 }
 
 /// Who cosigns checkpoints before they are published.
@@ -173,6 +190,11 @@ impl ServerConfig {
         if limits.connections_max == 0 || limits.requests_max == 0 || limits.page_rows_max == 0 {
             return refuse("limits of 0, expected at least 1");
         }
+        if self.keyring_pkcs11.module.is_some() != self.keyring_pkcs11.token_label.is_some() {
+            return refuse(
+                "half a PKCS#11 token, expected keyring_pkcs11.module and keyring_pkcs11.token_label",
+            );
+        }
         if self.witness.interval_ms == 0 || self.witness.timeout_ms == 0 {
             return refuse("witness times of 0 ms, expected at least 1");
         }
@@ -197,6 +219,11 @@ impl ServerConfig {
         }
         if let Some(file) = &self.anchor {
             ledger.anchor.clone_from(file);
+        }
+        if let (Some(module), Some(label)) = (&self.keyring_pkcs11.module, &self.keyring_pkcs11.token_label) {
+            let (module, label, pin_file) =
+                (module.clone(), label.clone(), self.keyring_pkcs11.pin_file.clone());
+            ledger.keyring = KeyringKind::Pkcs11(Pkcs11Token { module, label, pin_file });
         }
         ledger.origin.clone_from(&self.origin);
         ledger.freshness_bound = Duration::from_millis(self.freshness_bound_ms);

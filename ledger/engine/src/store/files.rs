@@ -16,6 +16,7 @@
 mod anchor;
 pub(crate) mod durable;
 mod epoch;
+pub(crate) mod sealed;
 mod state;
 
 use std::fs::{self, File};

@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod erase;
+mod keyring_backup;
+#[cfg(feature = "pkcs11")]
+mod token;
 mod witnessed;
 mod world;
 

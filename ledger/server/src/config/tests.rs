@@ -65,6 +65,7 @@ fn later_layers_win_and_name_what_they_refuse() {
         ("[log]\nformat = \"xml\"\n", "format"),
         ("post_quantum_from = \"tomorrow\"\n", "2030-01-01"),
         ("[witness]\ninterval_ms = 0\n", "at least 1"),
+        ("[keyring_pkcs11]\nmodule = \"/lib.so\"\n", "keyring_pkcs11.token_label"),
         ("listen = \n", "TOML"),
     ] {
         let error = check(text, &none).unwrap_err();
