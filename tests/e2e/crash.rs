@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use grantbook_record::Receipt;
+use grantbook_tests::Tally;
 use grantbook_tlog::tile::{bundles, parse_bundle};
 use grantbook_tlog::{CompactRange, Hash, LogKeys, TreeSize, leaf_hash};
 use serde_json::json;
@@ -18,7 +19,8 @@ use serde_json::json;
 use crate::replay::program::{Done, Place};
 use crate::replay::purchases::{counts, expected, purchases, with_sample_id};
 
-const KILLS: u32 = 20;
+/// In the ordinary run; `GRANTBOOK_KILLS=1000` for the long one.
+const KILLS: u32 = 30;
 /// Kills that one ledger should see before it is done.
 const KILLS_PER_LEDGER: u32 = 10;
 
@@ -43,8 +45,8 @@ impl Moments {
 }
 
 /// A ledger that is killed and started again until its replay is done.
-struct Ledger {
-    place: Place,
+pub(crate) struct Ledger {
+    pub(crate) place: Place,
     file: PathBuf,
     runs: u32,
     /// Every text that the anchor has held: the checkpoints as they were published.
@@ -52,23 +54,29 @@ struct Ledger {
 }
 
 impl Ledger {
-    fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         let place = Place::new();
         let file = place.write("purchases.txt", text);
         Self { place, file, runs: 0, published: BTreeSet::new() }
     }
 
-    /// Starts a run, which writes its receipts to a folder of its own.
-    fn start(&mut self) -> Child {
+    /// A run, which writes its receipts to a folder of its own.
+    pub(crate) fn command(&mut self) -> Command {
         self.runs += 1;
         let line = format!("replay --format cdnow --data-dir data --json --receipts receipts-{}", self.runs);
         let mut command = self.place.command(&line);
-        command.arg(&self.file).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.arg(&self.file);
+        command
+    }
+
+    fn start(&mut self) -> Child {
+        let mut command = self.command();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().expect("the program starts")
     }
 
     /// Lets a run live for at most `life`, watching what it publishes. What it came to, if it ended before.
-    fn run(&mut self, life: Duration) -> Option<Done> {
+    pub(crate) fn run(&mut self, life: Duration) -> Option<Done> {
         let anchor = self.place.path("data.anchor");
         let mut child = self.start();
         let until = Instant::now() + life;
@@ -99,7 +107,7 @@ impl Ledger {
     }
 
     /// All that was acknowledged or published in any run, against the final log.
-    fn check(&self) -> (usize, usize) {
+    pub(crate) fn check(&self) -> (usize, usize) {
         let served = self.place.serve("data");
         let keys = String::from_utf8(served.get("/log/vkey")).expect("text");
         let keys = LogKeys::parse(&keys).expect("the log's keys");
@@ -171,12 +179,13 @@ fn nothing_acknowledged_is_lost_by_kill_9_at_any_moment() {
     let whole = begun.elapsed();
     assert_eq!(counts(&undisturbed), expected);
 
+    let wanted = std::env::var("GRANTBOOK_KILLS").ok().and_then(|count| count.parse().ok()).unwrap_or(KILLS);
     let mut kills = 0;
     let (mut checkpoints, mut receipts, mut resumed) = (0, 0, 0);
-    while kills < KILLS {
+    while kills < wanted {
         let mut ledger = Ledger::new(&text);
         let mut done = None;
-        while done.is_none() && kills < KILLS {
+        while done.is_none() && kills < wanted {
             done = ledger.run(moments.next(whole / KILLS_PER_LEDGER));
             kills += u32::from(done.is_none());
         }
@@ -201,4 +210,10 @@ fn nothing_acknowledged_is_lost_by_kill_9_at_any_moment() {
         "{checkpoints} checkpoints, {receipts} receipts: too little was seen"
     );
     assert!(resumed > 0, "no run went on within the rows");
+    let result = format!(
+        "0 of {receipts} acknowledged entries missing, 0 of {checkpoints} checkpoints inconsistent, {resumed} ledgers resumed"
+    );
+    let mut tally = Tally::new("kills");
+    tally.count("kill -9 under load", &result, u64::from(kills), "");
+    tally.write();
 }

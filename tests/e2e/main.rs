@@ -12,6 +12,8 @@ mod client;
 mod crash;
 mod doors;
 mod durability;
+mod erasure;
+mod faults;
 mod gate;
 mod isolation;
 mod outside;

@@ -17,13 +17,13 @@ use purchases::{WITHDRAWALS, counts, expected, with_header, with_sample_id};
 /// Files that one command verifies.
 const VERIFIED_AT_ONCE: usize = 512;
 
-fn replay(place: &Place, file: &Path, more: &str) -> Done {
+pub(crate) fn replay(place: &Place, file: &Path, more: &str) -> Done {
     let mut command = place.command("replay --format cdnow --data-dir data --json");
     command.args(more.split_whitespace()).arg(file);
     Done::of(command.output().expect("the program starts"))
 }
 
-fn receipts(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn receipts(folder: &Path) -> Vec<PathBuf> {
     let files = fs::read_dir(folder).expect("a folder of receipts");
     let paths = files.map(|file| file.expect("an entry").path());
     let mut paths: Vec<_> = paths.filter(|path| path.extension().is_some_and(|e| e == "json")).collect();
@@ -32,7 +32,7 @@ fn receipts(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// `grantbook verify receipt` on many files: how many of them are not valid.
-fn count_invalid(place: &Place, files: &[PathBuf]) -> usize {
+pub(crate) fn count_invalid(place: &Place, files: &[PathBuf]) -> usize {
     let share = |files: &[PathBuf]| {
         let mut command = place.command("verify receipt --json");
         let done = Done::of(command.args(files).output().expect("the program starts"));

@@ -5,12 +5,13 @@ pub(crate) mod others;
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use grantbook_tlog::{Checkpoint, LogKeys, Policy};
 use serde_json::{Value, json};
 
-use crate::replay::program::{Place, Served, skip};
+use crate::replay::program::{Done, Place, Served, outside_tools, skip, workspace};
 use others::{Kind, Witness, wait};
 
 /// A log whose keys are made, in `data`, with its witnesses running and `all` of them in the policy's quorum.
@@ -212,6 +213,22 @@ fn copy_ledger(place: &Place, from: &str, to: &str) {
     }
 }
 
+/// What a server says that does not start. One that starts all the same must not keep the test waiting.
+fn refused(place: &Place, data: &str) -> Done {
+    let mut command = place.command(&Stage::line(data));
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let begun = Instant::now();
+    while child.try_wait().expect("a child of ours").is_none() {
+        if begun.elapsed() > Duration::from_secs(20) {
+            let _ = child.kill();
+            panic!("the server started");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Done::of(child.wait_with_output().expect("its output")).is(3)
+}
+
 /// The whole ledger is set back, its anchor too: only outsiders can know.
 fn no_second_history(kind: Kind) {
     let name = kind.name();
@@ -235,8 +252,8 @@ fn no_second_history(kind: Kind) {
     stage.witnesses[0].stop();
     stage.witnesses[0].restart(&stage.place);
     let place = &stage.place;
-    let refused = place.run(&Stage::line("old")).is(3);
-    assert!(refused.err.contains("rolled back") && refused.err.contains("w1"), "{name}: {}", refused.err);
+    let said = refused(place, "old");
+    assert!(said.err.contains("rolled back") && said.err.contains("w1"), "{name}: {}", said.err);
 
     // a second history under the same keys, as long as the true one, and then longer
     let fork = place.serve("old");
@@ -270,8 +287,8 @@ fn no_second_history(kind: Kind) {
         place.run(&format!("verify log --log {} --vkey vkey --policy policy --witnessed", fork.url)).is(1);
     }
     drop(fork);
-    let refused = place.run(&Stage::line("old")).is(3);
-    assert!(refused.err.contains("another history"), "{name}: {}", refused.err);
+    let said = refused(place, "old");
+    assert!(said.err.contains("another history"), "{name}: {}", said.err);
 }
 
 #[test]
@@ -311,4 +328,32 @@ fn the_monitor_sees_rollback_silence_and_strangers() {
     drop(old);
     let stranger = place.serve("stranger");
     assert_eq!(look(&stranger.url, "").is(1).json()["alarm"], json!("bad_signature"));
+}
+
+/// The ML-DSA-44 line holds for a program that shares no code with ours, and not with the tree changed.
+#[test]
+fn pyca_verifies_the_post_quantum_line() {
+    let python = outside_tools().join("python/bin/python");
+    let import = "from cryptography.hazmat.primitives.asymmetric import mldsa";
+    if !Command::new(&python).args(["-c", import]).output().is_ok_and(|done| done.status.success()) {
+        return skip("pyca_verifies_the_post_quantum_line", "aics-witness is not installed, ./check does so");
+    }
+    let place = Place::new();
+    let served = place.serve("data");
+    place.write("vkey", served.get("/log/vkey"));
+    let note = String::from_utf8(served.get("/log/checkpoint")).expect("text");
+    let verify = |note: &str| {
+        let mut command = Command::new(&python);
+        command.arg(workspace().join("tests/outside/python/post_quantum.py"));
+        command.arg(place.path("vkey")).arg(place.write("checkpoint", note));
+        place.settle(&mut command);
+        Done::of(command.output().expect("Python starts"))
+    };
+    let (checkpoint, _) = Checkpoint::parse_note(note.as_bytes()).expect("a checkpoint");
+    let size = checkpoint.size().0;
+    assert_eq!(verify(&note).ok().json()["tree_size"], json!(size));
+    let larger = note.replacen(&format!("\n{size}\n"), &format!("\n{}\n", size + 1), 1);
+    assert_eq!(verify(&larger).is(1).json()["valid"], json!(false));
+    let last = note.trim_end().rfind('\n').expect("lines") + 1;
+    assert_eq!(verify(&note[..last]).is(1).json()["valid"], json!(false));
 }

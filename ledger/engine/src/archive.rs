@@ -10,26 +10,27 @@ use grantbook_tlog::{leaf_hash, tile};
 
 use crate::ledger::Inner;
 use crate::nodes::{FullTile, full_tile, tile_bytes};
-use crate::store::{BUNDLE_WIDTH, Fault};
+use crate::store::{BUNDLE_WIDTH, Fault, StoredBundle};
 
-/// Entries after which the state is flushed and the journal trimmed.
-const TRIM_EVERY: u64 = 64 * 1024;
-
-/// Keeps every complete bundle; gives how many there are now. The caller holds [`Inner::archiving`].
+/// Keeps every complete bundle; gives how many there are now. The caller holds [`Inner::lock_archive`].
 pub(crate) fn keep_bundles(inner: &Inner) -> Result<u64, Fault> {
     let mut kept = inner.counters.archived_bundles.load(Ordering::Relaxed);
     while let Some((index, bundle, tiles)) = inner.published.next_bundle() {
         for FullTile { level, index, tile } in &tiles {
-            let bytes = tile_bytes(tile, 256)
-                .ok_or_else(|| damaged(format!("tile {level}/{index}"), "it is not full"))?;
-            inner.store.put_tile(&full_tile(*level, *index)?, &bytes)?;
+            let what = || format!("tile {level}/{index}");
+            let bytes = tile_bytes(tile, 256).ok_or_else(|| damaged(what(), "it is not full"))?;
+            let coord = full_tile(*level, *index)?;
+            inner.store.put_tile(&coord, &bytes)?;
+            if inner.store.tile(&coord)?.as_ref() != Some(&bytes) {
+                return Err(damaged(what(), "it reads back otherwise than it was written"));
+            }
         }
         inner.store.put_bundle(index, &bundle)?;
-        check_bundle(inner, index)?;
+        check_bundle(inner, index, &bundle)?;
         inner.published.bundle_kept(index, &tiles);
         kept = index + 1;
         inner.counters.archived_bundles.store(kept, Ordering::Relaxed);
-        if (kept * BUNDLE_WIDTH).is_multiple_of(TRIM_EVERY) {
+        if (kept * BUNDLE_WIDTH).is_multiple_of(inner.trim_every_entries) {
             trim(inner, kept * BUNDLE_WIDTH)?;
         }
     }
@@ -37,13 +38,15 @@ pub(crate) fn keep_bundles(inner: &Inner) -> Result<u64, Fault> {
 }
 
 /// Reads a kept bundle and its lowest tile back and hashes them again.
-fn check_bundle(inner: &Inner, index: u64) -> Result<(), Fault> {
+fn check_bundle(inner: &Inner, index: u64, written: &StoredBundle) -> Result<(), Fault> {
     let what = || format!("bundle {index}");
-    let bundle = inner.store.bundle(index)?.ok_or_else(|| damaged(what(), "it is missing"))?;
+    if inner.store.bundle(index)?.as_ref() != Some(written) {
+        return Err(damaged(what(), "it reads back otherwise than it was written"));
+    }
     let bytes =
         inner.store.tile(&full_tile(0, index)?)?.ok_or_else(|| damaged(what(), "its tile is missing"))?;
     let hashes = tile::parse_tile(&bytes, 256).map_err(|error| damaged(what(), &error.to_string()))?;
-    if bundle.items.iter().map(|item| leaf_hash(&item.entry)).eq(hashes) {
+    if written.items.iter().map(|item| leaf_hash(&item.entry)).eq(hashes) {
         Ok(())
     } else {
         Err(damaged(what(), "its entries do not hash to its tile"))
@@ -63,7 +66,7 @@ pub(crate) fn run(inner: &Arc<Inner>, wake: &std::sync::mpsc::Receiver<()>) {
     while wake.recv().is_ok() {
         // one round does all there is
         while wake.try_recv().is_ok() {}
-        let _archiving = inner.archiving();
+        let _archive = inner.lock_archive();
         if let Err(fault) = keep_bundles(inner) {
             inner.stop(&fault);
             return;

@@ -30,6 +30,20 @@ pub struct LedgerConfig {
     pub state_cache_bytes: u64,
     /// Time source.
     pub clock: Clock,
+    /// When complete bundles are kept as files.
+    pub archiving: Archiving,
+    /// Entries after which the state is flushed and the journal trimmed; a multiple of 256.
+    pub trim_every_entries: u64,
+}
+
+/// When complete bundles are kept as files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Archiving {
+    /// By a thread of its own, behind the sequencer.
+    #[default]
+    Behind,
+    /// By the sequencer itself, before its next batch and at the end: for simulations, in which every step has its place.
+    Between,
 }
 
 /// What guards the keyring's secrets.
@@ -75,6 +89,8 @@ impl LedgerConfig {
             post_quantum_from: None,
             state_cache_bytes: 64 * 1024 * 1024,
             clock: Clock::system(),
+            archiving: Archiving::Behind,
+            trim_every_entries: 64 * 1024,
         }
     }
 }

@@ -47,7 +47,7 @@ impl Inner {
 
 /// The sequencer's part.
 pub(crate) fn roll(inner: &Inner) -> Result<Epoch, Fault> {
-    let _archiving = inner.archiving();
+    let _archive = inner.lock_archive();
     archive::keep_bundles(inner)?;
     let next = inner.keyring.make_next_epoch(inner.clock.now().seconds())?;
     let _cases = inner.keyring.cases_lock();

@@ -19,7 +19,10 @@ pub enum OpenError {
     #[error("keyring: {0}")]
     Keyring(String),
     /// The data folder is older than what was acknowledged: it was rolled back.
-    #[error("data folder holds {got} entries but the anchor vouches for {anchored}: it was rolled back")]
+    #[error(
+        "data folder holds {got} entries but the anchor vouches for {anchored}: it was rolled back, or its journal has lost \
+         its end; put the newest copy in place"
+    )]
     RolledBack {
         /// Entries in the data folder.
         got: u64,
@@ -131,6 +134,9 @@ pub enum ReadError {
     /// The store's fault.
     #[error("the store has a fault")]
     Store(#[from] Fault),
+    /// A fault stopped the ledger.
+    #[error("the ledger has stopped")]
+    Stopped,
     /// Stored bytes are not what was stored.
     #[error("{0} is damaged")]
     Damaged(String),

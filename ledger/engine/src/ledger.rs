@@ -1,7 +1,7 @@
 //! The ledger: opening, the one write path, decisions. Reads are in [`crate::reads`].
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -16,10 +16,11 @@ use grantbook_record::{
     DenialReason, Envelope, Jti, Kind, PublicKey, Receipt, SubjectId, TenantId, UnixSeconds,
 };
 use grantbook_tlog::{LeafIndex, LogKeys};
+use tokio::sync::watch;
 
 use crate::admit;
 use crate::clock::Clock;
-use crate::config::LedgerConfig;
+use crate::config::{Archiving, LedgerConfig};
 use crate::error::{AppendError, OpenError, ReadError};
 use crate::keyring::Keyring;
 use crate::publication::Publication;
@@ -103,11 +104,15 @@ pub(crate) struct Inner {
     pub(crate) freshness_bound: Duration,
     pub(crate) late_after: Duration,
     pub(crate) last_day: Day,
+    pub(crate) archiving: Archiving,
+    pub(crate) trim_every_entries: u64,
     /// Wrapped data keys that only the journal holds.
     pub(crate) unkept_keys: Mutex<Vec<(u64, Vec<u8>)>>,
-    archiving: Mutex<()>,
+    archive: Mutex<()>,
     jobs: Mutex<Option<SyncSender<Job>>>,
-    stopped: AtomicBool,
+    stopped: watch::Sender<bool>,
+    /// What stopped it.
+    fault: Mutex<Option<String>>,
     withdrawing: RwLock<BTreeSet<(CustomerKey, Jti)>>,
     withdrawing_count: AtomicUsize,
 }
@@ -139,10 +144,13 @@ impl Inner {
             freshness_bound: config.freshness_bound,
             late_after: config.late_after,
             last_day,
+            archiving: config.archiving,
+            trim_every_entries: config.trim_every_entries,
             unkept_keys: Mutex::new(unkept_keys),
-            archiving: Mutex::new(()),
+            archive: Mutex::new(()),
             jobs: Mutex::new(None),
-            stopped: AtomicBool::new(false),
+            stopped: watch::Sender::new(false),
+            fault: Mutex::new(None),
             withdrawing: RwLock::new(BTreeSet::new()),
             withdrawing_count: AtomicUsize::new(0),
         }
@@ -151,12 +159,17 @@ impl Inner {
     /// Stops taking entries: it is not known what is durable. Only a new start, which reads it back, can tell.
     pub(crate) fn stop(&self, fault: &Fault) {
         tracing::error!(%fault, "the ledger stops: an append may or may not be durable");
-        self.stopped.store(true, Ordering::SeqCst);
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault.to_string());
+        self.halt();
+    }
+
+    fn halt(&self) {
         *self.jobs.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.stopped.send_replace(true);
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::SeqCst)
+        *self.stopped.borrow()
     }
 
     pub(crate) fn keep_later(&self, keys: &[(u64, Vec<u8>)]) {
@@ -173,8 +186,8 @@ impl Inner {
     }
 
     /// Held while bundles are kept, so that nobody else writes to the epoch's folder.
-    pub(crate) fn archiving(&self) -> MutexGuard<'_, ()> {
-        self.archiving.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn lock_archive(&self) -> MutexGuard<'_, ()> {
+        self.archive.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn submit<T>(&self, job: impl FnOnce(sequencer::Reply<T>) -> Job) -> Result<T, AppendError> {
@@ -191,8 +204,12 @@ impl Inner {
                 });
             }
         }
-        // the sequencer drops the reply unanswered only when it stops
-        answer.recv().unwrap_or(Err(AppendError::Stopped))
+        // the sequencer drops the reply unanswered only when it stops; its callers may hear of it before it says so, and
+        // a withdrawal among them must not cease to deny in between
+        answer.recv().unwrap_or_else(|_| {
+            self.halt();
+            Err(AppendError::Stopped)
+        })
     }
 
     fn knows_use(&self, tenant: TenantId, id: &UseId) -> Result<bool, AppendError> {
@@ -227,18 +244,21 @@ impl Ledger {
         let (wake, woken) = mpsc::sync_channel(1);
         *inner.jobs.lock().unwrap_or_else(PoisonError::into_inner) = Some(jobs);
         let (for_sequencer, for_archiver) = (Arc::clone(&inner), Arc::clone(&inner));
-        let sequencer = std::thread::Builder::new()
-            .name("sequencer".to_owned())
-            .spawn(move || sequencer::run(&for_sequencer, &waiting, &wake));
-        let archiver = std::thread::Builder::new()
-            .name("archiver".to_owned())
-            .spawn(move || crate::archive::run(&for_archiver, &woken));
+        let sequencer = std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || {
+            let _guard = HaltOnPanic(&for_sequencer);
+            sequencer::run(&for_sequencer, &waiting, &wake);
+        });
+        let archiver = std::thread::Builder::new().name("archiver".to_owned()).spawn(move || {
+            let _guard = HaltOnPanic(&for_archiver);
+            crate::archive::run(&for_archiver, &woken);
+        });
         let thread = |source| Fault::Io { doing: "start", what: "thread".to_owned(), source };
         let threads = Threads { sequencer: sequencer.map_err(thread)?, archiver: archiver.map_err(thread)? };
         Ok(Self { inner, threads: Arc::new(Mutex::new(Some(threads))) })
     }
 
-    /// Takes no further entry, finishes those that wait, keeps complete bundles and flushes the state.
+    /// Takes no further entry, finishes those that wait, keeps complete bundles and flushes the state. Of a ledger that
+    /// a fault has stopped, [`Fault::Stopped`].
     pub fn close(&self) -> Result<(), Fault> {
         *self.inner.jobs.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -247,7 +267,17 @@ impl Ledger {
             let _ = threads.sequencer.join();
             let _ = threads.archiver.join();
         }
+        if self.inner.is_stopped() {
+            let fault = self.inner.fault.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            return Err(Fault::Stopped { by: fault.unwrap_or_else(|| "a thread panicked".to_owned()) });
+        }
         self.inner.state.store.flush_state()
+    }
+
+    /// Until a fault stops the ledger. The process should end then: only a new start can tell what is durable.
+    pub async fn wait_stopped(&self) {
+        // the sender lives as long as this handle
+        let _ = self.inner.stopped.subscribe().wait_for(|stopped| *stopped).await;
     }
 
     /// Origin of the log.
@@ -426,6 +456,17 @@ impl Ledger {
         }
         let jobs = self.inner.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         if jobs.is_some() { Ok(()) } else { Err("the ledger is closing".to_owned()) }
+    }
+}
+
+/// A thread that panics leaves as much unknown as a fault.
+struct HaltOnPanic<'a>(&'a Inner);
+
+impl Drop for HaltOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.halt();
+        }
     }
 }
 

@@ -30,7 +30,7 @@ pub mod store;
 mod tenants;
 
 pub use clock::Clock;
-pub use config::{KeyringKind, LedgerConfig, PKCS11_PIN_VARIABLE, Pkcs11Token};
+pub use config::{Archiving, KeyringKind, LedgerConfig, PKCS11_PIN_VARIABLE, Pkcs11Token};
 pub use epoch::Epoch;
 pub use erase::{EraseError, Erased, Erasure};
 pub use error::{AppendError, OpenError, ReadError, TenantError, WitnessedError};

@@ -23,78 +23,147 @@ use crate::store::{BUNDLE_WIDTH, Fault, Store, StoredBatch};
 const REPLAY_ENTRIES: u64 = 4096;
 
 pub(crate) fn open(store: Arc<dyn Store>, config: &LedgerConfig) -> Result<Inner, OpenError> {
+    check_keyring_is_there(store.as_ref(), config)?;
     let now = config.clock.now().seconds();
     let keyring = Keyring::open(config, store.epoch(), now)?;
-    let bundles = store.bundles()?;
-    let published = Published::load(Arc::clone(&store), keyring.epoch().owners.clone(), bundles)?;
     let state = State::new(Arc::clone(&store), &keyring);
 
-    let kept = bundles * BUNDLE_WIDTH;
-    let mut tail = Tail {
-        next: None,
-        kept,
-        position: store.position()?,
-        keys: Vec::new(),
-        new_keys: 0,
-        checkpoint: None,
-    };
-    store.batches(&mut |batch| tail.take(batch, &published, &keyring))?;
-    let Tail { keys, new_keys, checkpoint, .. } = tail;
-    let (seen_keys, new_keys) = keys.split_at(keys.len() - new_keys);
+    let mut tail = Tail::new(Arc::clone(&store), &keyring)?;
+    store.batches(&mut |batch| tail.take(batch))?;
+    let Tail { keys, new_keys, checkpoint, whole_from, kept, .. } = &mut tail;
+    let (keys, checkpoint) = (std::mem::take(keys), checkpoint.take());
+    let (whole_from, kept) = (*whole_from, *kept);
+    let (seen_keys, new_keys) = keys.split_at(keys.len() - *new_keys);
+    let published = tail.into_published()?;
     let last_day = last_day(&published)?;
 
-    let inner = Inner::new(keyring, state, store, published, config, last_day, keys.clone(), bundles);
+    let inner = Inner::new(keyring, state, store, published, config, last_day, keys.clone(), kept);
     match &checkpoint {
         Some(checkpoint) => check_signed(&inner, checkpoint)?,
-        None if kept > 0 => return Err(OpenError::Root("there are bundles but no journal".to_owned())),
+        None if kept > 0 => {
+            return Err(OpenError::Root(
+                "the journal is missing, which holds the last signed checkpoint; restore it from a backup"
+                    .to_owned(),
+            ));
+        }
         None => {}
     }
     check_anchor(&inner, checkpoint.as_deref())?;
     inner.load_witnessed()?;
-    replay(&inner, seen_keys, new_keys)?;
+    replay(&inner, whole_from, seen_keys, new_keys)?;
     show_feeds(&inner)?;
+    inner.store.remove_other_epochs()?;
     inner.keyring.destroy_other_epochs()?;
     Ok(inner)
+}
+
+/// A ledger that has a history never gets fresh keys: they could not read it.
+fn check_keyring_is_there(store: &dyn Store, config: &LedgerConfig) -> Result<(), OpenError> {
+    let path = config.keyring_dir.join("keyring.json");
+    if path.exists() || (store.bundles()? == 0 && store.anchor()?.is_none()) {
+        return Ok(());
+    }
+    Err(OpenError::Keyring(format!(
+        "{} is missing, but the ledger has a history; restore the keyring from its backup",
+        path.display()
+    )))
 }
 
 /// A data key's id and its wrapped bytes.
 type WrappedKey = (u64, Vec<u8>);
 
 /// Batches read back, as far as they are not in kept bundles.
-struct Tail {
-    next: Option<u64>,
+struct Tail<'a> {
+    store: Arc<dyn Store>,
+    keyring: &'a Keyring,
+    /// Bundles in the store.
+    bundles: u64,
+    /// Bundles that are believed.
     kept: u64,
+    published: Option<Published>,
+    next: Option<u64>,
+    /// From this entry on the journal is without gaps.
+    whole_from: u64,
     /// How far the state has come.
     position: u64,
-    keys: Vec<(u64, Vec<u8>)>,
+    keys: Vec<WrappedKey>,
     /// How many of the keys, at the end, are of batches that the state has not seen.
     new_keys: usize,
     checkpoint: Option<String>,
 }
 
-impl Tail {
-    fn take(&mut self, batch: StoredBatch, published: &Published, keyring: &Keyring) -> Result<(), Fault> {
-        let damaged =
-            |why: &str| Fault::Damaged { what: format!("batch at {}", batch.first), why: why.to_owned() };
-        if self.next.unwrap_or(batch.first) != batch.first || (self.next.is_none() && batch.first > self.kept)
-        {
-            return Err(damaged("it does not follow the one before"));
+impl<'a> Tail<'a> {
+    fn new(store: Arc<dyn Store>, keyring: &'a Keyring) -> Result<Self, Fault> {
+        let (bundles, position) = (store.bundles()?, store.position()?);
+        Ok(Self {
+            store,
+            keyring,
+            bundles,
+            kept: bundles,
+            published: None,
+            next: None,
+            whole_from: bundles * BUNDLE_WIDTH,
+            position,
+            keys: Vec::new(),
+            new_keys: 0,
+            checkpoint: None,
+        })
+    }
+
+    fn load(&self, bundles: u64) -> Result<Published, Fault> {
+        Published::load(Arc::clone(&self.store), self.keyring.epoch().owners.clone(), bundles)
+    }
+
+    /// Where the batch begins must be where the one before ended, or within the bundles.
+    fn follow(&mut self, first: u64) -> Result<(), Fault> {
+        let in_bundles = self.bundles * BUNDLE_WIDTH;
+        match self.next {
+            Some(next) if next == first => return Ok(()),
+            // trimmed in another order than it was written
+            Some(next) if next < first && first <= in_bundles => self.kept = self.bundles,
+            // a crash may have come before the last bundle was read back and checked, and before the journal was trimmed
+            // after it: what the journal still has is kept once more
+            None if self.bundles.checked_sub(1).is_some_and(|last| first <= last * BUNDLE_WIDTH) => {
+                self.kept = self.bundles - 1;
+            }
+            None if first <= in_bundles => self.kept = self.bundles,
+            next => {
+                let end = next.unwrap_or_default().max(in_bundles);
+                return Err(Fault::Damaged {
+                    what: format!("journal at entry {first}"),
+                    why: format!("expected entry {end}, of which neither journal nor bundles have anything"),
+                });
+            }
         }
+        self.whole_from = first;
+        self.published = Some(self.load(self.kept)?);
+        Ok(())
+    }
+
+    fn take(&mut self, batch: StoredBatch) -> Result<(), Fault> {
+        self.follow(batch.first)?;
         let count = batch.items.len();
         self.next = Some(batch.first + count as u64);
-        let owners = open_owners(&keyring.epoch().owners, b"batch", batch.first, &batch.owners, count)
-            .ok_or_else(|| damaged("its owners do not open"))?;
+        let epoch = self.keyring.epoch();
+        let owners =
+            open_owners(&epoch.owners, b"batch", batch.first, &batch.owners, count).ok_or_else(|| {
+                Fault::Damaged {
+                    what: format!("batch at {}", batch.first),
+                    why: "its owners do not open with this keyring's epoch key".to_owned(),
+                }
+            })?;
         if batch.first >= self.position {
             self.new_keys += batch.keys.len();
         }
         self.keys.extend(batch.keys);
         self.checkpoint = Some(batch.checkpoint.clone());
 
+        let Some(published) = &self.published else { return Ok(()) };
         let mut range = published.range();
         let mut nodes = Vec::new();
         let mut items = Vec::new();
         for (leaf, (item, owner)) in (batch.first..).zip(batch.items.into_iter().zip(owners)) {
-            if leaf < self.kept {
+            if leaf < self.kept * BUNDLE_WIDTH {
                 continue;
             }
             range
@@ -104,6 +173,13 @@ impl Tail {
         }
         published.add(Addition { range, nodes, items, checkpoint: batch.checkpoint, feeds: Vec::new() });
         Ok(())
+    }
+
+    fn into_published(self) -> Result<Published, Fault> {
+        match self.published {
+            Some(published) => Ok(published),
+            None => self.load(self.kept),
+        }
     }
 }
 
@@ -123,8 +199,12 @@ fn check_signed(inner: &Inner, checkpoint: &str) -> Result<(), OpenError> {
     let (size, root) = inner.published.size_root();
     if signed.checkpoint.size() == size && signed.checkpoint.root() == root {
         Ok(())
+    } else if signed.checkpoint.size() == size {
+        Err(OpenError::Root(format!(
+            "the root of all {size} is another one, so an entry of the journal or a tile is damaged"
+        )))
     } else {
-        Err(OpenError::Root(format!("size {size} in the data folder, {} signed", signed.checkpoint.size())))
+        Err(OpenError::Root(format!("{size} in the data folder, {} signed", signed.checkpoint.size())))
     }
 }
 
@@ -134,7 +214,7 @@ fn check_anchor(inner: &Inner, checkpoint: Option<&str>) -> Result<(), OpenError
     let Some(anchored) = inner.store.anchor()? else {
         if size.0 > 0 {
             return Err(OpenError::Root(
-                "the anchor is missing, so it cannot be told whether the data folder was rolled back"
+                "the anchor is missing, so it cannot be told whether the data folder was rolled back; put it back"
                     .to_owned(),
             ));
         }
@@ -178,11 +258,17 @@ fn show_empty(inner: &Inner, checkpoint: &str) {
     });
 }
 
-/// Folds in what the state has not seen. A state that is ahead of the log is made anew.
-fn replay(inner: &Inner, seen_keys: &[WrappedKey], new_keys: &[WrappedKey]) -> Result<(), OpenError> {
+/// Folds in what the state has not seen. A state that is ahead of the log is made anew; so is one at 0, which may be what
+/// a crash left of one that was being cleared.
+fn replay(
+    inner: &Inner,
+    whole_from: u64,
+    seen_keys: &[WrappedKey],
+    new_keys: &[WrappedKey],
+) -> Result<(), OpenError> {
     let size = inner.published.size();
     let mut position = inner.store.position()?;
-    if position > size {
+    if position > size || position == 0 {
         inner.store.clear_state()?;
         position = 0;
     }
@@ -199,7 +285,8 @@ fn replay(inner: &Inner, seen_keys: &[WrappedKey], new_keys: &[WrappedKey]) -> R
         let tenants = inner.keyring.tenants();
         tenants.get(usize::try_from(number).ok()?).map(|tenant| tenant.id)
     };
-    let old_keys = if position == 0 { old_keys.as_slice() } else { &[] };
+    // a state may have lost what was flushed, and the batches with its keys may have been trimmed since
+    let old_keys = if position < whole_from || position == 0 { old_keys.as_slice() } else { &[] };
     let mut changes = Changes::default();
     for (id, wrapped) in old_keys.iter().chain(new_keys) {
         changes.replay_key(&inner.state, *id, wrapped, tenant_id)?;

@@ -358,8 +358,12 @@ impl Ledger {
         self.inner.published.subscribe()
     }
 
-    /// Signs how far a tenant's feed reaches, over the asker's nonce.
+    /// Signs how far a tenant's feed reaches, over the asker's nonce; [`ReadError::Stopped`] after a fault.
     pub fn signed_head(&self, tenant: TenantId, nonce: [u8; 32]) -> Result<SignedHead, ReadError> {
+        // gates must not stay fresh by a ledger that cannot take a withdrawal in
+        if self.inner.is_stopped() {
+            return Err(ReadError::Stopped);
+        }
         let number = self.inner.number(tenant)?;
         let (size, root, chain) = self.inner.published.head(number);
         let UnixMillis(time) = self.inner.clock.now();

@@ -19,6 +19,8 @@ use grantbook_record::{DenialReason, Entry};
 use grantbook_tlog::{Checkpoint, Hash, TreeSize, cosignature, leaf_hash};
 
 use crate::admit::{AdmittedBatch, AdmittedEvent, AdmittedQuestion};
+use crate::archive::keep_bundles;
+use crate::config::Archiving;
 use crate::epoch::{self, Epoch};
 use crate::error::AppendError;
 use crate::ledger::Inner;
@@ -90,6 +92,9 @@ pub(crate) fn run(inner: &Arc<Inner>, jobs: &Receiver<Job>, wake_archiver: &Sync
             batch.push(next);
         }
         inner.counters.queue_length.fetch_sub(batch.len() as u64, Ordering::Relaxed);
+        if inner.archiving == Archiving::Between && !archived(inner) {
+            return;
+        }
         // days never decrease along the log, even if the clock does
         let now = inner.clock.now();
         last_day = last_day.max(now.seconds().day());
@@ -98,6 +103,9 @@ pub(crate) fn run(inner: &Arc<Inner>, jobs: &Receiver<Job>, wake_archiver: &Sync
             inner.stop(&fault);
             return;
         }
+        if inner.archiving == Archiving::Between {
+            continue;
+        }
         // a full queue means that the archiver is awake already
         let _ = wake_archiver.try_send(());
         // entries wait in memory until they are kept, so the archiver must not fall far behind
@@ -105,6 +113,14 @@ pub(crate) fn run(inner: &Arc<Inner>, jobs: &Receiver<Job>, wake_archiver: &Sync
             std::thread::sleep(Duration::from_millis(1));
         }
     }
+    if inner.archiving == Archiving::Between {
+        archived(inner);
+    }
+}
+
+/// Keeps what is complete; after a fault the ledger stops.
+fn archived(inner: &Inner) -> bool {
+    keep_bundles(inner).map_err(|fault| inner.stop(&fault)).is_ok()
 }
 
 fn weight(job: &Job) -> usize {
@@ -132,7 +148,7 @@ fn sequence(inner: &Inner, jobs: Vec<Job>, day: Day, now: UnixMillis) -> Result<
     questions.sort_by_key(|(question, _)| question.tenant.number);
     builder.questions(questions)?;
     if let Some(built) = builder.finish() {
-        commit(inner, built, now)?;
+        commit(inner, built, day, now)?;
     }
     if !rolls.is_empty() {
         let epoch = epoch::roll(inner)?;
@@ -143,10 +159,11 @@ fn sequence(inner: &Inner, jobs: Vec<Job>, day: Day, now: UnixMillis) -> Result<
     Ok(())
 }
 
-fn commit(inner: &Inner, built: Built, now: UnixMillis) -> Result<(), Fault> {
+fn commit(inner: &Inner, built: Built, day: Day, now: UnixMillis) -> Result<(), Fault> {
     let size = built.addition.range.size();
     let root = built.addition.range.root();
-    let signed = sign_checkpoint(inner, size, root, now)?;
+    // a clock that was set back does not take the checkpoint before the day of its entries
+    let signed = sign_checkpoint(inner, size, root, now.max(day.begins()))?;
     let mut stored = built.batch;
     stored.checkpoint.clone_from(&signed);
 

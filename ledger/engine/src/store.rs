@@ -74,6 +74,12 @@ pub enum Fault {
         /// How it shows.
         why: String,
     },
+    /// A fault stopped the ledger before.
+    #[error("{by}; the last append may or may not be durable: start again, which reads it back")]
+    Stopped {
+        /// The fault.
+        by: String,
+    },
     /// Another process holds the store.
     #[error("{what} is held by another process")]
     Held {
@@ -96,9 +102,11 @@ pub trait Store: Send + Sync + 'static {
     /// Makes a batch durable: the commit point. After an error nobody knows whether it is.
     fn commit(&self, batch: &StoredBatch) -> Result<(), Fault>;
     /// Every batch that was committed and not trimmed, in order. A batch cut short by a crash was never
-    /// acknowledged: it is dropped, and the next commit takes its place. Called once, before the first commit.
+    /// acknowledged: it is dropped, and the next commit takes its place. What is visited is durable on return, whatever
+    /// became of its commit. Called once, before the first commit.
     fn batches(&self, visit: BatchVisitor<'_>) -> Result<(), Fault>;
-    /// Drops batches that end at or before `size`; bundles, keys and state must hold all of them.
+    /// Drops batches that end at or before `size`, but never the last one, which holds the last signed checkpoint;
+    /// bundles and keys must hold all of them. May drop fewer.
     fn trim(&self, size: u64) -> Result<(), Fault>;
 
     /// Keeps a complete bundle for good, durable on return.
@@ -141,6 +149,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// The key epoch, from 1: everything sealed under its key (batches, owners, keys, state) is replaced with it.
     fn epoch(&self) -> u64;
+    /// Removes what a crash has left of other epochs; only once the present one has proved to be the right one.
+    fn remove_other_epochs(&self) -> Result<(), Fault>;
     /// Begins the epoch after this one beside it; nothing of it is read before [`NextEpoch::finish`].
     fn next_epoch(&self) -> Result<Box<dyn NextEpoch + '_>, Fault>;
 }

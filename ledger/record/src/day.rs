@@ -54,6 +54,13 @@ impl SecondsSince2020 {
 #[serde(transparent)]
 pub struct Day(pub u16);
 
+impl Day {
+    /// Its first moment.
+    pub fn begins(self) -> UnixMillis {
+        UnixMillis((EPOCH_2020 + u64::from(self.0) * SECONDS_PER_DAY) * 1000)
+    }
+}
+
 /// A calendar day on which data arose, counted from 1970-01-01; written `YYYY-MM-DD`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DataDay(pub i32);

@@ -57,7 +57,7 @@ pub enum ServeError {
     #[error("witnesses: {0}")]
     Witnessing(#[from] WitnessingError),
     /// The ledger did not close in order.
-    #[error("closing the ledger: {0}")]
+    #[error("{0}")]
     Close(String),
 }
 
@@ -164,7 +164,7 @@ impl Server {
     }
 
     /// Answers until `shutdown`; then takes no more connections, ends the feeds, lets requests under way finish within
-    /// their grace, and closes the ledger.
+    /// their grace, and closes the ledger. A fault of the ledger ends it likewise, with an error.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
         let Self { ledger, listener, address, app, stop } = self;
         let limits = app.config.limits.clone();
@@ -172,9 +172,12 @@ impl Server {
         if let Some(witnessing) = &app.witnessing {
             tokio::spawn(Arc::clone(witnessing).run(app.stopping.clone()));
         }
+        let watched = ledger.clone();
         let told = async {
-            shutdown.await;
-            tracing::info!("stopping");
+            tokio::select! {
+                () = shutdown => tracing::info!("stopping"),
+                () = watched.wait_stopped() => tracing::error!("a fault has stopped the ledger: stopping"),
+            }
             stop.send_replace(true);
         };
         let grace = Duration::from_millis(limits.shutdown_grace_ms);

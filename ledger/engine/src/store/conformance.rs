@@ -55,6 +55,12 @@ pub fn check<S: Store>(mut open: impl FnMut() -> Result<S, Fault>) -> Result<(),
     let before = batches(&store)?;
     store.trim(0)?;
     rule(before == written, "trimming to 0 drops nothing")?;
+    store.trim(u64::MAX)?;
+    drop(store);
+    let store = open()?;
+    let after = batches(&store)?;
+    rule(after.last() == written.last(), "trimming leaves the last batch")?;
+    rule(written.ends_with(&after), "trimming drops from the front")?;
     check_epoch(&store)?;
     drop(store);
 

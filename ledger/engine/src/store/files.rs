@@ -49,6 +49,8 @@ pub struct FileStore {
     cache_bytes: u64,
     epoch: RwLock<Arc<Epoch>>,
     journal: Mutex<Option<Segment>>,
+    /// The lowest id of a data key that the journal holds.
+    first_key: Mutex<Option<u64>>,
     /// Held, and locked, as long as the store is open.
     _lock: File,
 }
@@ -57,6 +59,8 @@ struct Segment {
     file: File,
     path: PathBuf,
     bytes: u64,
+    /// Whether bytes follow that a crash cut short.
+    torn: bool,
 }
 
 impl FileStore {
@@ -78,12 +82,15 @@ impl FileStore {
             Err(fs::TryLockError::Error(source)) => return Err(io("lock", &lock_path)(source)),
         }
         let epoch = Epoch::open_last(data, state_cache_bytes)?;
+        // names that a killed process had no time to sync
+        sync_dir(data)?;
         Ok(Self {
             data: data.to_owned(),
             anchor: Anchor::new(anchor),
             cache_bytes: state_cache_bytes,
             epoch: RwLock::new(Arc::new(epoch)),
             journal: Mutex::new(None),
+            first_key: Mutex::new(None),
             _lock: lock,
         })
     }
@@ -114,7 +121,7 @@ impl FileStore {
         let path = folder.join(format!("{first:020}.log"));
         let file = File::options().create_new(true).append(true).open(&path).map_err(io("create", &path))?;
         sync_dir(folder)?;
-        Ok(Segment { file, path, bytes: 0 })
+        Ok(Segment { file, path, bytes: 0, torn: false })
     }
 
     fn bundle_path(&self, part: &str, index: u64) -> Result<PathBuf, Fault> {
@@ -144,6 +151,12 @@ impl Store for FileStore {
             *journal = Some(Self::new_segment(&self.present().journal(), batch.first)?);
         }
         let Some(segment) = journal.as_mut() else { return Ok(()) };
+        if segment.torn {
+            // only now: until the anchor has been checked, these bytes may be all that is left of something acknowledged
+            segment.file.set_len(segment.bytes).map_err(io("cut", &segment.path))?;
+            segment.file.sync_all().map_err(io("sync", &segment.path))?;
+            segment.torn = false;
+        }
         segment.file.write_all(&frame).map_err(io("append to", &segment.path))?;
         // the commit point: a crash before this line returns loses nothing that was acknowledged
         segment.file.sync_data().map_err(io("sync", &segment.path))?;
@@ -154,38 +167,47 @@ impl Store for FileStore {
     fn batches(&self, visit: BatchVisitor<'_>) -> Result<(), Fault> {
         let segments = self.segments()?;
         let last = segments.len().saturating_sub(1);
+        let mut first_key = None;
         for (at, (_, path)) in segments.into_iter().enumerate() {
             let mut bytes = Vec::new();
             let mut file = File::options().read(true).append(true).open(&path).map_err(io("open", &path))?;
             file.read_to_end(&mut bytes).map_err(io("read", &path))?;
+            if at == last {
+                // a killed process may have written what nobody synced; from here on it counts as acknowledged
+                file.sync_all().map_err(io("sync", &path))?;
+            }
             let mut rest = bytes.as_slice();
+            let mut torn = false;
             loop {
                 match journal::next(rest) {
                     Next::End => break,
                     Next::Frame(payload, length) => {
                         let batch = journal::decode(payload)
                             .ok_or_else(|| damaged(&path, "a frame has no batch in it"))?;
+                        first_key = batch.keys.iter().map(|(id, _)| *id).chain(first_key).min();
                         visit(batch)?;
                         rest = rest.get(length..).unwrap_or_default();
                     }
                     Next::Torn if at < last || journal::has_frame(rest.get(1..).unwrap_or_default()) => {
-                        return Err(damaged(&path, "a frame before the last one is torn"));
+                        let offset = bytes.len() - rest.len();
+                        return Err(damaged(
+                            &path,
+                            &format!("the frame at byte {offset} is torn, and others follow"),
+                        ));
                     }
+                    // a crash cut this frame short before it was acknowledged
                     Next::Torn => {
-                        // a crash cut this frame short before it was acknowledged
-                        let whole = bytes.len() - rest.len();
-                        file.set_len(whole as u64).map_err(io("cut", &path))?;
-                        file.sync_all().map_err(io("sync", &path))?;
-                        bytes.truncate(whole);
+                        torn = true;
                         break;
                     }
                 }
             }
             if at == last {
-                let segment = Segment { file, path, bytes: bytes.len() as u64 };
+                let segment = Segment { file, path, bytes: (bytes.len() - rest.len()) as u64, torn };
                 *self.journal() = Some(segment);
             }
         }
+        *self.first_key.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = first_key;
         Ok(())
     }
 
@@ -266,31 +288,42 @@ impl Store for FileStore {
             return Ok(());
         }
         let path = self.present().keys();
-        let existed = path.exists();
         let mut file = File::options().create(true).append(true).open(&path).map_err(io("open", &path))?;
         file.write_all(&key_frames(keys)).map_err(io("append to", &path))?;
         file.sync_data().map_err(io("sync", &path))?;
-        if existed { Ok(()) } else { path.parent().map_or(Ok(()), sync_dir) }
+        // its name may be new, to this process or to one that was killed
+        path.parent().map_or(Ok(()), sync_dir)
     }
 
     fn keys(&self, visit: &mut dyn FnMut(u64, Vec<u8>)) -> Result<(), Fault> {
         let path = self.present().keys();
         let Some(bytes) = durable::read(&path)? else { return Ok(()) };
         let mut rest = bytes.as_slice();
+        let mut last_key = 0;
         loop {
             match journal::next(rest) {
                 Next::End => return Ok(()),
                 Next::Frame(payload, length) => {
                     let batch =
                         journal::decode(payload).ok_or_else(|| damaged(&path, "a frame has no key in it"))?;
-                    batch.keys.into_iter().for_each(|(id, wrapped)| visit(id, wrapped));
+                    for (id, wrapped) in batch.keys {
+                        last_key = last_key.max(id);
+                        visit(id, wrapped);
+                    }
                     rest = rest.get(length..).unwrap_or_default();
                 }
                 Next::Torn if journal::has_frame(rest.get(1..).unwrap_or_default()) => {
                     return Err(damaged(&path, "a frame before the last one is torn"));
                 }
-                // cut short by a crash before its batch was trimmed, so the journal still has it
+                // cut short by a crash before its batch was trimmed, so the journal goes on where these keys end
                 Next::Torn => {
+                    let first_key = *self.first_key.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    if first_key.is_none_or(|first| first > last_key + 1) {
+                        return Err(damaged(
+                            &path,
+                            "its last frame is torn, and the journal does not have its key",
+                        ));
+                    }
                     let whole = bytes.len() - rest.len();
                     let file = File::options().write(true).open(&path).map_err(io("open", &path))?;
                     file.set_len(whole as u64).map_err(io("cut", &path))?;
@@ -345,6 +378,10 @@ impl Store for FileStore {
 
     fn epoch(&self) -> u64 {
         self.present().number
+    }
+
+    fn remove_other_epochs(&self) -> Result<(), Fault> {
+        self.present().remove_others(&self.data)
     }
 
     fn next_epoch(&self) -> Result<Box<dyn NextEpoch + '_>, Fault> {

@@ -1,7 +1,10 @@
 //! What is published: every signature of the log's, and the witnessed checkpoint, which receipts are made under.
 
-use grantbook_engine::{Ledger, LedgerConfig, OpenError, WitnessedError};
-use grantbook_record::UnixSeconds;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use grantbook_engine::{Clock, Ledger, LedgerConfig, OpenError, WitnessedError};
+use grantbook_record::{UnixMillis, UnixSeconds};
 use grantbook_tlog::Demands;
 
 use crate::world::World;
@@ -38,6 +41,26 @@ fn published_checkpoints_bear_both_signatures_and_batches_one() {
     assert_eq!(*ledger.log_keys(), keys);
     let receipt = ledger.receipt(tenant, grantbook_tlog::LeafIndex(0)).unwrap();
     receipt.verify_under(&keys, &both()).unwrap();
+}
+
+/// Quiet can be told from silence.
+#[test]
+fn a_tree_that_does_not_grow_is_signed_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = LedgerConfig::new(folder.path().join("data"));
+    let seconds = Arc::new(AtomicU64::new(1_800_000_000));
+    let reading = Arc::clone(&seconds);
+    config.clock = Clock::new(move || UnixMillis(reading.load(Ordering::SeqCst) * 1000));
+    let ledger = Ledger::open(&config).unwrap();
+    let keys = ledger.log_keys().clone();
+    let published = || both().verify(&keys, ledger.publishable().unwrap().note.as_bytes()).unwrap();
+    let (first, plain) = (published(), ledger.checkpoint());
+    seconds.fetch_add(59, Ordering::SeqCst);
+    assert_eq!(published(), first);
+    seconds.fetch_add(1, Ordering::SeqCst);
+    let second = published();
+    assert_eq!((second.checkpoint.clone(), second.time.0), (first.checkpoint, first.time.0 + 60));
+    assert_eq!(ledger.checkpoint(), plain, "what the anchor holds stays");
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand, ValueEnum};
 use grantbook_engine::{EraseError, Erased, LegalHold};
-use grantbook_record::SubjectId;
 use grantbook_record::event::Channel;
+use grantbook_record::{GateId, SubjectId};
 use serde_json::{Value, json};
 
 use super::data::DataArgs;
@@ -30,6 +30,9 @@ pub(crate) struct EraseArgs {
     /// Seconds to wait for the gates; without an end to the erasure the exit status is 1, and the same again goes on
     #[arg(long, value_name = "SECONDS", default_value = "60")]
     wait: u64,
+    /// A gate that has forgotten the customer, by the operator's word; with the ledger in this process
+    #[arg(long, value_name = "GATE", requires = "data_dir")]
+    forgotten_by: Vec<GateId>,
     /// File to write the certificate to
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
@@ -140,6 +143,9 @@ pub(crate) fn run(args: &EraseArgs, output: Output) -> Result<Verdict, Failure> 
             let gates = ledger.tenant(tenant).ok_or_else(|| Failure::no("no such tenant"))?.gates;
             let gates: Vec<_> = gates.into_iter().map(|gate| gate.id).collect();
             let pending = ledger.begin_erasure(tenant, &args.sub, channel).map_err(refused)?;
+            for gate in &args.forgotten_by {
+                ledger.purged(tenant, pending.id, gate.clone()).map_err(Failure::fault)?;
+            }
             match ledger.finish_erasure(tenant, pending.id, &gates) {
                 Ok(Erased { leaf_index, receipt, epoch }) => json!({
                     "erasure": pending.id,
@@ -180,7 +186,7 @@ pub(crate) fn hold(command: &HoldCommand, output: Output) -> Result<Verdict, Fai
                         .post_unanswered("/v1/holds", &json!({ "sub": args.sub, "reason": args.reason }))?;
                 }
                 Door::Local(ledger) => {
-                    ledger.place_hold(args.door.tenant(&door)?, &args.sub, &args.reason).map_err(refused)?
+                    ledger.place_hold(args.door.tenant(&door)?, &args.sub, &args.reason).map_err(refused)?;
                 }
             }
             door.close()?;

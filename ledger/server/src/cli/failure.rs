@@ -70,7 +70,9 @@ impl From<OpenError> for Failure {
 impl From<AppendError> for Failure {
     fn from(error: AppendError) -> Self {
         match error {
-            AppendError::Busy | AppendError::Stopped | AppendError::Store(_) => Self::fault(error),
+            // who runs the command may know the file
+            AppendError::Store(fault) => Self::fault(fault),
+            AppendError::Busy | AppendError::Stopped => Self::fault(error),
             _ => Self::no(error),
         }
     }
@@ -80,7 +82,8 @@ impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::NotFound | ReadError::Erased => Self::no(error),
-            ReadError::Store(_) | ReadError::Damaged(_) => Self::fault(error),
+            ReadError::Store(fault) => Self::fault(fault),
+            ReadError::Stopped | ReadError::Damaged(_) => Self::fault(error),
         }
     }
 }

@@ -147,7 +147,7 @@ fn enrol(args: &EnrolArgs, output: Output) -> Result<Verdict, Failure> {
     // a code of which no enrolment knows would only deceive
     .inspect_err(|_| drop(std::fs::remove_file(&args.code_out)))?;
     say_code(&args.code_out, output);
-    told(&args.whose, &taken, &key.thumbprint(), "enrolled", output)
+    Ok(told(&args.whose, &taken, &key.thumbprint(), "enrolled", output))
 }
 
 fn add(args: &NewKeyArgs, output: Output) -> Result<Verdict, Failure> {
@@ -161,7 +161,7 @@ fn add(args: &NewKeyArgs, output: Output) -> Result<Verdict, Failure> {
         };
         Ok(append(door, tenant, Kind::KeyEnrolled, event, &[&new, &old])?)
     })?;
-    told(&args.whose, &taken, &new.thumbprint(), "enrolled", output)
+    Ok(told(&args.whose, &taken, &new.thumbprint(), "enrolled", output))
 }
 
 fn rotate(args: &NewKeyArgs, output: Output) -> Result<Verdict, Failure> {
@@ -175,7 +175,7 @@ fn rotate(args: &NewKeyArgs, output: Output) -> Result<Verdict, Failure> {
         };
         Ok(append(door, tenant, Kind::KeyRotated, event, &[&old, &new])?)
     })?;
-    told(&args.whose, &taken, &new.thumbprint(), "enrolled in its place", output)
+    Ok(told(&args.whose, &taken, &new.thumbprint(), "enrolled in its place", output))
 }
 
 fn revoke(args: &RevokeArgs, output: Output) -> Result<Verdict, Failure> {
@@ -184,7 +184,7 @@ fn revoke(args: &RevokeArgs, output: Output) -> Result<Verdict, Failure> {
         let event = KeyRevoked { sub: args.whose.sub.clone(), key: args.revoke };
         Ok(append(door, tenant, Kind::KeyRevoked, event, &[&key])?)
     })?;
-    told(&args.whose, &taken, &args.revoke, "revoked", output)
+    Ok(told(&args.whose, &taken, &args.revoke, "revoked", output))
 }
 
 fn recover(args: &RecoverArgs, output: Output) -> Result<Verdict, Failure> {
@@ -205,7 +205,7 @@ fn recover(args: &RecoverArgs, output: Output) -> Result<Verdict, Failure> {
     })
     .inspect_err(|_| drop(std::fs::remove_file(&args.code_out)))?;
     say_code(&args.code_out, output);
-    told(&args.whose, &taken, &new.thumbprint(), "enrolled; every other key has ended", output)
+    Ok(told(&args.whose, &taken, &new.thumbprint(), "enrolled; every other key has ended", output))
 }
 
 /// Makes a code and writes it down before anything hangs on it.
@@ -262,17 +262,11 @@ fn through(
     Ok(taken)
 }
 
-fn told(
-    whose: &WhoseArgs,
-    taken: &Taken,
-    key: &Thumbprint,
-    what: &str,
-    output: Output,
-) -> Result<Verdict, Failure> {
+fn told(whose: &WhoseArgs, taken: &Taken, key: &Thumbprint, what: &str, output: Output) -> Verdict {
     output.say(format!("key {key} is {what}: entry {} of the log", taken.leaf_index));
     if let Some(file) = &whose.save {
         output.say(format!("receipt: {}", file.display()));
     }
     output.result(&json!({ "key": key, "leaf_index": taken.leaf_index, "receipt": taken.receipt }));
-    Ok(Verdict::Yes)
+    Verdict::Yes
 }

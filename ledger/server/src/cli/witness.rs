@@ -52,12 +52,13 @@ pub(crate) fn run(args: &WitnessArgs, output: Output) -> Result<Verdict, Failure
             .map_err(|error| Failure::Fault(format!("cannot listen on {}: {error}", args.listen)))?;
         let url = format!("http://{}", listener.local_addr().map_err(Failure::fault)?);
         let [classic, post_quantum] = witness.keys();
+        let short = classic.name().rsplit('/').next().unwrap_or_default();
         output.say(format!(
             "The witness {} is at {url}; Ctrl-C stops it. For a log's policy, one of these lines:\n\
              witness {} {classic} {url}\nwitness {} {post_quantum} {url}",
             classic.name(),
-            args.name.as_deref().map_or("w", |name| name.rsplit('/').next().unwrap_or(name)),
-            args.name.as_deref().map_or("w", |name| name.rsplit('/').next().unwrap_or(name)),
+            short,
+            short,
         ));
         output.result(&json!({
             "url": url,

@@ -267,6 +267,7 @@ impl From<ReadError> for Problem {
                 ProblemKind::Erased,
                 "its key was destroyed; the entry itself stays in the public log",
             ),
+            ReadError::Stopped => Self::new(ProblemKind::Stopped, error.to_string()),
             ReadError::Store(_) | ReadError::Damaged(_) => {
                 tracing::error!(%error, "read failed");
                 Self::internal()

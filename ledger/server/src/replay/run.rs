@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use grantbook_engine::store::Fault;
 use grantbook_engine::{AppendError, Ledger, LedgerConfig, Tenant};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{Evidence, GrantGiven, GrantWithdrawn, KeyEnrolled};
@@ -47,11 +48,15 @@ pub(crate) fn run(options: &Options<'_>) -> Result<Summary, Failure> {
     let config = options.data.config()?;
     let ledger = Ledger::open(&config)?;
     let done = replay(&ledger, &config, options, &checked, begun);
-    // what was acknowledged is safe in any case; the first error is the one to tell
-    let closed = ledger.close().map_err(Failure::fault);
-    let summary = done?;
-    closed?;
-    Ok(summary)
+    // what was acknowledged is safe in any case; where a fault has stopped the ledger, it is the one to tell
+    match ledger.close() {
+        Err(fault @ Fault::Stopped { .. }) => Err(Failure::fault(fault)),
+        closed => {
+            let summary = done?;
+            closed.map_err(Failure::fault)?;
+            Ok(summary)
+        }
+    }
 }
 
 fn replay(

@@ -109,6 +109,8 @@ pub(super) fn ask(
             }
             Answer::Knows(size) if size == *known => return Err(Failure::Refused(409)),
             Answer::Knows(size) => *known = size,
+            // who has seen nothing cannot have seen another history
+            Answer::Inconsistent if known.0 == 0 => return Err(Failure::Refused(422)),
             Answer::Inconsistent => return Err(Failure::Forked { known: known.0 }),
             Answer::Refused(status) => return Err(Failure::Refused(status)),
         }

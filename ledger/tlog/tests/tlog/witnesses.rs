@@ -314,7 +314,9 @@ fn the_specification_shows_a_request_that_is_cosigned() {
     assert_eq!(request.checkpoint().size(), TreeSize(8));
     let Answer::Cosigned(lines) = Answer::read(200, example("answer").as_bytes()) else { panic!("lines") };
     let mut note = request.note().clone();
-    lines.into_iter().for_each(|line| note.add(line).unwrap());
+    for line in lines {
+        note.add(line).unwrap();
+    }
     let policy = Policy::parse(example("policy").as_bytes()).unwrap();
     let cosigned = policy.verify(&note).unwrap();
     assert!(cosigned.quorum && cosigned.by.len() == 1);

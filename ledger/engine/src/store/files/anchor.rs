@@ -67,6 +67,9 @@ impl Anchor {
             // the file comes into being whole: both its slots hold the first checkpoint
             let slot = slot(0, first).unwrap_or_default();
             durable::replace(&self.path, &[slot.as_slice(), &slot].concat())?;
+        } else if let Some(folder) = self.path.parent() {
+            // a process that was killed may have renamed it and not synced its folder
+            durable::sync_dir(folder)?;
         }
         let file = File::options().write(true).open(&self.path).map_err(io("open", &self.path))?;
         Ok(Open { file, turn: latest.map_or(0, |(turn, _)| turn) })

@@ -47,10 +47,14 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, Fault> {
     }
 }
 
-/// Writes an immutable file; the same bytes again are fine, other bytes are damage.
+/// Writes an immutable file; where it is there with the same bytes, makes sure that it is durable.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     match read(path)? {
-        Some(present) if present == bytes => Ok(()),
+        Some(present) if present == bytes => {
+            // a process that was killed may have renamed it and not synced its folder
+            File::open(path).and_then(|file| file.sync_all()).map_err(io("sync", path))?;
+            path.parent().map_or(Ok(()), sync_dir)
+        }
         // a crash may have left it from a batch that was then never acknowledged; the log decides what is right
         _ => replace(path, bytes),
     }

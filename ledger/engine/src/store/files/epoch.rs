@@ -21,26 +21,30 @@ pub(super) struct Epoch {
 }
 
 impl Epoch {
-    /// Opens the present epoch, or makes the first one, and removes what a crash has left of others.
+    /// Opens the present epoch, or makes the first one.
     pub(super) fn open_last(data: &Path, cache_bytes: u64) -> Result<Self, Fault> {
         let all = data.join("epochs");
         create_dir(&all)?;
-        let mut numbers = Vec::new();
-        for folder in fs::read_dir(&all).map_err(io("list", &all))? {
-            let path = folder.map_err(io("list", &all))?.path();
-            match path.file_name().and_then(|name| name.to_str()?.parse::<u64>().ok()) {
-                Some(number) => numbers.push(number),
-                None => fs::remove_dir_all(&path).map_err(io("remove", &path))?,
-            }
-        }
-        let number = numbers.iter().copied().max().unwrap_or(1);
-        for old in numbers.into_iter().filter(|old| *old < number) {
-            let path = all.join(old.to_string());
-            fs::remove_dir_all(&path).map_err(io("remove", &path))?;
-        }
+        let numbers = folders(&all)?.into_iter().filter_map(|(_, number)| number);
+        let number = numbers.max().unwrap_or(1);
         let folder = all.join(number.to_string());
         create_dir(&folder.join("journal"))?;
+        // names that a killed process had no time to sync
+        for folder in [&all, &folder, &folder.join("journal")] {
+            sync_dir(folder)?;
+        }
         Self::open(folder, number, cache_bytes)
+    }
+
+    /// Removes what a crash has left of other epochs.
+    pub(super) fn remove_others(&self, data: &Path) -> Result<(), Fault> {
+        let all = data.join("epochs");
+        for (path, number) in folders(&all)? {
+            if number != Some(self.number) {
+                fs::remove_dir_all(&path).map_err(io("remove", &path))?;
+            }
+        }
+        Ok(())
     }
 
     fn open(folder: PathBuf, number: u64, cache_bytes: u64) -> Result<Self, Fault> {
@@ -59,6 +63,17 @@ impl Epoch {
     pub(super) fn keys(&self) -> PathBuf {
         self.folder.join("keys.log")
     }
+}
+
+/// What lies in the folder of epochs, with the number of what is one.
+fn folders(all: &Path) -> Result<Vec<(PathBuf, Option<u64>)>, Fault> {
+    let mut folders = Vec::new();
+    for folder in fs::read_dir(all).map_err(io("list", all))? {
+        let path = folder.map_err(io("list", all))?.path();
+        let number = path.file_name().and_then(|name| name.to_str()?.parse().ok());
+        folders.push((path, number));
+    }
+    Ok(folders)
 }
 
 /// The next epoch while it is written. Its files are made durable together at the end, not one by one.

@@ -1,0 +1,135 @@
+//! What all runs share: a keyring with two enterprises, their gates, and customers' keys.
+
+use std::path::Path;
+
+use grantbook_engine::store::MemoryStore;
+use grantbook_engine::{Archiving, Clock, Ledger, LedgerConfig};
+use grantbook_record::encoding::Bytes32;
+use grantbook_record::event::{Claims, NoticePublished, TemplatePublished};
+use grantbook_record::terms::Language;
+use grantbook_record::uses::UseFacts;
+use grantbook_record::{Envelope, GateId, Jti, Kind, Signer, SubjectId, TenantId, Term, Terms};
+use grantbook_tlog::LogKeys;
+use serde::Serialize;
+use serde_json::json;
+
+/// Customers of each enterprise.
+pub(crate) const CUSTOMERS: usize = 5;
+/// Keys that a customer may come to have.
+pub(crate) const KEYS: usize = 3;
+const NOTICE: &str = "We use your purchases to recommend records.";
+
+pub(crate) struct Shop {
+    pub(crate) id: TenantId,
+    pub(crate) enterprise: Signer,
+    pub(crate) gate: GateId,
+    pub(crate) gate_key: Signer,
+    pub(crate) customers: Vec<Customer>,
+}
+
+pub(crate) struct Customer {
+    pub(crate) sub: SubjectId,
+    pub(crate) keys: Vec<Signer>,
+}
+
+pub(crate) struct Site {
+    folder: tempfile::TempDir,
+    pub(crate) shops: Vec<Shop>,
+    pub(crate) keys: LogKeys,
+    pub(crate) origin: String,
+}
+
+impl Site {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let ledger = Ledger::open_on(std::sync::Arc::new(MemoryStore::default()), &config(folder.path()))
+            .expect("an empty ledger");
+        let shops = ["north", "south"].map(|name| {
+            let enterprise = signer(&format!("enterprise {name}"));
+            let tenant = ledger.create_tenant(name, *enterprise.public_key(), false).expect("a tenant");
+            let gate = GateId::parse("till").expect("a name");
+            let gate_key = signer(&format!("gate {name}"));
+            ledger.register_gate(tenant.id, &gate, *gate_key.public_key()).expect("a gate");
+            let customers = (0..CUSTOMERS).map(|number| Customer {
+                sub: SubjectId::parse(&format!("{name}-{number}")).expect("a pseudonym"),
+                keys: (0..KEYS).map(|key| signer(&format!("{name} {number} {key}"))).collect(),
+            });
+            Shop { id: tenant.id, enterprise, gate, gate_key, customers: customers.collect() }
+        });
+        let (keys, origin) = (ledger.log_keys().clone(), ledger.origin().to_owned());
+        ledger.close().expect("an orderly end");
+        Self { folder, shops: shops.into(), keys, origin }
+    }
+
+    /// How a run opens its ledger.
+    pub(crate) fn config(&self, clock: Clock, trim_every_entries: u64) -> LedgerConfig {
+        LedgerConfig {
+            clock,
+            archiving: Archiving::Between,
+            trim_every_entries,
+            ..config(self.folder.path())
+        }
+    }
+}
+
+fn config(folder: &Path) -> LedgerConfig {
+    LedgerConfig::new(folder.join("data"))
+}
+
+fn signer(name: &str) -> Signer {
+    Signer::from_seed(&Bytes32::sha256(name.as_bytes()).0).expect("a key")
+}
+
+pub(crate) fn sign<T: Serialize>(
+    shop: &Shop,
+    kind: Kind,
+    jti: Jti,
+    event: T,
+    signers: &[&Signer],
+) -> Vec<u8> {
+    Envelope::sign(kind, &Claims::new(shop.id, jti, event).to_json(), signers)
+}
+
+pub(crate) fn notice() -> NoticePublished {
+    let id = Term::parse("notice").expect("a term");
+    NoticePublished { id, version: 1, language: Language::English, text: NOTICE.to_owned() }
+}
+
+pub(crate) fn template() -> TemplatePublished {
+    let template = json!({
+        "id": "service", "version": 1,
+        "text": [{"language": "en", "title": "Recommendations", "body": "Purchases, to recommend records."}],
+        "bounds": {"controllers": ["shop"], "recipients": ["recommender"], "purposes": ["service-personalisation"],
+            "categories": ["purchases"], "validity_days_max": 3660}
+    });
+    serde_json::from_value(template).expect("a template")
+}
+
+/// Terms from now on: with a cap, a rate, a price, as far as given.
+pub(crate) fn terms(template: Bytes32, now: u64, cap: Option<u64>, rate: bool, price: u64) -> Terms {
+    let mut terms = json!({
+        "controller": "shop", "recipient": "recommender", "purpose": "service-personalisation",
+        "scope": {"include": [{"category": "purchases", "period": {"from": "1997-01-01", "to": "1997-09-30"}}]},
+        "validity": {"start": now.saturating_sub(60), "end": now + 400 * 86_400},
+        "limits": {},
+        "compensation": {"per_use": {"currency": "CNY", "minor": price}},
+        "notice": {"hash": Bytes32::sha256(NOTICE.as_bytes()), "language": "en", "shown_at": now.saturating_sub(60)},
+        "template": {"id": "service", "version": 1, "hash": template},
+    });
+    if let Some(cap) = cap {
+        terms["limits"]["uses"] = json!(cap);
+    }
+    if rate {
+        terms["limits"]["rate"] = json!({"uses": 2, "seconds": 3600});
+    }
+    serde_json::from_value(terms).expect("terms")
+}
+
+pub(crate) fn facts(sub: &SubjectId) -> UseFacts {
+    let facts = json!({
+        "data_subject": sub, "requester": "web-shop", "recipient": "recommender",
+        "purpose": "service-personalisation", "action": "read", "categories": ["purchases"],
+        "fields": ["date", "quantity"], "data_period": {"from": "1997-02-01", "to": "1997-02-01"},
+    });
+    serde_json::from_value(facts).expect("facts")
+}
