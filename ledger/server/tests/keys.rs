@@ -65,6 +65,16 @@ fn a_keyring_backup_answers_by_its_exit_status_and_writes_over_nothing() {
     run(at, "keyring drill --from b --data-dir absent --passphrase-file secret", 2);
     run(at, "keyring restore --from b --keyring-dir ledger.keyring --passphrase-file secret", 2);
 
+    for name in ["backup", "restore", "drill"] {
+        assert!(run(at, &format!("keyring {name} --help"), 0).contains("Example:\n  grantbook keyring"));
+    }
+    #[cfg(not(feature = "pkcs11"))]
+    {
+        let refused = run(at, "fsck --data-dir ledger --pkcs11-module m --pkcs11-token t", 3);
+        assert!(refused.contains("expected a build with the feature pkcs11"), "{refused}");
+    }
+    run(at, "fsck --data-dir ledger --pkcs11-module m", 2);
+
     // two epochs later it opens nothing, and is only a danger
     for (epoch, destroy) in [(2, "false"), (3, "true")] {
         run(at, "epoch roll --data-dir ledger", 0);
