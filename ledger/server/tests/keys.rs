@@ -6,7 +6,7 @@
 )]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_grantbook");
@@ -107,8 +107,7 @@ fn the_commands_of_the_page_on_keys_work_one_after_another() {
         return;
     }
     let place = place();
-    let program = PathBuf::from(PROGRAM);
-    let folder = program.parent().unwrap().display();
+    let folder = Path::new(PROGRAM).parent().unwrap().display();
     let path = format!("{folder}:{}", std::env::var("PATH").unwrap());
     let script = script();
     let output = command(place.path(), "sh").env("PATH", path).args(["-c", &script]).output().unwrap();
