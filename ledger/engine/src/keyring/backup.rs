@@ -245,6 +245,9 @@ impl KeyringBackup {
             }
             Err(error) => return Err(error.into()),
         };
+        if keyring.cases().is_err() {
+            drill.finding("holds and erasures under way do not open".to_owned());
+        }
         let epoch = keyring.epoch();
         let mut seen = Seen { keyring: &keyring, epoch: &epoch, drill, checkpoint: None };
         folder.batches(&mut |batch| {
