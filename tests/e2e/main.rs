@@ -22,5 +22,6 @@ mod public_log;
 mod readme;
 mod replay;
 mod tidy;
+mod tools;
 mod witness;
 mod world;

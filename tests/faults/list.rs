@@ -130,7 +130,7 @@ pub const FAULTS: &[Fault] = &[
         "sync of a server's journal fails",
         "faults::stopping::an_uncertain_commit_ends_the_server_with_status_3",
     ),
-    process("the disk is full", "faults::calls::a_full_disk_loses_nothing_acknowledged"),
+    process("the disk is full, writes cut short", "faults::calls::a_full_disk_loses_nothing_acknowledged"),
     process("write to the journal fails", CALLS),
     process("journal: no space left", CALLS),
     process("sync of the journal fails", CALLS),

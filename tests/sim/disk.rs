@@ -5,8 +5,7 @@
 //! success over torn or missing bytes. It may lose a batch that it reported as synced, together with its power: that is
 //! beyond what a ledger can make good, so it has to be found out. Reads may be refused.
 //!
-//! What it never does: change bytes that it has given back whole, or lose a call that it reported as durable otherwise.
-//! State rows are not durable before a flush, and not for sure after it: when power goes, any number of the latest
+//! It never changes bytes that it has given back whole. State rows are not durable before a flush, and not for sure after it: when power goes, any number of the latest
 //! changes goes with it, each batch of rows whole.
 
 use std::collections::BTreeMap;
@@ -149,6 +148,11 @@ impl Content {
         Self { rows: BTreeMap::new(), position: 0, undo: Vec::new(), ..self.clone() }
     }
 
+    /// The same with the state of another moment.
+    pub(crate) fn with_state_of(&self, other: &Self) -> Self {
+        Self { rows: other.rows.clone(), position: other.position, undo: Vec::new(), ..self.clone() }
+    }
+
     fn change(&mut self, rows: Vec<RowChange>, position: u64) {
         let mut undo = Undo { rows: Vec::with_capacity(rows.len()), position: self.position };
         for (key, value) in rows {
@@ -240,16 +244,8 @@ impl Machine {
         self.disk().content.clone()
     }
 
-    pub(crate) fn anchor(&self) -> Option<String> {
-        self.disk().content.anchor.clone()
-    }
-
     pub(crate) fn log_size(&self) -> u64 {
         self.disk().content.log_size()
-    }
-
-    pub(crate) fn is_powered(&self) -> bool {
-        self.disk().powered
     }
 
     /// Loses the state, as when its folder was deleted.
@@ -276,6 +272,11 @@ impl Machine {
         if let Some(batches) = disk.whole.take() {
             disk.content.batches = batches;
         }
+    }
+
+    /// Goes on without it.
+    pub(crate) fn accept_loss(&self) {
+        self.disk().whole = None;
     }
 
     /// From now on a commit waits until [`Self::release`].

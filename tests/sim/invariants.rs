@@ -39,7 +39,7 @@ pub(crate) fn observe(run: &mut Run<'_>) -> Result<(), Broken> {
     let new = leaves(&run.ledger, from)?;
     run.model.leaves.extend(new);
     run.model.checkpoints.insert(run.ledger.checkpoint().to_string());
-    run.model.checkpoints.extend(run.machine.anchor());
+    run.model.checkpoints.extend(run.machine.content().anchor);
     Ok(())
 }
 
@@ -243,22 +243,9 @@ fn state(run: &Run<'_>) -> Result<(), Broken> {
     let fresh = run
         .ledger_of_the_log()
         .map_err(|error| Broken { invariant: "the_state_can_be_made_anew", why: error.to_string() })?;
-    let events: Vec<_> = run
-        .model
-        .sent
-        .iter()
-        .filter_map(|(sent, _)| match sent {
-            Sent::Event { tenant, jti, .. } => Some((*tenant, *jti)),
-            _ => None,
-        })
-        .collect();
-    let (got, expected) = (answers(run, &run.ledger, &events)?, answers(run, &fresh, &events)?);
+    let same = same_answers(run, &run.ledger, &fresh);
     let _ = fresh.close();
-    for (got, expected) in got.iter().zip(&expected) {
-        if got != expected {
-            return broken("the_state_is_the_fold_of_the_log", format!("{got}\nmade anew: {expected}"));
-        }
-    }
+    same?;
     for grant in &run.model.grants {
         let shop = &run.site.shops[grant.shop];
         let customer = run.ledger.customer(shop.id, &shop.customers[grant.customer].sub);
@@ -270,6 +257,33 @@ fn state(run: &Run<'_>) -> Result<(), Broken> {
         }
     }
     Ok(())
+}
+
+/// Whether two ledgers answer everything alike.
+pub(crate) fn same_answers(run: &Run<'_>, one: &Ledger, fresh: &Ledger) -> Result<(), Broken> {
+    let events: Vec<_> = run
+        .model
+        .sent
+        .iter()
+        .filter_map(|(sent, _)| match sent {
+            Sent::Event { tenant, jti, .. } => Some((*tenant, *jti)),
+            _ => None,
+        })
+        .collect();
+    let (got, expected) = (answers(run, one, &events)?, answers(run, fresh, &events)?);
+    for (got, expected) in got.iter().zip(&expected) {
+        if got != expected {
+            return broken("the_state_is_the_fold_of_the_log", format!("{got}\nmade anew: {expected}"));
+        }
+    }
+    if got.len() == expected.len() {
+        Ok(())
+    } else {
+        broken(
+            "the_state_is_the_fold_of_the_log",
+            format!("{} answers, {} made anew", got.len(), expected.len()),
+        )
+    }
 }
 
 /// What a ledger answers about everything, one line each.

@@ -10,20 +10,22 @@ pub use log::{
     bundle, checkpoint, log_keys, note, policy, proof_file, tile_path, vkey, witness_answer, witness_request,
 };
 pub use record::{
-    entry, envelope, event, frame, head, jwk, receipt, scope, signed_head, terms, use_batch, use_record,
+    archive, entry, envelope, event, frame, head, jwk, receipt, scope, signed_head, terms, use_batch,
+    use_record,
 };
 
 /// A parser's name and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target by name.
-pub const TARGETS: [Target; 22] = [
+pub const TARGETS: [Target; 23] = [
     ("envelope", envelope),
     ("event", event),
     ("entry", entry),
     ("use_batch", use_batch),
     ("use_record", use_record),
     ("receipt", receipt),
+    ("archive", archive),
     ("frame", frame),
     ("head", head),
     ("signed_head", signed_head),

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::sync::LazyLock;
 
+use grantbook_record::archive::Reader;
 use grantbook_record::event::{self, Claims};
 use grantbook_record::feed::Frame;
 use grantbook_record::head::{Head, SignedHead};
@@ -104,6 +105,26 @@ pub fn receipt(data: &[u8]) {
         if let Some(keys) = LOG_KEYS.as_ref() {
             let _ = receipt.verify(keys);
         }
+    }
+}
+
+/// Archives, line by line.
+pub fn archive(data: &[u8]) {
+    let mut lines = data.split_inclusive(|byte| *byte == b'\n');
+    let Some(Ok(mut reader)) = lines.next().map(|line| Reader::begin(line, None)) else { return };
+    let mut records = 0;
+    for line in lines {
+        match reader.line(line) {
+            Ok(Some(record)) => {
+                records += 1;
+                assert_eq!(record.number, records);
+            }
+            Ok(None) => {}
+            Err(_) => return,
+        }
+    }
+    if let Ok(header) = reader.finish() {
+        assert_eq!(header.records, records);
     }
 }
 

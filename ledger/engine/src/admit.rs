@@ -40,8 +40,10 @@ pub(crate) struct AdmittedEvent {
     pub(crate) salt: Salt,
     pub(crate) link_salt: Salt,
     pub(crate) committed: Committed,
-    /// The ledger's clock at verification.
+    /// The ledger's clock at verification; for an imported one, that of the ledger that admitted it first.
     pub(crate) at: UnixSeconds,
+    /// The proof of a first admission in another log: then the rules are those of that time.
+    pub(crate) first: Option<Vec<u8>>,
 }
 
 /// Openings and commitments of one entry.
@@ -132,6 +134,7 @@ pub(crate) fn event(
         link_salt: crate::random::with(Salt::random),
         committed: commit(class, &values),
         at: now,
+        first: None,
     })
 }
 
@@ -255,7 +258,7 @@ pub(crate) fn question(
     })
 }
 
-fn commit(class: Class, values: &[u32]) -> Committed {
+pub(crate) fn commit(class: Class, values: &[u32]) -> Committed {
     let openings: Vec<Opening> = crate::random::with(|rng| {
         values.iter().map(|value| Opening::random(u64::from(*value), rng)).collect()
     });

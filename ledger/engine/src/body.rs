@@ -11,6 +11,10 @@ use grantbook_record::{DenialReason, PublicKey};
 use crate::store::cursor::{Cursor, put_bytes};
 
 const VERSION: u8 = 1;
+/// Bodies that also hold the proof of a first admission in another log.
+const VERSION_IMPORTED: u8 = 2;
+/// Stands for the batch of a use that was imported: its signed head is in the receipt of its first admission.
+pub(crate) const NO_BATCH: u64 = u64::MAX;
 
 /// Everything about an entry that is not public.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +23,8 @@ pub(crate) struct Body {
     pub(crate) link: LinkOpening,
     pub(crate) openings: Vec<Opening>,
     pub(crate) content: BodyContent,
+    /// Where it was first admitted, if in another log: an `archive::First` as JSON.
+    pub(crate) first: Option<Vec<u8>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -59,7 +65,7 @@ impl SharedHead {
 
 impl Body {
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![VERSION];
+        let mut bytes = vec![if self.first.is_some() { VERSION_IMPORTED } else { VERSION }];
         bytes.extend_from_slice(&self.salt.0.0);
         let LinkOpening { salt, group, target } = &self.link;
         bytes.extend_from_slice(&salt.0.0);
@@ -90,12 +96,16 @@ impl Body {
                 put_bytes(&mut bytes, record);
             }
         }
+        if let Some(first) = &self.first {
+            put_bytes(&mut bytes, first);
+        }
         bytes
     }
 
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let mut cursor = Cursor(bytes);
-        if cursor.u8()? != VERSION {
+        let version = cursor.u8()?;
+        if version != VERSION && version != VERSION_IMPORTED {
             return None;
         }
         let salt = Salt(Bytes32(cursor.array()?));
@@ -133,7 +143,8 @@ impl Body {
             }
             _ => return None,
         };
-        cursor.is_empty().then_some(Self { salt, link, openings, content })
+        let first = if version == VERSION_IMPORTED { Some(cursor.bytes()?.to_vec()) } else { None };
+        cursor.is_empty().then_some(Self { salt, link, openings, content, first })
     }
 }
 

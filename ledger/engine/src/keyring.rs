@@ -169,20 +169,11 @@ impl Keyring {
         if origin.is_some_and(|origin| origin != permanent.origin) {
             return Err(refuse("the origin was fixed when the keyring was made, expected the same one"));
         }
-        let origin = &permanent.origin;
-        let sign = |name: &str, kind, seed: &Bytes32| {
-            SigningKey::from_seed(name, kind, &seed.0).map_err(|error| refuse(&error.to_string()))
-        };
-        let log = sign(origin, SignatureKind::Ed25519, &permanent.log_seed)?;
-        let clock = sign(&format!("{origin}/clock"), SignatureKind::Cosignature, &permanent.clock_seed)?;
-        let post_quantum = sign(origin, SignatureKind::MlDsa44, &permanent.post_quantum_seed)?;
+        let LogSigners { log, clock, post_quantum, keys: log_keys } = LogSigners::of(&permanent)?;
         let signer =
             |seed: &Bytes32| Signer::from_seed(&seed.0).ok_or_else(|| refuse("a seed gives a weak key"));
         let head = signer(&permanent.clock_seed)?;
         let operator = signer(&permanent.operator_seed)?;
-        let log_keys = LogKeys::new(log.verifier_key().clone(), clock.verifier_key().clone())
-            .and_then(|keys| keys.with_post_quantum(post_quantum.verifier_key().clone()))
-            .map_err(|error| refuse(&error.to_string()))?;
         let keys = match secrets.read(&epoch_name(epoch))? {
             Some(bytes) => EpochKeys::parse(epoch, &bytes)
                 .ok_or_else(|| refuse("an epoch's key is damaged, expected 40 bytes"))?,
@@ -211,6 +202,16 @@ impl Keyring {
             keyring.change(|_| Ok::<_, TenantError>(())).map_err(|error| refuse(&error.to_string()))?;
         }
         Ok(keyring)
+    }
+
+    /// The log's keys alone, of a keyring that is there.
+    pub(crate) fn log_keys_in(config: &LedgerConfig) -> Result<LogKeys, OpenError> {
+        let refuse = |why: &str| OpenError::Keyring(why.to_owned());
+        let secrets = store::open(&config.keyring_dir, &config.keyring)?;
+        let stored = secrets.read(PERMANENT)?.ok_or_else(|| refuse("it is missing"))?;
+        let permanent: Permanent =
+            serde_json::from_slice(&stored).map_err(|_| refuse("keyring.json is damaged"))?;
+        LogSigners::of(&permanent).map(|signers| signers.keys)
     }
 
     /// The keys of the present epoch.
@@ -320,6 +321,30 @@ impl Keyring {
         })
     }
 
+    /// Takes a tenant over from another ledger, with its permanent id; one that is here must have the same key.
+    pub(crate) fn adopt_tenant(&self, tenant: &Tenant) -> Result<(), TenantError> {
+        match self.tenant(tenant.id) {
+            Some((_, known)) if known.enterprise_key == tenant.enterprise_key => Ok(()),
+            Some(_) => Err(TenantError::Refused {
+                what: "the tenant is here with another enterprise key",
+                expected: "the same key",
+            }),
+            None => self
+                .add_tenant(StoredTenant {
+                    id: tenant.id,
+                    name: tenant.name.clone(),
+                    sandbox: false,
+                    tag_key: Bytes32(crate::random::bytes()),
+                    enterprise_key: tenant.enterprise_key,
+                    gates: Vec::new(),
+                    tokens: Vec::new(),
+                    enterprise_seed: None,
+                    sandbox_token: None,
+                })
+                .map(|_| ()),
+        }
+    }
+
     pub(crate) fn sandbox(&self) -> Result<SandboxTenant, TenantError> {
         const NAME: &str = "sandbox";
         if self.read(|permanent| !permanent.tenants.iter().any(|tenant| tenant.name == NAME)) {
@@ -395,6 +420,31 @@ impl StoredTenant {
             enterprise_key: self.enterprise_key,
             gates: self.gates.clone(),
         }
+    }
+}
+
+/// What signs checkpoints, and the keys that readers pin.
+struct LogSigners {
+    log: SigningKey,
+    clock: SigningKey,
+    post_quantum: SigningKey,
+    keys: LogKeys,
+}
+
+impl LogSigners {
+    fn of(permanent: &Permanent) -> Result<Self, OpenError> {
+        let refuse = |why: String| OpenError::Keyring(why);
+        let origin = &permanent.origin;
+        let sign = |name: &str, kind, seed: &Bytes32| {
+            SigningKey::from_seed(name, kind, &seed.0).map_err(|error| refuse(error.to_string()))
+        };
+        let log = sign(origin, SignatureKind::Ed25519, &permanent.log_seed)?;
+        let clock = sign(&format!("{origin}/clock"), SignatureKind::Cosignature, &permanent.clock_seed)?;
+        let post_quantum = sign(origin, SignatureKind::MlDsa44, &permanent.post_quantum_seed)?;
+        let keys = LogKeys::new(log.verifier_key().clone(), clock.verifier_key().clone())
+            .and_then(|keys| keys.with_post_quantum(post_quantum.verifier_key().clone()))
+            .map_err(|error| refuse(error.to_string()))?;
+        Ok(Self { log, clock, post_quantum, keys })
     }
 }
 

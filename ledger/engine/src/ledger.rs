@@ -240,6 +240,9 @@ impl Ledger {
     /// Opens a ledger on a store of the caller's; `config` gives the keyring and behaviour.
     pub fn open_on(store: Arc<dyn Store>, config: &LedgerConfig) -> Result<Self, OpenError> {
         let inner = Arc::new(crate::open::open(store, config)?);
+        // what a crash has left of another epoch, now that this one has proved to be the right one
+        inner.store.remove_other_epochs()?;
+        inner.keyring.destroy_other_epochs()?;
         let (jobs, waiting) = mpsc::sync_channel(QUEUE_JOBS);
         let (wake, woken) = mpsc::sync_channel(1);
         *inner.jobs.lock().unwrap_or_else(PoisonError::into_inner) = Some(jobs);

@@ -7,6 +7,7 @@
 
 mod admit;
 mod archive;
+mod backup;
 mod body;
 mod clock;
 mod config;
@@ -16,6 +17,7 @@ mod error;
 mod fsck;
 mod keyring;
 mod ledger;
+mod migrate;
 mod nodes;
 mod open;
 mod publication;
@@ -28,17 +30,24 @@ mod state;
 mod stats;
 pub mod store;
 mod tenants;
+mod transfer;
 
+pub use backup::{
+    BackupError, BackupReport, Manifest, ManifestFile, RestoreReport, backup, generations, log_keys, restore,
+    verify_backup,
+};
 pub use clock::Clock;
 pub use config::{Archiving, KeyringKind, LedgerConfig, PKCS11_PIN_VARIABLE, Pkcs11Token};
 pub use epoch::Epoch;
 pub use erase::{EraseError, Erased, Erasure};
 pub use error::{AppendError, OpenError, ReadError, TenantError, WitnessedError};
-pub use fsck::FsckReport;
+pub use fsck::{FsckReport, Progress, fsck};
 pub use keyring::{EpochOfBackup, KeyringBackup, KeyringBackupError, KeyringDrill};
 pub use keyring::{GateKey, LegalHold, PendingErasure, Principal, Role, SandboxTenant, Tenant, TokenInfo};
 pub use ledger::{Appended, AppendedUse, Ledger, Recorded};
+pub use migrate::{Migration, migrate};
 pub use publication::PublishedCheckpoint;
 pub use reads::{GrantRow, UseRow};
 pub use state::GateProgress;
 pub use stats::Stats;
+pub use transfer::{Archived, ImportError, Imported};

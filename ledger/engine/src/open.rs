@@ -52,8 +52,6 @@ pub(crate) fn open(store: Arc<dyn Store>, config: &LedgerConfig) -> Result<Inner
     inner.load_witnessed()?;
     replay(&inner, whole_from, seen_keys, new_keys)?;
     show_feeds(&inner)?;
-    inner.store.remove_other_epochs()?;
-    inner.keyring.destroy_other_epochs()?;
     Ok(inner)
 }
 
@@ -371,8 +369,14 @@ fn replay_entry(
             let payout = quantities.into_iter().find(|(quantity, _)| **quantity == Quantity::Payout);
             let payout_minor =
                 payout.map_or(0, |(_, opening)| u32::try_from(opening.value).unwrap_or(u32::MAX));
-            let folded =
-                FoldedUse { record: &record, flag, currency: entry.currency, payout_minor, leaf_index: leaf };
+            let folded = FoldedUse {
+                record: &record,
+                flag,
+                currency: entry.currency,
+                payout_minor,
+                leaf_index: leaf,
+                imported: body.first.is_some(),
+            };
             changes.use_(&inner.state, (number, tenant), &folded)?;
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use grantbook_plan::{CustomerState, GrantState, UseCount};
+use grantbook_record::archive::First;
 use grantbook_record::day::UnixMillis;
 use grantbook_record::encoding::{Base64Bytes, Bytes32};
 use grantbook_record::entry::{LinkTarget, Salt};
@@ -11,13 +12,13 @@ use grantbook_record::head::{Head, SignedHead};
 use grantbook_record::receipt::{self, Content, EventContent, LinkOpening, UseContent, WireOpening};
 use grantbook_record::uses::{BatchTree, UseRecord, parse_head};
 use grantbook_record::{
-    Currency, DenialReason, Entry, Envelope, GateId, Jti, Quantity, Receipt, SubjectId, TenantId,
+    Currency, DenialReason, Entry, Envelope, GateId, Jti, Quantity, Receipt, SubjectId, TenantId, strict_json,
 };
 use grantbook_tlog::tile::{BundleCoord, TileCoord, encode_bundle};
 use grantbook_tlog::{Hash, LeafIndex, TlogProof, TreeSize};
 use tokio::sync::watch;
 
-use crate::body::{Body, BodyContent, SharedHead};
+use crate::body::{Body, BodyContent, NO_BATCH, SharedHead};
 use crate::error::ReadError;
 use crate::ledger::{AppendedUse, Inner, Ledger};
 use crate::publication::PublishedCheckpoint;
@@ -123,7 +124,7 @@ impl Inner {
         })
     }
 
-    fn receipt_of(
+    pub(crate) fn receipt_of(
         &self,
         leaf: u64,
         owned: &OwnedItem,
@@ -135,6 +136,11 @@ impl Inner {
         let content = match body.content {
             BodyContent::Event { envelope, keys, .. } => {
                 Content::Event(EventContent { envelope: Base64Bytes(envelope), keys })
+            }
+            BodyContent::Use { batch_first: NO_BATCH, .. } => {
+                // its batch was signed for another log: the head and the path are those of its first receipt
+                let first = body.first.as_deref().and_then(|json| strict_json::parse::<First>(json).ok());
+                first.ok_or_else(|| damaged("first receipt"))?.receipt.content
             }
             BodyContent::Use { record, batch_first, .. } => {
                 let batch = self.batch(batch_first)?;
@@ -207,7 +213,7 @@ impl Inner {
         if owned.owner.tenant == number { Ok(owned) } else { Err(ReadError::NotFound) }
     }
 
-    fn number(&self, tenant: TenantId) -> Result<u32, ReadError> {
+    pub(crate) fn number(&self, tenant: TenantId) -> Result<u32, ReadError> {
         self.keyring.tenant(tenant).map(|(number, _)| number).ok_or(ReadError::NotFound)
     }
 }

@@ -26,6 +26,7 @@ use crate::error::AppendError;
 use crate::ledger::Inner;
 use crate::published::Addition;
 use crate::store::Fault;
+use crate::transfer::ImportedUse;
 use build::{Builder, Built};
 
 /// Name of the ledger's own gate at every tenant; the operator's key signs its batches.
@@ -44,6 +45,7 @@ pub(crate) enum Job {
     Question(Box<AdmittedQuestion>, Reply<Answer>),
     /// The next key epoch is to begin, after all that came before.
     Roll(Reply<Epoch>),
+    Import(Box<ImportedUse>, Reply<Appended>),
 }
 
 pub(crate) type Reply<T> = SyncSender<Result<T, AppendError>>;
@@ -126,7 +128,7 @@ fn archived(inner: &Inner) -> bool {
 fn weight(job: &Job) -> usize {
     match job {
         Job::Uses(batch, _) => batch.batch.records.len(),
-        Job::Event(..) | Job::Question(..) => 1,
+        Job::Event(..) | Job::Question(..) | Job::Import(..) => 1,
         // a batch of its own: nothing may be under way
         Job::Roll(_) => BATCH_ENTRIES,
     }
@@ -141,6 +143,7 @@ fn sequence(inner: &Inner, jobs: Vec<Job>, day: Day, now: UnixMillis) -> Result<
             Job::Roll(reply) => rolls.push(reply),
             Job::Event(event, reply) => builder.event(*event, reply)?,
             Job::Uses(batch, reply) => builder.uses(*batch, reply)?,
+            Job::Import(used, reply) => builder.import(*used, reply)?,
             Job::Question(question, reply) => questions.push((*question, reply)),
         }
     }

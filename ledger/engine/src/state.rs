@@ -23,7 +23,7 @@ mod rows;
 
 pub(crate) use cache::CustomerCache;
 pub(crate) use epoch::LiveKeys;
-pub(crate) use fold::{Changes, FoldedUse};
+pub(crate) use fold::{Changes, FoldedUse, imported_use_id};
 pub use rows::GateProgress;
 pub(crate) use rows::{
     BatchRow, Customer, CustomerKey, FeedRow, JtiRow, TenantRow, UseIdRow, half, half_digest,
@@ -182,14 +182,26 @@ impl State {
         (id, wrapped, key)
     }
 
-    /// A data key from the log, not cached.
-    fn unwrap(&self, id: u64, wrapped: &[u8]) -> Option<DataKey> {
+    /// Opens a wrapped data key; `None` where it does not open.
+    pub(crate) fn unwrap(&self, id: u64, wrapped: &[u8]) -> Option<DataKey> {
         unwrap(&self.epoch(), id, wrapped)
     }
 
     /// Takes in keys that a store held beyond their batches; their ids are never used again.
     pub(crate) fn note_key(&self, id: u64) {
         self.next_key.fetch_max(id.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// Whether two rows under one key say the same; sealed ones are compared by what they seal.
+    pub(crate) fn same_row(&self, key: &[u8], one: &[u8], other: &[u8]) -> bool {
+        match key.first() {
+            Some(b'c' | b'u' | b't') => {
+                let epoch = self.epoch();
+                let open = |sealed| epoch.rows.open(sealed, key);
+                matches!((open(one), open(other)), (Ok(one), Ok(other)) if one == other)
+            }
+            _ => one == other,
+        }
     }
 
     fn sealed_row(&self, epoch: &EpochKeys, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {

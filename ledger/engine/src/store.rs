@@ -6,7 +6,7 @@
 pub mod conformance;
 pub(crate) mod cursor;
 mod files;
-pub(crate) use files::{durable, sealed};
+pub(crate) use files::{durable, raw, version};
 mod journal;
 mod memory;
 
@@ -79,6 +79,18 @@ pub enum Fault {
     Stopped {
         /// The fault.
         by: String,
+    },
+    /// The store is of another version of the format.
+    #[error(
+        "{what} is of format version {got}, this program reads version {}: {}",
+        version::CURRENT,
+        if *got < version::CURRENT { "run `grantbook migrate`" } else { "run a later program" }
+    )]
+    Version {
+        /// Which folder.
+        what: String,
+        /// Its version; 0 from before there were versions.
+        got: u32,
     },
     /// Another process holds the store.
     #[error("{what} is held by another process")]

@@ -7,6 +7,7 @@
 //! The way of a record: a customer signs an [`envelope`] over an [`event`]; admission turns it into an [`entry`] of
 //! the log, with [`class`]-given commitments; the customer gets a [`receipt`], and gates get a [`feed`] frame.
 
+pub mod archive;
 pub mod class;
 pub mod day;
 pub mod denial;

@@ -1,6 +1,7 @@
 //! The command line. Each command is a file; all share two ways to a ledger ([`door`]), one form of output and one list
 //! of exit statuses ([`failure`]).
 
+mod backup;
 mod bench;
 mod check;
 pub(crate) mod clock;
@@ -8,6 +9,7 @@ pub(crate) mod data;
 mod demo;
 mod door;
 mod erase;
+mod evidence;
 pub(crate) mod failure;
 pub(crate) mod files;
 mod fsck;
@@ -29,6 +31,7 @@ mod template;
 mod tenant;
 mod terms;
 mod token;
+mod transfer;
 mod verify;
 mod witness;
 
@@ -36,7 +39,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use data::DataArgs;
 use failure::{EXIT_NO, Failure};
 use output::{Output, Verdict};
 
@@ -137,8 +139,37 @@ Entries, proofs and other receipts stay valid. What backups still hold opens unt
     /// Read and hash again all that a ledger has stored
     #[command(after_help = "Example:
   grantbook fsck --data-dir ./ledger
-Exit status 1 if something is wrong.")]
-    Fsck(DataArgs),
+Exit status 1 if something is wrong. Nothing is changed without --rebuild.")]
+    Fsck(fsck::FsckArgs),
+    /// Back up a data folder while a server may be writing to it, or verify a backup; the keyring is not in it
+    #[command(after_help = "Examples:
+  grantbook backup --to /mnt/backups --data-dir ./ledger
+  grantbook backup --to /mnt/backups --data-dir ./ledger --keep 30
+  grantbook backup --to /mnt/backups --verify --vkey vkey
+Files that have not changed are not copied again.")]
+    Backup(backup::BackupArgs),
+    /// Bring a backup back: every file is hashed, and the entries must lead to the signed root
+    #[command(after_help = "Example:
+  grantbook restore --from /mnt/backups --data-dir ./ledger
+Exit status 1 if the backup is damaged, or older than what the anchor vouches for.")]
+    Restore(backup::RestoreArgs),
+    /// Write a tenant's or one customer's record as an archive, or all about one grant for a court
+    #[command(after_help = "Examples:
+  grantbook export --tenant UUID --to acme.archive --data-dir ./ledger
+  grantbook export --tenant UUID --subject alice-7 --to alice.archive --data-dir ./ledger
+  grantbook export --tenant UUID --evidence GRANT --to grant.html --data-dir ./ledger
+An archive verifies offline: grantbook verify archive acme.archive --vkey vkey")]
+    Export(transfer::ExportArgs),
+    /// Append the records of an archive, each with the proof of its first admission
+    #[command(after_help = "Example:
+  grantbook import acme.archive --vkey vkey --data-dir ./new-ledger
+Importing again goes on where it stopped, and changes nothing where it was done.")]
+    Import(transfer::ImportArgs),
+    /// Bring a data folder to the format that this program reads
+    #[command(after_help = "Example:
+  grantbook migrate --data-dir ./ledger
+A folder that has that format already is left as it is.")]
+    Migrate(data::DataArgs),
     /// Cosign logs of others, each along one history only
     #[command(after_help = "Example, for a Grantbook server on this machine:
   grantbook witness --state ./witness --name witness.example/w1 \\
@@ -201,6 +232,11 @@ fn run(command: Option<Command>, output: Output) -> Result<Verdict, Failure> {
         Some(Command::Fsck(args)) => fsck::run(&args, output),
         Some(Command::Witness(args)) => witness::run(&args, output),
         Some(Command::Monitor(args)) => monitor::run(&args, output),
+        Some(Command::Backup(args)) => backup::back_up(&args, output),
+        Some(Command::Restore(args)) => backup::restore(&args, output),
+        Some(Command::Export(args)) => transfer::export(&args, output),
+        Some(Command::Import(args)) => transfer::import(&args, output),
+        Some(Command::Migrate(args)) => backup::migrate(&args, output),
         // handled by the caller, who passes the program's own exit status on
         Some(Command::Bench(_)) => Ok(Verdict::Yes),
     }

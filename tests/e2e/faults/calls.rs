@@ -160,8 +160,13 @@ fn a_full_disk_loses_nothing_acknowledged() {
         let done = ledger.run(LONG).expect("it ends by itself");
         let said = told(&done, &data.with_file_name(""));
         match done.status {
-            Some(3) => tally.count("the disk is full", "ends with status 3; nothing lost", 1, &said),
-            Some(0) => tally.count("the disk is full", "was large enough", 1, ""),
+            Some(3) => tally.count(
+                "the disk is full, writes cut short",
+                "ends with status 3; nothing lost",
+                1,
+                &said,
+            ),
+            Some(0) => tally.count("the disk is full, writes cut short", "was large enough", 1, ""),
             _ => panic!("{kib}: {done:?}"),
         }
         assert!(kib > 700 || said.contains("os error 28"), "{kib}: {done:?}");

@@ -23,12 +23,12 @@ use super::store::{self, SecretStore};
 use super::{EpochKeys, Keyring, PERMANENT};
 use crate::config::{KeyringKind, LedgerConfig};
 use crate::error::OpenError;
-use crate::published::open_owners;
+use crate::published::{Owner, open_owners};
 use crate::seal::SealKey;
 use crate::state;
 use crate::store::cursor::{Cursor, put_bytes};
-use crate::store::sealed::{self, SealedFolder};
-use crate::store::{BUNDLE_WIDTH, Fault, durable};
+use crate::store::raw::RawFiles;
+use crate::store::{BUNDLE_WIDTH, Fault, durable, version};
 
 const MAGIC: &[u8] = b"grantbook-keyring-backup/v1\n";
 const SALT_BYTES: usize = 16;
@@ -234,10 +234,13 @@ impl KeyringBackup {
     /// Opens with this backup alone all that the data folder has sealed under its epoch's key: owners of every batch and
     /// bundle, every data key; and checks the last checkpoint's signatures. A ledger may be running on it.
     pub fn drill(&self, config: &LedgerConfig) -> Result<KeyringDrill, KeyringBackupError> {
-        let no_data = || KeyringBackupError::NoData(config.data_dir.display().to_string());
-        let folder = SealedFolder::find(&config.data_dir)?.ok_or_else(no_data)?;
-        let mut drill = KeyringDrill { epoch: folder.epoch(), ..KeyringDrill::default() };
-        let keyring = match Keyring::open_on(Box::new(self.clone()), None, folder.epoch(), self.taken) {
+        if !config.data_dir.is_dir() {
+            return Err(KeyringBackupError::NoData(config.data_dir.display().to_string()));
+        }
+        version::check_present(&config.data_dir)?;
+        let files = RawFiles::shared(&config.data_dir, &config.anchor);
+        let mut drill = KeyringDrill { epoch: files.epoch(), ..KeyringDrill::default() };
+        let keyring = match Keyring::open_on(Box::new(self.clone()), None, files.epoch(), self.taken) {
             Ok(keyring) => keyring,
             Err(OpenError::Keyring(why)) => {
                 drill.finding(why);
@@ -249,31 +252,31 @@ impl KeyringBackup {
             drill.finding("holds and erasures under way do not open".to_owned());
         }
         let epoch = keyring.epoch();
-        let mut seen = Seen { keyring: &keyring, epoch: &epoch, drill, checkpoint: None };
-        folder.batches(&mut |batch| {
+        let mut seen = Seen { keyring: &keyring, epoch: &epoch, drill };
+        // torn frames are not looked at: a running server may be at the last one, and a check finds the others
+        let journal = files.journal()?.whole;
+        for batch in journal.iter().map(|frame| &frame.batch) {
             let opened = open_owners(&epoch.owners, b"batch", batch.first, &batch.owners, batch.items.len());
-            let what = format!("batch at entry {}", batch.first);
-            if seen.tenants(&what, opened.map(|owners| owners.iter().map(|owner| owner.tenant).collect())) {
+            if seen.tenants(&format!("batch at entry {}", batch.first), opened) {
                 seen.drill.batches += 1;
             }
             batch.keys.iter().for_each(|(id, wrapped)| seen.key(*id, wrapped));
-            let last = seen.checkpoint.take().filter(|(first, _)| *first > batch.first);
-            seen.checkpoint = Some(last.unwrap_or((batch.first, batch.checkpoint)));
-        })?;
-        folder.keys(&mut |id, wrapped| seen.key(id, &wrapped))?;
+        }
+        for frame in files.keys()?.whole {
+            frame.batch.keys.iter().for_each(|(id, wrapped)| seen.key(*id, wrapped));
+        }
         let width = usize::try_from(BUNDLE_WIDTH).unwrap_or(usize::MAX);
-        for index in 0.. {
-            let Some(owners) = folder.owners(index)? else { break };
+        for index in files.bundles("owners")?.known {
+            let owners = files.owners(index)?;
             let opened = open_owners(&epoch.owners, b"bundle", index * BUNDLE_WIDTH, &owners, width);
-            let tenants = opened.map(|owners| owners.iter().map(|owner| owner.tenant).collect());
-            if seen.tenants(&format!("bundle {index}"), tenants) {
+            if seen.tenants(&format!("bundle {index}"), opened) {
                 seen.drill.bundles += 1;
             }
         }
-        let Seen { mut drill, checkpoint, .. } = seen;
-        let checkpoint = match checkpoint {
-            Some((_, checkpoint)) => Some(checkpoint),
-            None => sealed::anchored(&config.anchor)?,
+        let mut drill = seen.drill;
+        let checkpoint = match journal.into_iter().last() {
+            Some(frame) => Some(frame.batch.checkpoint),
+            None => files.anchor()?,
         };
         match checkpoint.map(|text| keyring.log_keys.verify_checkpoint(text.as_bytes())) {
             Some(Ok(_)) => {}
@@ -292,19 +295,17 @@ struct Seen<'a> {
     keyring: &'a Keyring,
     epoch: &'a EpochKeys,
     drill: KeyringDrill,
-    /// Of the batch that begins last.
-    checkpoint: Option<(u64, String)>,
 }
 
 impl Seen<'_> {
-    /// Whether owners opened, and to tenants that the keyring has.
-    fn tenants(&mut self, what: &str, tenants: Option<Vec<u32>>) -> bool {
-        let Some(tenants) = tenants else {
+    /// Whether owners opened, and are of tenants that the keyring has.
+    fn tenants(&mut self, what: &str, owners: Option<Vec<Owner>>) -> bool {
+        let Some(owners) = owners else {
             self.drill.finding(format!("{what}: its owners do not open"));
             return false;
         };
-        let unknown = tenants.into_iter().find(|tenant| self.keyring.tag_key(*tenant).is_none());
-        if let Some(tenant) = unknown {
+        let unknown = owners.into_iter().find(|owner| self.keyring.tag_key(owner.tenant).is_none());
+        if let Some(Owner { tenant, .. }) = unknown {
             self.drill.finding(format!("{what}: tenant {tenant} is not in the backup"));
         }
         unknown.is_none()

@@ -1,5 +1,7 @@
 //! Building a batch: each job is checked against the state as the jobs before it left it, and becomes entries.
 
+mod import;
+
 use grantbook_compliance::Opening;
 use grantbook_plan::admission::{self, Context};
 use grantbook_plan::decide::{Permission, decide, judge_grant};
@@ -58,6 +60,8 @@ struct Draft<'d> {
     group: u16,
     linked: Option<EntryRef>,
     committed: &'d Committed,
+    /// The proof of a first admission in another log.
+    first: Option<Vec<u8>>,
 }
 
 impl<'a> Builder<'a> {
@@ -117,15 +121,20 @@ impl<'a> Builder<'a> {
             vocabulary: Vocabulary::builtin(),
             tenant: &tenant_row.state,
             parties: &tenant.parties,
-            now: self.now,
+            // what was admitted elsewhere was admitted by the rules of its time
+            now: if event.first.is_some() { event.at } else { self.now },
         };
         if let Err(refusal) = admission::check(&claims.event, &event.signers, customer_state, &rules) {
             return Ok(Err(refusal.into()));
         }
-        if let Event::SubjectErased(erased) = &claims.event
-            && let Err(why) = self.erasable(&tenant, erased.data_key)?
-        {
-            return Ok(Err(AppendError::NotErasable { why }));
+        if let Event::SubjectErased(erased) = &claims.event {
+            if event.first.is_some() {
+                let why = "it is of the ledger that destroyed the key, expected an event of this one";
+                return Ok(Err(AppendError::NotErasable { why }));
+            }
+            if let Err(why) = self.erasable(&tenant, erased.data_key)? {
+                return Ok(Err(AppendError::NotErasable { why }));
+            }
         }
         let linked = customer_state.link_target(&claims.event);
         let group = match claims.event.granted_terms() {
@@ -142,6 +151,7 @@ impl<'a> Builder<'a> {
             group,
             linked: linked.map(|(target, _)| target),
             committed: &event.committed,
+            first: event.first,
         };
         let content =
             BodyContent::Event { envelope: event.envelope, keys: event.keys, admitted_at: event.at.0 };
@@ -160,8 +170,9 @@ impl<'a> Builder<'a> {
         let state = &self.inner.state;
         let key = match state.data_key(data_key) {
             Ok(key) => key,
+            Err(ReadError::Erased) => return Ok(Err("there is no such data key")),
             Err(ReadError::Store(fault)) => return Err(fault),
-            Err(_) => return Ok(Err("there is no such data key")),
+            Err(_) => return Err(broken("a data key does not open")),
         };
         let sub = key.sub.as_ref().filter(|_| key.tenant == tenant.number);
         let Some(sub) = sub else { return Ok(Err("the data key is no customer's of this tenant")) };
@@ -253,12 +264,13 @@ impl<'a> Builder<'a> {
             group,
             linked,
             committed: &used.committed,
+            first: None,
         };
         let Verdict { flag, in_window } = verdict;
         let content = BodyContent::Use { record: json.to_vec(), batch_first, flag, in_window };
         let owner = Owner { tenant: tenant.number, key_id };
         let (leaf_index, _) = self.place(tenant, owner, &key.key, &draft, content)?;
-        let folded = FoldedUse { record, flag, currency, payout_minor, leaf_index };
+        let folded = FoldedUse { record, flag, currency, payout_minor, leaf_index, imported: false };
         self.changes.use_(state, (tenant.number, tenant.id), &folded)
     }
 
@@ -457,7 +469,7 @@ impl<'a> Builder<'a> {
             .append(hash, |level, index, hash| nodes.push((level, index, hash)))
             .map_err(|error| broken(&error.to_string()))?;
         let openings: Vec<Opening> = draft.committed.openings.clone();
-        let body = Body { salt: draft.salt, link, openings, content };
+        let body = Body { salt: draft.salt, link, openings, content, first: draft.first.clone() };
         let sealed = key.seal(&body.to_bytes(), &body_place(leaf_index));
         let item = StoredItem { entry, body: sealed, shared: Vec::new() };
         self.items.push(OwnedItem { item, owner });

@@ -48,6 +48,13 @@ pub(crate) struct FoldedUse<'a> {
     pub(crate) currency: Currency,
     pub(crate) payout_minor: u32,
     pub(crate) leaf_index: u64,
+    /// Whether it was first admitted in another log.
+    pub(crate) imported: bool,
+}
+
+/// Names an imported use among the ids of uses; no caller's id has a control character in it.
+pub(crate) fn imported_use_id(record: &UseRecord) -> String {
+    format!("imported\n{}\n{}", record.gate.as_str(), record.seq)
 }
 
 impl Changes {
@@ -119,11 +126,15 @@ impl Changes {
             Some((key, _)) => self.customer(state, key)?.map(|customer| customer.key_id),
             None => Some(self.tenant(state, tenant)?.key_id).filter(|id| *id != 0),
         };
-        if let Some(id) = known
-            && !self.erased.values().any(|erased| *erased == id)
-            && let Ok(key) = state.data_key(id)
-        {
-            return Ok((id, key));
+        if let Some(id) = known.filter(|id| !self.erased.values().any(|erased| erased == id)) {
+            match state.data_key(id) {
+                Ok(key) => return Ok((id, key)),
+                // its records are gone; what comes now is sealed under a new key
+                Err(ReadError::Erased) => {}
+                // a key that cannot be read now is not one that was destroyed
+                Err(ReadError::Store(fault)) => return Err(fault),
+                Err(_) => return Err(super::damaged("data key")),
+            }
         }
         let (id, wrapped, key) = state.new_data_key(tenant, customer.map(|(_, sub)| sub));
         self.rows.push((rows::data_key_key(id), Some(wrapped.clone())));
@@ -260,8 +271,9 @@ impl Changes {
     fn erase(&mut self, state: &State, tenant: TenantId, number: u32, data_key: u64) -> Result<(), Fault> {
         let key = match state.data_key(data_key) {
             Ok(key) => key,
+            Err(ReadError::Erased) => return Ok(()),
             Err(ReadError::Store(fault)) => return Err(fault),
-            Err(_) => return Ok(()),
+            Err(_) => return Err(super::damaged("data key")),
         };
         let Some(sub) = &key.sub else { return Ok(()) };
         let name = state.customer_key(tenant, sub);
@@ -289,19 +301,26 @@ impl Changes {
         (number, tenant): (u32, TenantId),
         used: &FoldedUse<'_>,
     ) -> Result<(), Fault> {
-        let FoldedUse { record, flag, currency, payout_minor, leaf_index } = used;
+        let FoldedUse { record, flag, currency, payout_minor, leaf_index, imported } = used;
         let mut progress = self.gate(state, number, &record.gate)?;
         let denied = match &record.outcome {
             Outcome::Denied(denied) => Some(denied.reason),
             Outcome::Permitted(_) => None,
         };
-        progress.count(denied, flag.is_some(), *currency, *payout_minor);
+        progress.count(record.seq, denied, flag.is_some(), *currency, *payout_minor);
         self.gates.insert((number, record.gate.clone()), progress);
         if let Some(id) = &record.use_id {
             let facts = serde_json::to_vec(&record.facts).unwrap_or_default();
             let row = UseIdRow { leaf_index: *leaf_index, facts: rows::half_digest(&facts) };
             self.use_ids.insert((number, id.as_str().to_owned()), row);
             self.rows.push((rows::use_id_key(number, id.as_str()), Some(row.encode())));
+        }
+        if *imported {
+            // the same use again is found by gate and sequence number, whatever part of its batch is imported
+            let id = imported_use_id(record);
+            let row = UseIdRow { leaf_index: *leaf_index, facts: rows::half_digest(&record.to_json()) };
+            self.rows.push((rows::use_id_key(number, &id), Some(row.encode())));
+            self.use_ids.insert((number, id), row);
         }
         let Outcome::Permitted(permitted) = &record.outcome else { return Ok(()) };
         let key = state.customer_key(tenant, &record.facts.data_subject);

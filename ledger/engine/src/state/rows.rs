@@ -137,12 +137,14 @@ impl GateProgress {
     /// Counts one record.
     pub(crate) fn count(
         &mut self,
+        seq: u64,
         denied: Option<DenialReason>,
         flagged: bool,
         currency: Currency,
         payout: u32,
     ) {
-        self.next_seq += 1;
+        // one customer's uses, imported, are not all of a gate's
+        self.next_seq = self.next_seq.max(seq.saturating_add(1));
         if let Some(reason) = denied {
             *self.denied.entry(reason).or_default() += 1;
             return;

@@ -9,6 +9,7 @@
 //!   owners/x000/000                    whose the entries of a bundle are
 //!   keys.log                           wrapped data keys whose batches were trimmed
 //!   state/                             sled: rebuilt from the rest when missing, behind or broken
+//! <data>/version                       the format's version
 //! <data>/witnessed                     last checkpoint that a quorum of witnesses cosigned
 //! <anchor>                             last signed checkpoint, outside the data folder
 //! ```
@@ -16,8 +17,9 @@
 mod anchor;
 pub(crate) mod durable;
 mod epoch;
-pub(crate) mod sealed;
+pub(crate) mod raw;
 mod state;
+pub(crate) mod version;
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -67,20 +69,8 @@ impl FileStore {
     /// Opens or makes a store. [`Fault::Held`] where another process has it.
     pub fn open(data: &Path, anchor: &Path, state_cache_bytes: u64) -> Result<Self, Fault> {
         create_dir(data)?;
-        let lock_path = data.join("lock");
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock_path)
-            .map_err(io("open", &lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => {
-                return Err(Fault::Held { what: data.display().to_string() });
-            }
-            Err(fs::TryLockError::Error(source)) => return Err(io("lock", &lock_path)(source)),
-        }
+        let lock = lock(data)?;
+        version::check(data)?;
         let epoch = Epoch::open_last(data, state_cache_bytes)?;
         // names that a killed process had no time to sync
         sync_dir(data)?;
@@ -136,6 +126,18 @@ impl FileStore {
 /// `x000/000`: the public path is `tile/entries/<N>`; the other parts of a bundle lie under folders of their own.
 fn bundle_name(index: u64) -> Result<String, Fault> {
     Ok(full_bundle(index)?.path().trim_start_matches("tile/entries/").to_owned())
+}
+
+/// Takes the lock of a data folder; [`Fault::Held`] where another process has it.
+fn lock(data: &Path) -> Result<File, Fault> {
+    let path = data.join("lock");
+    let lock = File::options().create(true).truncate(false).write(true).open(&path);
+    let lock = lock.map_err(io("open", &path))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(fs::TryLockError::WouldBlock) => Err(Fault::Held { what: data.display().to_string() }),
+        Err(fs::TryLockError::Error(source)) => Err(io("lock", &path)(source)),
+    }
 }
 
 fn full_bundle(index: u64) -> Result<BundleCoord, Fault> {
@@ -403,3 +405,6 @@ fn damaged(path: &Path, why: &str) -> Fault {
 }
 
 const _: () = assert!(BUNDLE_WIDTH == 256, "bundles are as wide as tiles");
+
+#[cfg(test)]
+mod tests;

@@ -61,10 +61,16 @@ pub(super) fn next(rest: &[u8]) -> Next<'_> {
 
 /// Whether a whole frame begins anywhere in `rest`: then what is torn before it is damage, not a crash.
 pub(super) fn has_frame(rest: &[u8]) -> bool {
+    next_frame(rest).is_some()
+}
+
+/// Where the first whole frame in `rest` begins.
+pub(super) fn next_frame(rest: &[u8]) -> Option<usize> {
     rest.windows(MAGIC.len())
         .enumerate()
         .filter(|(_, window)| window == MAGIC)
-        .any(|(at, _)| matches!(next(rest.get(at..).unwrap_or_default()), Next::Frame(..)))
+        .map(|(at, _)| at)
+        .find(|at| matches!(next(rest.get(*at..).unwrap_or_default()), Next::Frame(..)))
 }
 
 /// Reads a frame's payload back.

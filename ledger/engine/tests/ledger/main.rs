@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod backups;
 mod erase;
+mod flips;
 mod keyring_backup;
 #[cfg(feature = "pkcs11")]
 mod token;
+mod transfers;
 mod witnessed;
 mod world;
 

@@ -71,6 +71,7 @@ fn main() {
         std::fs::write(path, serde_json::to_string_pretty(&file).unwrap() + "\n").unwrap();
         pages::refresh(format);
     }
+    pages::refresh("archive");
     for (target, _) in grantbook_fuzz_parsers::TARGETS {
         let folder = pages::root().join("fuzz/seeds").join(target);
         std::fs::create_dir_all(&folder).unwrap();

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 
 use grantbook_compliance::{Blinding, Opening, commit};
+use grantbook_record::archive::{ArchivedGate, ArchivedTenant, Header, Record, Writer};
 use grantbook_record::class::Class;
 use grantbook_record::encoding::{Base64Bytes, Bytes32};
 use grantbook_record::entry::{self, Entry, LinkTarget, TagKey};
@@ -12,7 +13,7 @@ use grantbook_record::feed::{About, Chain, Frame};
 use grantbook_record::head::{Head, SignedHead};
 use grantbook_record::receipt::{Content, EventContent, LinkOpening, UseContent, WireOpening};
 use grantbook_record::uses::{BatchTree, UseBatch};
-use grantbook_record::{Currency, Envelope, Kind, Receipt, Salt, Signer, UnixMillis};
+use grantbook_record::{Currency, Envelope, GateId, Kind, Receipt, Salt, Signer, UnixMillis, UnixSeconds};
 use grantbook_tlog::{
     Checkpoint, CompactRange, Hash, LeafIndex, LogKeys, NodeReader, Note, SignatureKind, SigningKey,
     TlogProof, cosignature, inclusion_proof, leaf_hash,
@@ -240,6 +241,41 @@ impl Ledger {
             content: item.content.clone(),
             openings: item.openings.clone(),
         }
+    }
+
+    /// An archive of these entries, line by line.
+    pub(crate) fn archive(&self, leaves: &[u64]) -> Vec<Vec<u8>> {
+        let (mut writer, first) = Writer::begin(Header {
+            v: 1,
+            vkey: log_keys().to_string(),
+            tenant: ArchivedTenant {
+                id: tenant(),
+                name: "Harbour Insurance".to_owned(),
+                enterprise_key: *story::enterprise().public_key(),
+                operator_key: *story::signer(0x05).public_key(),
+                gates: vec![ArchivedGate {
+                    id: GateId::parse("underwriting-1").unwrap(),
+                    key: *story::gate().public_key(),
+                }],
+            },
+            subject: None,
+            checkpoint: self.checkpoint(),
+            records: leaves.len() as u64,
+        });
+        let mut lines = vec![first];
+        for leaf in leaves {
+            let is_withdrawal = *leaf == WITHDRAWN_AT;
+            lines.push(writer.record(Record {
+                before: Bytes32([0; 32]),
+                admitted_at: UnixSeconds(NOW.0 + if is_withdrawal { 700 } else { 0 }),
+                flag: None,
+                in_window: *leaf == USES_AT,
+                receipt: self.receipt(*leaf),
+                first: None,
+            }));
+        }
+        lines.push(writer.end(&clock_signer()));
+        lines
     }
 
     /// The tenant's feed: every entry of a fed kind; and the chain before each and after the last.

@@ -8,6 +8,7 @@
     reason = "a test that fails by panicking is a test that fails; some modules are shared with other targets"
 )]
 
+mod archives;
 mod ledger;
 mod oracle;
 mod pages;

@@ -54,6 +54,9 @@ pub(crate) fn example(name: &str) -> String {
         "proof" => log.receipt(GRANT_AT).proof,
         "log-keys" => log_keys().to_string(),
         "frame" => pretty(&log.feed().0.last().unwrap().to_json()),
+        "archive-header" => pretty(&log.archive(&[GRANT_AT, USES_AT])[0]),
+        "archive-record" => pretty(&log.archive(&[GRANT_AT, USES_AT])[2]),
+        "archive-end" => pretty(log.archive(&[GRANT_AT, USES_AT]).last().unwrap()),
         "head" => log.heads(&nonces())[0].head.clone(),
         "signed-head" => pretty(&log.heads(&nonces())[0].to_json()),
         kind => {
@@ -171,6 +174,9 @@ impl<'de> serde::Deserialize<'de> for Ordered {
                 formatter.write_str("JSON")
             }
             fn visit_u64<E>(self, value: u64) -> Result<Ordered, E> {
+                Ok(Ordered::Other(value.into()))
+            }
+            fn visit_bool<E>(self, value: bool) -> Result<Ordered, E> {
                 Ok(Ordered::Other(value.into()))
             }
             fn visit_str<E>(self, value: &str) -> Result<Ordered, E> {

@@ -93,15 +93,18 @@ impl DataArgs {
         Ok(Ledger::open(&self.config()?)?)
     }
 
+    /// What the engine needs of a ledger that must be there.
+    pub(crate) fn config_of_present(&self) -> Result<LedgerConfig, Failure> {
+        let config = self.config()?;
+        if config.data_dir.is_dir() {
+            return Ok(config);
+        }
+        let folder = config.data_dir.display();
+        Err(Failure::Input(format!("{folder}: no such folder, expected a ledger's data folder")))
+    }
+
     /// Opens a ledger that must be there.
     pub(crate) fn open(&self) -> Result<Ledger, Failure> {
-        let config = self.config()?;
-        if !config.data_dir.is_dir() {
-            return Err(Failure::Input(format!(
-                "{}: no such folder, expected a ledger's data folder",
-                config.data_dir.display()
-            )));
-        }
-        Ok(Ledger::open(&config)?)
+        Ok(Ledger::open(&self.config_of_present()?)?)
     }
 }

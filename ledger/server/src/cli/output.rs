@@ -33,6 +33,11 @@ impl Output {
         }
     }
 
+    /// What must not be overlooked: on standard error, whoever reads.
+    pub(crate) fn warn(text: impl AsRef<str>) {
+        let _ = writeln!(io::stderr(), "grantbook: {}", text.as_ref());
+    }
+
     /// For machines only: the last line.
     pub(crate) fn result(self, result: &impl Serialize) {
         if self.json {

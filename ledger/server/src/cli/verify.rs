@@ -28,6 +28,10 @@ Without a flag for the keys, the file `vkey` beside each receipt is taken, which
 A receipt is *witnessed* if the policy's quorum cosigned its checkpoint, otherwise *signed*; ask the log for it again
 once the witnesses have cosigned.")]
     Receipt(ReceiptArgs),
+    /// An archive, offline: every receipt, every line's place, and the log's signature over all
+    #[command(after_help = "Example:
+  grantbook verify archive acme.archive --vkey vkey")]
+    Archive(super::transfer::ArchiveArgs),
     /// Two checkpoints: both signed, and the later tree begins with the earlier one
     #[command(after_help = "Example:
   curl -s http://127.0.0.1:8460/log/checkpoint > old
@@ -79,6 +83,7 @@ pub(crate) struct WholeLogArgs {
 pub(crate) fn run(command: &VerifyCommand, output: Output) -> Result<Verdict, Failure> {
     match command {
         VerifyCommand::Receipt(args) => receipt::run(args, output),
+        VerifyCommand::Archive(args) => super::transfer::verify_archive(args, output),
         VerifyCommand::Checkpoints(args) => checkpoints::run(args, output),
         VerifyCommand::Log(args) => log::run(args, output),
     }

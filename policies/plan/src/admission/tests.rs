@@ -253,7 +253,7 @@ fn refusals() {
     let clause = |category: &str, fields: Value| json!({"category": category, "fields": fields});
     let mandate = event(Event::GrantGiven, json!({"terms": terms(json!({})), "mandate": jti(9)}));
     let answers_nothing = event(Event::GrantGiven, json!({"terms": terms(json!({})), "request": jti(9)}));
-    for (event, signers, refusal) in [
+    for (event, signers, refusal) in vec![
         (enrolled(NEW, "enterprise"), vec![NEW, ENTERPRISE], Refusal::AlreadyEnrolled),
         (enrolled(NEW, "operators_word"), vec![NEW, OPERATOR], Refusal::AlreadyEnrolled),
         from_customer(event(Event::KeyRevoked, json!({"key": signer(NEW).thumbprint()})), Refusal::NoSuchKey),

@@ -11,6 +11,8 @@ use super::state::SledState;
 use super::{FileStore, bundle_name, key_frames};
 use crate::store::{Fault, NextEpoch, RowChange, StoredBatch, journal};
 
+/// Folder of all epochs, below the data folder.
+pub(super) const FOLDER: &str = "epochs";
 /// What a folder is called until it is whole.
 const UNFINISHED: &str = "next";
 
@@ -23,10 +25,9 @@ pub(super) struct Epoch {
 impl Epoch {
     /// Opens the present epoch, or makes the first one.
     pub(super) fn open_last(data: &Path, cache_bytes: u64) -> Result<Self, Fault> {
-        let all = data.join("epochs");
+        let all = data.join(FOLDER);
         create_dir(&all)?;
-        let numbers = folders(&all)?.into_iter().filter_map(|(_, number)| number);
-        let number = numbers.max().unwrap_or(1);
+        let number = last(data).map_or(1, |(number, _)| number);
         let folder = all.join(number.to_string());
         create_dir(&folder.join("journal"))?;
         // names that a killed process had no time to sync
@@ -38,7 +39,7 @@ impl Epoch {
 
     /// Removes what a crash has left of other epochs.
     pub(super) fn remove_others(&self, data: &Path) -> Result<(), Fault> {
-        let all = data.join("epochs");
+        let all = data.join(FOLDER);
         for (path, number) in folders(&all)? {
             if number != Some(self.number) {
                 fs::remove_dir_all(&path).map_err(io("remove", &path))?;
@@ -65,12 +66,23 @@ impl Epoch {
     }
 }
 
+/// The present epoch's number and folder; `None` where there is none yet.
+pub(super) fn last(data: &Path) -> Option<(u64, PathBuf)> {
+    let all = folders(&data.join(FOLDER)).unwrap_or_default().into_iter();
+    all.filter_map(|(path, number)| Some((number?, path))).max()
+}
+
+/// The number that an epoch's folder has as its name.
+pub(super) fn number_of(folder: &Path) -> Option<u64> {
+    folder.file_name()?.to_str()?.parse().ok()
+}
+
 /// What lies in the folder of epochs, with the number of what is one.
 fn folders(all: &Path) -> Result<Vec<(PathBuf, Option<u64>)>, Fault> {
     let mut folders = Vec::new();
     for folder in fs::read_dir(all).map_err(io("list", all))? {
         let path = folder.map_err(io("list", all))?.path();
-        let number = path.file_name().and_then(|name| name.to_str()?.parse().ok());
+        let number = number_of(&path);
         folders.push((path, number));
     }
     Ok(folders)
@@ -87,7 +99,7 @@ pub(super) struct NextFiles<'a> {
 impl<'a> NextFiles<'a> {
     pub(super) fn begin(store: &'a FileStore) -> Result<Self, Fault> {
         let number = store.present().number.saturating_add(1);
-        let folder = store.data.join("epochs").join(UNFINISHED);
+        let folder = store.data.join(FOLDER).join(UNFINISHED);
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(io("remove", &folder))?;
         }
@@ -133,7 +145,7 @@ impl NextEpoch for NextFiles<'_> {
         // sled would go on under the old name
         drop(state);
         sync_all(&folder)?;
-        let all = store.data.join("epochs");
+        let all = store.data.join(FOLDER);
         let named = all.join(number.to_string());
         fs::rename(&folder, &named).map_err(io("rename", &folder))?;
         sync_dir(&all)?;

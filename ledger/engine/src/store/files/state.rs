@@ -49,6 +49,12 @@ impl SledState {
         Ok(Self { db, path: path.to_owned() })
     }
 
+    /// Opens what is there without making anew what is broken.
+    pub(super) fn open_unmended(path: &Path) -> Result<Self, Fault> {
+        let db = sled::Config::default().path(path).flush_every_ms(None).open();
+        Ok(Self { db: db.map_err(|error| fault(path, &error))?, path: path.to_owned() })
+    }
+
     pub(super) fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         let row = self.db.get(key).map_err(|error| self.fault(&error))?;
         Ok(row.map(|value| value.to_vec()))
