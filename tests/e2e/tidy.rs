@@ -182,3 +182,34 @@ fn links_between_pages_lead_somewhere() {
     }
     none("links to nothing", &findings);
 }
+
+#[test]
+fn tests_that_the_threat_model_names_exist() {
+    let root = workspace();
+    let page = fs::read_to_string(root.join("docs/threat-model.md")).expect("docs/threat-model.md");
+    let sources: Vec<String> =
+        files().into_iter().filter(|file| file.is("rs")).map(|file| file.text).collect();
+    // a test's name is a sentence; keys of the configuration are shorter
+    let is_test = |word: &&str| {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        word.chars().all(plain) && word.matches('_').count() >= 3
+    };
+    let named: Vec<&str> = page.split('`').skip(1).step_by(2).filter(is_test).collect();
+    assert!(named.len() > 50, "{} tests, expected one for most of what is stopped", named.len());
+    let absent = |name: &&str| {
+        let attribute = |before: &str| {
+            let last = before.lines().next_back().unwrap_or_default().trim();
+            last.starts_with("#[") && last.contains("test")
+        };
+        let declared = |text: &String| {
+            let declaration = format!("fn {name}(");
+            text.match_indices(&declaration).any(|(at, _)| {
+                let before = text[..at].trim_end();
+                attribute(before.strip_suffix("async").unwrap_or(before).trim_end())
+            })
+        };
+        !sources.iter().any(declared)
+    };
+    let findings: Vec<String> = named.iter().filter(|name| absent(name)).map(ToString::to_string).collect();
+    none("no such tests", &findings);
+}

@@ -21,6 +21,7 @@
 mod callers;
 mod dice;
 mod disk;
+mod failure;
 mod invariants;
 mod model;
 mod run;

@@ -10,7 +10,8 @@ use grantbook_record::encoding::Bytes32;
 use grantbook_record::{Jti, Kind, UnixMillis};
 
 use crate::dice::Dice;
-use crate::disk::{Content, How, Machine, Op, Planned};
+use crate::disk::{Content, Machine};
+use crate::failure::{How, Op, Planned};
 use crate::invariants::{self, Broken, broken};
 use crate::model::{About, Answer, Model, Sent, same};
 use crate::site::{Site, facts, sign, template};

@@ -58,7 +58,7 @@ pub struct GateKey {
 }
 
 /// The tenant for trying things out, with what its enterprise would hold.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SandboxTenant {
     /// The tenant.
     pub tenant: Tenant,
@@ -66,6 +66,12 @@ pub struct SandboxTenant {
     pub enterprise: Signer,
     /// A bearer token with the role of an administrator.
     pub token: String,
+}
+
+impl std::fmt::Debug for SandboxTenant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SandboxTenant").field("tenant", &self.tenant).finish_non_exhaustive()
+    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -26,6 +26,7 @@ mod remote;
 mod replay;
 mod sandbox;
 mod scenario;
+mod secret;
 mod serve;
 mod template;
 mod tenant;
@@ -62,6 +63,8 @@ struct Cli {
     /// Give the result as one JSON object, the last line of standard output
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    tls: remote::TlsArgs,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -195,15 +198,15 @@ checkpoints, which together prove what the log did.")]
 
 /// Runs the command that the process was started with.
 pub(crate) fn main() -> ExitCode {
-    let Cli { json, command } = Cli::parse();
+    let Cli { json, tls, command } = Cli::parse();
     let output = Output::new(json);
-    let done = match command {
+    let done = tls.heed().and_then(|()| match command {
         Some(Command::Bench(args)) => bench::run(&args, json),
         other => run(other, output).map(|verdict| match verdict {
             Verdict::Yes => ExitCode::SUCCESS,
             Verdict::No => ExitCode::from(EXIT_NO),
         }),
-    };
+    });
     done.unwrap_or_else(|failure| {
         output.failure(&failure);
         failure.exit_code()

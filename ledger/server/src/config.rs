@@ -30,7 +30,10 @@ pub struct ConfigError(Box<figment::Error>);
 pub struct ServerConfig {
     /// Address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// The address by which clients know the server, without a final slash; absent: `http://` and `listen`.
+    /// Whether plain HTTP may be spoken on an address that is not this machine's own.
+    pub allow_plain_http: bool,
+    /// The address by which clients know the server, without a final slash; absent: `http://` or `https://` and
+    /// `listen`.
     #[serde(deserialize_with = "empty_is_none")]
     pub public_url: Option<String>,
     /// Where the ledger keeps its data.
@@ -60,6 +63,8 @@ pub struct ServerConfig {
     pub post_quantum_from: Option<UnixSeconds>,
     /// The PKCS#11 token that guards the keyring; not set: files alone.
     pub keyring_pkcs11: TokenConfig,
+    /// Certificates of the server and its clients.
+    pub tls: TlsConfig,
     /// Who cosigns checkpoints before they are published.
     pub witness: WitnessConfig,
     /// What is logged and how.
@@ -81,6 +86,23 @@ pub struct TokenConfig {
     /// File with the PIN of the token's user; absent: the variable `GRANTBOOK_PKCS11_PIN`.
     #[serde(deserialize_with = "empty_is_none")]
     pub pin_file: Option<PathBuf>,
+}
+
+/// Certificates, as PEM files. With `certificate` and `key` the server speaks TLS and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The server's certificate and those between it and its authority, the server's first.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub certificate: Option<PathBuf>,
+    /// Its private key: PKCS #8, PKCS #1 or SEC 1.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub key: Option<PathBuf>,
+    /// Authorities of which every client must present a certificate; absent: clients need none.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub client_ca: Option<PathBuf>,
+    /// Time for a handshake, in milliseconds.
+    pub handshake_ms: u64,
 }
 
 /// Who cosigns checkpoints before they are published.
@@ -134,6 +156,12 @@ pub struct Limits {
     pub shutdown_grace_ms: u64,
     /// Events that one address may send without a token, per second.
     pub events_per_second: u32,
+    /// Requests of one tenant's tokens under way, feeds aside; further ones get 429.
+    pub tenant_requests_max: u32,
+    /// Open feeds of one tenant; further ones get 429.
+    pub tenant_feed_subscribers_max: u32,
+    /// Events, use records and evaluations that one tenant's tokens may send, per second.
+    pub tenant_events_per_second: u32,
     /// Most rows of a page.
     pub page_rows_max: u16,
 }
@@ -187,13 +215,37 @@ impl ServerConfig {
     fn check(self) -> Result<Self, ConfigError> {
         let refuse = |why: &str| Err(ConfigError(Box::new(figment::Error::from(why.to_owned()))));
         let limits = &self.limits;
-        if limits.connections_max == 0 || limits.requests_max == 0 || limits.page_rows_max == 0 {
+        let counts = [
+            limits.connections_max,
+            limits.requests_max,
+            limits.page_rows_max.into(),
+            limits.tenant_requests_max,
+            limits.tenant_feed_subscribers_max,
+            limits.tenant_events_per_second,
+        ];
+        if counts.contains(&0) {
             return refuse("limits of 0, expected at least 1");
         }
         if self.keyring_pkcs11.module.is_some() != self.keyring_pkcs11.token_label.is_some() {
             return refuse(
                 "half a PKCS#11 token, expected keyring_pkcs11.module and keyring_pkcs11.token_label",
             );
+        }
+        match (&self.tls.certificate, &self.tls.key) {
+            (None, None) if self.tls.client_ca.is_some() => {
+                return refuse("tls.client_ca without tls.certificate and tls.key");
+            }
+            (None, None) if !self.listen.ip().to_canonical().is_loopback() && !self.allow_plain_http => {
+                return refuse(
+                    "plain HTTP on an address that others can reach: set tls.certificate and tls.key, or, \
+                     behind a proxy that speaks TLS, allow_plain_http = true",
+                );
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+            _ => return refuse("one of tls.certificate and tls.key, expected both or none"),
+        }
+        if self.tls.handshake_ms == 0 {
+            return refuse("times of 0 ms, expected at least 1");
         }
         if self.witness.interval_ms == 0 || self.witness.timeout_ms == 0 {
             return refuse("witness times of 0 ms, expected at least 1");

@@ -19,17 +19,20 @@ mod log;
 mod metrics;
 mod openapi;
 mod page;
+mod places;
 pub mod problem;
 mod rate;
 mod receipts;
+mod tls;
 mod uses;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use grantbook_engine::{Ledger, TenantError};
 use grantbook_portal::Overview;
+use grantbook_record::TenantId;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
@@ -38,6 +41,7 @@ use crate::witnessing::{Witnessing, WitnessingError};
 use problem::Problem;
 
 pub use openapi::document as openapi_document;
+pub use tls::TlsError;
 
 /// Why the server did not start, or did not stop in order.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +54,9 @@ pub enum ServeError {
         /// The system's word.
         source: std::io::Error,
     },
+    /// The certificates cannot be used.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
     /// The sandbox tenant cannot be made.
     #[error("sandbox tenant: {0}")]
     Sandbox(#[from] TenantError),
@@ -78,7 +85,13 @@ pub(crate) struct Shared {
     /// Open feeds.
     feeds: Arc<Semaphore>,
     followers: erasures::Followers,
-    events_rate: rate::RateLimiter,
+    /// Of these, those of each tenant's tokens.
+    tenants_requests: places::Places,
+    tenants_feeds: places::Places,
+    /// What comes without a token.
+    events_rate: rate::RateLimiter<IpAddr>,
+    /// What comes with one.
+    tenants_rate: rate::RateLimiter<TenantId>,
     /// Becomes true when the server begins to stop.
     stopping: watch::Receiver<bool>,
 }
@@ -120,6 +133,7 @@ pub struct Server {
     ledger: Ledger,
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<Arc<tls::Tls>>,
     app: App,
     stop: watch::Sender<bool>,
 }
@@ -127,6 +141,7 @@ pub struct Server {
 impl Server {
     /// Listens; makes the sandbox tenant where the configuration asks for one.
     pub async fn bind(ledger: Ledger, config: ServerConfig) -> Result<Self, ServeError> {
+        let tls = tls::Tls::new(&config.tls)?.map(Arc::new);
         let listen = |source| ServeError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
@@ -138,19 +153,23 @@ impl Server {
         let witnessing = Witnessing::begin(ledger.clone(), &config.witness).await?;
         let (stop, stopping) = watch::channel(false);
         let limits = &config.limits;
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let shared = Shared {
-            base_url: config.public_url.clone().unwrap_or_else(|| format!("http://{address}")),
+            base_url: config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}")),
             metrics: metrics::Metrics::new(ledger.clone(), witnessing.as_deref()),
             witnessing,
             requests: Semaphore::new(limits.requests_max as usize),
             feeds: Arc::new(Semaphore::new(limits.feed_subscribers_max as usize)),
             followers: erasures::Followers::new(),
             events_rate: rate::RateLimiter::new(limits.events_per_second),
+            tenants_requests: places::Places::new(limits.tenant_requests_max),
+            tenants_feeds: places::Places::new(limits.tenant_feed_subscribers_max),
+            tenants_rate: rate::RateLimiter::new(limits.tenant_events_per_second),
             ledger: ledger.clone(),
             stopping,
             config,
         };
-        Ok(Self { ledger, listener, address, app: App(Arc::new(shared)), stop })
+        Ok(Self { ledger, listener, address, tls, app: App(Arc::new(shared)), stop })
     }
 
     /// The address listened on.
@@ -166,7 +185,7 @@ impl Server {
     /// Answers until `shutdown`; then takes no more connections, ends the feeds, lets requests under way finish within
     /// their grace, and closes the ledger. A fault of the ledger ends it likewise, with an error.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
-        let Self { ledger, listener, address, app, stop } = self;
+        let Self { ledger, listener, address, tls, app, stop } = self;
         let limits = app.config.limits.clone();
         tracing::info!(%address, origin = ledger.origin(), size = ledger.size_root().0.0, "listening");
         if let Some(witnessing) = &app.witnessing {
@@ -183,7 +202,11 @@ impl Server {
         let grace = Duration::from_millis(limits.shutdown_grace_ms);
         let epoch = Duration::from_secs(u64::from(app.config.epoch_days) * 86_400);
         let house = tokio::spawn(erasures::keep_house(app.clone(), epoch));
-        connections::serve(listener, openapi::router(app), limits.connections_max, grace, told).await;
+        let reload = tls.clone().map(|tls| tokio::spawn(tls.reload_on_hangup()));
+        connections::serve(listener, tls, openapi::router(app), limits.connections_max, grace, told).await;
+        if let Some(reload) = reload {
+            reload.abort();
+        }
         // it ends by itself, between two of its works
         let _ = house.await;
         let closed = tokio::task::spawn_blocking(move || ledger.close()).await;

@@ -328,38 +328,35 @@ fn a_grant_in_process_from_template_to_withdrawal() {
 fn a_customer_who_loses_every_device_comes_back_with_the_code() {
     let place = Place::new();
     let tenant = place.enterprise();
-    let at = format!("--sub alice-7 --tenant {tenant} --data-dir data");
-    for device in ["phone", "laptop", "new-phone", "mallory"] {
-        place.run(&format!("keygen --out {device}.json")).ok();
+    let key =
+        |line: &str| place.run(&format!("key {line} --sub alice-7 --tenant {tenant} --data-dir data --json"));
+    for device in ["phone", "laptop", "new-phone", "mallory", "fresh"] {
+        place.run(&format!("keygen --out {device}")).ok();
     }
-    let enrol = "key enrol --key phone.json --enterprise-key acme.key.json --code-out code";
-    place.run(&format!("{enrol} {at}")).ok();
+    key("enrol --key phone --enterprise-key acme.key.json --code-out code").ok();
     // refused: enrolled already; the code that nobody could use is not left behind
-    place
-        .run(&format!("key enrol --key laptop.json --enterprise-key acme.key.json --code-out other {at}"))
-        .is(1);
+    key("enrol --key laptop --enterprise-key acme.key.json --code-out other").is(1);
     assert!(!place.path("other").exists());
-    place.run(&format!("key add --key phone.json --new laptop.json {at}")).ok();
-    let stolen =
-        place.run(&format!("key rotate --key phone.json --new mallory.json {at} --json")).ok().json();
-    let mallory = stolen["key"].as_str().unwrap();
-    place.run(&format!("key revoke --key laptop.json --revoke {mallory} {at}")).ok();
-    place.run(&format!("key revoke --key laptop.json --revoke {mallory} {at}")).is(1);
-    place.run(&format!("key add --key mallory.json --new new-phone.json {at}")).is(1);
+    key("add --key phone --new laptop").ok();
+    let stolen = key("rotate --key phone --new mallory").ok().json();
+    let revoke = format!("revoke --key laptop --revoke {}", stolen["key"].as_str().unwrap());
+    key(&revoke).ok();
+    key(&revoke).is(1);
+    key("add --key mallory --new new-phone").is(1);
 
     let code = fs::read_to_string(place.path("code")).unwrap();
     place.write("mistyped", code.replacen('-', "U", 1));
-    place.run(&format!("key recover --code mistyped --new new-phone.json --code-out next {at}")).is(2);
     place.write("foreign", "0000-0000-0000-0000-0000-0000-0000-003G\n");
-    place.run(&format!("key recover --code foreign --new new-phone.json --code-out next {at}")).is(2);
-    place.run(&format!("key recover --code code --new new-phone.json --code-out next {at}")).ok();
-    let again = place.run(&format!("key recover --code code --new mallory.json --code-out third {at}")).is(1);
+    for code in ["mistyped", "foreign"] {
+        key(&format!("recover --code {code} --new new-phone --code-out next")).is(2);
+    }
+    key("recover --code code --new new-phone --code-out next").ok();
+    let again = key("recover --code code --new mallory --code-out third").is(1);
     assert!(again.err.contains("no such recovery key"), "{}", again.err);
-    place.run(&format!("key add --key laptop.json --new mallory.json {at}")).is(1);
-    place.run(&format!("key recover --code next --new phone.json --code-out third {at}")).is(1);
-    place.run(&format!("key recover --code next --new mallory.json --code-out third {at}")).is(1);
-    place.run("keygen --out fresh.json").ok();
-    place.run(&format!("key recover --code next --new fresh.json --code-out third {at}")).ok();
+    key("add --key laptop --new mallory").is(1);
+    for (new, status) in [("phone", 1), ("mallory", 1), ("fresh", 0)] {
+        key(&format!("recover --code next --new {new} --code-out third")).is(status);
+    }
 }
 
 #[test]

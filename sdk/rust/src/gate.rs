@@ -18,6 +18,7 @@ use crate::http::{ClientError, Http};
 use crate::link::Link;
 use crate::permit::Permit;
 use crate::replica::Pins;
+use crate::tls::Tls;
 
 const VKEY: &str = "/log/vkey";
 /// Between two tries of one question.
@@ -30,6 +31,8 @@ pub struct GateConfig {
     pub server: String,
     /// A service token of the tenant.
     pub token: Token,
+    /// Authorities and client certificate for an `https://` address.
+    pub tls: Tls,
     /// The tenant.
     pub tenant: TenantId,
     /// The log's keys, pinned: the text of `/log/vkey`, got once and by a way that is trusted.
@@ -52,6 +55,7 @@ impl GateConfig {
         Self {
             server: server.into(),
             token,
+            tls: Tls::default(),
             tenant,
             log_keys,
             door: Door::Remote,
@@ -66,6 +70,12 @@ impl GateConfig {
     #[must_use]
     pub fn named(self, name: GateId) -> Self {
         Self { name: Some(name), ..self }
+    }
+
+    /// The same with authorities or a client certificate of its own.
+    #[must_use]
+    pub fn with_tls(self, tls: Tls) -> Self {
+        Self { tls, ..self }
     }
 
     /// The same with a replica that believes the signatures of these.
@@ -166,12 +176,12 @@ impl Gate {
     /// Connects, and sees that the server's log is the pinned one; an embedded gate is ready to permit afterwards.
     /// Must be called within a Tokio runtime.
     pub async fn connect(config: GateConfig) -> Result<Self, ConnectError> {
-        let GateConfig { server, token, tenant, log_keys, door, name, bound, deadline, connect_within } =
+        let GateConfig { server, token, tls, tenant, log_keys, door, name, bound, deadline, connect_within } =
             config;
         if bound < Duration::from_millis(30) {
             return Err(ConnectError::Bound { got: bound });
         }
-        let http = Arc::new(Http::new(&server, &token.0)?);
+        let http = Arc::new(Http::new(&server, &token.0, &tls)?);
         let within = LinkFault::Deadline { deadline: connect_within };
         let text = timeout(connect_within, http.text(VKEY)).await.map_err(|_| within)??;
         if !LogKeys::parse(&text).is_ok_and(|served| served.are_those_pinned(&log_keys)) {

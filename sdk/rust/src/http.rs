@@ -1,21 +1,21 @@
 //! The client: three kinds of request over pooled HTTP/1.1 connections, with bounded answers.
 
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::http::uri::{PathAndQuery, Scheme};
 use hyper::{Method, Request, Response, Uri};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::{ClientConfig, RootCertStore};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::denial::LinkFault;
+use crate::tls::{Tls, plain};
 
 /// Bytes of an answer: a receipt and what surrounds it.
 const ANSWER_BYTES_MAX: usize = grantbook_record::receipt::RECEIPT_BYTES_MAX + 64 * 1024;
@@ -29,6 +29,8 @@ pub(crate) enum ClientError {
     Token,
     #[error("no TLS, expected root certificates of the operating system")]
     Tls,
+    #[error("{}: expected PEM with certificates, or with the key of the client's", file.display())]
+    File { file: PathBuf },
 }
 
 pub(crate) struct Http {
@@ -38,14 +40,14 @@ pub(crate) struct Http {
 }
 
 impl Http {
-    pub(crate) fn new(server: &str, token: &str) -> Result<Self, ClientError> {
+    pub(crate) fn new(server: &str, token: &str, tls: &Tls) -> Result<Self, ClientError> {
         let server: Uri = server.parse().map_err(|_| ClientError::Server)?;
         let is_bare = server.authority().is_some() && matches!(server.path(), "" | "/");
         if !is_bare || server.query().is_some() {
             return Err(ClientError::Server);
         }
         let connector = match server.scheme() {
-            Some(scheme) if *scheme == Scheme::HTTPS => tls()?,
+            Some(scheme) if *scheme == Scheme::HTTPS => tls.connector()?,
             Some(scheme) if *scheme == Scheme::HTTP => plain()?,
             _ => return Err(ClientError::Server),
         };
@@ -128,21 +130,4 @@ async fn collect(response: Response<Incoming>) -> Result<Bytes, LinkFault> {
             LinkFault::Unreachable
         }
     })
-}
-
-fn tls() -> Result<HttpsConnector<HttpConnector>, ClientError> {
-    let builder = HttpsConnectorBuilder::new()
-        .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
-        .map_err(|_| ClientError::Tls)?;
-    Ok(builder.https_only().enable_http1().build())
-}
-
-/// The same type without roots, so that machines without any can reach a ledger behind a local proxy.
-fn plain() -> Result<HttpsConnector<HttpConnector>, ClientError> {
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|_| ClientError::Tls)?
-        .with_root_certificates(RootCertStore::empty())
-        .with_no_client_auth();
-    Ok(HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build())
 }

@@ -18,12 +18,14 @@ mod link;
 mod permit;
 pub mod replica;
 pub mod sse;
+mod tls;
 
 pub use clock::BootTime;
 pub use denial::{Denial, LinkFault, Source};
 pub use gate::{CheckOptions, ConnectError, Door, Gate, GateConfig, Token};
 pub use permit::Permit;
 pub use replica::{Fault, Pins, Question, Replica};
+pub use tls::{Identity, Tls};
 
 // the words of a question and of its answer, so that callers need no second crate
 pub use grantbook_plan::Parties;

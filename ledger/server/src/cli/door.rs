@@ -15,6 +15,7 @@ use super::data::DataArgs;
 use super::failure::Failure;
 use super::remote::{Refused, Remote};
 use super::sandbox::{DEFAULT_FOLDER, Sandbox};
+use super::secret::Secret;
 
 /// Which ledger a command speaks to.
 #[derive(Debug, Clone, Args)]
@@ -25,7 +26,7 @@ pub(crate) struct DoorArgs {
     pub(crate) server: Option<String>,
     /// Bearer token for the server
     #[arg(long, value_name = "TOKEN", env = "GRANTBOOK_TOKEN", hide_env_values = true)]
-    pub(crate) token: Option<String>,
+    pub(crate) token: Option<Secret>,
     /// The enterprise's id [default: the one of the token]
     #[arg(long, value_name = "UUID")]
     pub(crate) tenant: Option<TenantId>,

@@ -1,25 +1,100 @@
 //! The blocking HTTP client of the command line.
 
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use grantbook_record::receipt::RECEIPT_BYTES_MAX;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use ureq::http::Response;
+use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body, RequestBuilder};
 
 use super::failure::Failure;
+use super::secret::Secret;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 /// Bytes of an answer: a full entry bundle, or a receipt and what surrounds it.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024 + RECEIPT_BYTES_MAX as u64;
+
+/// TLS of this process's clients, set once from the command line.
+static TLS: OnceLock<TlsConfig> = OnceLock::new();
+
+/// Whom to trust behind `https://` addresses, and who to say we are.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct TlsArgs {
+    /// PEM file with the only authorities to trust behind https:// [default: well-known ones]
+    #[arg(long, value_name = "FILE", env = "GRANTBOOK_CA", global = true, help_heading = "TLS")]
+    ca: Option<PathBuf>,
+    /// PEM file with the certificate to present to a server that demands one
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "GRANTBOOK_CLIENT_CERTIFICATE",
+        global = true,
+        requires = "client_key",
+        help_heading = "TLS"
+    )]
+    client_certificate: Option<PathBuf>,
+    /// PEM file with that certificate's key
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "GRANTBOOK_CLIENT_KEY",
+        global = true,
+        requires = "client_certificate",
+        help_heading = "TLS"
+    )]
+    client_key: Option<PathBuf>,
+}
+
+impl TlsArgs {
+    /// Has the clients of this process heed the arguments.
+    pub(crate) fn heed(&self) -> Result<(), Failure> {
+        let mut config = TlsConfig::builder();
+        if let Some(file) = &self.ca {
+            config = config.root_certs(RootCerts::new_with_certs(&certificates(file)?));
+        }
+        if let (Some(certificate), Some(key)) = (&self.client_certificate, &self.client_key) {
+            let secret = PrivateKey::from_pem(&read_file(key)?).map_err(|_| no_pem(key, "a private key"))?;
+            config =
+                config.client_cert(Some(ClientCert::new_with_certs(&certificates(certificate)?, secret)));
+        }
+        // the first word counts: there is one command line
+        let _ = TLS.set(config.build());
+        Ok(())
+    }
+}
+
+fn certificates(file: &Path) -> Result<Vec<Certificate<'static>>, Failure> {
+    let bytes = read_file(file)?;
+    let found: Result<Vec<_>, _> = parse_pem(&bytes).collect();
+    let found = found.map_err(|_| no_pem(file, "certificates"))?;
+    let certificates: Vec<_> = found
+        .into_iter()
+        .filter_map(|item| match item {
+            PemItem::Certificate(certificate) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if certificates.is_empty() { Err(no_pem(file, "certificates")) } else { Ok(certificates) }
+}
+
+fn read_file(file: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(file).map_err(|error| Failure::input(format!("{}: {error}", file.display())))
+}
+
+fn no_pem(file: &Path, expected: &str) -> Failure {
+    Failure::input(format!("{}: expected PEM with {expected}", file.display()))
+}
 
 /// A server, and who we are to it.
 #[derive(Debug, Clone)]
 pub(crate) struct Remote {
     agent: Agent,
     base: String,
-    token: Option<String>,
+    token: Option<Secret>,
 }
 
 /// An answer that is an error, as RFC 9457 has it.
@@ -60,10 +135,11 @@ impl Remote {
             .http_status_as_error(false)
             .max_redirects(0)
             .timeout_global(Some(DEADLINE))
+            .tls_config(TLS.get().cloned().unwrap_or_default())
             .user_agent(concat!("grantbook/", env!("CARGO_PKG_VERSION")))
             .build()
             .into();
-        Ok(Self { agent, base: base.to_owned(), token: token.map(str::to_owned) })
+        Ok(Self { agent, base: base.to_owned(), token: token.map(|token| token.to_owned().into()) })
     }
 
     /// The bytes at a path.
@@ -115,7 +191,7 @@ impl Remote {
 
     fn authorized<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
         match &self.token {
-            Some(token) => request.header("Authorization", format!("Bearer {token}")),
+            Some(token) => request.header("Authorization", format!("Bearer {}", &**token)),
             None => request,
         }
     }

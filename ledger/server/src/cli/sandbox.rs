@@ -15,6 +15,7 @@ use super::failure::Failure;
 use super::files;
 use super::published::{Published, publish};
 use super::scenario;
+use super::secret::Secret;
 
 /// The folder beside the default data folder.
 pub(crate) const DEFAULT_FOLDER: &str = "grantbook-data.sandbox";
@@ -34,7 +35,7 @@ pub(crate) struct Sandbox {
     /// The sandbox's tenant.
     pub(crate) tenant: TenantId,
     /// An administrator's token.
-    pub(crate) token: String,
+    pub(crate) token: Secret,
     /// The customer.
     pub(crate) sub: SubjectId,
     #[serde(skip)]
@@ -95,7 +96,7 @@ impl Sandbox {
         let folder = Self::folder_of(data_dir);
         make_private(&folder)?;
         let sub = SubjectId::parse(CUSTOMER).map_err(Failure::fault)?;
-        let sandbox = Self { server: server.to_owned(), tenant: tenant.id, token, sub, folder };
+        let sandbox = Self { server: server.to_owned(), tenant: tenant.id, token: token.into(), sub, folder };
         let published = sandbox.published(ledger, &enterprise)?;
         let json = |value: &serde_json::Value| serde_json::to_vec_pretty(value).unwrap_or_default();
         let write = |path: &Path, value: serde_json::Value| files::replace(path, &json(&value));

@@ -73,9 +73,22 @@ fn later_layers_win_and_name_what_they_refuse() {
         ("[witness]\ninterval_ms = 0\n", "at least 1"),
         ("[keyring_pkcs11]\nmodule = \"/lib.so\"\n", "keyring_pkcs11.token_label"),
         ("listen = \n", "TOML"),
+        ("listen = \"0.0.0.0:8460\"\n", "allow_plain_http"),
+        ("listen = \"[::]:8460\"\n", "allow_plain_http"),
+        ("[tls]\ncertificate = \"a.pem\"\n", "both or none"),
+        ("[tls]\nclient_ca = \"a.pem\"\n", "without tls.certificate"),
+        ("[tls]\nhandshake_ms = 0\n", "at least 1"),
+        ("[limits]\ntenant_requests_max = 0\n", "at least 1"),
     ] {
         let error = check(text, &none).unwrap_err();
         assert!(error.contains(expected), "{text:?} gave {error:?}, expected {expected:?} in it");
+    }
+    for text in [
+        "listen = \"0.0.0.0:8460\"\nallow_plain_http = true\n",
+        "listen = \"0.0.0.0:8460\"\n[tls]\ncertificate = \"a.pem\"\nkey = \"b.pem\"\n",
+        "listen = \"[::ffff:127.0.0.1]:8460\"\n",
+    ] {
+        check(text, &none).unwrap();
     }
     assert!(ServerConfig::load(Some(&folder.path().join("absent.toml")), &none).is_err());
 }

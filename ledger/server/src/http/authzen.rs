@@ -20,7 +20,7 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::body;
-use super::caller::Caller;
+use super::caller::{Caller, within_rate};
 use super::layers::RequestId;
 use super::problem::{Problem, ProblemDetails};
 use request::{EvaluationRequest, Question, Unanswerable};
@@ -122,6 +122,7 @@ impl EvaluationResponse {
         (status = 401, description = "unauthorized", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 409, description = "use-conflict: the use id was used before for another use", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 413, description = "too-large", content_type = "application/problem+json", body = ProblemDetails<'static>),
+        (status = 429, description = "tenant-limit", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 503, description = "busy, deadline, stopped", content_type = "application/problem+json", body = ProblemDetails<'static>),
     ))]
 pub(super) async fn evaluate(
@@ -131,6 +132,7 @@ pub(super) async fn evaluate(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<EvaluationResponse>, Problem> {
+    within_rate(&app, caller.tenant())?;
     // the API answers a wrong content type with 400
     body::expect_json(&headers).map_err(|problem| Problem::malformed(problem.detail))?;
     let bytes = body::read(body, body::JSON_BYTES_MAX).await?;

@@ -1,5 +1,7 @@
 //! Who calls: bearer tokens, each bound to one tenant and one role.
 
+use std::time::Instant;
+
 use axum::extract::FromRequestParts;
 use axum::http::{HeaderMap, header, request::Parts};
 use grantbook_engine::{Principal, Role};
@@ -24,7 +26,17 @@ impl Caller {
     }
 }
 
-fn authenticate(headers: &HeaderMap, app: &App) -> Result<Option<Principal>, Problem> {
+/// One more of what counts by the second, sent with a tenant's token.
+pub(super) fn within_rate(app: &App, tenant: TenantId) -> Result<(), Problem> {
+    if app.tenants_rate.admits(tenant, Instant::now()) {
+        Ok(())
+    } else {
+        Err(Problem::new(ProblemKind::TenantLimit, "too much a second of this tenant, try again later"))
+    }
+}
+
+/// Who calls, if the request has a token; a token that is wrong is refused.
+pub(super) fn authenticate(headers: &HeaderMap, app: &App) -> Result<Option<Principal>, Problem> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let refused =
         || Problem::new(ProblemKind::Unauthorized, "expected Authorization: Bearer gbk_… with a valid token");
@@ -35,17 +47,25 @@ fn authenticate(headers: &HeaderMap, app: &App) -> Result<Option<Principal>, Pro
     app.ledger.authenticate(token.trim()).map(Some).ok_or_else(refused)
 }
 
+/// Known already where the request has one of its tenant's places.
+fn known_or_authenticated(parts: &Parts, app: &App) -> Result<Option<Principal>, Problem> {
+    match parts.extensions.get::<Principal>() {
+        Some(principal) => Ok(Some(principal.clone())),
+        None => authenticate(&parts.headers, app),
+    }
+}
+
 impl FromRequestParts<App> for Anyone {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        authenticate(&parts.headers, app).map(Self)
+        known_or_authenticated(parts, app).map(Self)
     }
 }
 
 impl FromRequestParts<App> for Caller {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        match authenticate(&parts.headers, app)? {
+        match known_or_authenticated(parts, app)? {
             Some(principal) => Ok(Self(principal)),
             None => Err(Problem::new(ProblemKind::Unauthorized, "expected Authorization: Bearer gbk_…")),
         }

@@ -13,9 +13,10 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::body;
-use super::caller::Anyone;
+use super::caller::{Anyone, within_rate};
 use super::connections::Peer;
 use super::problem::{Problem, ProblemDetails, ProblemKind};
+use super::rate::network;
 
 /// What became of an envelope.
 #[derive(Serialize, ToSchema)]
@@ -49,7 +50,7 @@ pub(super) struct EventAppended {
         (status = 413, description = "too-large", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 415, description = "unsupported-content-type", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 422, description = "wrong-time, wrong-audience, refused", content_type = "application/problem+json", body = ProblemDetails<'static>),
-        (status = 429, description = "too-many-requests", content_type = "application/problem+json", body = ProblemDetails<'static>),
+        (status = 429, description = "too-many-requests, tenant-limit", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 503, description = "busy, deadline, stopped", content_type = "application/problem+json", body = ProblemDetails<'static>),
     ))]
 pub(super) async fn append(
@@ -59,13 +60,18 @@ pub(super) async fn append(
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<EventAppended>), Problem> {
-    if let (None, Some(Extension(Peer(address)))) = (&principal, peer)
-        && !app.events_rate.admits(address, Instant::now())
-    {
-        return Err(Problem::new(
-            ProblemKind::TooManyRequests,
-            "too many events from this address, try again later",
-        ));
+    match (&principal, peer) {
+        (Some(principal), _) => within_rate(&app, principal.tenant)?,
+        // what a tenant's services send never counts here: it keeps no customer from withdrawing
+        (None, Some(Extension(Peer(address))))
+            if !app.events_rate.admits(network(address), Instant::now()) =>
+        {
+            return Err(Problem::new(
+                ProblemKind::TooManyRequests,
+                "too many events from this address, try again later",
+            ));
+        }
+        (None, _) => {}
     }
     let is_jws = match body::media_type(&headers).as_str() {
         "application/octet-stream" => false,

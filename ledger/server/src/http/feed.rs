@@ -22,6 +22,7 @@ use super::App;
 use super::caller::Caller;
 use super::erasures::{Follower, Purge};
 use super::page::parse_number;
+use super::places::Place;
 use super::problem::{Problem, ProblemDetails, ProblemKind};
 
 /// Frames read at once.
@@ -53,6 +54,7 @@ pub(super) struct FeedQuery {
         (status = 400, description = "malformed-request", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 401, description = "unauthorized", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 409, description = "feed-ahead: the reader has frames that the feed has not", content_type = "application/problem+json", body = ProblemDetails<'static>),
+        (status = 429, description = "tenant-limit", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 503, description = "busy", content_type = "application/problem+json", body = ProblemDetails<'static>),
     ))]
 pub(super) async fn follow(
@@ -71,6 +73,10 @@ pub(super) async fn follow(
     let place = app.feeds.clone().try_acquire_owned();
     let place =
         place.map_err(|_| Problem::new(ProblemKind::Busy, "too many feeds are open, try again later"))?;
+    let Some(tenants_place) = app.tenants_feeds.take(tenant) else {
+        let detail = "too many feeds of this tenant are open, try again later";
+        return Err(Problem::new(ProblemKind::TenantLimit, detail));
+    };
     let gate = query.gate.as_deref().map(GateId::parse).transpose();
     let gate = gate.map_err(|error| Problem::malformed(error.to_string()))?;
     let reader = Reader {
@@ -82,7 +88,7 @@ pub(super) async fn follow(
         published: app.ledger.wait_published(),
         stopping: app.stopping.clone(),
         app,
-        _place: place,
+        _places: (place, tenants_place),
     };
     let events = stream::unfold(reader, |mut reader| async move {
         let event = reader.event().await?;
@@ -117,7 +123,7 @@ struct Reader {
     erasures: watch::Receiver<u64>,
     published: watch::Receiver<u64>,
     stopping: watch::Receiver<bool>,
-    _place: OwnedSemaphorePermit,
+    _places: (OwnedSemaphorePermit, Place),
 }
 
 impl Reader {

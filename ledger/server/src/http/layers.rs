@@ -8,6 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::App;
+use super::caller;
 use super::problem::{self, Problem, ProblemKind};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -55,19 +56,32 @@ fn loggable_id(id: &HeaderValue) -> Option<&str> {
     ((1..=64).contains(&text.len()) && text.bytes().all(plain)).then_some(text)
 }
 
-/// Gives the request one of the places there are, and a deadline.
-pub(super) async fn bound(State(app): State<App>, request: Request, next: Next) -> Response {
+/// Gives the request one of the places there are, and of those that its tenant has, and a deadline.
+pub(super) async fn bound(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let Ok(_place) = app.requests.try_acquire() else {
         return Problem::new(ProblemKind::Busy, "too many requests are under way, try again later")
             .into_response();
     };
+    // a token that is wrong is refused by the operations that need one
+    let caller = caller::authenticate(request.headers(), &app).ok().flatten();
+    let mut tenants_place = None;
+    if let Some(principal) = caller {
+        let Some(place) = app.tenants_requests.take(principal.tenant) else {
+            let detail = "too many requests of this tenant are under way, try again later";
+            return Problem::new(ProblemKind::TenantLimit, detail).into_response();
+        };
+        tenants_place = Some(place);
+        request.extensions_mut().insert(principal);
+    }
     let deadline = Duration::from_millis(app.config.limits.request_deadline_ms);
-    match tokio::time::timeout(deadline, next.run(request)).await {
+    let response = match tokio::time::timeout(deadline, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::new(
             ProblemKind::Deadline,
             "not finished in time; an append may still succeed, sending it again is safe",
         )
         .into_response(),
-    }
+    };
+    drop(tenants_place);
+    response
 }

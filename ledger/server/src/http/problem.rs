@@ -72,6 +72,7 @@ problems! {
     WrongAudience = "wrong-audience", UNPROCESSABLE_ENTITY, "The envelope is for another tenant";
     Refused = "refused", UNPROCESSABLE_ENTITY, "The rules of admission refuse it";
     TooManyRequests = "too-many-requests", TOO_MANY_REQUESTS, "Too many requests from this address";
+    TenantLimit = "tenant-limit", TOO_MANY_REQUESTS, "The tenant takes more than its share";
     Internal = "internal", INTERNAL_SERVER_ERROR, "The server has a fault";
     Busy = "busy", SERVICE_UNAVAILABLE, "The server is busy";
     NotWitnessed = "not-witnessed", SERVICE_UNAVAILABLE, "No checkpoint has its quorum of witnesses yet";
@@ -107,9 +108,8 @@ pub(crate) struct ProblemDetails<'a> {
 impl Problem {
     /// A problem with its detail.
     pub fn new(kind: ProblemKind, detail: impl Into<Cow<'static, str>>) -> Self {
-        let retry_after = (kind.status() == StatusCode::SERVICE_UNAVAILABLE
-            || kind == ProblemKind::TooManyRequests)
-            .then_some(1);
+        let passing = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
+        let retry_after = passing.contains(&kind.status()).then_some(1);
         Self { kind, detail: detail.into(), retry_after }
     }
 

@@ -1,17 +1,18 @@
-//! A bound on how fast one address may send what needs no token.
+//! Bounds on how fast one address or tenant may send.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-/// Addresses that are remembered at once.
-const ADDRESSES_MAX: usize = 4096;
+/// Senders that are remembered at once.
+const SENDERS_MAX: usize = 4096;
 
-/// Token buckets by address, each holding one second's worth.
-pub(super) struct RateLimiter {
+/// Token buckets by sender, each holding one second's worth.
+pub(super) struct RateLimiter<K> {
     per_second: f64,
-    buckets: Mutex<HashMap<IpAddr, Bucket>>,
+    buckets: Mutex<HashMap<K, Bucket>>,
 }
 
 #[derive(Clone, Copy)]
@@ -20,36 +21,43 @@ struct Bucket {
     at: Instant,
 }
 
-impl RateLimiter {
+impl<K: Copy + Eq + Hash> RateLimiter<K> {
     pub(super) fn new(per_second: u32) -> Self {
         Self { per_second: f64::from(per_second), buckets: Mutex::default() }
     }
 
-    /// Whether one more from `address` is within the rate.
-    pub(super) fn admits(&self, address: IpAddr, now: Instant) -> bool {
+    /// Whether one more from `sender` is within the rate.
+    pub(super) fn admits(&self, sender: K, now: Instant) -> bool {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let filled = |bucket: &Bucket| {
             let since = now.saturating_duration_since(bucket.at).as_secs_f64();
             (bucket.tokens + since * self.per_second).min(self.per_second)
         };
-        let key = network(address);
-        if buckets.len() >= ADDRESSES_MAX && !buckets.contains_key(&key) {
+        if buckets.len() >= SENDERS_MAX && !buckets.contains_key(&sender) {
             // a full bucket remembers nothing; if all are busy, strangers wait
             buckets.retain(|_, bucket| filled(bucket) < self.per_second);
-            if buckets.len() >= ADDRESSES_MAX {
+            if buckets.len() >= SENDERS_MAX {
                 return false;
             }
         }
-        let bucket = buckets.entry(key).or_insert(Bucket { tokens: self.per_second, at: now });
+        let bucket = buckets.entry(sender).or_insert(Bucket { tokens: self.per_second, at: now });
         let tokens = filled(bucket);
         let admitted = tokens >= 1.0;
         *bucket = Bucket { tokens: if admitted { tokens - 1.0 } else { tokens }, at: now };
         admitted
     }
+
+    /// Counts `more` that came with one that was admitted: what follows waits until they are made up for.
+    pub(super) fn charge(&self, sender: K, more: usize) {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bucket) = buckets.get_mut(&sender) {
+            bucket.tokens -= f64::from(u32::try_from(more).unwrap_or(u32::MAX));
+        }
+    }
 }
 
-/// An IPv6 host commonly has a whole /64 to itself.
-fn network(address: IpAddr) -> IpAddr {
+/// The sender that an address stands for: an IPv6 host commonly has a whole /64 to itself.
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & !u128::from(u64::MAX)).into()),
@@ -80,7 +88,7 @@ mod tests {
             (one, 60_000, false),
         ] {
             let now = start + Duration::from_millis(after_ms);
-            assert_eq!(limiter.admits(address, now), expected, "{address} after {after_ms} ms");
+            assert_eq!(limiter.admits(network(address), now), expected, "{address} after {after_ms} ms");
         }
     }
 
@@ -88,14 +96,32 @@ mod tests {
     fn memory_is_bounded_and_a_network_counts_once() {
         let limiter = RateLimiter::new(1);
         let now = Instant::now();
-        for host in 0..u32::try_from(ADDRESSES_MAX).unwrap() {
+        let address = |text: &str| network(text.parse().unwrap());
+        for host in 0..u32::try_from(SENDERS_MAX).unwrap() {
             assert!(limiter.admits(IpAddr::V4(host.into()), now));
         }
-        assert!(!limiter.admits("203.0.113.1".parse().unwrap(), now));
-        assert!(limiter.admits("203.0.113.1".parse().unwrap(), now + Duration::from_secs(2)));
+        assert!(!limiter.admits(address("203.0.113.1"), now));
+        assert!(limiter.admits(address("203.0.113.1"), now + Duration::from_secs(2)));
 
         let limiter = RateLimiter::new(1);
-        assert!(limiter.admits("2001:db8::1".parse().unwrap(), now));
-        assert!(!limiter.admits("2001:db8::2".parse().unwrap(), now));
+        assert!(limiter.admits(address("2001:db8::1"), now));
+        assert!(!limiter.admits(address("2001:db8::2"), now));
+    }
+
+    #[test]
+    fn a_batch_is_made_up_for_by_waiting() {
+        let limiter = RateLimiter::new(10);
+        let start = Instant::now();
+        assert!(limiter.admits('a', start));
+        limiter.charge('a', 29);
+        for (after_ms, expected) in [(0, false), (1900, false), (2200, true)] {
+            assert_eq!(
+                limiter.admits('a', start + Duration::from_millis(after_ms)),
+                expected,
+                "{after_ms} ms"
+            );
+        }
+        limiter.charge('b', 1000);
+        assert!(limiter.admits('b', start), "nobody is charged who was not admitted");
     }
 }

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::body;
-use super::caller::Caller;
+use super::caller::{Caller, within_rate};
 use super::page::PageQuery;
 use super::problem::{Problem, ProblemDetails};
 
@@ -83,6 +83,7 @@ struct UseView {
         (status = 413, description = "too-large", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 415, description = "unsupported-content-type", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 422, description = "wrong-time, wrong-audience", content_type = "application/problem+json", body = ProblemDetails<'static>),
+        (status = 429, description = "tenant-limit", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 503, description = "busy, deadline, stopped", content_type = "application/problem+json", body = ProblemDetails<'static>),
     ))]
 pub(super) async fn append(
@@ -94,7 +95,9 @@ pub(super) async fn append(
     body::expect_json(&headers)?;
     let bytes = body::read(body, BATCH_BYTES_MAX).await?;
     let tenant = caller.tenant();
+    within_rate(&app, tenant)?;
     let appended = app.blocking(move |ledger| ledger.append_uses(tenant, &bytes)).await??;
+    app.tenants_rate.charge(tenant, appended.len().saturating_sub(1));
     let all_known = appended.iter().all(|use_| use_.duplicate);
     let status = if all_known { StatusCode::OK } else { StatusCode::CREATED };
     let uses = appended

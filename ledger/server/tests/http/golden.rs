@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::book::Book;
 use crate::client::Call;
 
-fn check(name: &str, got: &str) {
+pub(crate) fn check(name: &str, got: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if std::env::var("GRANTBOOK_GOLDEN").is_ok_and(|value| value == "write") {
         std::fs::write(&path, got).unwrap();

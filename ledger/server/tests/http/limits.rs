@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::book::Book;
+use crate::book::{Book, evaluation, facts, record, signer};
 use crate::client::Call;
 
 /// A request whose body never comes.
@@ -70,6 +70,74 @@ async fn feeds_have_places_of_their_own() {
 }
 
 #[tokio::test]
+async fn a_tenant_that_takes_its_share_leaves_the_others_theirs() {
+    let book = Book::open_with(|config| {
+        config.limits.tenant_requests_max = 1;
+        config.limits.tenant_feed_subscribers_max = 1;
+    })
+    .await;
+    let stalled = stalled(&book).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let refused = book.get("/v1/grants").await;
+    assert_eq!((refused.status.as_u16(), refused.slug().as_str()), (429, "tenant-limit"));
+    assert_eq!(refused.header("retry-after"), "1");
+    let feed = |token: &str| Call::get("/v1/feed").token(token);
+    let open = feed(&book.service_token).open(book.address).await;
+    let refused = book.send(feed(&book.service_token)).await;
+    assert_eq!((refused.status.as_u16(), refused.slug().as_str()), (429, "tenant-limit"));
+    // others, those who need no token, and the tenant's own customers go on
+    book.send(Call::get("/v1/grants").token(&book.stranger_token)).await.expect(200);
+    assert_eq!(feed(&book.stranger_token).open(book.address).await.status().as_u16(), 200);
+    book.send(Call::get("/openapi.json")).await.expect(200);
+    book.customer("cs-00004", 1).await;
+    drop((stalled, open));
+    for _ in 0..100 {
+        if book.get("/v1/grants").await.status.as_u16() == 200 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the place was not given back");
+}
+
+#[tokio::test]
+async fn what_a_tenant_sends_is_bounded_by_the_second() {
+    let book = Book::open_with(|config| config.limits.tenant_events_per_second = 2).await;
+    let published = book.publish().await;
+    let customer = book.customer("cs-00004", 1).await;
+    let grant = book.grant(&customer, &published).await;
+    let gate = signer(40);
+    let id = grantbook_record::GateId::parse("gate").unwrap();
+    book.ledger.register_gate(book.tenant(), &id, *gate.public_key()).unwrap();
+    let ask = |token: &str| {
+        let asked = evaluation(&facts("cs-00004", 12), "a");
+        book.send(Call::post("/access/v1/evaluation").token(token).json(&asked))
+    };
+    // a batch is one request and counts by its records
+    let records: Vec<_> = (0..6_u8)
+        .map(|n| {
+            let salt = grantbook_record::Salt(grantbook_record::encoding::Bytes32([n; 32]));
+            (record("gate", u64::from(n), facts("cs-00004", 12), None), salt)
+        })
+        .collect();
+    let claims = grantbook_record::event::Claims::new(book.tenant(), crate::book::jti(), ());
+    let batch = grantbook_record::uses::sign_batch(&claims, &records, &gate).unwrap();
+    book.post("/v1/uses", &serde_json::to_value(batch).unwrap()).await.expect(201);
+    for refused in [
+        ask(&book.service_token).await,
+        ask(&book.sandbox.token).await,
+        book.send(Call::post("/v1/events").token(&book.service_token).bytes("application/octet-stream", "x"))
+            .await,
+    ] {
+        assert_eq!((refused.status.as_u16(), refused.slug().as_str()), (429, "tenant-limit"));
+        assert_eq!(refused.header("retry-after"), "1");
+    }
+    ask(&book.stranger_token).await.expect(200);
+    // the customer withdraws all the same
+    book.append(book.withdrawal(&customer, grant)).await.expect(201);
+}
+
+#[tokio::test]
 async fn events_without_a_token_are_bounded_by_address() {
     let book = Book::open_with(|config| config.limits.events_per_second = 2).await;
     let send = || Call::post("/v1/events").bytes("application/octet-stream", "x");
@@ -79,7 +147,7 @@ async fn events_without_a_token_are_bounded_by_address() {
     }
     assert_eq!(slugs, ["malformed-envelope", "malformed-envelope", "too-many-requests"]);
     let answer = book.send(send().token(&book.service_token)).await;
-    assert_eq!(answer.slug(), "malformed-envelope", "a token lifts the limit");
+    assert_eq!(answer.slug(), "malformed-envelope", "a token lifts the limit of the address");
 }
 
 #[tokio::test]

@@ -16,4 +16,6 @@ mod feed;
 mod golden;
 mod limits;
 mod log;
+mod matrix;
 mod story;
+mod tls;
