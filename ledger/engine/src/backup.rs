@@ -8,10 +8,11 @@ mod manifest;
 mod restore;
 mod tree;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use grantbook_tlog::LogKeys;
 
+use crate::config::LedgerConfig;
 use crate::error::OpenError;
 use crate::keyring::Keyring;
 use crate::store::Fault;
@@ -83,10 +84,10 @@ pub struct BackupReport {
 }
 
 /// The log's keys, from a keyring that must be there.
-pub fn log_keys(keyring: &Path) -> Result<LogKeys, OpenError> {
-    if !keyring.join("keyring.json").is_file() {
+pub fn log_keys(config: &LedgerConfig) -> Result<LogKeys, OpenError> {
+    if !config.keyring_dir.join("keyring.json").is_file() {
         // opening it would make a new one
-        return Err(OpenError::Keyring(format!("there is none in {}", keyring.display())));
+        return Err(OpenError::Keyring(format!("there is none in {}", config.keyring_dir.display())));
     }
-    Keyring::log_keys_in(keyring)
+    Keyring::log_keys_in(config)
 }

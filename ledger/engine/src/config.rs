@@ -14,6 +14,8 @@ pub struct LedgerConfig {
     pub data_dir: PathBuf,
     /// Signing keys, tag keys, epoch keys, tenants and tokens. Outside the data folder and its backups.
     pub keyring_dir: PathBuf,
+    /// What guards the secrets in it.
+    pub keyring: KeyringKind,
     /// File that holds the last signed checkpoint, outside the data folder and its backups.
     pub anchor: PathBuf,
     /// Origin of the log; fixed when the keyring is made, and checked against it later.
@@ -44,6 +46,31 @@ pub enum Archiving {
     Between,
 }
 
+/// What guards the keyring's secrets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum KeyringKind {
+    /// Files that only their owner can read.
+    #[default]
+    Files,
+    /// The same files, sealed under keys that never leave a PKCS#11 token. Refused by a build without the feature
+    /// `pkcs11`.
+    Pkcs11(Pkcs11Token),
+}
+
+/// A PKCS#11 token, and where the PIN of its user is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pkcs11Token {
+    /// The library of the token's maker.
+    pub module: PathBuf,
+    /// The token's label, which no other token of the library has.
+    pub label: String,
+    /// A file with the PIN; without one it is read from the variable [`PKCS11_PIN_VARIABLE`].
+    pub pin_file: Option<PathBuf>,
+}
+
+/// The environment variable with the PIN of the token's user.
+pub const PKCS11_PIN_VARIABLE: &str = "GRANTBOOK_PKCS11_PIN";
+
 /// Origin of a ledger for which none was chosen.
 pub(crate) const DEFAULT_ORIGIN: &str = "grantbook.example/sandbox";
 
@@ -53,6 +80,7 @@ impl LedgerConfig {
         let data_dir = data_dir.into();
         Self {
             keyring_dir: beside(&data_dir, ".keyring"),
+            keyring: KeyringKind::Files,
             anchor: beside(&data_dir, ".anchor"),
             data_dir,
             origin: None,

@@ -128,7 +128,7 @@ fn keyring(config: &LedgerConfig, epoch: u64, report: &mut FsckReport) -> Option
         return None;
     }
     let now = config.clock.now().seconds();
-    Keyring::open(folder, None, epoch, now).map_err(|error| report.finding(folder.display(), error)).ok()
+    Keyring::open(config, epoch, now).map_err(|error| report.finding(folder.display(), error)).ok()
 }
 
 /// Gives what was made anew, or removed so that the next start makes it anew.

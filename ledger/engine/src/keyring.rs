@@ -2,7 +2,6 @@
 //!
 //! It lies outside the data folder and has its own backup. Files are readable by their owner only and replaced whole.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use grantbook_record::day::UnixSeconds;
@@ -15,18 +14,22 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::config::DEFAULT_ORIGIN;
+use crate::config::{DEFAULT_ORIGIN, LedgerConfig};
 use crate::error::{OpenError, TenantError};
 use crate::seal::SealKey;
 use crate::store::Fault;
 
+mod backup;
 mod cases;
+#[cfg(feature = "pkcs11")]
+mod pkcs11;
 mod store;
 mod tokens;
 
+pub use backup::{EpochOfBackup, KeyringBackup, KeyringBackupError, KeyringDrill};
 pub(crate) use cases::DoneErasure;
 pub use cases::{LegalHold, PendingErasure};
-use store::{SecretFiles, SecretStore};
+use store::SecretStore;
 use tokens::StoredToken;
 pub use tokens::{Principal, Role, TokenInfo};
 
@@ -139,14 +142,18 @@ const PERMANENT: &str = "keyring.json";
 
 impl Keyring {
     /// Opens the keyring, or makes one with fresh keys for `origin`. `epoch` is the one that the store is sealed under.
-    pub(crate) fn open(
-        folder: &Path,
+    pub(crate) fn open(config: &LedgerConfig, epoch: u64, now: UnixSeconds) -> Result<Self, OpenError> {
+        let secrets = store::open(&config.keyring_dir, &config.keyring)?;
+        Self::open_on(secrets, config.origin.as_deref(), epoch, now)
+    }
+
+    fn open_on(
+        secrets: Box<dyn SecretStore>,
         origin: Option<&str>,
         epoch: u64,
         now: UnixSeconds,
     ) -> Result<Self, OpenError> {
         let refuse = |why: &str| OpenError::Keyring(why.to_owned());
-        let secrets: Box<dyn SecretStore> = Box::new(SecretFiles::new(folder));
         let stored = secrets.read(PERMANENT)?;
         let fresh = stored.is_none();
         let permanent = match stored {
@@ -204,9 +211,10 @@ impl Keyring {
     }
 
     /// The log's keys alone, of a keyring that is there.
-    pub(crate) fn log_keys_in(folder: &Path) -> Result<LogKeys, OpenError> {
+    pub(crate) fn log_keys_in(config: &LedgerConfig) -> Result<LogKeys, OpenError> {
         let refuse = |why: &str| OpenError::Keyring(why.to_owned());
-        let stored = SecretFiles::new(folder).read(PERMANENT)?.ok_or_else(|| refuse("it is missing"))?;
+        let secrets = store::open(&config.keyring_dir, &config.keyring)?;
+        let stored = secrets.read(PERMANENT)?.ok_or_else(|| refuse("it is missing"))?;
         let permanent: Permanent =
             serde_json::from_slice(&stored).map_err(|_| refuse("keyring.json is damaged"))?;
         LogSigners::of(&permanent).map(|signers| signers.keys)

@@ -37,11 +37,12 @@ pub use backup::{
     verify_backup,
 };
 pub use clock::Clock;
-pub use config::{Archiving, LedgerConfig};
+pub use config::{Archiving, KeyringKind, LedgerConfig, PKCS11_PIN_VARIABLE, Pkcs11Token};
 pub use epoch::Epoch;
 pub use erase::{EraseError, Erased, Erasure};
 pub use error::{AppendError, OpenError, ReadError, TenantError, WitnessedError};
 pub use fsck::{FsckReport, Progress, fsck};
+pub use keyring::{EpochOfBackup, KeyringBackup, KeyringBackupError, KeyringDrill};
 pub use keyring::{GateKey, LegalHold, PendingErasure, Principal, Role, SandboxTenant, Tenant, TokenInfo};
 pub use ledger::{Appended, AppendedUse, Ledger, Recorded};
 pub use migrate::{Migration, migrate};

@@ -25,7 +25,7 @@ const REPLAY_ENTRIES: u64 = 4096;
 pub(crate) fn open(store: Arc<dyn Store>, config: &LedgerConfig) -> Result<Inner, OpenError> {
     check_keyring_is_there(store.as_ref(), config)?;
     let now = config.clock.now().seconds();
-    let keyring = Keyring::open(&config.keyring_dir, config.origin.as_deref(), store.epoch(), now)?;
+    let keyring = Keyring::open(config, store.epoch(), now)?;
     let state = State::new(Arc::clone(&store), &keyring);
 
     let mut tail = Tail::new(Arc::clone(&store), &keyring)?;

@@ -255,7 +255,7 @@ fn wrap(epoch: &EpochKeys, id: u64, key: &DataKey) -> Vec<u8> {
     epoch.wrap.seal(&plain, &rows::data_key_key(id))
 }
 
-fn unwrap(epoch: &EpochKeys, id: u64, wrapped: &[u8]) -> Option<DataKey> {
+pub(crate) fn unwrap(epoch: &EpochKeys, id: u64, wrapped: &[u8]) -> Option<DataKey> {
     let plain = zeroize::Zeroizing::new(epoch.wrap.open(wrapped, &rows::data_key_key(id)).ok()?);
     let mut cursor = Cursor(&plain);
     let tenant = cursor.u32()?;

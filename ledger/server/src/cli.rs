@@ -16,8 +16,10 @@ mod fsck;
 mod grant;
 mod key;
 mod keygen;
+mod keyring;
 mod monitor;
 pub(crate) mod output;
+mod passphrase;
 pub(crate) mod progress;
 mod published;
 mod remote;
@@ -134,6 +136,9 @@ Entries, proofs and other receipts stay valid. What backups still hold opens unt
     /// The key epoch: at its end, nothing opens any more that was erased in it
     #[command(subcommand)]
     Epoch(erase::EpochCommand),
+    /// Back the keyring up, restore it, and drill that a backup opens the ledger
+    #[command(subcommand)]
+    Keyring(keyring::KeyringCommand),
     /// Read and hash again all that a ledger has stored
     #[command(after_help = "Example:
   grantbook fsck --data-dir ./ledger
@@ -226,6 +231,7 @@ fn run(command: Option<Command>, output: Output) -> Result<Verdict, Failure> {
         Some(Command::Erase(args)) => erase::run(&args, output),
         Some(Command::Hold(command)) => erase::hold(&command, output),
         Some(Command::Epoch(command)) => erase::epoch(&command, output),
+        Some(Command::Keyring(command)) => keyring::run(&command, output),
         Some(Command::Fsck(args)) => fsck::run(&args, output),
         Some(Command::Witness(args)) => witness::run(&args, output),
         Some(Command::Monitor(args)) => monitor::run(&args, output),

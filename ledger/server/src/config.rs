@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
-use grantbook_engine::LedgerConfig;
+use grantbook_engine::{KeyringKind, LedgerConfig, Pkcs11Token};
 use grantbook_record::{DataDay, UnixSeconds};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -61,6 +61,8 @@ pub struct ServerConfig {
     /// First day (UTC) from which receipts bear the log's ML-DSA-44 signature too.
     #[serde(deserialize_with = "empty_is_no_day")]
     pub post_quantum_from: Option<UnixSeconds>,
+    /// The PKCS#11 token that guards the keyring; not set: files alone.
+    pub keyring_pkcs11: TokenConfig,
     /// Certificates of the server and its clients.
     pub tls: TlsConfig,
     /// Who cosigns checkpoints before they are published.
@@ -69,6 +71,21 @@ pub struct ServerConfig {
     pub log: LogConfig,
     /// Bounds on what clients may take.
     pub limits: Limits,
+}
+
+/// The PKCS#11 token that guards the keyring.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenConfig {
+    /// Library of the token's maker.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub module: Option<PathBuf>,
+    /// The token's label.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub token_label: Option<String>,
+    /// File with the PIN of the token's user; absent: the variable `GRANTBOOK_PKCS11_PIN`.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub pin_file: Option<PathBuf>,
 }
 
 /// Certificates, as PEM files. With `certificate` and `key` the server speaks TLS and nothing else.
@@ -209,6 +226,11 @@ impl ServerConfig {
         if counts.contains(&0) {
             return refuse("limits of 0, expected at least 1");
         }
+        if self.keyring_pkcs11.module.is_some() != self.keyring_pkcs11.token_label.is_some() {
+            return refuse(
+                "half a PKCS#11 token, expected keyring_pkcs11.module and keyring_pkcs11.token_label",
+            );
+        }
         match (&self.tls.certificate, &self.tls.key) {
             (None, None) if self.tls.client_ca.is_some() => {
                 return refuse("tls.client_ca without tls.certificate and tls.key");
@@ -249,6 +271,11 @@ impl ServerConfig {
         }
         if let Some(file) = &self.anchor {
             ledger.anchor.clone_from(file);
+        }
+        if let (Some(module), Some(label)) = (&self.keyring_pkcs11.module, &self.keyring_pkcs11.token_label) {
+            let (module, label, pin_file) =
+                (module.clone(), label.clone(), self.keyring_pkcs11.pin_file.clone());
+            ledger.keyring = KeyringKind::Pkcs11(Pkcs11Token { module, label, pin_file });
         }
         ledger.origin.clone_from(&self.origin);
         ledger.freshness_bound = Duration::from_millis(self.freshness_bound_ms);

@@ -31,7 +31,7 @@ pub fn backup(
     keep: Option<usize>,
     progress: Progress<'_>,
 ) -> Result<BackupReport, BackupError> {
-    let keys = super::log_keys(&config.keyring_dir)?;
+    let keys = super::log_keys(config)?;
     version::check_present(&config.data_dir)?;
     let files = RawFiles::shared(&config.data_dir, &config.anchor);
     let vaulted = Vaulted(to.to_owned());

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use grantbook_record::encoding::Bytes32;
 use zeroize::Zeroizing;
 
+use crate::config::KeyringKind;
+use crate::error::OpenError;
 use crate::store::{Fault, durable};
 
 /// A place for secrets. What was written is durable on return; what was destroyed cannot be read from it any more.
@@ -21,8 +23,28 @@ pub(crate) trait SecretStore: Send + Sync {
     fn names(&self) -> Result<Vec<String>, Fault>;
 }
 
+/// The place that `kind` asks for, in `folder`.
+pub(super) fn open(folder: &Path, kind: &KeyringKind) -> Result<Box<dyn SecretStore>, OpenError> {
+    match kind {
+        KeyringKind::Files => Ok(Box::new(SecretFiles::new(folder))),
+        #[cfg(feature = "pkcs11")]
+        KeyringKind::Pkcs11(token) => Ok(Box::new(super::pkcs11::TokenSecrets::open(folder, token)?)),
+        #[cfg(not(feature = "pkcs11"))]
+        KeyringKind::Pkcs11(_) => Err(OpenError::Keyring(
+            "a PKCS#11 token is configured, expected a build with the feature pkcs11".to_owned(),
+        )),
+    }
+}
+
 /// A file for each secret, readable by its owner only, with the SHA-256 of what is before it as last line.
 pub(crate) struct SecretFiles(PathBuf);
+
+/// What a file begins with whose content is sealed under a key in a token.
+pub(super) const IN_TOKEN: &[u8] = b"grantbook-token/v1\n";
+
+/// How the name of a file ends that a crash has left half written.
+#[cfg(feature = "pkcs11")]
+pub(super) const HALF_WRITTEN: &str = ".tmp";
 
 /// Before the checksum, in hexadecimal.
 const CHECKSUM: &[u8] = b"\nsha256 ";
@@ -31,10 +53,9 @@ impl SecretFiles {
     pub(crate) fn new(folder: &Path) -> Self {
         Self(folder.to_owned())
     }
-}
 
-impl SecretStore for SecretFiles {
-    fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
+    /// A file's content, sealed or not.
+    pub(super) fn content(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
         let path = self.0.join(name);
         let Some(mut bytes) = durable::read(&path)?.map(Zeroizing::new) else { return Ok(None) };
         let line = checksum_line(&[]).len();
@@ -43,11 +64,32 @@ impl SecretStore for SecretFiles {
             .and_then(|at| bytes.split_at_checked(at))
             .is_none_or(|(secret, last)| last != checksum_line(secret))
         {
-            let why = "its last line is not the SHA-256 of what is before it".to_owned();
-            return Err(Fault::Damaged { what: path.display().to_string(), why });
+            return Err(self.damaged(name, "its last line is not the SHA-256 of what is before it"));
         }
         bytes.truncate(at.unwrap_or_default());
         Ok(Some(bytes))
+    }
+
+    /// Whether a crash has left a file that was being destroyed.
+    #[cfg(feature = "pkcs11")]
+    pub(super) fn is_overwritten(&self, name: &str) -> Result<bool, Fault> {
+        let bytes = durable::read(&self.0.join(name))?.map(Zeroizing::new);
+        Ok(bytes.is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0)))
+    }
+
+    pub(super) fn damaged(&self, name: &str, why: &str) -> Fault {
+        Fault::Damaged { what: self.0.join(name).display().to_string(), why: why.to_owned() }
+    }
+}
+
+impl SecretStore for SecretFiles {
+    fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
+        let content = self.content(name)?;
+        if content.as_ref().is_some_and(|content| content.starts_with(IN_TOKEN)) {
+            let why = "it is sealed under a key in a PKCS#11 token, expected that token to be configured";
+            return Err(self.damaged(name, why));
+        }
+        Ok(content)
     }
 
     fn replace(&self, name: &str, secret: &[u8]) -> Result<(), Fault> {

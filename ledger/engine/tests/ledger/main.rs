@@ -5,6 +5,9 @@
 mod backups;
 mod erase;
 mod flips;
+mod keyring_backup;
+#[cfg(feature = "pkcs11")]
+mod token;
 mod transfers;
 mod witnessed;
 mod world;

@@ -67,7 +67,7 @@ impl From<BackupError> for Failure {
 fn log_keys(vkey: Option<&PathBuf>, data: &DataArgs) -> Result<LogKeys, Failure> {
     match vkey {
         Some(file) => verify::read_vkey(file),
-        None => Ok(grantbook_engine::log_keys(&data.config()?.keyring_dir)?),
+        None => Ok(grantbook_engine::log_keys(&data.config()?)?),
     }
 }
 

@@ -55,6 +55,12 @@ fn later_layers_win_and_name_what_they_refuse() {
     let config = check("post_quantum_from = \"2030-01-01\"\n", &none).unwrap();
     assert_eq!(config.ledger().post_quantum_from, Some(UnixSeconds(1_893_456_000)));
 
+    let text = "[keyring_pkcs11]\nmodule = \"/lib.so\"\ntoken_label = \"vault\"\n";
+    let keyring = check(text, &none).unwrap().ledger().keyring;
+    assert!(
+        matches!(keyring, KeyringKind::Pkcs11(token) if token.label == "vault" && token.pin_file.is_none())
+    );
+
     for (text, expected) in [
         ("lisent = \"127.0.0.1:1\"\n", "lisent"),
         ("listen = \"nowhere\"\n", "listen"),
@@ -65,6 +71,7 @@ fn later_layers_win_and_name_what_they_refuse() {
         ("[log]\nformat = \"xml\"\n", "format"),
         ("post_quantum_from = \"tomorrow\"\n", "2030-01-01"),
         ("[witness]\ninterval_ms = 0\n", "at least 1"),
+        ("[keyring_pkcs11]\nmodule = \"/lib.so\"\n", "keyring_pkcs11.token_label"),
         ("listen = \n", "TOML"),
         ("listen = \"0.0.0.0:8460\"\n", "allow_plain_http"),
         ("listen = \"[::]:8460\"\n", "allow_plain_http"),
