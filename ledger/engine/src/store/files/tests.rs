@@ -36,7 +36,7 @@ fn tear_last_byte(path: &Path) {
 #[test]
 fn a_torn_journal_is_cut_by_the_next_commit_and_not_before() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = folder.path().join("data/journal/00000000000000000000.log");
+    let journal = folder.path().join("data/epochs/1/journal/00000000000000000000.log");
     let store = open(folder.path());
     store.commit(&batch(0, 1)).unwrap();
     store.commit(&batch(1, 2)).unwrap();
@@ -61,9 +61,9 @@ fn a_torn_key_is_dropped_only_where_the_journal_has_it() {
         store.commit(&batch(1, 2)).unwrap();
         store.put_keys(&[(1, vec![3; 50]), (2, vec![3; 50])]).unwrap();
         drop(store);
-        tear_last_byte(&folder.path().join("data/keys.log"));
+        tear_last_byte(&folder.path().join("data/epochs/1/keys.log"));
         if !journal_has_it {
-            fs::remove_file(folder.path().join("data/journal/00000000000000000000.log")).unwrap();
+            fs::remove_file(folder.path().join("data/epochs/1/journal/00000000000000000000.log")).unwrap();
         }
         let store = open(folder.path());
         drop(firsts(&store));
