@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn times_and_money_read_as_people_write_them() {
         assert_eq!(instant(0), "1970-01-01 00:00:00 UTC");
-        assert_eq!(instant(1_795_000_641), "2026-11-18 10:37:21 UTC");
+        assert_eq!(instant(1_795_000_641), "2026-11-18 11:17:21 UTC");
         let price = |code: &str, minor| {
             money(Price { currency: grantbook_record::Currency::parse(code).unwrap(), minor })
         };
