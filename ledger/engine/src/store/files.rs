@@ -27,6 +27,7 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use grantbook_tlog::tile::{BundleCoord, TileCoord, encode_bundle, parse_bundle};
 
@@ -44,6 +45,8 @@ use epoch::{Epoch, NextFiles};
 const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Name of the file with the last witnessed checkpoint.
+/// How long a lock is waited for that is held for a moment only.
+const LOCK_PATIENCE: Duration = Duration::from_millis(250);
 const WITNESSED_FILE: &str = "witnessed";
 
 /// See the module's documentation.
@@ -135,10 +138,19 @@ fn lock(data: &Path) -> Result<File, Fault> {
     let path = data.join("lock");
     let lock = File::options().create(true).truncate(false).write(true).open(&path);
     let lock = lock.map_err(io("open", &path))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(fs::TryLockError::WouldBlock) => Err(Fault::Held { what: data.display().to_string() }),
-        Err(fs::TryLockError::Error(source)) => Err(io("lock", &path)(source)),
+    let begun = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            // a process that was just forked holds what its parent held until it becomes another program
+            Err(fs::TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(fs::TryLockError::WouldBlock) => {
+                return Err(Fault::Held { what: data.display().to_string() });
+            }
+            Err(fs::TryLockError::Error(source)) => return Err(io("lock", &path)(source)),
+        }
     }
 }
 
