@@ -44,9 +44,9 @@ use epoch::{Epoch, NextFiles};
 /// Bytes after which a new journal file is begun.
 const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Name of the file with the last witnessed checkpoint.
 /// How long a lock is waited for that is held for a moment only.
 const LOCK_PATIENCE: Duration = Duration::from_millis(250);
+/// Name of the file with the last witnessed checkpoint.
 const WITNESSED_FILE: &str = "witnessed";
 
 /// See the module's documentation.
