@@ -170,6 +170,11 @@ impl State {
         let wrapped = self.store.row(&rows::data_key_key(id))?.ok_or(ReadError::Erased)?;
         let key = Arc::new(unwrap(&epoch, id, &wrapped).ok_or_else(|| damaged("data key"))?);
         self.keys.insert(id, Arc::clone(&key));
+        // it may have been destroyed between the two: whoever comes second takes it out of memory
+        if self.store.row(&rows::data_key_key(id))?.is_none() {
+            self.keys.remove(&id);
+            return Err(ReadError::Erased);
+        }
         Ok(key)
     }
 

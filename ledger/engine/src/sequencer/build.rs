@@ -88,12 +88,18 @@ impl<'a> Builder<'a> {
         self.first + self.items.len() as u64
     }
 
-    /// Takes an event in, or answers why not.
-    pub(super) fn event(&mut self, event: AdmittedEvent, reply: Reply<Appended>) -> Result<(), Fault> {
-        match self.admit_event(event)? {
+    /// What was admitted is answered once it is durable, a refusal at once.
+    fn settle<T: Send + 'static>(&mut self, admitted: Result<T, AppendError>, reply: Reply<T>) {
+        match admitted {
             Ok(appended) => self.acknowledgements.push(Box::new(move || drop(reply.send(Ok(appended))))),
             Err(error) => drop(reply.send(Err(error))),
         }
+    }
+
+    /// Takes an event in, or answers why not.
+    pub(super) fn event(&mut self, event: AdmittedEvent, reply: Reply<Appended>) -> Result<(), Fault> {
+        let admitted = self.admit_event(event)?;
+        self.settle(admitted, reply);
         Ok(())
     }
 
@@ -193,10 +199,8 @@ impl<'a> Builder<'a> {
 
     /// Takes a batch of uses in as one piece, or answers why not.
     pub(super) fn uses(&mut self, batch: AdmittedBatch, reply: Reply<AppendedUses>) -> Result<(), Fault> {
-        match self.admit_uses(batch)? {
-            Ok(appended) => self.acknowledgements.push(Box::new(move || drop(reply.send(Ok(appended))))),
-            Err(error) => drop(reply.send(Err(error))),
-        }
+        let admitted = self.admit_uses(batch)?;
+        self.settle(admitted, reply);
         Ok(())
     }
 

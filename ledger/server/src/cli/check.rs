@@ -21,7 +21,7 @@ pub(crate) struct CheckArgs {
     #[arg(long = "use", value_name = "FILE")]
     file: Option<PathBuf>,
     /// Whose data
-    #[arg(long, value_name = "ID", conflicts_with = "file")]
+    #[arg(long, allow_hyphen_values = true, value_name = "ID", conflicts_with = "file")]
     sub: Option<SubjectId>,
     /// Which service asks
     #[arg(long, default_value = "cli")]

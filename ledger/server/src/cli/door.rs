@@ -25,7 +25,13 @@ pub(crate) struct DoorArgs {
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
     /// Bearer token for the server
-    #[arg(long, value_name = "TOKEN", env = "GRANTBOOK_TOKEN", hide_env_values = true)]
+    #[arg(
+        long,
+        allow_hyphen_values = true,
+        value_name = "TOKEN",
+        env = "GRANTBOOK_TOKEN",
+        hide_env_values = true
+    )]
     pub(crate) token: Option<Secret>,
     /// The enterprise's id [default: the one of the token]
     #[arg(long, value_name = "UUID")]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use grantbook_engine::{EraseError, Erased, LegalHold};
 use grantbook_record::event::Channel;
 use grantbook_record::{GateId, SubjectId};
@@ -13,6 +13,7 @@ use super::data::DataArgs;
 use super::door::{Door, DoorArgs};
 use super::failure::Failure;
 use super::files;
+use super::grant::ChannelArg;
 use super::output::{Output, Verdict};
 use super::progress;
 
@@ -22,7 +23,7 @@ const POLL: Duration = Duration::from_millis(500);
 #[derive(Debug, Args)]
 pub(crate) struct EraseArgs {
     /// The customer's pseudonym at the enterprise
-    #[arg(long, value_name = "ID")]
+    #[arg(long, allow_hyphen_values = true, value_name = "ID")]
     sub: SubjectId,
     /// How the customer asked for it
     #[arg(long, value_enum)]
@@ -38,33 +39,6 @@ pub(crate) struct EraseArgs {
     save: Option<PathBuf>,
     #[command(flatten)]
     door: DoorArgs,
-}
-
-/// How a customer asked to be erased.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum ChannelArg {
-    /// In a session of the portal
-    Session,
-    /// By telephone
-    Phone,
-    /// By electronic mail
-    Mail,
-    /// By letter
-    Letter,
-    /// In person
-    InPerson,
-}
-
-impl From<ChannelArg> for Channel {
-    fn from(channel: ChannelArg) -> Self {
-        match channel {
-            ChannelArg::Session => Self::Session,
-            ChannelArg::Phone => Self::Phone,
-            ChannelArg::Mail => Self::Mail,
-            ChannelArg::Letter => Self::Letter,
-            ChannelArg::InPerson => Self::InPerson,
-        }
-    }
 }
 
 /// Subcommands of `hold`.
@@ -88,7 +62,7 @@ pub(crate) enum HoldCommand {
 #[derive(Debug, Args)]
 pub(crate) struct PlaceArgs {
     /// The customer's pseudonym at the enterprise
-    #[arg(long, value_name = "ID")]
+    #[arg(long, allow_hyphen_values = true, value_name = "ID")]
     sub: SubjectId,
     /// The ground, for people, such as a court's file number
     #[arg(long)]
@@ -101,7 +75,7 @@ pub(crate) struct PlaceArgs {
 #[derive(Debug, Args)]
 pub(crate) struct LiftArgs {
     /// The customer's pseudonym at the enterprise
-    #[arg(long, value_name = "ID")]
+    #[arg(long, allow_hyphen_values = true, value_name = "ID")]
     sub: SubjectId,
     #[command(flatten)]
     door: DoorArgs,

@@ -22,7 +22,7 @@ pub(crate) struct GrantArgs {
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// The customer's pseudonym at the enterprise
-    #[arg(long, value_name = "ID")]
+    #[arg(long, allow_hyphen_values = true, value_name = "ID")]
     sub: Option<SubjectId>,
     /// The enterprise's key file: vouches for the customer's key, if it is not enrolled yet
     #[arg(long, value_name = "FILE")]
@@ -46,7 +46,7 @@ pub(crate) struct WithdrawArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["sub", "grant"])]
     receipt: Option<PathBuf>,
     /// The customer's pseudonym at the enterprise
-    #[arg(long, value_name = "ID", requires = "grant")]
+    #[arg(long, allow_hyphen_values = true, value_name = "ID", requires = "grant")]
     sub: Option<SubjectId>,
     /// The grant: the jti of what was signed
     #[arg(long, value_name = "JTI", requires = "sub")]
@@ -61,9 +61,9 @@ pub(crate) struct WithdrawArgs {
     door: DoorArgs,
 }
 
-/// How a withdrawal came that the customer has not signed.
+/// How the word of a customer came who has not signed it.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum ChannelArg {
+pub(crate) enum ChannelArg {
     /// By telephone
     Phone,
     /// By electronic mail

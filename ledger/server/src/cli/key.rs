@@ -51,7 +51,7 @@ A code is good for one recovery. Grants stay as they are.")]
 #[derive(Debug, Args)]
 pub(crate) struct WhoseArgs {
     /// The customer's pseudonym at the enterprise
-    #[arg(long, value_name = "ID")]
+    #[arg(long, allow_hyphen_values = true, value_name = "ID")]
     sub: SubjectId,
     /// File to write the event's receipt to
     #[arg(long, value_name = "FILE")]
@@ -96,7 +96,7 @@ pub(crate) struct RevokeArgs {
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     /// Thumbprint of the key that ends
-    #[arg(long, value_name = "THUMBPRINT", value_parser = thumbprint)]
+    #[arg(long, allow_hyphen_values = true, value_name = "THUMBPRINT", value_parser = thumbprint)]
     revoke: Thumbprint,
     #[command(flatten)]
     whose: WhoseArgs,

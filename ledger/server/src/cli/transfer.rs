@@ -25,7 +25,7 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_name = "UUID")]
     tenant: TenantId,
     /// One customer's record alone, with the templates and notices that it refers to
-    #[arg(long, value_name = "PSEUDONYM", conflicts_with = "evidence")]
+    #[arg(long, allow_hyphen_values = true, value_name = "PSEUDONYM", conflicts_with = "evidence")]
     subject: Option<SubjectId>,
     /// All about one grant, in plain words, for a court: text, or HTML if the file ends in .html
     #[arg(long, value_name = "GRANT")]

@@ -18,10 +18,8 @@ impl Builder<'_> {
         used: ImportedUse,
         reply: Reply<Appended>,
     ) -> Result<(), Fault> {
-        match self.admit_import(used)? {
-            Ok(appended) => self.acknowledgements.push(Box::new(move || drop(reply.send(Ok(appended))))),
-            Err(error) => drop(reply.send(Err(error))),
-        }
+        let admitted = self.admit_import(used)?;
+        self.settle(admitted, reply);
         Ok(())
     }
 
@@ -40,9 +38,9 @@ impl Builder<'_> {
         }
         // what the gate recorded here itself cannot come from elsewhere too
         let progress = self.changes.gate(state, tenant.number, &record.gate)?;
-        if record.use_id.as_ref().is_some_and(|id| {
-            matches!(self.changes.use_id(state, tenant.number, id.as_str()), Ok(Some(_)) | Err(_))
-        }) {
+        if let Some(id) = &record.use_id
+            && self.changes.use_id(state, tenant.number, id.as_str())?.is_some()
+        {
             return Ok(Err(AppendError::UseIdConflict));
         }
         if self.changes.batch(state, tenant.number, &record.gate, record.seq)?.is_some() {
