@@ -70,6 +70,7 @@ fn payload(kind: Kind, json: &[u8]) {
         Kind::GrantWithdrawn => round_trip::<Claims<event::GrantWithdrawn>>(json),
         Kind::GrantRevoked => round_trip::<Claims<event::GrantRevoked>>(json),
         Kind::SubjectErased => round_trip::<Claims<event::SubjectErased>>(json),
+        Kind::OperatorActed => round_trip::<Claims<event::OperatorActed>>(json),
         _ => {}
     }
 }

@@ -7,6 +7,7 @@
 use std::sync::{Arc, PoisonError};
 
 use grantbook_record::day::UnixSeconds;
+use grantbook_record::event::{Act, RolledEpoch};
 
 use crate::AppendError;
 use crate::archive;
@@ -34,7 +35,9 @@ impl Ledger {
 
     /// Begins the next key epoch; gives it once the key of the last one is destroyed. Appends wait meanwhile.
     pub fn roll_epoch(&self) -> Result<Epoch, AppendError> {
-        self.inner.submit(Job::Roll)
+        let epoch = self.inner.submit(Job::Roll)?;
+        self.record_act(Act::EpochRolled(RolledEpoch { epoch: epoch.number }), None)?;
+        Ok(epoch)
     }
 }
 
@@ -53,8 +56,7 @@ pub(crate) fn roll(inner: &Inner) -> Result<Epoch, Fault> {
     let _cases = inner.keyring.cases_lock();
     inner.keyring.carry_cases(&next)?;
     let mut writer = inner.store.next_epoch()?;
-    let tenants = inner.keyring.tenants();
-    let tenant_id = |number: u32| Some(tenants.get(usize::try_from(number).ok()?)?.id);
+    let tenant_id = |number: u32| inner.keyring.tenant_id(number);
     let live = inner.state.copy_rows(&next, writer.as_mut(), tenant_id, |leaf| owner_of(inner, leaf))?;
     copy_owners(inner, &next, writer.as_mut(), &live)?;
     let tail = tail(inner, &next, &live);

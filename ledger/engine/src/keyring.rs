@@ -57,6 +57,9 @@ pub struct GateKey {
     pub key: PublicKey,
 }
 
+/// The number, among the tenants, of the log itself: what is recorded under it is for everybody.
+pub(crate) const LOG: u32 = u32::MAX;
+
 /// The tenant for trying things out, with what its enterprise would hold.
 #[derive(Clone)]
 pub struct SandboxTenant {
@@ -135,6 +138,8 @@ pub(crate) struct Keyring {
     pub(crate) head: Signer,
     pub(crate) operator: Signer,
     pub(crate) log_keys: LogKeys,
+    /// The id under which the log records what is for everybody.
+    pub(crate) log_id: TenantId,
 }
 
 const VERSION: u8 = 1;
@@ -201,6 +206,7 @@ impl Keyring {
             post_quantum,
             head,
             operator,
+            log_id: TenantId::of_log(log_keys.origin()),
             log_keys,
             permanent: RwLock::new(permanent),
         };
@@ -277,15 +283,40 @@ impl Keyring {
         self.read(|permanent| permanent.tenants.iter().map(StoredTenant::public).collect())
     }
 
-    /// The tenant and its number, which is its place in the keyring, for good.
+    /// The tenant and its number, which is its place in the keyring, for good; or the log itself, as [`LOG`].
     pub(crate) fn tenant(&self, id: TenantId) -> Option<(u32, Tenant)> {
+        if id == self.log_id {
+            return Some((LOG, self.log_itself()));
+        }
         self.read(|permanent| {
             let at = permanent.tenants.iter().position(|tenant| tenant.id == id)?;
             Some((u32::try_from(at).ok()?, permanent.tenants.get(at)?.public()))
         })
     }
 
+    /// The id that belongs to a number.
+    pub(crate) fn tenant_id(&self, number: u32) -> Option<TenantId> {
+        if number == LOG {
+            return Some(self.log_id);
+        }
+        self.read(|permanent| Some(permanent.tenants.get(usize::try_from(number).ok()?)?.id))
+    }
+
+    /// The log as if it were a tenant: nobody but the operator signs for it, and it has neither gates nor tokens.
+    fn log_itself(&self) -> Tenant {
+        Tenant {
+            id: self.log_id,
+            name: self.log_keys.origin().to_owned(),
+            sandbox: false,
+            enterprise_key: *self.operator.public_key(),
+            gates: Vec::new(),
+        }
+    }
+
     pub(crate) fn tag_key(&self, number: u32) -> Option<TagKey> {
+        if number == LOG {
+            return Some(TagKey::of_log(self.log_keys.origin()));
+        }
         self.read(|permanent| {
             let tenant = permanent.tenants.get(usize::try_from(number).ok()?)?;
             Some(TagKey::from_bytes(tenant.tag_key.0))

@@ -234,7 +234,9 @@ impl Ledger {
             Fault::Held { what } => OpenError::Held(what),
             other => OpenError::Store(other),
         })?;
-        Self::open_on(Arc::new(store), config)
+        let ledger = Self::open_on(Arc::new(store), config)?;
+        ledger.record_losses(config).map_err(|error| OpenError::Root(error.to_string()))?;
+        Ok(ledger)
     }
 
     /// Opens a ledger on a store of the caller's; `config` gives the keyring and behaviour.

@@ -5,6 +5,7 @@
 //! checkpoint and receipt published. There is this one write path. What is *not* here: HTTP, and what an event or an
 //! entry is (`grantbook-record`) or when a use is permitted (`grantbook-plan`).
 
+mod acts;
 mod admit;
 mod archive;
 mod backup;

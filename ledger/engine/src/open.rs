@@ -282,10 +282,7 @@ fn replay(
     if position == size {
         return Ok(());
     }
-    let tenant_id = |number: u32| {
-        let tenants = inner.keyring.tenants();
-        tenants.get(usize::try_from(number).ok()?).map(|tenant| tenant.id)
-    };
+    let tenant_id = |number: u32| inner.keyring.tenant_id(number);
     let old_keys = if made_anew { old_keys.as_slice() } else { &[] };
     let mut changes = Changes::default();
     for (id, wrapped) in old_keys.iter().chain(new_keys) {
@@ -353,9 +350,8 @@ fn replay_entry(
     };
     let owned = inner.published.item(leaf).map_err(as_root)?;
     let number = owned.owner.tenant;
-    let tenants = inner.keyring.tenants();
-    let tenant = usize::try_from(number).ok().and_then(|at| tenants.get(at));
-    let tenant = tenant.ok_or_else(|| OpenError::Keyring(format!("it lacks the tenant of entry {leaf}")))?.id;
+    let tenant = inner.keyring.tenant_id(number);
+    let tenant = tenant.ok_or_else(|| OpenError::Keyring(format!("it lacks the tenant of entry {leaf}")))?;
     let entry = Entry::parse(&owned.item.entry).map_err(|_| damaged("entry"))?;
     let place = EntryRef { leaf_index: leaf, leaf_hash: Bytes32(leaf_hash(&owned.item.entry).0) };
     let origin = inner.keyring.log_keys.origin();

@@ -217,6 +217,11 @@ impl TagKey {
         Self(bytes)
     }
 
+    /// Of a log's public events, which everybody may find: SHA-256(`50` ‖ origin).
+    pub fn of_log(origin: &str) -> Self {
+        Self(Sha256::new().chain_update([0x50]).chain_update(origin).finalize().into())
+    }
+
     /// K(tenant, day) = HMAC-SHA-256(tag key, day as 16-bit big-endian).
     pub fn day_key(&self, day: Day) -> DayKey {
         DayKey(mac(&self.0, &[&day.0.to_be_bytes()]))

@@ -1,5 +1,8 @@
 //! The payloads of envelopes, by kind. Specification: `docs/spec/event.md`.
 
+mod acts;
+
+pub use acts::{AcceptedLoss, Act, OperatorActed, RolledEpoch, about_tenant};
 use serde::{Deserialize, Serialize};
 
 use crate::day::UnixSeconds;
@@ -104,6 +107,8 @@ pub enum Event {
     GrantRevoked(GrantRevoked),
     /// `subject.erased`
     SubjectErased(SubjectErased),
+    /// `operator.acted`
+    OperatorActed(OperatorActed),
 }
 
 impl Event {
@@ -134,6 +139,7 @@ impl Event {
             Kind::GrantWithdrawn => read(payload, Self::GrantWithdrawn),
             Kind::GrantRevoked => read(payload, Self::GrantRevoked),
             Kind::SubjectErased => read(payload, Self::SubjectErased),
+            Kind::OperatorActed => read(payload, Self::OperatorActed),
             other => Err(EventError::KindNotAccepted { kind: other }),
         }
     }
@@ -155,6 +161,7 @@ impl Event {
             Self::GrantWithdrawn(_) => Kind::GrantWithdrawn,
             Self::GrantRevoked(_) => Kind::GrantRevoked,
             Self::SubjectErased(_) => Kind::SubjectErased,
+            Self::OperatorActed(_) => Kind::OperatorActed,
         }
     }
 
@@ -193,7 +200,10 @@ impl Event {
             Self::GrantResumed(event) => Some(&event.sub),
             Self::GrantWithdrawn(event) => Some(&event.sub),
             Self::GrantRevoked(event) => Some(&event.sub),
-            Self::TemplatePublished(_) | Self::NoticePublished(_) | Self::SubjectErased(_) => None,
+            Self::TemplatePublished(_)
+            | Self::NoticePublished(_)
+            | Self::SubjectErased(_)
+            | Self::OperatorActed(_) => None,
         }
     }
 }

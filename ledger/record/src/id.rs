@@ -1,6 +1,7 @@
 //! Identifiers, each of its own type and checked when made.
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::day::{UnixMillis, UnixSeconds};
@@ -107,6 +108,14 @@ impl TenantId {
     /// From 16 bytes, such as random ones.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
+    }
+
+    /// The id under which a log records its public events: the first 16 bytes of SHA-256(`4F` ‖ origin), made a UUIDv8
+    /// (RFC 9562, section 5.8).
+    pub fn of_log(origin: &str) -> Self {
+        let digest: [u8; 32] = Sha256::new().chain_update([0x4F]).chain_update(origin).finalize().into();
+        let bytes = digest.first_chunk::<16>().copied().unwrap_or_default();
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
     }
 
     /// The lower-case hyphenated form.

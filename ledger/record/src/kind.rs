@@ -161,6 +161,18 @@ impl Kind {
         )
     }
 
+    /// Whether everybody may read what the entry records. Its envelope's `aud` is the log itself, no tenant.
+    pub fn is_public(self) -> bool {
+        matches!(
+            self,
+            Self::ClientPublished
+                | Self::ProofPublished
+                | Self::StateRoot
+                | Self::OperatorActed
+                | Self::IncidentDeclared
+        )
+    }
+
     /// Whether gates need the entry: it changes what they decide, or a decision refers to it.
     pub fn is_fed(self) -> bool {
         self.is_critical() && !matches!(self, Self::RequestMade | Self::RequestDeclined)

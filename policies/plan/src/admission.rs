@@ -223,7 +223,9 @@ pub fn check(
             live(customer, &event.grant).map(|_| ())
         }
         // whether there is such a data key, and whether it may be destroyed, only the ledger can say
-        Event::SubjectErased(_) => expect(signers == [context.parties.operator], "the operator"),
+        Event::SubjectErased(_) | Event::OperatorActed(_) => {
+            expect(signers == [context.parties.operator], "the operator")
+        }
     }
 }
 

@@ -190,7 +190,10 @@ impl CustomerState {
             Event::GrantResumed(event) => self.set_status(&event.grant, Status::Active, admitted),
             Event::GrantWithdrawn(event) => self.set_status(&event.grant, Status::Withdrawn, admitted),
             Event::GrantRevoked(event) => self.set_status(&event.grant, Status::Revoked, admitted),
-            Event::TemplatePublished(_) | Event::NoticePublished(_) | Event::SubjectErased(_) => {}
+            Event::TemplatePublished(_)
+            | Event::NoticePublished(_)
+            | Event::SubjectErased(_)
+            | Event::OperatorActed(_) => {}
         }
     }
 

@@ -12,7 +12,7 @@ use grantbook_record::entry::{self, DayKey, LinkTarget, Salt};
 use grantbook_record::event::{Claims, Event, VERSION};
 use grantbook_record::receipt::LinkOpening;
 use grantbook_record::uses::{BATCH_TYP, BatchHead, Outcome, Permitted, UseRecord, batch_root};
-use grantbook_record::{Currency, DenialReason, Entry, GateId, Jti, Kind, jws};
+use grantbook_record::{Currency, DenialReason, Entry, EnvelopeError, GateId, Jti, Kind, jws};
 use grantbook_tlog::{CompactRange, Hash, LeafIndex, TreeSize, leaf_hash};
 
 use super::{Acknowledgement, Answer, Appended, AppendedUses, REMOTE_GATE, Reply, Verdict, broken};
@@ -21,6 +21,7 @@ use crate::admit::{
 };
 use crate::body::{Body, BodyContent, SharedHead};
 use crate::error::{AppendError, ReadError};
+use crate::keyring::LOG;
 use crate::ledger::Inner;
 use crate::published::{Addition, OwnedItem, Owner, seal_owners};
 use crate::state::{BatchRow, Changes, Customer, FoldedUse, JtiRow, UseIdRow, half, half_digest};
@@ -114,6 +115,10 @@ impl<'a> Builder<'a> {
             } else {
                 Err(AppendError::JtiConflict)
             });
+        }
+        // what everybody may read is the log's own, and the log has nothing else
+        if event.kind.is_public() != (tenant.number == LOG) {
+            return Ok(Err(EnvelopeError::WrongAudience.into()));
         }
         let owner = claims.event.subject().map(|sub| (inner.state.customer_key(tenant.id, sub), sub));
         let customer = match owner {

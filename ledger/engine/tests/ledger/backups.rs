@@ -8,6 +8,9 @@ use grantbook_engine::{
     verify_backup,
 };
 use grantbook_record::SubjectId;
+use grantbook_record::event::{AcceptedLoss, Act, Event, OperatorActed};
+use grantbook_record::receipt::VerifiedContent;
+use grantbook_tlog::LeafIndex;
 
 use crate::world::World;
 
@@ -177,7 +180,19 @@ fn an_old_backup_needs_a_loud_word() {
     let kept = config.anchor.with_file_name(format!("data.anchor.lost-{size}"));
     assert!(kept.exists());
     let ledger = Ledger::open(&config).unwrap();
-    assert_eq!(ledger.size_root().0.0, old.tree_size);
+    // everybody can read of it, said once
+    assert_eq!(ledger.size_root().0.0, old.tree_size + 1);
+    let act = Act::LossAccepted(AcceptedLoss { restored: old.tree_size, given_up: size });
+    let said = ledger.public_receipt(LeafIndex(old.tree_size)).unwrap().verify(&keys).unwrap();
+    assert!(
+        matches!(&said.content, VerifiedContent::Event { claims, .. }
+            if claims.event == Event::OperatorActed(OperatorActed { act, about: None })),
+        "{said:?}"
+    );
+    ledger.close().unwrap();
+    drop(ledger);
+    let ledger = Ledger::open(&config).unwrap();
+    assert_eq!(ledger.size_root().0.0, old.tree_size + 1);
     ledger.close().unwrap();
     drop(ledger);
     let report = fsck(&config, false, &mut nothing).unwrap();

@@ -34,6 +34,20 @@ pub(crate) fn events() -> Vec<Case> {
             ("evidence unknown", "\"enterprise\"", "\"hearsay\""),
         ],
     ));
+    cases.extend(edited(
+        &event(Kind::OperatorActed),
+        "payload",
+        &[
+            ("act with a number", "\"gate_registered\"", "{\"epoch_rolled\":{\"epoch\":2}}"),
+            ("act unknown", "\"gate_registered\"", "\"tea_made\""),
+            ("act without its number", "\"gate_registered\"", "\"epoch_rolled\""),
+            (
+                "act with a member too many",
+                "\"gate_registered\"",
+                "{\"epoch_rolled\":{\"epoch\":2,\"sub\":1}}",
+            ),
+        ],
+    ));
     for kind in [Kind::UseRecorded, Kind::VocabularyPublished, Kind::SubjectErased] {
         let input = json!({ "kind": kind.name(), "payload": payload(Kind::GrantPaused) });
         cases.push((format!("kind {kind}, which no envelope carries"), input));

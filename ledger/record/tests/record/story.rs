@@ -4,9 +4,9 @@
 use grantbook_record::day::{DataDay, DataPeriod, UnixMillis};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{
-    Bounds, Claims, Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked,
-    GrantWithdrawn, KeyEnrolled, KeyRevoked, KeyRotated, LocalText, NoticePublished, RequestDeclined,
-    RequestMade, Revoker, SubjectErased, TemplatePublished,
+    Act, Bounds, Claims, Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked,
+    GrantWithdrawn, KeyEnrolled, KeyRevoked, KeyRotated, LocalText, NoticePublished, OperatorActed,
+    RequestDeclined, RequestMade, Revoker, SubjectErased, TemplatePublished, about_tenant,
 };
 use grantbook_record::list::List;
 use grantbook_record::scope::{Clause, Condition};
@@ -157,7 +157,8 @@ pub(crate) struct Sample {
 
 impl Sample {
     fn new<T: Serialize>(kind: Kind, number: u8, event: T, signers: Vec<Signer>) -> Self {
-        let claims = Claims::new(tenant(), jti(number), event);
+        let audience = if kind.is_public() { TenantId::of_log(ORIGIN) } else { tenant() };
+        let claims = Claims::new(audience, jti(number), event);
         let pretty = serde_json::to_string_pretty(&claims).unwrap();
         Self { kind, payload: claims.to_json(), pretty, signers }
     }
@@ -172,7 +173,7 @@ impl Sample {
 }
 
 /// The kinds of which there is a sample: all that an envelope may carry now.
-pub(crate) const SAMPLES: [Kind; 14] = [
+pub(crate) const SAMPLES: [Kind; 15] = [
     Kind::KeyEnrolled,
     Kind::KeyRotated,
     Kind::KeyRevoked,
@@ -187,6 +188,7 @@ pub(crate) const SAMPLES: [Kind; 14] = [
     Kind::GrantWithdrawn,
     Kind::GrantRevoked,
     Kind::SubjectErased,
+    Kind::OperatorActed,
 ];
 
 pub(crate) fn sample(kind: Kind) -> Sample {
@@ -243,6 +245,11 @@ pub(crate) fn sample(kind: Kind) -> Sample {
             Sample::new(kind, 13, event, vec![enterprise()])
         }
         Kind::SubjectErased => Sample::new(kind, 14, SubjectErased { data_key: 17 }, vec![operator()]),
+        Kind::OperatorActed => {
+            let event =
+                OperatorActed { act: Act::GateRegistered, about: Some(about_tenant(&jti(15), tenant())) };
+            Sample::new(kind, 15, event, vec![operator()])
+        }
         other => panic!("no sample of {other}"),
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use grantbook_engine::{AppendError, Ledger, Recorded};
 use grantbook_plan::Refusal;
+use grantbook_record::event::Act;
 use grantbook_record::terms::Obligation;
 use grantbook_record::uses::{UseFacts, UseId};
 use grantbook_record::{Jti, Receipt, TenantId};
@@ -182,6 +183,14 @@ impl Door {
                 }
             },
         }
+    }
+
+    /// With the ledger in this process it is the operator who acts, and that goes on record.
+    pub(crate) fn record_act(&self, act: Act, tenant: TenantId) -> Result<(), Failure> {
+        if let Self::Local(ledger) = self {
+            ledger.record_act(act, Some(tenant))?;
+        }
+        Ok(())
     }
 
     /// Ends a reader or writer in order.

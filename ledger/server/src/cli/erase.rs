@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 use grantbook_engine::{EraseError, Erased, LegalHold};
-use grantbook_record::event::Channel;
+use grantbook_record::event::{Act, Channel};
 use grantbook_record::{GateId, SubjectId};
 use serde_json::{Value, json};
 
@@ -160,7 +160,9 @@ pub(crate) fn hold(command: &HoldCommand, output: Output) -> Result<Verdict, Fai
                         .post_unanswered("/v1/holds", &json!({ "sub": args.sub, "reason": args.reason }))?;
                 }
                 Door::Local(ledger) => {
-                    ledger.place_hold(args.door.tenant(&door)?, &args.sub, &args.reason).map_err(refused)?;
+                    let tenant = args.door.tenant(&door)?;
+                    ledger.place_hold(tenant, &args.sub, &args.reason).map_err(refused)?;
+                    door.record_act(Act::HoldPlaced, tenant)?;
                 }
             }
             door.close()?;
@@ -174,7 +176,9 @@ pub(crate) fn hold(command: &HoldCommand, output: Output) -> Result<Verdict, Fai
                     remote.post_unanswered("/v1/holds/lift", &json!({ "sub": args.sub }))?;
                 }
                 Door::Local(ledger) => {
-                    ledger.lift_hold(args.door.tenant(&door)?, &args.sub).map_err(refused)?;
+                    let tenant = args.door.tenant(&door)?;
+                    ledger.lift_hold(tenant, &args.sub).map_err(refused)?;
+                    door.record_act(Act::HoldLifted, tenant)?;
                 }
             }
             door.close()?;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use grantbook_record::GateId;
+use grantbook_record::event::Act;
 use serde_json::{Value, json};
 
 use super::data::DataArgs;
@@ -65,7 +66,11 @@ pub(crate) fn run(command: &TenantCommand, output: Output) -> Result<Verdict, Fa
         TenantCommand::Create(args) => {
             let key = files::read_public_key(&args.enterprise_key)?;
             let ledger = args.data.open_or_make()?;
-            let made = ledger.create_tenant(&args.name, key, false);
+            let made =
+                ledger.create_tenant(&args.name, key, false).map_err(Failure::from).and_then(|tenant| {
+                    ledger.record_act(Act::TenantCreated, Some(tenant.id))?;
+                    Ok(tenant)
+                });
             ledger.close().map_err(Failure::fault)?;
             let tenant = made?;
             output.say(format!("{} is tenant {}", tenant.name, tenant.id));
@@ -99,7 +104,9 @@ pub(crate) fn run(command: &TenantCommand, output: Output) -> Result<Verdict, Fa
             match &door {
                 Door::Remote(remote) => remote.put_json(&format!("/v1/gates/{}", args.gate), &key)?,
                 Door::Local(ledger) => {
-                    ledger.register_gate(args.door.tenant(&door)?, &args.gate, key)?;
+                    let tenant = args.door.tenant(&door)?;
+                    ledger.register_gate(tenant, &args.gate, key)?;
+                    door.record_act(Act::GateRegistered, tenant)?;
                 }
             }
             door.close()?;

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use grantbook_engine::Role;
+use grantbook_record::event::Act;
 use serde_json::{Value, json};
 
 use super::door::{Door, DoorArgs};
@@ -83,7 +84,9 @@ fn create(args: &CreateArgs, output: Output) -> Result<Verdict, Failure> {
             remote.post_json("/v1/tokens", &json!({ "role": role, "label": args.label }))?
         }
         Door::Local(ledger) => {
-            let (token, secret) = ledger.create_token(args.door.tenant(&door)?, role, &args.label)?;
+            let tenant = args.door.tenant(&door)?;
+            let (token, secret) = ledger.create_token(tenant, role, &args.label)?;
+            door.record_act(Act::TokenCreated, tenant)?;
             json!({ "token": token, "secret": secret })
         }
     };
@@ -121,7 +124,11 @@ fn revoke(args: &RevokeArgs, output: Output) -> Result<Verdict, Failure> {
     let door = args.door.open(false)?;
     match &door {
         Door::Remote(remote) => remote.delete(&format!("/v1/tokens/{}", args.id))?,
-        Door::Local(ledger) => ledger.revoke_token(args.door.tenant(&door)?, &args.id)?,
+        Door::Local(ledger) => {
+            let tenant = args.door.tenant(&door)?;
+            ledger.revoke_token(tenant, &args.id)?;
+            door.record_act(Act::TokenRevoked, tenant)?;
+        }
     }
     door.close()?;
     output.say(format!("token {} is valid no more", args.id));

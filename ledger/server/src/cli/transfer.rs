@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgGroup, Args};
 use grantbook_engine::{ImportError, ReadError};
 use grantbook_record::archive::{ArchiveError, Header, LINE_BYTES_MAX, Reader, VerifiedRecord};
+use grantbook_record::event::Act;
 use grantbook_record::{Jti, SubjectId, TenantId};
 use grantbook_tlog::LogKeys;
 use serde_json::json;
@@ -149,6 +150,9 @@ pub(crate) fn import(args: &ImportArgs, output: Output) -> Result<Verdict, Failu
             duplicates += u64::from(ledger.import(tenant, record)?);
             Ok(())
         })?;
+        if duplicates < header.records {
+            ledger.record_act(Act::TenantImported, tenant)?;
+        }
         Ok::<_, Failure>((header, duplicates))
     })();
     ledger.close().map_err(Failure::fault)?;

@@ -5,12 +5,15 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use grantbook_engine::{Ledger, ReadError};
+use grantbook_tlog::LeafIndex;
 use grantbook_tlog::tile::{BundleCoord, TileCoord};
 
 use super::App;
+use super::page::parse_number;
 use super::problem::{Problem, ProblemDetails, ProblemKind};
 
 const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
 const BYTES: &str = "application/octet-stream";
 /// A checkpoint is fresh for about as long as a batch takes.
 const BRIEF: &str = "public, max-age=1";
@@ -79,13 +82,18 @@ pub(super) async fn tile(State(app): State<App>, request: Request) -> Result<Res
     Ok(answer(BYTES, FOREVER, found.ok_or_else(Problem::not_found)?))
 }
 
-/// A public event's envelope and salt
+/// The receipt of a public event: envelope, salts, proof
 #[utoipa::path(get, path = "/log/public/{leaf_index}", operation_id = "get_public_event", tag = "log",
     params(("leaf_index" = u64, Path, description = "Leaf index of the entry")),
     responses(
+        (status = 200, description = "docs/spec/receipt.md", content_type = "application/json", body = Object),
         (status = 404, description = "No public event there", content_type = "application/problem+json", body = ProblemDetails<'static>),
     ))]
-pub(super) async fn public(Path(_leaf_index): Path<String>) -> Problem {
-    // no kind of event that is admitted today is public
-    Problem::not_found()
+pub(super) async fn public(
+    State(app): State<App>,
+    Path(leaf_index): Path<String>,
+) -> Result<Response, Problem> {
+    let leaf = parse_number(&leaf_index).map(LeafIndex).ok_or_else(Problem::not_found)?;
+    let receipt = app.blocking(move |ledger| ledger.public_receipt(leaf)).await??;
+    Ok(answer(JSON, MINUTES, receipt.to_json()))
 }
