@@ -59,6 +59,12 @@ impl Blinding {
     pub fn minus(&self, other: &Self) -> Self {
         Self(self.0 - other.0)
     }
+
+    /// The blinding of the sum of two commitments.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self(self.0 + other.0)
+    }
 }
 
 impl std::fmt::Debug for Blinding {
@@ -81,6 +87,13 @@ impl Opening {
     pub fn random<R: RngCore + CryptoRng>(value: u64, rng: &mut R) -> Self {
         Self { value, blinding: Blinding::random(rng) }
     }
+
+    /// The opening of the sum of two commitments; `None` where the sum of the values is 2^64 or more.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Option<Self> {
+        let value = self.value.checked_add(other.value)?;
+        Some(Self { value, blinding: self.blinding.plus(&other.blinding) })
+    }
 }
 
 impl std::fmt::Debug for Opening {
@@ -98,6 +111,11 @@ impl Commitment {
     pub fn point(&self) -> Result<RistrettoPoint, CommitmentError> {
         let point = CompressedRistretto(self.0).decompress().ok_or(CommitmentError::Encoding)?;
         if point.is_identity() { Err(CommitmentError::Identity) } else { Ok(point) }
+    }
+
+    /// A commitment to the sum of the two values; refused when it is the identity.
+    pub fn plus(&self, other: &Self) -> Result<Self, CommitmentError> {
+        Self::from_point(&(self.point()? + other.point()?))
     }
 
     /// A commitment to the difference of the two values; refused when it is the identity.

@@ -31,10 +31,10 @@ impl Ledger {
     pub fn record_act(&self, act: Act, tenant: Option<TenantId>) -> Result<Appended, AppendError> {
         let jti = Jti::new(self.inner.clock.now(), crate::random::bytes());
         let about = tenant.map(|tenant| about_tenant(&jti, tenant));
-        self.append_act(Claims::new(self.log_id(), jti, OperatorActed { act, about }))
+        self.append_act(&Claims::new(self.log_id(), jti, OperatorActed { act, about }))
     }
 
-    fn append_act(&self, claims: Claims<OperatorActed>) -> Result<Appended, AppendError> {
+    fn append_act(&self, claims: &Claims<OperatorActed>) -> Result<Appended, AppendError> {
         let operator = &self.inner.keyring.operator;
         let envelope = Envelope::sign(Kind::OperatorActed, &claims.to_json(), &[operator]);
         self.append(self.log_id(), &envelope)
@@ -81,7 +81,7 @@ impl Ledger {
                 exp: Some(UnixSeconds(now.0.saturating_add(60))),
                 ..Claims::new(self.log_id(), jti, act)
             };
-            self.append_act(claims)?;
+            self.append_act(&claims)?;
         }
         Ok(())
     }

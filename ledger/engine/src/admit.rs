@@ -15,6 +15,7 @@ use grantbook_record::{
     Class, Currency, Envelope, EnvelopeError, Kind, PublicKey, SubjectId, TenantId, Thumbprint,
 };
 
+use crate::closed::ClosedSum;
 use crate::error::AppendError;
 use crate::keyring::{Keyring, Tenant};
 use crate::state::State;
@@ -44,6 +45,15 @@ pub(crate) struct AdmittedEvent {
     pub(crate) at: UnixSeconds,
     /// The proof of a first admission in another log: then the rules are those of that time.
     pub(crate) first: Option<Vec<u8>>,
+    /// Of an erasure.
+    pub(crate) closing: Closing,
+}
+
+/// What a customer who is to be erased was paid by the entries before `until`.
+#[derive(Default)]
+pub(crate) struct Closing {
+    pub(crate) sums: Vec<ClosedSum>,
+    pub(crate) until: u64,
 }
 
 /// Openings and commitments of one entry.
@@ -135,6 +145,7 @@ pub(crate) fn event(
         committed: commit(class, &values),
         at: now,
         first: None,
+        closing: Closing::default(),
     })
 }
 

@@ -18,7 +18,7 @@ use grantbook_record::{
 use grantbook_tlog::{LeafIndex, LogKeys};
 use tokio::sync::watch;
 
-use crate::admit;
+use crate::admit::{self, Closing};
 use crate::clock::Clock;
 use crate::config::{Archiving, LedgerConfig};
 use crate::error::{AppendError, OpenError, ReadError};
@@ -313,7 +313,15 @@ impl Ledger {
     fn append_event(&self, tenant: TenantId, envelope: &[u8]) -> Result<Appended, AppendError> {
         let inner = &self.inner;
         let now = inner.clock.now().seconds();
-        let event = admit::event(&inner.keyring, &inner.state, tenant, envelope, now)?;
+        let mut event = admit::event(&inner.keyring, &inner.state, tenant, envelope, now)?;
+        if let Event::SubjectErased(erased) = &event.claims.event
+            && event.signers == [event.tenant.parties.operator]
+        {
+            // most of it here, since the whole log is gone through and the sequencer must not wait for that
+            let until = inner.published.size();
+            let sums = inner.payouts_under(erased.data_key, 0..until).map_err(AppendError::Store)?;
+            event.closing = Closing { sums, until };
+        }
         let withdrawing = self.begin_withdrawal(tenant, &event)?;
         let appended = inner.submit(|reply| Job::Event(Box::new(event), reply));
         if let Some(withdrawing) = withdrawing {

@@ -11,6 +11,7 @@ mod archive;
 mod backup;
 mod body;
 mod clock;
+mod closed;
 mod config;
 mod epoch;
 mod erase;
@@ -38,6 +39,7 @@ pub use backup::{
     verify_backup,
 };
 pub use clock::Clock;
+pub use closed::ClosedSum;
 pub use config::{Archiving, KeyringKind, LedgerConfig, PKCS11_PIN_VARIABLE, Pkcs11Token};
 pub use epoch::Epoch;
 pub use erase::{EraseError, Erased, Erasure};

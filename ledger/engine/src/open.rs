@@ -5,6 +5,7 @@ use std::sync::Arc;
 use grantbook_plan::{Admitted, EntryRef};
 use grantbook_record::day::{Day, UnixSeconds};
 use grantbook_record::encoding::Bytes32;
+use grantbook_record::event::Event;
 use grantbook_record::uses::{BATCH_RECORDS_MAX, BatchHead, UseRecord, parse_head};
 use grantbook_record::{Entry, Envelope, GateId, Quantity};
 use grantbook_tlog::{leaf_hash, verify_consistency};
@@ -373,6 +374,17 @@ fn replay_entry(
             let claims = envelope.event().map_err(|_| damaged("event"))?;
             let at = UnixSeconds(admitted_at);
             let admitted = Admitted { jti: claims.jti, entry: place, at, group: 0 };
+            if let Event::SubjectErased(erased) = &claims.event {
+                match inner.state.data_key(erased.data_key) {
+                    Ok(_) => {
+                        let sums = inner.payouts_under(erased.data_key, 0..leaf)?;
+                        changes.close(&inner.state, number, sums)?;
+                    }
+                    // destroyed before the state was lost: the sums are among the rows with which the epoch began
+                    Err(ReadError::Erased) => {}
+                    Err(error) => return Err(as_root(error)),
+                }
+            }
             changes.event(&inner.state, (number, tenant), origin, &claims, envelope.sha256(), admitted)?;
         }
         BodyContent::Use { record, flag, .. } => {

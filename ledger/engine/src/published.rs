@@ -1,6 +1,7 @@
 //! What readers may see: the last signed checkpoint, the tree under it, and the items that are not in bundles yet.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use grantbook_record::feed::Chain;
@@ -184,6 +185,33 @@ impl Published {
             Arc::new(open_bundle(&owners_key, index, bundle)?.into_iter().map(Arc::new).collect::<Vec<_>>());
         self.bundles.insert(index, Arc::clone(&items));
         Ok(items)
+    }
+
+    /// The entries among `leaves`, all of them shown, whose records lie under a data key.
+    pub(crate) fn leaves_under(&self, key_id: u64, leaves: Range<u64>) -> Result<Vec<u64>, Fault> {
+        let (kept, shown): (u64, Vec<u64>) = {
+            let shown = self.shown();
+            let unkept = (shown.items_first..).zip(&shown.items);
+            let under = unkept.filter(|(leaf, owned)| owned.owner.key_id == key_id && leaves.contains(leaf));
+            (shown.items_first, under.map(|(leaf, _)| leaf).collect())
+        };
+        let mut found = Vec::new();
+        let width = usize::try_from(BUNDLE_WIDTH).unwrap_or(usize::MAX);
+        for index in leaves.start / BUNDLE_WIDTH..leaves.end.min(kept).div_ceil(BUNDLE_WIDTH) {
+            let missing = || Fault::Damaged {
+                what: format!("owners of bundle {index}"),
+                why: "they are missing or do not open".to_owned(),
+            };
+            let first = index * BUNDLE_WIDTH;
+            let owners_key = self.owners_key();
+            let sealed = self.store.owners(index)?.ok_or_else(missing)?;
+            let owners = open_owners(&owners_key, b"bundle", first, &sealed, width).ok_or_else(missing)?;
+            let under =
+                (first..).zip(owners).filter(|(leaf, owner)| owner.key_id == key_id && leaves.contains(leaf));
+            found.extend(under.map(|(leaf, _)| leaf));
+        }
+        found.extend(shown);
+        Ok(found)
     }
 
     /// Entries of one bundle, at most `width` of them, as far as they are shown.

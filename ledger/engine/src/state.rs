@@ -12,6 +12,7 @@
 //! | `f` ‖ tenant ‖ sequence | leaf index and chain value of a feed frame |
 //! | `g` ‖ tenant ‖ leaf index | data key id of who gave a `grant.given` |
 //! | `k` ‖ key id | a wrapped data key |
+//! | `s` ‖ tenant | sealed: sums over the payouts of erased customers |
 //!
 //! Customer keys are keyed hashes under the epoch's key, so that rows of different epochs cannot be joined. Readers hold
 //! the epoch while they read, so that they never open a row of one epoch with the keys of another.
@@ -35,6 +36,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use grantbook_record::{GateId, Jti, SubjectId, TenantId};
 
+use crate::closed::{self, ClosedSum};
 use crate::error::ReadError;
 use crate::keyring::{EpochKeys, Keyring, short_hmac};
 use crate::seal::SealKey;
@@ -122,6 +124,14 @@ impl State {
         }
     }
 
+    /// Sums over the payouts of a tenant's erased customers.
+    pub(crate) fn closed_sums(&self, tenant: u32) -> Result<Vec<ClosedSum>, Fault> {
+        match self.sealed_row(&self.epoch(), &rows::closed_key(tenant))? {
+            Some(bytes) => closed::decode(&bytes).ok_or_else(|| damaged("closed sum")),
+            None => Ok(Vec::new()),
+        }
+    }
+
     pub(crate) fn jti(&self, tenant: TenantId, jti: &Jti) -> Result<Option<JtiRow>, Fault> {
         let row = self.store.row(&rows::jti_key(tenant, jti))?;
         row.map(|bytes| JtiRow::decode(&bytes).ok_or_else(|| damaged("jti"))).transpose()
@@ -200,7 +210,7 @@ impl State {
     /// Whether two rows under one key say the same; sealed ones are compared by what they seal.
     pub(crate) fn same_row(&self, key: &[u8], one: &[u8], other: &[u8]) -> bool {
         match key.first() {
-            Some(b'c' | b'u' | b't') => {
+            Some(b'c' | b'u' | b't' | b's') => {
                 let epoch = self.epoch();
                 let open = |sealed| epoch.rows.open(sealed, key);
                 matches!((open(one), open(other)), (Ok(one), Ok(other)) if one == other)
@@ -216,7 +226,7 @@ impl State {
 
     /// Writes a batch's changes and the position they lead to; then readers see them.
     pub(crate) fn commit(&self, changes: Changes, position: u64) -> Result<(), Fault> {
-        let Changes { customers, tenants, gates, mut rows, erased, .. } = changes;
+        let Changes { customers, tenants, gates, closed: sums_of, mut rows, erased, .. } = changes;
         let epoch = Arc::clone(&self.epoch());
         for (key, changed) in &customers {
             if changed.state {
@@ -228,6 +238,9 @@ impl State {
         }
         for (number, row) in &tenants {
             rows.push(sealed(&epoch, rows::tenant_key(*number), &row.encode()));
+        }
+        for (number, sums) in &sums_of {
+            rows.push(sealed(&epoch, rows::closed_key(*number), &closed::encode(sums)));
         }
         for ((tenant, gate), progress) in &gates {
             let json = serde_json::to_vec(progress).unwrap_or_default();

@@ -128,6 +128,10 @@ pub trait Store: Send + Sync + 'static {
     fn put_bundle(&self, index: u64, bundle: &StoredBundle) -> Result<(), Fault>;
     /// Reads a complete bundle back.
     fn bundle(&self, index: u64) -> Result<Option<StoredBundle>, Fault>;
+    /// Whose the items of a complete bundle are, alone.
+    fn owners(&self, index: u64) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(self.bundle(index)?.map(|bundle| bundle.owners))
+    }
     /// How many complete bundles there are, from 0 without gaps.
     fn bundles(&self) -> Result<u64, Fault>;
     /// Keeps a full tile for good, durable on return.

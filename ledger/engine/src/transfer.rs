@@ -17,7 +17,7 @@ use grantbook_record::{
     Currency, DenialReason, Envelope, Event, Kind, Quantity, SubjectId, TenantId, strict_json,
 };
 
-use crate::admit::{AdmittedEvent, Committed, TenantFacts, commit, tenant_facts};
+use crate::admit::{AdmittedEvent, Closing, Committed, TenantFacts, commit, tenant_facts};
 use crate::body::BodyContent;
 use crate::error::{AppendError, ReadError, TenantError};
 use crate::fsck::Progress;
@@ -186,6 +186,7 @@ impl Ledger {
                     committed,
                     at: record.admitted_at,
                     first: Some(first),
+                    closing: Closing::default(),
                 };
                 inner.submit(|reply| Job::Event(Box::new(event), reply))
             }

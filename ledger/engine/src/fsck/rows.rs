@@ -203,6 +203,10 @@ impl Store for LogUntil {
         Ok(Some(StoredBundle { items, owners: self.files.owners(index)? }))
     }
 
+    fn owners(&self, index: u64) -> Result<Option<Vec<u8>>, Fault> {
+        self.files.owners(index).map(Some)
+    }
+
     fn bundles(&self) -> Result<u64, Fault> {
         Ok(self.bundles)
     }

@@ -17,7 +17,7 @@ use grantbook_tlog::{CompactRange, Hash, LeafIndex, TreeSize, leaf_hash};
 
 use super::{Acknowledgement, Answer, Appended, AppendedUses, REMOTE_GATE, Reply, Verdict, broken};
 use crate::admit::{
-    AdmittedBatch, AdmittedEvent, AdmittedQuestion, AdmittedUse, Committed, TenantFacts, commit_use,
+    AdmittedBatch, AdmittedEvent, AdmittedQuestion, AdmittedUse, Closing, Committed, TenantFacts, commit_use,
 };
 use crate::body::{Body, BodyContent, SharedHead};
 use crate::error::{AppendError, ReadError};
@@ -146,6 +146,7 @@ impl<'a> Builder<'a> {
             if let Err(why) = self.erasable(&tenant, erased.data_key)? {
                 return Ok(Err(AppendError::NotErasable { why }));
             }
+            self.close_payouts(tenant.number, erased.data_key, event.closing)?;
         }
         let linked = customer_state.link_target(&claims.event);
         let group = match claims.event.granted_terms() {
@@ -174,6 +175,18 @@ impl<'a> Builder<'a> {
         let number_id = (tenant.number, tenant.id);
         self.changes.event(&inner.state, number_id, origin, claims, event.envelope_sha256, admitted)?;
         Ok(Ok(Appended { leaf_index, duplicate: false }))
+    }
+
+    /// Keeps the sums over what an erased customer was paid: those found before, and what has come since.
+    fn close_payouts(&mut self, number: u32, data_key: u64, closing: Closing) -> Result<(), Fault> {
+        let Closing { mut sums, until } = closing;
+        sums.extend(self.inner.payouts_under(data_key, until..self.first)?);
+        for (leaf, owned) in (self.first..).zip(&self.items) {
+            if owned.owner.key_id == data_key {
+                self.inner.add_payout(leaf, owned, &mut sums)?;
+            }
+        }
+        self.changes.close(&self.inner.state, number, sums)
     }
 
     /// Whether a data key is a customer's of this tenant who has no grant in force.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use grantbook_record::TenantId;
 
-use super::rows::{self, COUNTS, CUSTOMER, Customer, DATA_KEY, GRANT, TENANT, USE_ID, UseIdRow};
+use super::rows::{self, CLOSED, COUNTS, CUSTOMER, Customer, DATA_KEY, GRANT, TENANT, USE_ID, UseIdRow};
 use super::{State, damaged, sealed, unwrap, wrap};
 use crate::keyring::EpochKeys;
 use crate::store::{Fault, NextEpoch, Row, RowChange};
@@ -97,7 +97,7 @@ impl State {
                     copied.push(sealed(next, key.counts_row(next), &counts));
                 }
             }
-            Some(TENANT) => copied.push(sealed(next, name.clone(), &open(&name, &value)?)),
+            Some(TENANT | CLOSED) => copied.push(sealed(next, name.clone(), &open(&name, &value)?)),
             Some(USE_ID) => {
                 let row = UseIdRow::decode(&value).ok_or_else(|| damaged("use id"))?;
                 if live.contains(owner_of(row.leaf_index)?) {

@@ -16,6 +16,7 @@ use super::rows::{
     self, BatchRow, Customer, CustomerKey, FeedRow, GateProgress, JtiRow, TenantRow, UseIdRow,
 };
 use super::{DataKey, State};
+use crate::closed::{self, ClosedSum};
 use crate::error::ReadError;
 use crate::store::{Fault, RowChange};
 
@@ -29,6 +30,8 @@ pub(crate) struct Changes {
     jtis: BTreeMap<(TenantId, Jti), JtiRow>,
     use_ids: BTreeMap<(u32, String), UseIdRow>,
     batches: BTreeMap<(u32, GateId, u64), BatchRow>,
+    /// Sums over the payouts of tenants' erased customers.
+    pub(super) closed: BTreeMap<u32, Vec<ClosedSum>>,
     /// Wrapped data keys made for this batch.
     pub(crate) keys: Vec<(u64, Vec<u8>)>,
     /// Customers erased in this batch, and their data keys.
@@ -264,6 +267,20 @@ impl Changes {
             progress.count_erased(kind == Kind::UseRecorded);
             self.gates.insert((number, gate.clone()), progress);
         }
+        Ok(())
+    }
+
+    /// Keeps the sums over the payouts of a customer who is about to be erased.
+    pub(crate) fn close(&mut self, state: &State, number: u32, sums: Vec<ClosedSum>) -> Result<(), Fault> {
+        if sums.is_empty() {
+            return Ok(());
+        }
+        let kept = match self.closed.get(&number) {
+            Some(changed) => changed.clone(),
+            None => state.closed_sums(number)?,
+        };
+        let kept = closed::keep(kept, sums).ok_or_else(|| super::damaged("closed sum"))?;
+        self.closed.insert(number, kept);
         Ok(())
     }
 

@@ -21,6 +21,7 @@ pub(super) const TENANT: &[u8] = b"t";
 pub(super) const USE_ID: &[u8] = b"i";
 pub(super) const GRANT: &[u8] = b"g";
 pub(super) const DATA_KEY: &[u8] = b"k";
+pub(super) const CLOSED: &[u8] = b"s";
 
 /// The name of a customer in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -243,6 +244,10 @@ pub(crate) fn half(digest: &Bytes32) -> [u8; 16] {
 
 pub(super) fn tenant_key(tenant: u32) -> Vec<u8> {
     [TENANT, &tenant.to_be_bytes()].concat()
+}
+
+pub(super) fn closed_key(tenant: u32) -> Vec<u8> {
+    [CLOSED, &tenant.to_be_bytes()].concat()
 }
 
 pub(super) fn gate_key(tenant: u32, gate: &GateId) -> Vec<u8> {

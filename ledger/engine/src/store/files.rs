@@ -276,6 +276,10 @@ impl Store for FileStore {
         Ok(Some(StoredBundle { items, owners }))
     }
 
+    fn owners(&self, index: u64) -> Result<Option<Vec<u8>>, Fault> {
+        durable::read(&self.owners_path(index)?)
+    }
+
     fn bundles(&self) -> Result<u64, Fault> {
         // complete bundles have no gaps, so their end is found by halving
         let present = |index| Ok::<_, Fault>(self.bundle_path("entries", index)?.exists());

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use grantbook_compliance::{Commitment, verify_opening};
 use grantbook_engine::{AppendError, EraseError, Ledger, OpenError, ReadError, Recorded};
 use grantbook_plan::Decision;
 use grantbook_record::event::{Channel, SubjectErased};
 use grantbook_record::feed::{About, FeedPosition};
-use grantbook_record::{DenialReason, GateId, Kind, Receipt, Signer};
-
+use grantbook_record::terms::Compensation;
+use grantbook_record::{Currency, DenialReason, Entry, GateId, Kind, Price, Receipt, Signer, Terms};
+use grantbook_tlog::tile::{BundleCoord, parse_bundle};
 use grantbook_tlog::verify_consistency;
 
 use crate::world::{self, Grant, World};
@@ -118,6 +120,65 @@ fn an_erased_customer_is_gone_and_everything_else_still_verifies() {
             world.ledger.roll_epoch().unwrap();
         }
     }
+}
+
+/// The sum of the commitments to payouts in these entries.
+fn committed(ledger: &Ledger, leaves: &[u64]) -> Commitment {
+    let payout = |leaf: &u64| {
+        let coord = BundleCoord::in_tree(leaf / 256, ledger.size_root().0).unwrap();
+        let bundle = ledger.bundle(&coord).unwrap().unwrap();
+        let entry = parse_bundle(&bundle, coord.width()).unwrap()[usize::try_from(leaf % 256).unwrap()];
+        Entry::parse(entry).unwrap().commitments[1]
+    };
+    leaves.iter().map(payout).reduce(|one, other| one.plus(&other).unwrap()).unwrap()
+}
+
+#[test]
+fn what_erased_customers_were_paid_stays_as_a_sum_that_opens_the_logs_commitments() {
+    let mut world = World::new();
+    let price = |terms: &mut Terms| {
+        terms.limits.uses = None;
+        let price = Price { currency: Currency::parse("CNY").unwrap(), minor: 80 };
+        terms.compensation = Compensation::PerUse(price);
+    };
+    for name in ["cs-1", "cs-2", "cs-3"] {
+        let customer = world.enrol(name);
+        world.grant(&customer, name, price);
+    }
+    let mut leaves = Vec::new();
+    // beyond one bundle, so that some of it is kept and some is not
+    for (name, times) in [("cs-1", 150), ("cs-3", 100), ("cs-2", 7), ("cs-1", 3)] {
+        for _ in 0..times {
+            match world.ledger.decide_and_record(world.tenant, &world::facts(name), None, None).unwrap() {
+                Recorded::Permit { leaf_index, .. } if name != "cs-3" => leaves.push(leaf_index.0),
+                Recorded::Permit { .. } => {}
+                Recorded::Denial(denial) => panic!("{denial}"),
+            }
+        }
+    }
+    assert_eq!(world.ledger.closed_sums(world.tenant).unwrap(), []);
+    for (name, payouts) in [("cs-1", 153), ("cs-2", 160)] {
+        let pending = world.ledger.begin_erasure(world.tenant, &world::sub(name), Channel::Mail).unwrap();
+        world.ledger.finish_erasure(world.tenant, pending.id, &[]).unwrap();
+        let sums = world.ledger.closed_sums(world.tenant).unwrap();
+        assert_eq!(sums.iter().map(|sum| sum.payouts).sum::<u64>(), payouts);
+    }
+    let sums = world.ledger.closed_sums(world.tenant).unwrap();
+    // the same after the state was lost, before and after the roll
+    for epoch in [1, 2] {
+        world = world.reopen(|config| {
+            std::fs::remove_dir_all(config.data_dir.join(format!("epochs/{epoch}/state"))).unwrap();
+        });
+        assert_eq!(world.ledger.closed_sums(world.tenant).unwrap(), sums);
+        world.ledger.roll_epoch().unwrap();
+    }
+    assert_eq!(world.ledger.closed_sums(world.tenant).unwrap(), sums);
+    let report = world.ledger.fsck(&mut |_, _| ());
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+    let opening = sums.iter().map(|sum| sum.opening.clone()).reduce(|one, other| one.plus(&other).unwrap());
+    let opening = opening.unwrap();
+    assert_eq!(opening.value, 160 * 80);
+    verify_opening(&committed(&world.ledger, &leaves), &opening).unwrap();
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! The public log as outsiders read it.
 
 use grantbook_record::encoding::array_from_base64url;
+use grantbook_record::event::Act;
 use grantbook_record::head::SignedHead;
+use grantbook_record::{Kind, Receipt};
 use grantbook_tlog::tile::{BundleCoord, TileCoord, parse_bundle, parse_tile, tile_root};
-use grantbook_tlog::{LogKeys, leaf_hash};
+use grantbook_tlog::{LeafIndex, LogKeys, leaf_hash};
 use serde_json::json;
 
 use crate::book::Book;
@@ -30,6 +32,22 @@ async fn checkpoint_tiles_and_entries_agree() {
     let entries = parse_bundle(&bytes, bundle.width()).unwrap();
     let leaves: Vec<_> = entries.iter().map(|entry| leaf_hash(entry)).collect();
     assert_eq!(leaves, hashes);
+}
+
+#[tokio::test]
+async fn what_the_operator_did_is_read_by_everybody_and_nothing_else_is() {
+    let book = Book::open().await;
+    book.publish().await;
+    let act = Act::HoldPlaced;
+    let LeafIndex(leaf) = book.ledger.record_act(act, Some(book.tenant())).unwrap().leaf_index;
+    let answer = book.send(Call::get(format!("/log/public/{leaf}"))).await.expect(200);
+    let verified = Receipt::parse(&answer.body).unwrap().verify(book.ledger.log_keys()).unwrap();
+    assert_eq!((verified.entry.kind, verified.leaf_index), (Kind::OperatorActed, LeafIndex(leaf)));
+    for other in 0..leaf {
+        book.send(Call::get(format!("/log/public/{other}"))).await.expect(404);
+    }
+    // not even who signs for the tenant reads it as the tenant's
+    book.send(book.call("GET", &format!("/v1/receipts/{leaf}"))).await.expect(404);
 }
 
 #[tokio::test]
