@@ -26,6 +26,7 @@ mod random;
 mod reads;
 mod seal;
 mod sequencer;
+mod shred;
 mod state;
 mod stats;
 pub mod store;

@@ -377,7 +377,14 @@ fn replay_entry(
             let claims = envelope.event().map_err(|_| damaged("event"))?;
             let at = UnixSeconds(admitted_at);
             let admitted = Admitted { jti: claims.jti, entry: place, at, group: 0 };
-            changes.event(&inner.state, (number, tenant), origin, &claims, envelope.sha256(), admitted)?;
+            changes.event(
+                &inner.state,
+                (owned.owner, tenant),
+                origin,
+                &claims,
+                envelope.sha256(),
+                admitted,
+            )?;
         }
         BodyContent::Use { record, flag, .. } => {
             let record = UseRecord::parse(&record).map_err(|_| damaged("record"))?;
