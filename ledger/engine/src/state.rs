@@ -249,7 +249,9 @@ impl State {
             rows.push((rows::gate_key(*tenant, gate), Some(json)));
         }
         self.store.apply(rows, position)?;
-        erased.into_iter().for_each(|key| self.customers.remove(key));
+        for key in erased {
+            self.customers.remove(key);
+        }
         for data_key in destroyed {
             self.keys.remove(&data_key);
         }
