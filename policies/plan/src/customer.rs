@@ -155,7 +155,9 @@ impl CustomerState {
     /// not known, since there is nothing to be ended then.
     pub fn without_forgotten<'e>(&self, event: &'e Event) -> Cow<'e, Event> {
         match event {
-            Event::GrantGiven(given) if given.terms.supersedes.is_some_and(|id| self.grant(&id).is_none()) => {
+            Event::GrantGiven(given)
+                if given.terms.supersedes.is_some_and(|id| self.grant(&id).is_none()) =>
+            {
                 let mut given = given.clone();
                 given.terms.supersedes = None;
                 Cow::Owned(Event::GrantGiven(given))

@@ -37,8 +37,9 @@ fn used(world: &World, name: &str) -> Receipt {
 fn book() -> Book {
     let mut world = World::new();
     let (mut receipts, mut ended, mut kept) = (Vec::new(), Vec::new(), Vec::new());
-    let customers: Vec<Signer> =
-        ["again", "used", "twice", "there", "held", "leaving", "replaced"].map(|name| world.enrol(name)).into();
+    let customers: Vec<Signer> = ["again", "used", "twice", "there", "held", "leaving", "replaced"]
+        .map(|name| world.enrol(name))
+        .into();
     let [again, used_, twice, there, held, leaving, replaced] = customers.as_slice() else { unreachable!() };
 
     // given again: the second grant stays

@@ -242,7 +242,9 @@ pub(crate) fn sample(kind: Kind) -> Sample {
             let event = GrantRevoked { sub, grant, by: Revoker::Enterprise, reason: term("product-ended") };
             Sample::new(kind, 13, event, vec![enterprise()])
         }
-        Kind::SubjectErased => Sample::new(kind, 14, SubjectErased { data_key: 17, given: None }, vec![operator()]),
+        Kind::SubjectErased => {
+            Sample::new(kind, 14, SubjectErased { data_key: 17, given: None }, vec![operator()])
+        }
         other => panic!("no sample of {other}"),
     }
 }

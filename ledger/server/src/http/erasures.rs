@@ -401,7 +401,9 @@ pub(super) async fn keep_house(app: App, epoch: Duration, envelopes_kept: Option
                 let before = UnixSeconds(now.saturating_sub(kept.as_secs()));
                 match app.blocking(move |ledger| ledger.shred_ended(before)).await {
                     Ok(Ok(grants)) => tracing::info!(grants, "envelopes of ended grants are shredded"),
-                    Ok(Err(error)) => tracing::error!(%error, "not all envelopes of ended grants are shredded"),
+                    Ok(Err(error)) => {
+                        tracing::error!(%error, "not all envelopes of ended grants are shredded")
+                    }
                     Err(_) => {}
                 }
             }

@@ -32,7 +32,9 @@ impl Builder<'_> {
         let why_not = match &key.grant {
             Some(grant) => why_not_to_shred(&customer.state, grant, erased.given, self.now),
             None if erased.given.is_some() => Some("the data key is no grant's"),
-            None if customer.key_id != erased.data_key => Some("the data key is not the customer's present one"),
+            None if customer.key_id != erased.data_key => {
+                Some("the data key is not the customer's present one")
+            }
             None if customer.state.grants.iter().any(|grant| !grant.status.is_ended()) => {
                 Some("a grant is still in force, expected all of them withdrawn")
             }
