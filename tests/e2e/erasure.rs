@@ -166,22 +166,22 @@ fn ended_grants_are_shredded_and_every_proof_holds() {
     let summary = replay(&place, &file, "--receipts receipts").ok().json();
     let tenant = TenantId::parse(summary["tenant"].as_str().expect("a tenant")).expect("a tenant id");
     let receipts: Vec<PathBuf> = receipts(&place.path("receipts"));
-    let (marks, before) = {
-        let ledger = Ledger::open(&config(&place, "data")).expect("opens");
-        let grants = ledger.grants(tenant, None, usize::MAX).expect("listed");
-        let ended: Vec<_> = grants.iter().filter(|row| row.grant.status.is_ended()).collect();
-        let marks = ended.iter().map(|row| signature(&ledger, tenant, row.leaf_index)).collect();
-        let marks = Marks { sub: String::new(), values: marks };
-        ledger.close().expect("closed");
-        let before = readable(&place, "data", tenant).expect("opens");
-        assert!(marks.values.len() > 1, "{} grants ended", marks.values.len());
-        assert_eq!(marks.found_in(&before), marks.values.len());
-        let ledger = Ledger::open(&config(&place, "data")).expect("opens");
-        let shredded = ledger.shred_ended(UnixSeconds(u64::MAX)).expect("shredded");
-        assert_eq!(shredded, marks.values.len() as u64);
-        ledger.close().expect("closed");
-        (marks, before)
-    };
+    let open = || Ledger::open(&config(&place, "data")).expect("opens");
+    let ledger = open();
+    let grants = ledger.grants(tenant, None, usize::MAX).expect("listed");
+    let ended = grants.iter().filter(|row| row.grant.status.is_ended());
+    let values: Vec<_> = ended.map(|row| signature(&ledger, tenant, row.leaf_index)).collect();
+    ledger.close().expect("closed");
+    drop(ledger);
+    let marks = Marks { sub: String::new(), values };
+    let before = readable(&place, "data", tenant).expect("opens");
+    assert!(marks.values.len() > 1, "{} grants ended", marks.values.len());
+    assert_eq!(marks.found_in(&before), marks.values.len());
+    let ledger = open();
+    let shredded = ledger.shred_ended(UnixSeconds(u64::MAX)).expect("shredded");
+    assert_eq!(shredded, marks.values.len() as u64);
+    ledger.close().expect("closed");
+    drop(ledger);
     let rolled = place.run("epoch roll --envelopes-days 1095 --data-dir data --json").ok().json();
     assert_eq!(rolled["shredded"], 0, "none ended that long ago");
     assert_eq!(count_invalid(&place, &receipts), 0);
