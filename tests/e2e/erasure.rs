@@ -161,7 +161,7 @@ fn one_of_many_customers_is_erased() {
 #[test]
 fn ended_grants_are_shredded_and_every_proof_holds() {
     let place = Place::new();
-    let purchases = purchases::purchases(60, 500, 5);
+    let purchases = purchases::purchases(250, 700, 5);
     let file = place.write("purchases.txt", purchases::with_sample_id(&purchases));
     let summary = replay(&place, &file, "--receipts receipts").ok().json();
     let tenant = TenantId::parse(summary["tenant"].as_str().expect("a tenant")).expect("a tenant id");
