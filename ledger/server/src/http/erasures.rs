@@ -402,7 +402,7 @@ pub(super) async fn keep_house(app: App, epoch: Duration, envelopes_kept: Option
                 match app.blocking(move |ledger| ledger.shred_ended(before)).await {
                     Ok(Ok(grants)) => tracing::info!(grants, "envelopes of ended grants are shredded"),
                     Ok(Err(error)) => {
-                        tracing::error!(%error, "not all envelopes of ended grants are shredded")
+                        tracing::error!(%error, "not all envelopes of ended grants are shredded");
                     }
                     Err(_) => {}
                 }
