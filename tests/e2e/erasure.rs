@@ -8,7 +8,7 @@ use grantbook_engine::{Ledger, LedgerConfig, OpenError};
 use grantbook_record::encoding::to_base64url;
 use grantbook_record::feed::FeedPosition;
 use grantbook_record::receipt::{Content, VerifiedContent};
-use grantbook_record::{Receipt, TenantId};
+use grantbook_record::{Receipt, TenantId, UnixSeconds};
 use grantbook_tlog::{LeafIndex, LogKeys};
 
 use crate::replay::program::{Place, skip, workspace};
@@ -155,6 +155,48 @@ fn one_of_many_customers_is_erased() {
     let purchases = purchases::purchases(60, 500, 5);
     let file = place.write("purchases.txt", purchases::with_sample_id(&purchases));
     erase_one_of(&file, &place);
+}
+
+/// Every grant that was withdrawn is shredded; receipts that were saved before still verify.
+#[test]
+fn ended_grants_are_shredded_and_every_proof_holds() {
+    let place = Place::new();
+    let purchases = purchases::purchases(250, 700, 5);
+    let file = place.write("purchases.txt", purchases::with_sample_id(&purchases));
+    let summary = replay(&place, &file, "--receipts receipts").ok().json();
+    let tenant = TenantId::parse(summary["tenant"].as_str().expect("a tenant")).expect("a tenant id");
+    let receipts: Vec<PathBuf> = receipts(&place.path("receipts"));
+    let open = || Ledger::open(&config(&place, "data")).expect("opens");
+    let ledger = open();
+    let grants = ledger.grants(tenant, None, usize::MAX).expect("listed");
+    let ended = grants.iter().filter(|row| row.grant.status.is_ended());
+    let values: Vec<_> = ended.map(|row| signature(&ledger, tenant, row.leaf_index)).collect();
+    ledger.close().expect("closed");
+    drop(ledger);
+    let marks = Marks { sub: String::new(), values };
+    let before = readable(&place, "data", tenant).expect("opens");
+    assert!(marks.values.len() > 1, "{} grants ended", marks.values.len());
+    assert_eq!(marks.found_in(&before), marks.values.len());
+    let ledger = open();
+    let shredded = ledger.shred_ended(UnixSeconds(u64::MAX)).expect("shredded");
+    assert_eq!(shredded, marks.values.len() as u64);
+    ledger.close().expect("closed");
+    drop(ledger);
+    let rolled = place.run("epoch roll --envelopes-days 1095 --data-dir data --json").ok().json();
+    assert_eq!(rolled["shredded"], 0, "none ended that long ago");
+    assert_eq!(count_invalid(&place, &receipts), 0);
+    place.run("verify log --data-dir data --json").ok();
+    place.run("fsck --data-dir data --json").ok();
+    let after = readable(&place, "data", tenant).expect("opens");
+    assert_eq!(marks.found_in(&after), 0);
+    assert!(after.len() > before.len() / 2, "everything else is still read");
+}
+
+/// The signature on an envelope, as it stands in it.
+fn signature(ledger: &Ledger, tenant: TenantId, leaf: LeafIndex) -> Vec<u8> {
+    let receipt = ledger.receipt(tenant, leaf).expect("a receipt");
+    let Content::Event(content) = &receipt.content else { panic!("an event expected") };
+    content.envelope.0[content.envelope.0.len() - 80..].to_vec()
 }
 
 /// One of the 2,357 customers of a record shop.

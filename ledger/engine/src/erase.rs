@@ -189,7 +189,7 @@ impl Ledger {
             return Err(EraseError::Waiting(waiting));
         }
         let customer = inner.known(tenant, &pending.sub)?;
-        let event = SubjectErased { data_key: customer.key_id };
+        let event = SubjectErased { data_key: customer.key_id, given: None };
         let jti = Jti::new(now, crate::random::bytes());
         let payload = Claims::new(tenant, jti, event).to_json();
         let envelope = Envelope::sign(Kind::SubjectErased, &payload, &[&inner.keyring.operator]);

@@ -28,6 +28,7 @@ mod random;
 mod reads;
 mod seal;
 mod sequencer;
+mod shred;
 mod state;
 mod stats;
 pub mod store;

@@ -385,7 +385,14 @@ fn replay_entry(
                     Err(error) => return Err(as_root(error)),
                 }
             }
-            changes.event(&inner.state, (number, tenant), origin, &claims, envelope.sha256(), admitted)?;
+            changes.event(
+                &inner.state,
+                (owned.owner, tenant),
+                origin,
+                &claims,
+                envelope.sha256(),
+                admitted,
+            )?;
         }
         BodyContent::Use { record, flag, .. } => {
             let record = UseRecord::parse(&record).map_err(|_| damaged("record"))?;

@@ -10,7 +10,7 @@
 //! | `i` ‖ tenant ‖ digest of the use id | where a use with a caller's id stands, and the digest of its question |
 //! | `j` ‖ digest of tenant and jti | where an envelope stands, and the digest of its bytes |
 //! | `f` ‖ tenant ‖ sequence | leaf index and chain value of a feed frame |
-//! | `g` ‖ tenant ‖ leaf index | data key id of who gave a `grant.given` |
+//! | `g` ‖ tenant ‖ leaf index | id of the data key under which the events of the grant lie whose `grant.given` this is |
 //! | `k` ‖ key id | a wrapped data key |
 //! | `s` ‖ tenant | sealed: sums over the payouts of erased customers |
 //!
@@ -62,6 +62,8 @@ pub(crate) struct DataKey {
     pub(crate) tenant: u32,
     /// `None` for the tenant's own.
     pub(crate) sub: Option<SubjectId>,
+    /// The grant of `sub` whose own events lie under it; `None` for the customer's other records.
+    pub(crate) grant: Option<Jti>,
     pub(crate) key: SealKey,
 }
 
@@ -157,7 +159,7 @@ impl State {
             .collect()
     }
 
-    /// Data key ids of those who gave a tenant's grants, by the leaf index of the grants.
+    /// Data key ids of a tenant's grants, by the leaf index of the grants.
     pub(crate) fn grants(
         &self,
         tenant: u32,
@@ -169,6 +171,14 @@ impl State {
         rows.into_iter()
             .map(|(key, value)| rows::grant_row(&key, &value).ok_or_else(|| damaged("grant")))
             .collect()
+    }
+
+    /// The data key id of one grant.
+    pub(crate) fn grant_key_id(&self, tenant: u32, given: u64) -> Result<Option<u64>, Fault> {
+        let name = rows::grant_key(tenant, given);
+        let Some(value) = self.store.row(&name)? else { return Ok(None) };
+        let (_, id) = rows::grant_row(&name, &value).ok_or_else(|| damaged("grant"))?;
+        Ok(Some(id))
     }
 
     /// A data key; [`ReadError::Erased`] where it was destroyed.
@@ -188,10 +198,15 @@ impl State {
         Ok(key)
     }
 
-    /// Makes a data key for a customer, or for the tenant itself.
-    pub(crate) fn new_data_key(&self, tenant: u32, sub: Option<&SubjectId>) -> (u64, Vec<u8>, Arc<DataKey>) {
+    /// Makes a data key for a customer, for one grant of theirs, or for the tenant itself.
+    pub(crate) fn new_data_key(
+        &self,
+        tenant: u32,
+        sub: Option<&SubjectId>,
+        grant: Option<Jti>,
+    ) -> (u64, Vec<u8>, Arc<DataKey>) {
         let id = self.next_key.fetch_add(1, Ordering::Relaxed);
-        let key = Arc::new(DataKey { tenant, sub: sub.cloned(), key: SealKey::random() });
+        let key = Arc::new(DataKey { tenant, sub: sub.cloned(), grant, key: SealKey::random() });
         let wrapped = wrap(&self.epoch(), id, &key);
         self.keys.insert(id, Arc::clone(&key));
         (id, wrapped, key)
@@ -226,7 +241,7 @@ impl State {
 
     /// Writes a batch's changes and the position they lead to; then readers see them.
     pub(crate) fn commit(&self, changes: Changes, position: u64) -> Result<(), Fault> {
-        let Changes { customers, tenants, gates, closed: sums_of, mut rows, erased, .. } = changes;
+        let Changes { customers, tenants, gates, closed: sums_of, mut rows, erased, destroyed, .. } = changes;
         let epoch = Arc::clone(&self.epoch());
         for (key, changed) in &customers {
             if changed.state {
@@ -247,8 +262,10 @@ impl State {
             rows.push((rows::gate_key(*tenant, gate), Some(json)));
         }
         self.store.apply(rows, position)?;
-        for (key, data_key) in erased {
+        for key in erased {
             self.customers.remove(key);
+        }
+        for data_key in destroyed {
             self.keys.remove(&data_key);
         }
         for (key, changed) in customers {
@@ -266,10 +283,15 @@ fn sealed(epoch: &EpochKeys, name: Vec<u8>, row: &[u8]) -> RowChange {
 }
 
 fn wrap(epoch: &EpochKeys, id: u64, key: &DataKey) -> Vec<u8> {
-    let mut plain = zeroize::Zeroizing::new(Vec::with_capacity(100));
+    let mut plain = zeroize::Zeroizing::new(Vec::with_capacity(128));
     plain.extend_from_slice(&key.tenant.to_be_bytes());
     plain.extend_from_slice(key.key.as_bytes());
     plain.extend_from_slice(key.sub.as_ref().map_or("", SubjectId::as_str).as_bytes());
+    if let Some(grant) = &key.grant {
+        // no pseudonym has a zero byte in it
+        plain.push(0);
+        plain.extend_from_slice(grant.as_bytes());
+    }
     epoch.wrap.seal(&plain, &rows::data_key_key(id))
 }
 
@@ -278,9 +300,17 @@ pub(crate) fn unwrap(epoch: &EpochKeys, id: u64, wrapped: &[u8]) -> Option<DataK
     let mut cursor = Cursor(&plain);
     let tenant = cursor.u32()?;
     let key = SealKey::from_bytes(cursor.array()?);
-    let sub = std::str::from_utf8(cursor.0).ok()?;
+    let owner = cursor.0;
+    let (sub, grant) = match owner.iter().position(|byte| *byte == 0) {
+        Some(end) => {
+            let (sub, grant) = owner.split_at_checked(end)?;
+            (sub, Some(Jti::from_bytes(grant.get(1..)?.try_into().ok()?).ok()?))
+        }
+        None => (owner, None),
+    };
+    let sub = std::str::from_utf8(sub).ok()?;
     let sub = if sub.is_empty() { None } else { Some(SubjectId::parse(sub).ok()?) };
-    Some(DataKey { tenant, sub, key })
+    Some(DataKey { tenant, sub, grant, key })
 }
 
 fn damaged(what: &str) -> Fault {

@@ -468,11 +468,14 @@ pub struct GrantRevoked {
     pub reason: Term,
 }
 
-/// A customer was erased: the data key under which all their records lie is destroyed. Names nobody. Signed by the
-/// operator.
+/// A data key is destroyed, and what lay under it can be read no more: a customer's records, or the envelopes of one grant
+/// that had ended. Names nobody. Signed by the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SubjectErased {
     /// The ledger's number of the data key; which entries lay under it is known to nobody once the key epoch has ended.
     pub data_key: u64,
+    /// Leaf index of the `grant.given`, where the key was one grant's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<u64>,
 }

@@ -58,6 +58,9 @@ pub struct ServerConfig {
     /// Days after which a new key epoch begins, 1 to 30.
     #[serde(deserialize_with = "epoch_days")]
     pub epoch_days: u8,
+    /// Days after a grant's end for which its envelopes are kept, 30 to 36,500; absent: for good.
+    #[serde(deserialize_with = "envelopes_days")]
+    pub envelopes_days: Option<u16>,
     /// First day (UTC) from which receipts bear the log's ML-DSA-44 signature too.
     #[serde(deserialize_with = "empty_is_no_day")]
     pub post_quantum_from: Option<UnixSeconds>,
@@ -298,6 +301,24 @@ fn is_key(name: &str) -> bool {
 fn epoch_days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
     let days = u8::deserialize(deserializer)?;
     if (1..=30).contains(&days) { Ok(days) } else { Err(serde::de::Error::custom("expected 1 to 30 days")) }
+}
+
+/// Days after a grant's end for which its envelopes may be kept: longer than gates may be late with uses of it.
+pub const ENVELOPES_DAYS: std::ops::RangeInclusive<u16> = 30..=36_500;
+
+fn envelopes_days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Days {
+        Number(u64),
+        Text(String),
+    }
+    let days = match Days::deserialize(deserializer)? {
+        Days::Text(text) if text.is_empty() => return Ok(None),
+        Days::Number(days) => u16::try_from(days).ok().filter(|days| ENVELOPES_DAYS.contains(days)),
+        Days::Text(_) => None,
+    };
+    days.map(Some).ok_or_else(|| D::Error::custom("expected 30 to 36500 days, or an empty string"))
 }
 
 fn empty_is_none<'de, D: Deserializer<'de>, T: From<String>>(deserializer: D) -> Result<Option<T>, D::Error> {

@@ -201,7 +201,8 @@ impl Server {
         };
         let grace = Duration::from_millis(limits.shutdown_grace_ms);
         let epoch = Duration::from_secs(u64::from(app.config.epoch_days) * 86_400);
-        let house = tokio::spawn(erasures::keep_house(app.clone(), epoch));
+        let kept = app.config.envelopes_days.map(|days| Duration::from_secs(u64::from(days) * 86_400));
+        let house = tokio::spawn(erasures::keep_house(app.clone(), epoch, kept));
         let reload = tls.clone().map(|tls| tokio::spawn(tls.reload_on_hangup()));
         connections::serve(listener, tls, openapi::router(app), limits.connections_max, grace, told).await;
         if let Some(reload) = reload {

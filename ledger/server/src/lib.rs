@@ -9,6 +9,6 @@ pub mod http;
 pub mod logging;
 mod witnessing;
 
-pub use config::{ConfigError, Flags, ServerConfig};
+pub use config::{ConfigError, ENVELOPES_DAYS, Flags, ServerConfig};
 pub use http::{ServeError, Server, serve};
 pub use witnessing::WitnessingError;

@@ -1,5 +1,7 @@
 //! One customer at one enterprise: keys, grants and open requests, folded from the log.
 
+use std::borrow::Cow;
+
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{Event, Evidence};
@@ -92,6 +94,19 @@ impl Status {
     }
 }
 
+impl GrantState {
+    /// When it stops permitting: at the end of its validity, or when it was ended before that.
+    pub fn end(&self) -> UnixSeconds {
+        let valid_until = self.terms.validity.end();
+        self.ended_at.map_or(valid_until, |ended| ended.min(valid_until))
+    }
+
+    /// Whether it may permit a use now or later.
+    pub fn is_in_force(&self, now: UnixSeconds) -> bool {
+        !self.status.is_ended() && now < self.terms.validity.end()
+    }
+}
+
 /// A request that waits for the customer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenRequest {
@@ -128,6 +143,27 @@ impl CustomerState {
     /// The grant whose `grant.given` has this `jti`.
     pub fn grant(&self, id: &Jti) -> Option<&GrantState> {
         self.grants.iter().find(|grant| grant.id == *id)
+    }
+
+    /// Forgets the grant whose `grant.given` has this leaf index; gives its id.
+    pub fn forget_grant(&mut self, given: u64) -> Option<Jti> {
+        let at = self.grants.iter().position(|grant| grant.given == given)?;
+        Some(self.grants.remove(at).id)
+    }
+
+    /// The event for somebody who may lack grants that ended long ago: without the grant that it supersedes where that is
+    /// not known, since there is nothing to be ended then.
+    pub fn without_forgotten<'e>(&self, event: &'e Event) -> Cow<'e, Event> {
+        match event {
+            Event::GrantGiven(given)
+                if given.terms.supersedes.is_some_and(|id| self.grant(&id).is_none()) =>
+            {
+                let mut given = given.clone();
+                given.terms.supersedes = None;
+                Cow::Owned(Event::GrantGiven(given))
+            }
+            event => Cow::Borrowed(event),
+        }
     }
 
     /// Whether nothing but the operator's word links the first key to the customer.

@@ -107,6 +107,8 @@ pub struct Replica {
     /// Frames came of which the feed says that they are erased, and no `subject.erased` since.
     erased_unproved: bool,
     customers: HashMap<SubjectId, Customer>,
+    /// Whose the grants are, by the leaf index of their `grant.given`.
+    givers: HashMap<u64, SubjectId>,
     freshness: Freshness,
 }
 
@@ -131,6 +133,7 @@ impl Replica {
             tenant_blocked: false,
             erased_unproved: false,
             customers: HashMap::new(),
+            givers: HashMap::new(),
             freshness: Freshness::new(chain),
             pins,
         }
@@ -217,7 +220,10 @@ impl Replica {
         let Some(sub) = claims.event.subject() else {
             // a template or notice that is refused bounds no grant: grants under it are refused in their turn
             if admission::check(&event, &signers, &CustomerState::default(), &context).is_ok() {
-                self.erased_unproved &= !matches!(*event, Event::SubjectErased(_));
+                if let Event::SubjectErased(erased) = &*event {
+                    self.erased_unproved = false;
+                    erased.given.inspect(|given| self.forget_grant(*given));
+                }
                 self.tenant.apply(&event, envelope_sha256);
             }
             return;
@@ -226,8 +232,12 @@ impl Replica {
         if customer.blocked {
             return;
         }
-        match admission::check(&event, &signers, &customer.state, &context) {
+        let checked = customer.state.without_forgotten(&event);
+        match admission::check(&checked, &signers, &customer.state, &context) {
             Ok(()) => {
+                if matches!(*event, Event::GrantGiven(_)) {
+                    self.givers.insert(entry.leaf_index, sub.clone());
+                }
                 customer.state.apply(&event, &Admitted { jti: claims.jti, entry, at, group });
                 self.tenant.apply(&event, envelope_sha256);
             }
@@ -247,7 +257,20 @@ impl Replica {
 
     /// Forgets a customer who is being erased: every grant of theirs has been withdrawn.
     pub fn forget(&mut self, sub: &SubjectId) {
-        self.customers.remove(sub);
+        let customer = self.customers.remove(sub);
+        for grant in customer.iter().flat_map(|customer| &customer.state.grants) {
+            self.givers.remove(&grant.given);
+        }
+    }
+
+    /// Forgets a grant whose envelopes the ledger has shredded. Where the frame of its end came without content, that it
+    /// goes is also what ends it here.
+    fn forget_grant(&mut self, given: u64) {
+        let Some(sub) = self.givers.remove(&given) else { return };
+        let Some(customer) = self.customers.get_mut(&sub) else { return };
+        if let Some(grant) = customer.state.forget_grant(given) {
+            customer.blocked_grants.remove(&grant);
+        }
     }
 
     /// Takes in a head that answers `question`. It counts once its position is reached; one that is older than the

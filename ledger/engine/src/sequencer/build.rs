@@ -1,5 +1,6 @@
 //! Building a batch: each job is checked against the state as the jobs before it left it, and becomes entries.
 
+mod erasing;
 mod import;
 
 use grantbook_compliance::Opening;
@@ -20,7 +21,7 @@ use crate::admit::{
     AdmittedBatch, AdmittedEvent, AdmittedQuestion, AdmittedUse, Closing, Committed, TenantFacts, commit_use,
 };
 use crate::body::{Body, BodyContent, SharedHead};
-use crate::error::{AppendError, ReadError};
+use crate::error::AppendError;
 use crate::keyring::LOG;
 use crate::ledger::Inner;
 use crate::published::{Addition, OwnedItem, Owner, seal_owners};
@@ -135,7 +136,12 @@ impl<'a> Builder<'a> {
             // what was admitted elsewhere was admitted by the rules of its time
             now: if event.first.is_some() { event.at } else { self.now },
         };
-        if let Err(refusal) = admission::check(&claims.event, &event.signers, customer_state, &rules) {
+        // an archive lacks grants whose envelopes were shredded
+        let checked = match event.first {
+            Some(_) => customer_state.without_forgotten(&claims.event),
+            None => std::borrow::Cow::Borrowed(&claims.event),
+        };
+        if let Err(refusal) = admission::check(&checked, &event.signers, customer_state, &rules) {
             return Ok(Err(refusal.into()));
         }
         if let Event::SubjectErased(erased) = &claims.event {
@@ -143,7 +149,7 @@ impl<'a> Builder<'a> {
                 let why = "it is of the ledger that destroyed the key, expected an event of this one";
                 return Ok(Err(AppendError::NotErasable { why }));
             }
-            if let Err(why) = self.erasable(&tenant, erased.data_key)? {
+            if let Err(why) = self.erasable(&tenant, erased)? {
                 return Ok(Err(AppendError::NotErasable { why }));
             }
             self.close_payouts(tenant.number, erased.data_key, event.closing)?;
@@ -153,7 +159,14 @@ impl<'a> Builder<'a> {
             Some(terms) => tenant_row.state.group_to_be(terms),
             None => linked.map_or(0, |(_, group)| group),
         };
-        let (key_id, key) = self.changes.data_key(&inner.state, tenant.number, owner)?;
+        let grant = claims.event.changed_grant().and_then(|id| customer_state.grant(&id));
+        let (key_id, key) = match (&claims.event, grant) {
+            (Event::GrantGiven(given), _) => {
+                self.changes.new_grant_key(&inner.state, tenant.number, &given.sub, claims.jti)
+            }
+            (_, Some(grant)) => self.changes.grant_key(&inner.state, tenant.number, grant.given)?,
+            _ => self.changes.data_key(&inner.state, tenant.number, owner)?,
+        };
         let draft = Draft {
             kind: event.kind,
             currency: event.currency,
@@ -172,8 +185,8 @@ impl<'a> Builder<'a> {
         let entry = EntryRef { leaf_index, leaf_hash: Bytes32(hash.0) };
         let admitted = Admitted { jti: claims.jti, entry, at: event.at, group: 0 };
         let origin = inner.keyring.log_keys.origin();
-        let number_id = (tenant.number, tenant.id);
-        self.changes.event(&inner.state, number_id, origin, claims, event.envelope_sha256, admitted)?;
+        let owner = (owner, tenant.id);
+        self.changes.event(&inner.state, owner, origin, claims, event.envelope_sha256, admitted)?;
         Ok(Ok(Appended { leaf_index, duplicate: false }))
     }
 
@@ -187,32 +200,6 @@ impl<'a> Builder<'a> {
             }
         }
         self.changes.close(&self.inner.state, number, sums)
-    }
-
-    /// Whether a data key is a customer's of this tenant who has no grant in force.
-    fn erasable(&self, tenant: &TenantFacts, data_key: u64) -> Result<Result<(), &'static str>, Fault> {
-        let state = &self.inner.state;
-        let key = match state.data_key(data_key) {
-            Ok(key) => key,
-            Err(ReadError::Erased) => return Ok(Err("there is no such data key")),
-            Err(ReadError::Store(fault)) => return Err(fault),
-            Err(_) => return Err(broken("a data key does not open")),
-        };
-        let sub = key.sub.as_ref().filter(|_| key.tenant == tenant.number);
-        let Some(sub) = sub else { return Ok(Err("the data key is no customer's of this tenant")) };
-        let customer = self.changes.customer(state, state.customer_key(tenant.id, sub))?;
-        let Some(customer) = customer else { return Ok(Err("there is no such customer")) };
-        if customer.key_id != data_key {
-            return Ok(Err("the data key is not the customer's present one"));
-        }
-        if customer.state.grants.iter().any(|grant| !grant.status.is_ended()) {
-            return Ok(Err("a grant is still in force, expected all of them withdrawn"));
-        }
-        let cases = self.inner.keyring.cases()?;
-        if cases.holds.iter().any(|hold| hold.tenant == tenant.id && hold.sub == *sub) {
-            return Ok(Err("a legal hold is on the customer"));
-        }
-        Ok(Ok(()))
     }
 
     /// Takes a batch of uses in as one piece, or answers why not.

@@ -11,6 +11,8 @@ use crate::store::{Fault, NextEpoch, Row, RowChange};
 
 /// Rows copied at once.
 const ROWS_AT_ONCE: usize = 1024;
+/// Customers decoded at once, while no epoch can begin.
+const CUSTOMERS_AT_ONCE: usize = 128;
 
 /// The data keys that are not destroyed, one bit for each id.
 #[derive(Default)]
@@ -66,6 +68,34 @@ impl State {
             writer.put_rows(copied, position)
         })?;
         Ok(live)
+    }
+
+    /// Goes over all customers, those who come meanwhile perhaps left out. A key epoch that begins meanwhile gives them other
+    /// names: then it ends early.
+    pub(crate) fn each_customer(
+        &self,
+        take: &mut dyn FnMut(Customer) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let begun = self.epoch().number;
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let mut customers = Vec::new();
+            {
+                // held, so that rows and the key to them are of one epoch
+                let epoch = self.epoch();
+                if epoch.number != begun {
+                    return Ok(());
+                }
+                let page = self.store.rows(CUSTOMER, after.as_deref(), CUSTOMERS_AT_ONCE)?;
+                let Some((last, _)) = page.last() else { return Ok(()) };
+                after = Some(last.clone());
+                for (name, sealed) in &page {
+                    let row = epoch.rows.open(sealed, name).map_err(|_| damaged("sealed row"))?;
+                    customers.push(Customer::decode(&row, None).ok_or_else(|| damaged("customer"))?);
+                }
+            }
+            customers.into_iter().try_for_each(&mut *take)?;
+        }
     }
 
     fn copy_row(

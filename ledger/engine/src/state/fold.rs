@@ -1,7 +1,7 @@
 //! One step of the fold: what an admitted record changes. The same for live batches and for replay from the log.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use grantbook_plan::{Admitted, EntryRef, UseCount};
@@ -18,6 +18,7 @@ use super::rows::{
 use super::{DataKey, State};
 use crate::closed::{self, ClosedSum};
 use crate::error::ReadError;
+use crate::published::Owner;
 use crate::store::{Fault, RowChange};
 
 /// What a batch changes, on top of the state as committed.
@@ -34,8 +35,14 @@ pub(crate) struct Changes {
     pub(super) closed: BTreeMap<u32, Vec<ClosedSum>>,
     /// Wrapped data keys made for this batch.
     pub(crate) keys: Vec<(u64, Vec<u8>)>,
-    /// Customers erased in this batch, and their data keys.
-    pub(super) erased: BTreeMap<CustomerKey, u64>,
+    /// Data keys made for this batch.
+    made: BTreeMap<u64, Arc<DataKey>>,
+    /// Data key ids of grants given in this batch, by tenant and leaf index.
+    grants: BTreeMap<(u32, u64), u64>,
+    /// Customers erased in this batch.
+    pub(super) erased: BTreeSet<CustomerKey>,
+    /// Data keys destroyed in this batch.
+    pub(super) destroyed: BTreeSet<u64>,
 }
 
 pub(super) struct Changed {
@@ -65,7 +72,7 @@ impl Changes {
     pub(crate) fn customer(&self, state: &State, key: CustomerKey) -> Result<Option<Customer>, Fault> {
         match self.customers.get(&key) {
             Some(changed) => Ok(Some(changed.customer.clone())),
-            None if self.erased.contains_key(&key) => Ok(None),
+            None if self.erased.contains(&key) => Ok(None),
             None => Ok(state.customer(key)?.map(|customer| customer.as_ref().clone())),
         }
     }
@@ -129,8 +136,8 @@ impl Changes {
             Some((key, _)) => self.customer(state, key)?.map(|customer| customer.key_id),
             None => Some(self.tenant(state, tenant)?.key_id).filter(|id| *id != 0),
         };
-        if let Some(id) = known.filter(|id| !self.erased.values().any(|erased| erased == id)) {
-            match state.data_key(id) {
+        if let Some(id) = known {
+            match self.key(state, id) {
                 Ok(key) => return Ok((id, key)),
                 // its records are gone; what comes now is sealed under a new key
                 Err(ReadError::Erased) => {}
@@ -139,14 +146,74 @@ impl Changes {
                 Err(_) => return Err(super::damaged("data key")),
             }
         }
-        let (id, wrapped, key) = state.new_data_key(tenant, customer.map(|(_, sub)| sub));
-        self.rows.push((rows::data_key_key(id), Some(wrapped.clone())));
-        self.keys.push((id, wrapped));
+        let (id, key) = self.make_key(state, tenant, customer.map(|(_, sub)| sub), None);
         match customer {
             Some((name, sub)) => self.adopt_customer_key(state, name, sub, id)?,
             None => self.tenant_mut(state, tenant)?.key_id = id,
         }
         Ok((id, key))
+    }
+
+    /// The data key under which a grant's own events are sealed, so that they can be shredded when the grant has ended.
+    pub(crate) fn grant_key(
+        &self,
+        state: &State,
+        tenant: u32,
+        given: u64,
+    ) -> Result<(u64, Arc<DataKey>), Fault> {
+        let id = self.grant_key_id(state, tenant, given)?.ok_or_else(|| super::damaged("grant"))?;
+        match self.key(state, id) {
+            Ok(key) => Ok((id, key)),
+            Err(ReadError::Store(fault)) => Err(fault),
+            Err(_) => Err(super::damaged("data key")),
+        }
+    }
+
+    /// Makes the data key of a grant that is being given.
+    pub(crate) fn new_grant_key(
+        &mut self,
+        state: &State,
+        tenant: u32,
+        sub: &SubjectId,
+        grant: Jti,
+    ) -> (u64, Arc<DataKey>) {
+        self.make_key(state, tenant, Some(sub), Some(grant))
+    }
+
+    pub(crate) fn grant_key_id(&self, state: &State, tenant: u32, given: u64) -> Result<Option<u64>, Fault> {
+        match self.grants.get(&(tenant, given)) {
+            Some(id) => Ok(Some(*id)),
+            None => state.grant_key_id(tenant, given),
+        }
+    }
+
+    /// A data key as this batch has left it so far.
+    pub(crate) fn key(&self, state: &State, id: u64) -> Result<Arc<DataKey>, ReadError> {
+        match self.made.get(&id) {
+            _ if self.destroyed.contains(&id) => Err(ReadError::Erased),
+            Some(key) => Ok(Arc::clone(key)),
+            None => state.data_key(id),
+        }
+    }
+
+    fn make_key(
+        &mut self,
+        state: &State,
+        tenant: u32,
+        sub: Option<&SubjectId>,
+        grant: Option<Jti>,
+    ) -> (u64, Arc<DataKey>) {
+        let (id, wrapped, key) = state.new_data_key(tenant, sub, grant);
+        self.rows.push((rows::data_key_key(id), Some(wrapped.clone())));
+        self.keys.push((id, wrapped));
+        self.made.insert(id, Arc::clone(&key));
+        (id, key)
+    }
+
+    fn destroy_key(&mut self, id: u64) {
+        self.rows.push((rows::data_key_key(id), None));
+        self.keys.retain(|(made, _)| *made != id);
+        self.destroyed.insert(id);
     }
 
     fn adopt_customer_key(
@@ -180,6 +247,8 @@ impl Changes {
         self.rows.push((rows::data_key_key(id), Some(wrapped.to_vec())));
         let Some(key) = state.unwrap(id, wrapped) else { return Err(super::damaged("data key")) };
         match key.sub.as_ref().zip(tenant_id(key.tenant)) {
+            // its grant, which the log gives, names it
+            Some(_) if key.grant.is_some() => {}
             Some((sub, tenant)) => {
                 self.adopt_customer_key(state, state.customer_key(tenant, sub), sub, id)?;
             }
@@ -189,11 +258,11 @@ impl Changes {
         Ok(())
     }
 
-    /// Folds an event in. `admitted.group` is set here from the tenant's groups of terms.
+    /// Folds an event in, whose entry is the owner's. `admitted.group` is set here from the tenant's groups of terms.
     pub(crate) fn event(
         &mut self,
         state: &State,
-        (number, tenant): (u32, TenantId),
+        (Owner { tenant: number, key_id }, tenant): (Owner, TenantId),
         origin: &str,
         claims: &Claims<Event>,
         envelope_sha256: Bytes32,
@@ -218,8 +287,9 @@ impl Changes {
             let key = state.customer_key(tenant, sub);
             if let Some(mut customer) = self.customer(state, key)? {
                 if matches!(event, Event::GrantGiven(_)) {
-                    let key_id = customer.key_id.to_be_bytes().to_vec();
-                    self.rows.push((rows::grant_key(number, leaf_index), Some(key_id)));
+                    self.grants.insert((number, leaf_index), key_id);
+                    let row = key_id.to_be_bytes().to_vec();
+                    self.rows.push((rows::grant_key(number, leaf_index), Some(row)));
                 }
                 Arc::make_mut(&mut customer.state).apply(event, &admitted);
                 let counts = self.customers.get(&key).is_some_and(|changed| changed.counts);
@@ -284,9 +354,10 @@ impl Changes {
         Ok(())
     }
 
-    /// Destroys a data key and removes all rows of its customer; nothing where that was done before.
+    /// Destroys a data key and removes its grant, or all rows of its customer with the keys of their grants; nothing where
+    /// that was done before.
     fn erase(&mut self, state: &State, tenant: TenantId, number: u32, data_key: u64) -> Result<(), Fault> {
-        let key = match state.data_key(data_key) {
+        let key = match self.key(state, data_key) {
             Ok(key) => key,
             Err(ReadError::Erased) => return Ok(()),
             Err(ReadError::Store(fault)) => return Err(fault),
@@ -294,20 +365,43 @@ impl Changes {
         };
         let Some(sub) = &key.sub else { return Ok(()) };
         let name = state.customer_key(tenant, sub);
+        if let Some(grant) = &key.grant {
+            self.destroy_key(data_key);
+            return self.forget_grant(state, number, name, grant);
+        }
         let customer = self.customer(state, name)?;
         let present = customer.as_ref().map(|customer| customer.key_id);
         for grant in customer.iter().flat_map(|customer| &customer.state.grants) {
+            if let Some(id) = self.grant_key_id(state, number, grant.given)? {
+                self.destroy_key(id);
+            }
             self.rows.push((rows::grant_key(number, grant.given), None));
         }
         self.customers.remove(&name);
-        self.erased.insert(name, data_key);
+        self.erased.insert(name);
         self.rows.extend(state.rows_of(name).map(|row| (row, None)));
-        self.rows.push((rows::data_key_key(data_key), None));
-        self.keys.retain(|(id, _)| *id != data_key);
+        self.destroy_key(data_key);
         // when the log is read back all keys come first: the same pseudonym may have come again under another one
         if let Some(again) = present.filter(|id| *id != data_key) {
             self.adopt_customer_key(state, name, sub, again)?;
         }
+        Ok(())
+    }
+
+    fn forget_grant(
+        &mut self,
+        state: &State,
+        number: u32,
+        name: CustomerKey,
+        grant: &Jti,
+    ) -> Result<(), Fault> {
+        let Some(mut customer) = self.customer(state, name)? else { return Ok(()) };
+        let Some(given) = customer.state.grant(grant).map(|grant| grant.given) else { return Ok(()) };
+        Arc::make_mut(&mut customer.state).forget_grant(given);
+        let changed = self.customers.get(&name).is_some_and(|changed| changed.counts);
+        let counts = customer.counts.remove(grant).is_some() || changed;
+        self.customers.insert(name, Changed { customer, state: true, counts });
+        self.rows.push((rows::grant_key(number, given), None));
         Ok(())
     }
 

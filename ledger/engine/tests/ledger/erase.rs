@@ -278,7 +278,8 @@ fn only_the_operator_erases_and_only_customers_of_the_tenant() {
     let customer = world.enrol(ERASED);
     for data_key in 0..5 {
         for signer in [&customer, &world.enterprise] {
-            let refused = world.append(Kind::SubjectErased, SubjectErased { data_key }, &[signer]);
+            let refused =
+                world.append(Kind::SubjectErased, SubjectErased { data_key, given: None }, &[signer]);
             assert!(refused.is_err());
         }
     }

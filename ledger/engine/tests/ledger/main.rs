@@ -7,6 +7,7 @@ mod backups;
 mod erase;
 mod flips;
 mod keyring_backup;
+mod shred;
 #[cfg(feature = "pkcs11")]
 mod token;
 mod transfers;

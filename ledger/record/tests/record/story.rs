@@ -244,7 +244,9 @@ pub(crate) fn sample(kind: Kind) -> Sample {
             let event = GrantRevoked { sub, grant, by: Revoker::Enterprise, reason: term("product-ended") };
             Sample::new(kind, 13, event, vec![enterprise()])
         }
-        Kind::SubjectErased => Sample::new(kind, 14, SubjectErased { data_key: 17 }, vec![operator()]),
+        Kind::SubjectErased => {
+            Sample::new(kind, 14, SubjectErased { data_key: 17, given: None }, vec![operator()])
+        }
         Kind::OperatorActed => {
             let event =
                 OperatorActed { act: Act::GateRegistered, about: Some(about_tenant(&jti(15), tenant())) };

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
-use grantbook_engine::{EraseError, Erased, LegalHold};
+use grantbook_engine::{Clock, EraseError, Erased, Ledger, LegalHold};
 use grantbook_record::event::{Act, Channel};
-use grantbook_record::{GateId, SubjectId};
+use grantbook_record::{GateId, SubjectId, UnixSeconds};
+use grantbook_server::ENVELOPES_DAYS;
 use serde_json::{Value, json};
 
 use super::data::DataArgs;
@@ -90,9 +91,24 @@ pub(crate) enum EpochCommand {
     Show(DataArgs),
     /// Begin the next key epoch: seals everything anew and destroys the old key
     #[command(after_help = "Example:
-  grantbook epoch roll --data-dir ./ledger
+  grantbook epoch roll --data-dir ./ledger --envelopes-days 1095
 A running server does it by itself every `epoch_days`.")]
-    Roll(DataArgs),
+    Roll(RollArgs),
+}
+
+/// Arguments of `epoch roll`.
+#[derive(Debug, Args)]
+pub(crate) struct RollArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// Before that, destroy the envelopes of grants that ended so many days ago, 30 to 36500; without it none
+    #[arg(long, value_name = "DAYS", value_parser = days)]
+    envelopes_days: Option<u16>,
+}
+
+fn days(text: &str) -> Result<u16, String> {
+    let days = text.parse().ok().filter(|days| ENVELOPES_DAYS.contains(days));
+    days.ok_or_else(|| "expected 30 to 36500 days".to_owned())
 }
 
 pub(crate) fn run(args: &EraseArgs, output: Output) -> Result<Verdict, Failure> {
@@ -208,17 +224,33 @@ pub(crate) fn hold(command: &HoldCommand, output: Output) -> Result<Verdict, Fai
 }
 
 pub(crate) fn epoch(command: &EpochCommand, output: Output) -> Result<Verdict, Failure> {
-    let (EpochCommand::Show(data) | EpochCommand::Roll(data)) = command;
+    let (EpochCommand::Show(data) | EpochCommand::Roll(RollArgs { data, .. })) = command;
     let ledger = data.open()?;
-    let epoch = match command {
-        EpochCommand::Show(_) => Ok(ledger.epoch()),
-        EpochCommand::Roll(_) => ledger.roll_epoch(),
+    let (shredded, epoch) = match command {
+        EpochCommand::Show(_) => (Ok(None), Ok(ledger.epoch())),
+        EpochCommand::Roll(args) => {
+            let shredded = args.envelopes_days.map(|days| shred(&ledger, days)).transpose();
+            // a roll that fails for the same reason says so itself
+            (shredded, ledger.roll_epoch())
+        }
     };
     ledger.close().map_err(Failure::fault)?;
-    let epoch = epoch?;
+    let (epoch, shredded) = (epoch?, shredded.map_err(refused)?);
+    if let Some(grants) = shredded {
+        output.say(format!("envelopes of {grants} ended grants shredded"));
+    }
     output.say(format!("key epoch {}", epoch.number));
-    output.result(&json!({ "epoch": epoch.number, "since": epoch.since }));
+    let mut view = json!({ "epoch": epoch.number, "since": epoch.since });
+    if let (Some(grants), Some(view)) = (shredded, view.as_object_mut()) {
+        view.insert("shredded".to_owned(), grants.into());
+    }
+    output.result(&view);
     Ok(Verdict::Yes)
+}
+
+fn shred(ledger: &Ledger, days: u16) -> Result<u64, EraseError> {
+    let now = Clock::system().now().seconds().0;
+    ledger.shred_ended(UnixSeconds(now.saturating_sub(u64::from(days) * 86_400)))
 }
 
 fn refused(error: EraseError) -> Failure {

@@ -55,6 +55,10 @@ fn later_layers_win_and_name_what_they_refuse() {
     let config = check("post_quantum_from = \"2030-01-01\"\n", &none).unwrap();
     assert_eq!(config.ledger().post_quantum_from, Some(UnixSeconds(1_893_456_000)));
 
+    assert_eq!(check("", &none).unwrap().envelopes_days, Some(1095));
+    assert_eq!(check("envelopes_days = 3650\n", &none).unwrap().envelopes_days, Some(3650));
+    assert_eq!(check("envelopes_days = \"\"\n", &none).unwrap().envelopes_days, None);
+
     let text = "[keyring_pkcs11]\nmodule = \"/lib.so\"\ntoken_label = \"vault\"\n";
     let keyring = check(text, &none).unwrap().ledger().keyring;
     assert!(
@@ -70,6 +74,9 @@ fn later_layers_win_and_name_what_they_refuse() {
         ("public_url = \"https://a/\"\n", "public_url"),
         ("[log]\nformat = \"xml\"\n", "format"),
         ("post_quantum_from = \"tomorrow\"\n", "2030-01-01"),
+        ("envelopes_days = 29\n", "30 to 36500"),
+        ("envelopes_days = 36501\n", "30 to 36500"),
+        ("envelopes_days = \"never\"\n", "an empty string"),
         ("[witness]\ninterval_ms = 0\n", "at least 1"),
         ("[keyring_pkcs11]\nmodule = \"/lib.so\"\n", "keyring_pkcs11.token_label"),
         ("listen = \n", "TOML"),

@@ -13,7 +13,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use grantbook_engine::{EraseError, Erased, Erasure, LegalHold, PendingErasure};
 use grantbook_record::event::Channel;
-use grantbook_record::{GateId, Receipt, SubjectId, TenantId};
+use grantbook_record::{GateId, Receipt, SubjectId, TenantId, UnixSeconds};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use utoipa::ToSchema;
@@ -375,8 +375,9 @@ impl From<EraseError> for Problem {
     }
 }
 
-/// Ends erasures whose gates have been silent for too long, and begins a new key epoch when the present one is old.
-pub(super) async fn keep_house(app: App, epoch: Duration) {
+/// Ends erasures whose gates have been silent for too long, and begins a new key epoch when the present one is old. Just
+/// before that it shreds the envelopes of grants that ended longer ago than they are kept.
+pub(super) async fn keep_house(app: App, epoch: Duration, envelopes_kept: Option<Duration>) {
     let mut ticks = tokio::time::interval(TICK);
     let mut stopping = app.stopping.clone();
     loop {
@@ -394,9 +395,18 @@ pub(super) async fn keep_house(app: App, epoch: Duration) {
                 }
             }
         }
-        let age =
-            grantbook_engine::Clock::system().now().seconds().0.saturating_sub(app.ledger.epoch().since.0);
-        if age >= epoch.as_secs() {
+        let now = grantbook_engine::Clock::system().now().seconds().0;
+        if now.saturating_sub(app.ledger.epoch().since.0) >= epoch.as_secs() {
+            if let Some(kept) = envelopes_kept {
+                let before = UnixSeconds(now.saturating_sub(kept.as_secs()));
+                match app.blocking(move |ledger| ledger.shred_ended(before)).await {
+                    Ok(Ok(grants)) => tracing::info!(grants, "envelopes of ended grants are shredded"),
+                    Ok(Err(error)) => {
+                        tracing::error!(%error, "not all envelopes of ended grants are shredded");
+                    }
+                    Err(_) => {}
+                }
+            }
             match app.blocking(grantbook_engine::Ledger::roll_epoch).await {
                 Ok(Ok(epoch)) => tracing::info!(epoch = epoch.number, "a new key epoch has begun"),
                 Ok(Err(error)) => tracing::error!(%error, "no new key epoch"),

@@ -47,6 +47,7 @@ pub(super) struct EventAppended {
         (status = 403, description = "bad-signature", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 404, description = "unknown-tenant", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 409, description = "jti-conflict, state-conflict", content_type = "application/problem+json", body = ProblemDetails<'static>),
+        (status = 410, description = "erased: it was appended before, and there is no receipt of it any more", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 413, description = "too-large", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 415, description = "unsupported-content-type", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 422, description = "wrong-time, wrong-audience, refused", content_type = "application/problem+json", body = ProblemDetails<'static>),

@@ -246,6 +246,7 @@ impl From<AppendError> for Problem {
             AppendError::NotErasable { .. } => ProblemKind::StateConflict,
             AppendError::JtiConflict => ProblemKind::JtiConflict,
             AppendError::UseIdConflict => ProblemKind::UseConflict,
+            AppendError::Erased => ProblemKind::Erased,
             AppendError::Sequence { .. } => ProblemKind::SequenceConflict,
             AppendError::UnknownGate => ProblemKind::BadSignature,
             AppendError::Busy => ProblemKind::Busy,

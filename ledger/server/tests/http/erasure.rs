@@ -1,6 +1,6 @@
 //! Erasing customers over HTTP: withdrawn at once, forgotten by the gates, gone for good.
 
-use grantbook_record::Receipt;
+use grantbook_record::{Envelope, Receipt, UnixSeconds};
 use serde_json::{Value, json};
 
 use crate::book::{Book, evaluation, facts, signer};
@@ -81,6 +81,29 @@ async fn a_hold_and_a_registered_gate_are_waited_for() {
     let done = book.get(&path).await.expect(200).json();
     assert!(done["leaf_index"].is_u64(), "{done}");
     book.send(Call::get(&path).token(&book.stranger_token)).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_shredded_grant_is_answered_as_erased_and_does_not_come_back() {
+    let book = Book::open().await;
+    let published = book.publish().await;
+    let customer = book.customer("cs-00004", 1).await;
+    let envelope = book.grant_event(&customer, published.terms(&json!({"uses": 3})));
+    let grant = Envelope::parse(&envelope).unwrap().event().unwrap().jti;
+    book.append(envelope.clone()).await.expect(201);
+    let withdrawal = book.withdrawal(&customer, grant);
+    book.append(withdrawal.clone()).await.expect(201);
+    let kept = book.grant(&customer, &published).await;
+    assert_eq!(book.ledger.shred_ended(UnixSeconds(u64::MAX)).unwrap(), 1);
+    assert_eq!(book.get(&format!("/v1/grants/{grant}")).await.expect(410).slug(), "erased");
+    for sent_again in [envelope, withdrawal] {
+        assert_eq!(book.append(sent_again).await.expect(410).slug(), "erased");
+    }
+    // signed now, it is of a grant that nobody knows
+    let again = book.withdrawal(&customer, grant);
+    assert_eq!(book.append(again).await.expect(422).slug(), "refused");
+    book.get(&format!("/v1/grants/{kept}")).await.expect(200);
+    assert_eq!(book.get("/v1/grants").await.expect(200).json()["grants"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -346,7 +346,7 @@ fn an_erased_frame_blocks_everything_until_the_log_says_that_somebody_was_erased
         let again = book.grant("anna", &key);
         book.frames[4].about = About::Erased;
         book.frames[4].receipt.content = Content::Erased;
-        book.append(&Event::SubjectErased(SubjectErased { data_key: 7 }), &[signer]);
+        book.append(&Event::SubjectErased(SubjectErased { data_key: 7, given: None }), &[signer]);
         (book, again)
     };
     // by somebody who is not the operator
@@ -362,4 +362,61 @@ fn an_erased_frame_blocks_everything_until_the_log_says_that_somebody_was_erased
     let mut frame = book.frames[4].clone();
     frame.about = About::Tenant;
     assert!(matches!(book.pins().verify_frame(&frame), Err(Fault::About)));
+}
+
+fn shred(book: &mut Book, given: u64) {
+    let operator = book.operator.clone();
+    book.append(&Event::SubjectErased(SubjectErased { data_key: 7, given: Some(given) }), &[&operator]);
+}
+
+fn without_content(book: &mut Book, frame: usize) {
+    book.frames[frame].about = About::Erased;
+    book.frames[frame].receipt.content = Content::Erased;
+}
+
+#[test]
+fn a_shredded_grant_is_forgotten_and_the_others_stay() {
+    let (mut book, key, grant) = book_with_grant();
+    let given = book.size() - 1;
+    book.withdraw("anna", grant, &key);
+    let mut replica = book.replica(boot(100));
+    assert_denies(&replica, "anna", boot(101), DenialReason::Withdrawn);
+    shred(&mut book, given);
+    replica.take_frame(book.pins().verify_frame(book.frames.last().unwrap()).unwrap()).unwrap();
+    assert_denies(&replica, "anna", boot(101), DenialReason::NoGrant);
+    let again = book.grant("anna", &key);
+    assert_permits(&book.replica(boot(100)), "anna", boot(101), again);
+
+    // who begins now gets both frames without content, and is not in doubt for ever
+    without_content(&mut book, 3);
+    without_content(&mut book, 4);
+    assert_permits(&book.replica(boot(100)), "anna", boot(101), again);
+}
+
+/// The gate was away when the grant was withdrawn, and comes back after it was shredded.
+#[test]
+fn a_grant_whose_end_was_shredded_does_not_come_to_life() {
+    let (mut book, key, grant) = book_with_grant();
+    let given = book.size() - 1;
+    let mut replica = book.replica(boot(100));
+    book.withdraw("anna", grant, &key);
+    shred(&mut book, given);
+    without_content(&mut book, 4);
+    for frame in &book.frames[4..] {
+        replica.take_frame(book.pins().verify_frame(frame).unwrap()).unwrap();
+    }
+    assert_denies(&replica, "anna", boot(101), DenialReason::NoGrant);
+}
+
+#[test]
+fn a_grant_that_took_the_place_of_a_shredded_one_permits() {
+    let (mut book, key, grant) = book_with_grant();
+    let given = book.size() - 1;
+    let terms = grantbook_record::Terms { supersedes: Some(grant), ..book.terms() };
+    let event = GrantGiven { sub: sub("anna"), terms, request: None, birth_day: None, mandate: None };
+    let later = book.append(&Event::GrantGiven(event), &[&key]);
+    shred(&mut book, given);
+    assert_permits(&book.replica(boot(100)), "anna", boot(101), later);
+    without_content(&mut book, 3);
+    assert_permits(&book.replica(boot(100)), "anna", boot(101), later);
 }

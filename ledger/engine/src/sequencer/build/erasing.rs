@@ -1,0 +1,73 @@
+//! What may be destroyed: the data key of a customer without grants in force, or of one grant that has ended.
+
+use grantbook_plan::CustomerState;
+use grantbook_record::Jti;
+use grantbook_record::day::UnixSeconds;
+use grantbook_record::event::SubjectErased;
+
+use super::super::broken;
+use super::Builder;
+use crate::admit::TenantFacts;
+use crate::error::ReadError;
+use crate::store::Fault;
+
+impl Builder<'_> {
+    /// Whether a data key may be destroyed now, and if not, why.
+    pub(super) fn erasable(
+        &self,
+        tenant: &TenantFacts,
+        erased: &SubjectErased,
+    ) -> Result<Result<(), &'static str>, Fault> {
+        let state = &self.inner.state;
+        let key = match self.changes.key(state, erased.data_key) {
+            Ok(key) => key,
+            Err(ReadError::Erased) => return Ok(Err("there is no such data key")),
+            Err(ReadError::Store(fault)) => return Err(fault),
+            Err(_) => return Err(broken("a data key does not open")),
+        };
+        let sub = key.sub.as_ref().filter(|_| key.tenant == tenant.number);
+        let Some(sub) = sub else { return Ok(Err("the data key is no customer's of this tenant")) };
+        let customer = self.changes.customer(state, state.customer_key(tenant.id, sub))?;
+        let Some(customer) = customer else { return Ok(Err("there is no such customer")) };
+        let why_not = match &key.grant {
+            Some(grant) => why_not_to_shred(&customer.state, grant, erased.given, self.now),
+            None if erased.given.is_some() => Some("the data key is no grant's"),
+            None if customer.key_id != erased.data_key => {
+                Some("the data key is not the customer's present one")
+            }
+            None if customer.state.grants.iter().any(|grant| !grant.status.is_ended()) => {
+                Some("a grant is still in force, expected all of them withdrawn")
+            }
+            None => None,
+        };
+        if let Some(why) = why_not {
+            return Ok(Err(why));
+        }
+        let cases = self.inner.keyring.cases()?;
+        if cases.holds.iter().any(|hold| hold.tenant == tenant.id && hold.sub == *sub) {
+            return Ok(Err("a legal hold is on the customer"));
+        }
+        Ok(Ok(()))
+    }
+}
+
+fn why_not_to_shred(
+    customer: &CustomerState,
+    grant: &Jti,
+    given: Option<u64>,
+    now: UnixSeconds,
+) -> Option<&'static str> {
+    let Some(grant) = customer.grant(grant) else { return Some("there is no such grant") };
+    if given != Some(grant.given) {
+        return Some("it names another entry than that of the data key's grant");
+    }
+    if grant.is_in_force(now) {
+        return Some("the grant is still in force, expected it to have ended");
+    }
+    // who reads the log from its start learns from this one alone that the other has ended
+    let superseded = grant.terms.supersedes;
+    if superseded.is_some_and(|superseded| customer.grant(&superseded).is_some()) {
+        return Some("the grant that it superseded is still there, expected that one to go first");
+    }
+    None
+}
