@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::day::UnixSeconds;
+use crate::encoding::Bytes32;
 use crate::id::{Jti, SubjectId, TenantId, Term};
 use crate::jwk::{PublicKey, Thumbprint};
 use crate::kind::Kind;
@@ -104,6 +105,8 @@ pub enum Event {
     GrantRevoked(GrantRevoked),
     /// `subject.erased`
     SubjectErased(SubjectErased),
+    /// `state.root`
+    StateRoot(StateRoot),
 }
 
 impl Event {
@@ -134,6 +137,7 @@ impl Event {
             Kind::GrantWithdrawn => read(payload, Self::GrantWithdrawn),
             Kind::GrantRevoked => read(payload, Self::GrantRevoked),
             Kind::SubjectErased => read(payload, Self::SubjectErased),
+            Kind::StateRoot => read(payload, Self::StateRoot),
             other => Err(EventError::KindNotAccepted { kind: other }),
         }
     }
@@ -155,6 +159,7 @@ impl Event {
             Self::GrantWithdrawn(_) => Kind::GrantWithdrawn,
             Self::GrantRevoked(_) => Kind::GrantRevoked,
             Self::SubjectErased(_) => Kind::SubjectErased,
+            Self::StateRoot(_) => Kind::StateRoot,
         }
     }
 
@@ -193,7 +198,10 @@ impl Event {
             Self::GrantResumed(event) => Some(&event.sub),
             Self::GrantWithdrawn(event) => Some(&event.sub),
             Self::GrantRevoked(event) => Some(&event.sub),
-            Self::TemplatePublished(_) | Self::NoticePublished(_) | Self::SubjectErased(_) => None,
+            Self::TemplatePublished(_)
+            | Self::NoticePublished(_)
+            | Self::SubjectErased(_)
+            | Self::StateRoot(_) => None,
         }
     }
 }
@@ -465,4 +473,14 @@ pub struct GrantRevoked {
 pub struct SubjectErased {
     /// The ledger's number of the data key; which entries lay under it is known to nobody once the key epoch has ended.
     pub data_key: u64,
+}
+
+/// The root of the map of grant states, see [`crate::state_proof`]. Names nobody. Signed by the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StateRoot {
+    /// Size of the tree whose fold the map is: all entries before. At most the leaf index of this event's own entry.
+    pub size: u64,
+    /// The map's root.
+    pub root: Bytes32,
 }

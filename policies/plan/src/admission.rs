@@ -224,6 +224,8 @@ pub fn check(
         }
         // whether there is such a data key, and whether it may be destroyed, only the ledger can say
         Event::SubjectErased(_) => expect(signers == [context.parties.operator], "the operator"),
+        // nor whether the root is that of its map
+        Event::StateRoot(_) => expect(signers == [context.parties.operator], "the operator"),
     }
 }
 
