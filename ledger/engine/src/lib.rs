@@ -27,6 +27,7 @@ mod reads;
 mod seal;
 mod sequencer;
 mod state;
+pub mod state_map;
 mod stats;
 pub mod store;
 mod tenants;

@@ -5,7 +5,7 @@
 mod map;
 mod states;
 
-pub use map::{DEPTH, EMPTY, MapProof, OtherLeaf};
+pub use map::{DEPTH, EMPTY, MapProof, OtherLeaf, leaf_hash, node_hash};
 pub use states::{GRANTS_MAX, GrantStates, GrantStatus, StateKey, StateOfGrant, state_key};
 
 use grantbook_tlog::{Demands, LeafIndex, LogKeys, TreeSize};

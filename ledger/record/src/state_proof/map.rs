@@ -59,13 +59,13 @@ impl MapProof {
     }
 }
 
-/// SHA-256("JMT::LeafNode" ‖ key ‖ SHA-256(value)).
-fn leaf_hash(key: &Bytes32, value_hash: &Bytes32) -> Bytes32 {
+/// The hash of a subtree of one leaf: SHA-256("JMT::LeafNode" ‖ key ‖ SHA-256(value)).
+pub fn leaf_hash(key: &Bytes32, value_hash: &Bytes32) -> Bytes32 {
     hash_of(LEAF_DOMAIN, key, value_hash)
 }
 
-/// SHA-256("JMT::IntrnalNode" ‖ left ‖ right).
-fn node_hash(left: &Bytes32, right: &Bytes32) -> Bytes32 {
+/// The hash of a subtree of several leaves: SHA-256("JMT::IntrnalNode" ‖ left ‖ right).
+pub fn node_hash(left: &Bytes32, right: &Bytes32) -> Bytes32 {
     hash_of(INTERNAL_DOMAIN, left, right)
 }
 
