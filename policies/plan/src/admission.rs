@@ -222,10 +222,11 @@ pub fn check(
             }
             live(customer, &event.grant).map(|_| ())
         }
-        // whether there is such a data key, and whether it may be destroyed, only the ledger can say
-        Event::SubjectErased(_) => expect(signers == [context.parties.operator], "the operator"),
-        // nor whether the root is that of its map
-        Event::StateRoot(_) => expect(signers == [context.parties.operator], "the operator"),
+        // whether there is such a data key, whether it may be destroyed, and whether the root is that of its map, only
+        // the ledger can say
+        Event::SubjectErased(_) | Event::StateRoot(_) => {
+            expect(signers == [context.parties.operator], "the operator")
+        }
     }
 }
 

@@ -48,7 +48,7 @@ fn subtree(leaves: &[(&Bytes32, &Bytes32)], depth: usize) -> Bytes32 {
 }
 
 fn hash(parts: &[&[u8]]) -> Bytes32 {
-    Bytes32(parts.iter().fold(Sha256::new(), |hash, part| hash.chain_update(part)).finalize().into())
+    Bytes32(parts.iter().fold(Sha256::new(), Sha256::chain_update).finalize().into())
 }
 
 fn bit(key: &Bytes32, depth: usize) -> bool {

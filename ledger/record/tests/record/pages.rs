@@ -111,7 +111,7 @@ fn state_proof_derived() -> String {
         ("value", states.value(&salt)),
         ("root", map::root(&map::leaves(Some(&states)))),
     ];
-    lines.iter().map(|(name, bytes)| format!("{name:<15} {bytes:?}\n")).collect()
+    lines.map(|(name, bytes)| format!("{name:<15} {bytes:?}")).join("\n")
 }
 
 fn recovery_code() -> String {
