@@ -31,7 +31,9 @@ pub(super) fn run(args: &StateArgs, output: Output) -> Result<Verdict, Failure> 
     });
     Ok(match verified {
         Ok(verified) => {
-            describe(&args.file, &verified).iter().for_each(|line| output.say(line));
+            for line in describe(&args.file, &verified) {
+                output.say(line);
+            }
             output.result(&valid(&verified));
             Verdict::Yes
         }
