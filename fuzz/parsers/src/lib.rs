@@ -10,15 +10,15 @@ pub use log::{
     bundle, checkpoint, log_keys, note, policy, proof_file, tile_path, vkey, witness_answer, witness_request,
 };
 pub use record::{
-    archive, entry, envelope, event, frame, head, jwk, receipt, scope, signed_head, terms, use_batch,
-    use_record,
+    archive, entry, envelope, event, frame, head, jwk, receipt, scope, signed_head, state_proof, terms,
+    use_batch, use_record,
 };
 
 /// A parser's name and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target by name.
-pub const TARGETS: [Target; 23] = [
+pub const TARGETS: [Target; 24] = [
     ("envelope", envelope),
     ("event", event),
     ("entry", entry),
@@ -26,6 +26,7 @@ pub const TARGETS: [Target; 23] = [
     ("use_record", use_record),
     ("receipt", receipt),
     ("archive", archive),
+    ("state_proof", state_proof),
     ("frame", frame),
     ("head", head),
     ("signed_head", signed_head),

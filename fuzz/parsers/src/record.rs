@@ -9,7 +9,9 @@ use grantbook_record::feed::Frame;
 use grantbook_record::head::{Head, SignedHead};
 use grantbook_record::strict_json;
 use grantbook_record::uses::{UseBatch, UseRecord};
-use grantbook_record::{Entry, Envelope, Event, Kind, PublicKey, Receipt, Scope, TenantId, Terms};
+use grantbook_record::{
+    Entry, Envelope, Event, Kind, PublicKey, Receipt, Scope, StateProof, TenantId, Terms,
+};
 use grantbook_tlog::LogKeys;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -71,6 +73,7 @@ fn payload(kind: Kind, json: &[u8]) {
         Kind::GrantRevoked => round_trip::<Claims<event::GrantRevoked>>(json),
         Kind::SubjectErased => round_trip::<Claims<event::SubjectErased>>(json),
         Kind::OperatorActed => round_trip::<Claims<event::OperatorActed>>(json),
+        Kind::StateRoot => round_trip::<Claims<event::StateRoot>>(json),
         _ => {}
     }
 }
@@ -105,6 +108,16 @@ pub fn receipt(data: &[u8]) {
         assert_eq!(receipt.to_json(), data.strip_suffix(b"\n").unwrap_or(data));
         if let Some(keys) = LOG_KEYS.as_ref() {
             let _ = receipt.verify(keys);
+        }
+    }
+}
+
+/// State proofs.
+pub fn state_proof(data: &[u8]) {
+    if let Ok(proof) = StateProof::parse(data) {
+        assert_eq!(proof.to_json(), data.strip_suffix(b"\n").unwrap_or(data));
+        if let Some(keys) = LOG_KEYS.as_ref() {
+            let _ = proof.verify(keys);
         }
     }
 }

@@ -30,6 +30,7 @@ mod seal;
 mod sequencer;
 mod shred;
 mod state;
+pub mod state_map;
 mod stats;
 pub mod store;
 mod tenants;

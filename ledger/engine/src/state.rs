@@ -12,6 +12,7 @@
 //! | `f` ‖ tenant ‖ sequence | leaf index and chain value of a feed frame |
 //! | `g` ‖ tenant ‖ leaf index | id of the data key under which the events of the grant lie whose `grant.given` this is |
 //! | `k` ‖ key id | a wrapped data key |
+//! | `m` ‖ … | sealed: the map of grant states, see [`crate::state_map`] |
 //! | `s` ‖ tenant | sealed: sums over the payouts of erased customers |
 //!
 //! Customer keys are keyed hashes under the epoch's key, so that rows of different epochs cannot be joined. Readers hold
@@ -20,6 +21,7 @@
 mod cache;
 mod epoch;
 mod fold;
+mod map;
 mod rows;
 
 pub(crate) use cache::CustomerCache;
@@ -40,6 +42,7 @@ use crate::closed::{self, ClosedSum};
 use crate::error::ReadError;
 use crate::keyring::{EpochKeys, Keyring, short_hmac};
 use crate::seal::SealKey;
+use crate::state_map::MAP;
 use crate::store::cursor::Cursor;
 use crate::store::{Fault, RowChange, Store};
 
@@ -225,7 +228,7 @@ impl State {
     /// Whether two rows under one key say the same; sealed ones are compared by what they seal.
     pub(crate) fn same_row(&self, key: &[u8], one: &[u8], other: &[u8]) -> bool {
         match key.first() {
-            Some(b'c' | b'u' | b't' | b's') => {
+            Some(b'c' | b'u' | b't' | b's' | b'm') => {
                 let epoch = self.epoch();
                 let open = |sealed| epoch.rows.open(sealed, key);
                 matches!((open(one), open(other)), (Ok(one), Ok(other)) if one == other)
@@ -243,6 +246,12 @@ impl State {
     pub(crate) fn commit(&self, changes: Changes, position: u64) -> Result<(), Fault> {
         let Changes { customers, tenants, gates, closed: sums_of, mut rows, erased, destroyed, .. } = changes;
         let epoch = Arc::clone(&self.epoch());
+        // the map gives its rows in plain
+        for (name, row) in rows.iter_mut().filter(|(name, _)| name.first() == Some(&MAP)) {
+            if let Some(plain) = row {
+                *plain = epoch.rows.seal(plain, name);
+            }
+        }
         for (key, changed) in &customers {
             if changed.state {
                 rows.push(sealed(&epoch, key.state_row(&epoch), &changed.customer.encode_state()));

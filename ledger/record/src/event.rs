@@ -6,6 +6,7 @@ pub use acts::{AcceptedLoss, Act, OperatorActed, RolledEpoch, about_tenant};
 use serde::{Deserialize, Serialize};
 
 use crate::day::UnixSeconds;
+use crate::encoding::Bytes32;
 use crate::id::{Jti, SubjectId, TenantId, Term};
 use crate::jwk::{PublicKey, Thumbprint};
 use crate::kind::Kind;
@@ -109,6 +110,8 @@ pub enum Event {
     SubjectErased(SubjectErased),
     /// `operator.acted`
     OperatorActed(OperatorActed),
+    /// `state.root`
+    StateRoot(StateRoot),
 }
 
 impl Event {
@@ -140,6 +143,7 @@ impl Event {
             Kind::GrantRevoked => read(payload, Self::GrantRevoked),
             Kind::SubjectErased => read(payload, Self::SubjectErased),
             Kind::OperatorActed => read(payload, Self::OperatorActed),
+            Kind::StateRoot => read(payload, Self::StateRoot),
             other => Err(EventError::KindNotAccepted { kind: other }),
         }
     }
@@ -162,6 +166,7 @@ impl Event {
             Self::GrantRevoked(_) => Kind::GrantRevoked,
             Self::SubjectErased(_) => Kind::SubjectErased,
             Self::OperatorActed(_) => Kind::OperatorActed,
+            Self::StateRoot(_) => Kind::StateRoot,
         }
     }
 
@@ -203,7 +208,8 @@ impl Event {
             Self::TemplatePublished(_)
             | Self::NoticePublished(_)
             | Self::SubjectErased(_)
-            | Self::OperatorActed(_) => None,
+            | Self::OperatorActed(_)
+            | Self::StateRoot(_) => None,
         }
     }
 }
@@ -478,4 +484,14 @@ pub struct SubjectErased {
     /// Leaf index of the `grant.given`, where the key was one grant's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given: Option<u64>,
+}
+
+/// The root of the map of grant states, see [`crate::state_proof`]. Names nobody. Signed by the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StateRoot {
+    /// Size of the tree whose fold the map is: all entries before. At most the leaf index of this event's own entry.
+    pub size: u64,
+    /// The map's root.
+    pub root: Bytes32,
 }

@@ -9,6 +9,8 @@
 
 #[path = "record/ledger.rs"]
 mod ledger;
+#[path = "record/map.rs"]
+mod map;
 #[path = "record/seeds.rs"]
 mod seeds;
 #[path = "record/story.rs"]

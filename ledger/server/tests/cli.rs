@@ -233,7 +233,7 @@ fn every_command_teaches_by_example() {
     let single =
         ["serve", "demo", "keygen", "grant", "withdraw", "check", "replay", "verify log", "fsck", "bench"];
     let keys = ["key enrol", "key add", "key rotate", "key revoke", "key recover"];
-    let stored = ["backup", "restore", "migrate", "export", "import", "verify archive"];
+    let stored = ["backup", "restore", "migrate", "export", "import", "verify archive", "verify state"];
     for command in groups.iter().chain(&more).chain(&single).chain(&keys).chain(&stored) {
         let help = place.run(&format!("{command} --help")).ok();
         assert!(help.out.contains("Example") && help.out.contains("grantbook"), "{command}: {}", help.out);

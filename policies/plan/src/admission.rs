@@ -222,8 +222,9 @@ pub fn check(
             }
             live(customer, &event.grant).map(|_| ())
         }
-        // whether there is such a data key, and whether it may be destroyed, only the ledger can say
-        Event::SubjectErased(_) | Event::OperatorActed(_) => {
+        // whether there is such a data key, whether it may be destroyed, and whether the root is that of its map, only
+        // the ledger can say
+        Event::SubjectErased(_) | Event::OperatorActed(_) | Event::StateRoot(_) => {
             expect(signers == [context.parties.operator], "the operator")
         }
     }

@@ -66,6 +66,8 @@ pub struct GrantState {
     pub terms_entry: EntryRef,
     /// Whether uses may go on.
     pub status: Status,
+    /// Leaf index of the entry that brought this status.
+    pub status_entry: u64,
     /// When it ended, by the ledger's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<UnixSeconds>,
@@ -202,6 +204,7 @@ impl CustomerState {
                 if let Some(superseded) = event.terms.supersedes {
                     self.with_grant(&superseded, |grant| {
                         grant.status = Status::Superseded;
+                        grant.status_entry = admitted.entry.leaf_index;
                         grant.ended_at = Some(admitted.at);
                     });
                 }
@@ -213,6 +216,7 @@ impl CustomerState {
                     group: admitted.group,
                     terms_entry: admitted.entry,
                     status: Status::Active,
+                    status_entry: admitted.entry.leaf_index,
                     ended_at: None,
                 });
             }
@@ -229,7 +233,8 @@ impl CustomerState {
             Event::TemplatePublished(_)
             | Event::NoticePublished(_)
             | Event::SubjectErased(_)
-            | Event::OperatorActed(_) => {}
+            | Event::OperatorActed(_)
+            | Event::StateRoot(_) => {}
         }
     }
 
@@ -248,6 +253,7 @@ impl CustomerState {
     fn set_status(&mut self, id: &Jti, status: Status, admitted: &Admitted) {
         self.with_grant(id, |grant| {
             grant.status = status;
+            grant.status_entry = admitted.entry.leaf_index;
             grant.ended_at = status.is_ended().then_some(admitted.at);
         });
     }

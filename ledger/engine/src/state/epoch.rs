@@ -7,7 +7,11 @@ use grantbook_record::TenantId;
 use super::rows::{self, CLOSED, COUNTS, CUSTOMER, Customer, DATA_KEY, GRANT, TENANT, USE_ID, UseIdRow};
 use super::{State, damaged, sealed, unwrap, wrap};
 use crate::keyring::EpochKeys;
+use crate::state_map::MAP;
 use crate::store::{Fault, NextEpoch, Row, RowChange};
+
+/// First byte of the rows of the map of grant states; those of erased customers are gone from it already.
+const MAP_ROWS: &[u8] = &[MAP];
 
 /// Rows copied at once.
 const ROWS_AT_ONCE: usize = 1024;
@@ -127,7 +131,9 @@ impl State {
                     copied.push(sealed(next, key.counts_row(next), &counts));
                 }
             }
-            Some(TENANT | CLOSED) => copied.push(sealed(next, name.clone(), &open(&name, &value)?)),
+            Some(TENANT | CLOSED | MAP_ROWS) => {
+                copied.push(sealed(next, name.clone(), &open(&name, &value)?))
+            }
             Some(USE_ID) => {
                 let row = UseIdRow::decode(&value).ok_or_else(|| damaged("use id"))?;
                 if live.contains(owner_of(row.leaf_index)?) {

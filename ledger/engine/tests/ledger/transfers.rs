@@ -104,6 +104,7 @@ fn placeless(ledger: &Ledger, tenant: TenantId, name: &str) -> CustomerState {
     let mut state = ledger.customer(tenant, &world::sub(name)).unwrap();
     for grant in &mut state.grants {
         grant.given = 0;
+        grant.status_entry = 0;
         grant.terms_entry.leaf_index = 0;
         grant.terms_entry.leaf_hash = Bytes32([0; 32]);
     }

@@ -9,9 +9,12 @@
 
 mod cases;
 mod cases_of_events;
+mod cases_of_state_proofs;
 mod cases_of_the_log;
 #[path = "../../tests/record/ledger.rs"]
 mod ledger;
+#[path = "../../tests/record/map.rs"]
+mod map;
 #[path = "../../tests/record/pages.rs"]
 mod pages;
 #[path = "../../tests/record/run.rs"]

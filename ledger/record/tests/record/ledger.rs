@@ -8,10 +8,11 @@ use grantbook_record::archive::{ArchivedGate, ArchivedTenant, Header, Record, Wr
 use grantbook_record::class::Class;
 use grantbook_record::encoding::{Base64Bytes, Bytes32};
 use grantbook_record::entry::{self, Entry, LinkTarget, TagKey};
-use grantbook_record::event::{Claims, Event};
+use grantbook_record::event::{Claims, Event, Evidence, KeyEnrolled};
 use grantbook_record::feed::{About, Chain, Frame};
 use grantbook_record::head::{Head, SignedHead};
 use grantbook_record::receipt::{Content, EventContent, LinkOpening, UseContent, WireOpening};
+use grantbook_record::state_proof::{GrantStates, GrantStatus, StateProof};
 use grantbook_record::uses::{BatchTree, UseBatch};
 use grantbook_record::{Currency, Envelope, GateId, Kind, Receipt, Salt, Signer, UnixMillis, UnixSeconds};
 use grantbook_tlog::{
@@ -19,7 +20,8 @@ use grantbook_tlog::{
     TlogProof, cosignature, inclusion_proof, leaf_hash,
 };
 
-use crate::story::{self, NOW, ORIGIN, salt, sample, tenant};
+use crate::map;
+use crate::story::{self, NOW, ORIGIN, Sample, salt, sample, tenant};
 
 /// Seed of the clock's key.
 const CLOCK_SEED: [u8; 32] = [0x22; 32];
@@ -29,6 +31,20 @@ pub(crate) const GRANT_AT: u64 = 3;
 pub(crate) const USES_AT: u64 = 4;
 /// Where the withdrawal stands.
 pub(crate) const WITHDRAWN_AT: u64 = 7;
+
+/// Roots of the map of grant states stand from here on.
+pub(crate) const STATE_ROOTS_AT: u64 = 8;
+/// Where a further key of the customer stands.
+pub(crate) const SECOND_KEY_AT: u64 = 11;
+
+/// Sizes of which there are roots, and what the customer's grants came to then.
+pub(crate) fn state_roots() -> [(u64, Option<GrantStates>); 3] {
+    [
+        (3, None),
+        (7, Some(map::states(GrantStatus::Active, 3))),
+        (8, Some(map::states(GrantStatus::Withdrawn, WITHDRAWN_AT))),
+    ]
+}
 
 /// What the log holds of one entry.
 pub(crate) struct Item {
@@ -134,8 +150,40 @@ impl Ledger {
         log
     }
 
+    /// The story, then roots of the map of grant states: as of before the grant, while it was active, after its end; and
+    /// at last another key of the customer, enrolled on the first one's word.
+    pub(crate) fn with_state_roots() -> Self {
+        let mut log = Self::story();
+        for (number, (size, states)) in (15..).zip(state_roots()) {
+            log.state_root(number, size, states.as_ref());
+        }
+        let key = *story::second_key().public_key();
+        let second =
+            KeyEnrolled { sub: story::subject(), key, evidence: Evidence::EnrolledKey, recovery: None };
+        let signers = vec![story::second_key(), story::customer()];
+        log.signed(&Sample::new(Kind::KeyEnrolled, 19, second, signers), Currency::NONE, &[], None);
+        log
+    }
+
+    /// A root of the map with these states of the customer, said to be of this size.
+    pub(crate) fn state_root(&mut self, number: u8, size: u64, states: Option<&GrantStates>) {
+        let sample = story::state_root(number, size, map::root(&map::leaves(states)));
+        self.signed(&sample, Currency::NONE, &[], None);
+    }
+
+    /// The proof of the story's customer at the root that stands at `leaf_index`.
+    pub(crate) fn state_proof(&self, leaf_index: u64) -> StateProof {
+        let (_, states) = state_roots()[usize::try_from(leaf_index - STATE_ROOTS_AT).unwrap()].clone();
+        let map = map::prove(&map::leaves(states.as_ref()), &map::customers_key());
+        StateProof { v: 1, root: self.receipt(leaf_index), enrolment: self.receipt(0), states, map }
+    }
+
     fn event(&mut self, kind: Kind, currency: Currency, values: &[u32], target: Option<LinkTarget>) {
-        let sample = sample(kind);
+        self.signed(&sample(kind), currency, values, target);
+    }
+
+    fn signed(&mut self, sample: &Sample, currency: Currency, values: &[u32], target: Option<LinkTarget>) {
+        let kind = sample.kind;
         let bytes = sample.envelope();
         let salt = salt(&format!("entry {}", self.items.len()));
         let digest = entry::digest(&salt, &Bytes32::sha256(&bytes), None);

@@ -10,10 +10,12 @@
 
 mod archives;
 mod ledger;
+mod map;
 mod oracle;
 mod pages;
 mod properties;
 mod receipts;
 mod run;
+mod state_proofs;
 mod story;
 mod vectors;

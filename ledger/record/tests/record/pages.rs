@@ -4,10 +4,12 @@
 use std::path::PathBuf;
 
 use grantbook_record::entry::HEADER_BYTES;
+use grantbook_record::state_proof::GrantStatus;
 use grantbook_record::{Class, Kind, RecoveryCode};
 use rand_core::SeedableRng as _;
 
-use crate::ledger::{GRANT_AT, Ledger, USES_AT, WITHDRAWN_AT, log_keys, nonces};
+use crate::ledger::{GRANT_AT, Ledger, STATE_ROOTS_AT, USES_AT, WITHDRAWN_AT, log_keys, nonces};
+use crate::map;
 use crate::story::{self, SAMPLES, sample};
 
 pub(crate) fn root() -> PathBuf {
@@ -53,6 +55,8 @@ pub(crate) fn example(name: &str) -> String {
         "receipt-of-a-use" => pretty(&log.receipt(USES_AT).to_json()),
         "proof" => log.receipt(GRANT_AT).proof,
         "log-keys" => log_keys().to_string(),
+        "state-proof" => pretty(&Ledger::with_state_roots().state_proof(STATE_ROOTS_AT + 2).to_json()),
+        "state-proof-derived" => state_proof_derived(),
         "frame" => pretty(&log.feed().0.last().unwrap().to_json()),
         "archive-header" => pretty(&log.archive(&[GRANT_AT, USES_AT])[0]),
         "archive-record" => pretty(&log.archive(&[GRANT_AT, USES_AT])[2]),
@@ -94,6 +98,20 @@ fn entry(bytes: &[u8]) -> String {
     }
     assert_eq!((at, HEADER_BYTES), (bytes.len(), bytes.len() - 32));
     text
+}
+
+/// Key and value of the story's customer, and root of the map.
+fn state_proof_derived() -> String {
+    let salt = story::salt("entry 0");
+    let states = map::states(GrantStatus::Withdrawn, WITHDRAWN_AT);
+    let lines = [
+        ("enrolment salt", salt.0),
+        ("thumbprint", story::customer().thumbprint().0),
+        ("key", map::customers_key().0),
+        ("value", states.value(&salt)),
+        ("root", map::root(&map::leaves(Some(&states)))),
+    ];
+    lines.map(|(name, bytes)| format!("{name:<15} {bytes:?}")).join("\n")
 }
 
 fn recovery_code() -> String {

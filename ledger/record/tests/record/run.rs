@@ -5,13 +5,14 @@ use grantbook_record::feed::{Chain, FeedPosition, Frame};
 use grantbook_record::head::SignedHead;
 use grantbook_record::uses::UseBatch;
 use grantbook_record::{
-    Entry, Envelope, Event, Kind, PublicKey, Receipt, TenantId, UnixSeconds, encoding::Bytes32,
+    Entry, Envelope, Event, Kind, PublicKey, Receipt, StateProof, TenantId, UnixSeconds, encoding::Bytes32,
 };
 use grantbook_tlog::LogKeys;
 use serde_json::Value;
 
 /// The formats, as their vector files are named.
-pub(crate) const FORMATS: [&str; 7] = ["event", "envelope", "entry", "use-batch", "receipt", "feed", "head"];
+pub(crate) const FORMATS: [&str; 8] =
+    ["event", "envelope", "entry", "use-batch", "receipt", "feed", "head", "state-proof"];
 
 /// Why a case was refused.
 #[derive(Debug)]
@@ -98,6 +99,9 @@ pub(crate) fn run(format: &str, setup: &Setup, input: &Value) -> Result<(), Refu
                 setup.tenant,
                 &nonce,
             )?;
+        }
+        "state-proof" => {
+            StateProof::parse(text("state_proof").as_bytes())?.verify(&setup.log_keys)?;
         }
         other => panic!("no format {other}"),
     }

@@ -3,7 +3,7 @@
 use grantbook_tlog::tile::encode_bundle;
 use grantbook_tlog::{AddCheckpoint, Note, TreeSize, consistency_proof};
 
-use crate::ledger::{GRANT_AT, Ledger, USES_AT, WITHDRAWN_AT, log_keys, nonces, policy};
+use crate::ledger::{GRANT_AT, Ledger, STATE_ROOTS_AT, USES_AT, WITHDRAWN_AT, log_keys, nonces, policy};
 use crate::story::{self, SAMPLES, customer, record, sample, terms};
 
 /// The seeds of one target of `fuzz/parsers`.
@@ -19,6 +19,10 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
         "use_batch" => vec![serde_json::to_vec(&story::batch()).unwrap()],
         "use_record" => (story::FIRST..story::FIRST + 3).map(|seq| record(seq).to_json()).collect(),
         "receipt" => [GRANT_AT, USES_AT].map(|at| log.receipt(at).to_json()).to_vec(),
+        "state_proof" => {
+            let log = Ledger::with_state_roots();
+            [STATE_ROOTS_AT, STATE_ROOTS_AT + 2].map(|at| log.state_proof(at).to_json()).to_vec()
+        }
         "archive" => [&[][..], &[WITHDRAWN_AT]].map(|leaves| log.archive(leaves).concat()).to_vec(),
         "frame" => log.feed().0.iter().map(grantbook_record::feed::Frame::to_json).collect(),
         "head" => vec![log.heads(&nonces())[0].head.clone().into_bytes()],

@@ -6,10 +6,11 @@ use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{
     Act, Bounds, Claims, Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked,
     GrantWithdrawn, KeyEnrolled, KeyRevoked, KeyRotated, LocalText, NoticePublished, OperatorActed,
-    RequestDeclined, RequestMade, Revoker, SubjectErased, TemplatePublished, about_tenant,
+    RequestDeclined, RequestMade, Revoker, StateRoot, SubjectErased, TemplatePublished, about_tenant,
 };
 use grantbook_record::list::List;
 use grantbook_record::scope::{Clause, Condition};
+use grantbook_record::state_proof::GrantStatus;
 use grantbook_record::terms::{
     Compensation, Fields, Language, Limits, NoticeShown, Obligation, Rate, RetentionDays, TemplateRef,
     UseCap, Validity, WindowSeconds,
@@ -20,6 +21,8 @@ use grantbook_record::{
     Term, Terms, UnixSeconds,
 };
 use serde::Serialize;
+
+use crate::map;
 
 pub(crate) const ORIGIN: &str = "grantbook.example/sandbox";
 /// 2026-11-18, the ledger's clock.
@@ -156,7 +159,7 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    fn new<T: Serialize>(kind: Kind, number: u8, event: T, signers: Vec<Signer>) -> Self {
+    pub(crate) fn new<T: Serialize>(kind: Kind, number: u8, event: T, signers: Vec<Signer>) -> Self {
         let audience = if kind.is_public() { TenantId::of_log(ORIGIN) } else { tenant() };
         let claims = Claims::new(audience, jti(number), event);
         let pretty = serde_json::to_string_pretty(&claims).unwrap();
@@ -173,7 +176,7 @@ impl Sample {
 }
 
 /// The kinds of which there is a sample: all that an envelope may carry now.
-pub(crate) const SAMPLES: [Kind; 15] = [
+pub(crate) const SAMPLES: [Kind; 16] = [
     Kind::KeyEnrolled,
     Kind::KeyRotated,
     Kind::KeyRevoked,
@@ -189,6 +192,7 @@ pub(crate) const SAMPLES: [Kind; 15] = [
     Kind::GrantRevoked,
     Kind::SubjectErased,
     Kind::OperatorActed,
+    Kind::StateRoot,
 ];
 
 pub(crate) fn sample(kind: Kind) -> Sample {
@@ -252,8 +256,17 @@ pub(crate) fn sample(kind: Kind) -> Sample {
                 OperatorActed { act: Act::GateRegistered, about: Some(about_tenant(&jti(15), tenant())) };
             Sample::new(kind, 15, event, vec![operator()])
         }
+        Kind::StateRoot => {
+            let withdrawn = map::states(GrantStatus::Withdrawn, 7);
+            state_root(16, 8, map::root(&map::leaves(Some(&withdrawn))))
+        }
         other => panic!("no sample of {other}"),
     }
+}
+
+/// A root of the map of grant states, signed by the operator.
+pub(crate) fn state_root(number: u8, size: u64, root: Bytes32) -> Sample {
+    Sample::new(Kind::StateRoot, number, StateRoot { size, root }, vec![operator()])
 }
 
 fn template() -> TemplatePublished {

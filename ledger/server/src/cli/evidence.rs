@@ -3,7 +3,7 @@
 //! Everything that is printed was verified first: it is read from receipts, not from the ledger's state.
 
 mod page;
-mod words;
+pub(super) mod words;
 
 use std::path::{Path, PathBuf};
 

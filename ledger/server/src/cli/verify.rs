@@ -5,6 +5,7 @@ mod demands;
 mod log;
 mod receipt;
 mod source;
+mod state;
 
 use std::path::PathBuf;
 
@@ -28,6 +29,12 @@ Without a flag for the keys, the file `vkey` beside each receipt is taken, which
 A receipt is *witnessed* if the policy's quorum cosigned its checkpoint, otherwise *signed*; ask the log for it again
 once the witnesses have cosigned.")]
     Receipt(ReceiptArgs),
+    /// A state proof, offline: what a customer's grants came to at some size of the log, or that there were none
+    #[command(after_help = "Example:
+  grantbook verify state proof.json --vkey vkey
+Without a flag for the keys, the file `vkey` beside the proof is taken. Who has no grant is `never granted, or erased by then`: an
+erased customer leaves no trace.")]
+    State(StateArgs),
     /// An archive, offline: every receipt, every line's place, and the log's signature over all
     #[command(after_help = "Example:
   grantbook verify archive acme.archive --vkey vkey")]
@@ -52,6 +59,18 @@ pub(crate) struct ReceiptArgs {
     /// Receipts, as they were issued
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    keys: KeyArgs,
+    #[command(flatten)]
+    demands: DemandArgs,
+}
+
+/// Arguments of `verify state`.
+#[derive(Debug, Args)]
+pub(crate) struct StateArgs {
+    /// The state proof, as it was issued
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
     #[command(flatten)]
     keys: KeyArgs,
     #[command(flatten)]
@@ -83,6 +102,7 @@ pub(crate) struct WholeLogArgs {
 pub(crate) fn run(command: &VerifyCommand, output: Output) -> Result<Verdict, Failure> {
     match command {
         VerifyCommand::Receipt(args) => receipt::run(args, output),
+        VerifyCommand::State(args) => state::run(args, output),
         VerifyCommand::Archive(args) => super::transfer::verify_archive(args, output),
         VerifyCommand::Checkpoints(args) => checkpoints::run(args, output),
         VerifyCommand::Log(args) => log::run(args, output),

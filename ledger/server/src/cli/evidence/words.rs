@@ -10,7 +10,7 @@ use grantbook_record::{DataDay, Price, PublicKey, Term, Terms};
 const SECONDS_PER_DAY: u64 = 86_400;
 
 /// A time of day in UTC.
-pub(super) fn instant(seconds: u64) -> String {
+pub(in crate::cli) fn instant(seconds: u64) -> String {
     let (day, second) = (seconds / SECONDS_PER_DAY, seconds % SECONDS_PER_DAY);
     let day = i32::try_from(day).map_or_else(|_| "?".to_owned(), |day| DataDay(day).to_string());
     format!("{day} {:02}:{:02}:{:02} UTC", second / 3600, second / 60 % 60, second % 60)

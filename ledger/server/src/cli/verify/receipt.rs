@@ -55,7 +55,8 @@ pub(super) fn run(args: &ReceiptArgs, output: Output) -> Result<Verdict, Failure
     Ok(if invalid == 0 { Verdict::Yes } else { Verdict::No })
 }
 
-fn keys_beside(file: &Path) -> Result<LogKeys, Failure> {
+/// The keys in the file beside a receipt or a proof.
+pub(super) fn keys_beside(file: &Path) -> Result<LogKeys, Failure> {
     let vkey = file.with_file_name(VKEY_FILE);
     if !vkey.exists() {
         return Err(Failure::input(
