@@ -134,6 +134,9 @@ pub enum ReadError {
     /// Its key was destroyed.
     #[error("erased")]
     Erased,
+    /// Only the next root of the grant states proves it.
+    #[error("it has changed since the last state.root, expected to be asked for after the next")]
+    NotYet,
     /// The store's fault.
     #[error("the store has a fault")]
     Store(#[from] Fault),

@@ -31,6 +31,7 @@ mod sequencer;
 mod shred;
 mod state;
 pub mod state_map;
+mod state_root;
 mod stats;
 pub mod store;
 mod tenants;

@@ -17,7 +17,7 @@ use crate::keyring::Keyring;
 use crate::ledger::Inner;
 use crate::published::{Addition, OwnedItem, Published, open_owners};
 use crate::sequencer::sign_checkpoint;
-use crate::state::{Changes, FoldedUse, State};
+use crate::state::{Changes, FoldedEvent, FoldedUse, State};
 use crate::store::{BUNDLE_WIDTH, Fault, Store, StoredBatch};
 
 /// Entries that the replay of the fold takes at once.
@@ -385,14 +385,13 @@ fn replay_entry(
                     Err(error) => return Err(as_root(error)),
                 }
             }
-            changes.event(
-                &inner.state,
-                (owned.owner, tenant),
-                origin,
-                &claims,
-                envelope.sha256(),
+            let folded = FoldedEvent {
+                claims: &claims,
+                envelope_sha256: envelope.sha256(),
+                salt: body.salt,
                 admitted,
-            )?;
+            };
+            changes.event(&inner.state, (owned.owner, tenant), origin, folded)?;
         }
         BodyContent::Use { record, flag, .. } => {
             let record = UseRecord::parse(&record).map_err(|_| damaged("record"))?;

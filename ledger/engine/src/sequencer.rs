@@ -25,6 +25,7 @@ use crate::epoch::{self, Epoch};
 use crate::error::AppendError;
 use crate::ledger::Inner;
 use crate::published::Addition;
+use crate::state_root::record_state_root;
 use crate::store::Fault;
 use crate::transfer::ImportedUse;
 use build::{Builder, Built};
@@ -45,6 +46,10 @@ pub(crate) enum Job {
     Question(Box<AdmittedQuestion>, Reply<Answer>),
     /// The next key epoch is to begin, after all that came before.
     Roll(Reply<Epoch>),
+    /// A part of what was noted for the map of grant states goes into its tree; the answer is whether there was any.
+    DrainMap(Reply<bool>),
+    /// The map's root goes on the log, unless it is there.
+    StateRoot(Reply<Option<Appended>>),
     Import(Box<ImportedUse>, Reply<Appended>),
 }
 
@@ -129,18 +134,18 @@ fn weight(job: &Job) -> usize {
     match job {
         Job::Uses(batch, _) => batch.batch.records.len(),
         Job::Event(..) | Job::Question(..) | Job::Import(..) => 1,
-        // a batch of its own: nothing may be under way
-        Job::Roll(_) => BATCH_ENTRIES,
+        // after a batch: nothing may be under way
+        Job::Roll(_) | Job::DrainMap(_) | Job::StateRoot(_) => BATCH_ENTRIES,
     }
 }
 
 fn sequence(inner: &Inner, jobs: Vec<Job>, day: Day, now: UnixMillis) -> Result<(), Fault> {
     let mut builder = Builder::new(inner, day, now.seconds());
     let mut questions = Vec::new();
-    let mut rolls = Vec::new();
+    let mut after = Vec::new();
     for job in jobs {
         match job {
-            Job::Roll(reply) => rolls.push(reply),
+            Job::Roll(_) | Job::DrainMap(_) | Job::StateRoot(_) => after.push(job),
             Job::Event(event, reply) => builder.event(*event, reply)?,
             Job::Uses(batch, reply) => builder.uses(*batch, reply)?,
             Job::Import(used, reply) => builder.import(*used, reply)?,
@@ -153,16 +158,23 @@ fn sequence(inner: &Inner, jobs: Vec<Job>, day: Day, now: UnixMillis) -> Result<
     if let Some(built) = builder.finish() {
         commit(inner, built, day, now)?;
     }
-    if !rolls.is_empty() {
-        let epoch = epoch::roll(inner)?;
-        for reply in rolls {
-            let _ = reply.send(Ok(epoch));
+    for job in after {
+        match job {
+            Job::Roll(reply) => answer(&reply, epoch::roll(inner)?),
+            Job::DrainMap(reply) => answer(&reply, inner.state.drain_map()?),
+            Job::StateRoot(reply) => answer(&reply, record_state_root(inner, day, now)?),
+            Job::Event(..) | Job::Uses(..) | Job::Import(..) | Job::Question(..) => {}
         }
     }
     Ok(())
 }
 
-fn commit(inner: &Inner, built: Built, day: Day, now: UnixMillis) -> Result<(), Fault> {
+fn answer<T>(reply: &Reply<T>, done: T) {
+    // nobody waits any more
+    let _ = reply.send(Ok(done));
+}
+
+pub(crate) fn commit(inner: &Inner, built: Built, day: Day, now: UnixMillis) -> Result<(), Fault> {
     let size = built.addition.range.size();
     let root = built.addition.range.root();
     // a clock that was set back does not take the checkpoint before the day of its entries
@@ -214,6 +226,6 @@ pub(crate) fn sign_checkpoint(
     Ok(note.to_string())
 }
 
-fn broken(why: &str) -> Fault {
+pub(crate) fn broken(why: &str) -> Fault {
     Fault::Damaged { what: "batch".to_owned(), why: why.to_owned() }
 }

@@ -26,7 +26,7 @@ mod rows;
 
 pub(crate) use cache::CustomerCache;
 pub(crate) use epoch::LiveKeys;
-pub(crate) use fold::{Changes, FoldedUse, imported_use_id};
+pub(crate) use fold::{Changes, FoldedEvent, FoldedUse, imported_use_id};
 pub use rows::GateProgress;
 pub(crate) use rows::{
     BatchRow, Customer, CustomerKey, FeedRow, JtiRow, TenantRow, UseIdRow, half, half_digest,
@@ -42,7 +42,7 @@ use crate::closed::{self, ClosedSum};
 use crate::error::ReadError;
 use crate::keyring::{EpochKeys, Keyring, short_hmac};
 use crate::seal::SealKey;
-use crate::state_map::MAP;
+use crate::state_map::{MAP, StateMap, note};
 use crate::store::cursor::Cursor;
 use crate::store::{Fault, RowChange, Store};
 
@@ -244,8 +244,18 @@ impl State {
 
     /// Writes a batch's changes and the position they lead to; then readers see them.
     pub(crate) fn commit(&self, changes: Changes, position: u64) -> Result<(), Fault> {
-        let Changes { customers, tenants, gates, closed: sums_of, mut rows, erased, destroyed, .. } = changes;
+        let Changes {
+            customers, tenants, gates, closed: sums_of, mut rows, erased, unmapped, destroyed, ..
+        } = changes;
         let epoch = Arc::clone(&self.epoch());
+        if !unmapped.is_empty() {
+            rows.extend(StateMap::new(self).erase(&unmapped)?);
+        }
+        for customer in customers.values().filter(|changed| changed.state).map(|changed| &changed.customer) {
+            if let Some((key, value)) = customer.map_key().zip(customer.map_value()) {
+                rows.push(note(&key, Some(&value)));
+            }
+        }
         // the map gives its rows in plain
         for (name, row) in rows.iter_mut().filter(|(name, _)| name.first() == Some(&MAP)) {
             if let Some(plain) = row {

@@ -16,7 +16,7 @@
 
 mod rows;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use grantbook_plan::{CustomerState, Status};
 use grantbook_record::encoding::Bytes32;
@@ -123,11 +123,11 @@ impl<'a, R: MapRows> StateMap<'a, R> {
         Ok(Some(rows))
     }
 
-    /// Takes a key out of the tree and out of what is noted, as erasure demands, before any root is due. From then on
+    /// Takes keys out of the tree and out of what is noted, as erasure demands, before any root is due. From then on
     /// nothing is proved until the next root.
-    pub fn erase(&self, key: &StateKey) -> Result<Vec<RowChange>, Fault> {
-        let (_, mut rows) = self.apply(BTreeMap::from([(*key, None)]))?;
-        rows.push((pending_name(key), None));
+    pub fn erase(&self, keys: &BTreeSet<StateKey>) -> Result<Vec<RowChange>, Fault> {
+        let (_, mut rows) = self.apply(keys.iter().map(|key| (*key, None)).collect())?;
+        rows.extend(keys.iter().map(|key| (pending_name(key), None)));
         Ok(rows)
     }
 

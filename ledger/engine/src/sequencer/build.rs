@@ -25,18 +25,20 @@ use crate::error::AppendError;
 use crate::keyring::LOG;
 use crate::ledger::Inner;
 use crate::published::{Addition, OwnedItem, Owner, seal_owners};
-use crate::state::{BatchRow, Changes, Customer, FoldedUse, JtiRow, UseIdRow, half, half_digest};
+use crate::state::{
+    BatchRow, Changes, Customer, FoldedEvent, FoldedUse, JtiRow, UseIdRow, half, half_digest,
+};
 use crate::store::{Fault, StoredBatch, StoredItem};
 
 /// A batch before its checkpoint is signed.
-pub(super) struct Built {
+pub(crate) struct Built {
     pub(super) batch: StoredBatch,
     pub(super) addition: Addition,
     pub(super) changes: Changes,
     pub(super) acknowledgements: Vec<Acknowledgement>,
 }
 
-pub(super) struct Builder<'a> {
+pub(crate) struct Builder<'a> {
     inner: &'a Inner,
     day: Day,
     now: UnixSeconds,
@@ -67,7 +69,7 @@ struct Draft<'d> {
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(inner: &'a Inner, day: Day, now: UnixSeconds) -> Self {
+    pub(crate) fn new(inner: &'a Inner, day: Day, now: UnixSeconds) -> Self {
         let range = inner.published.range();
         let TreeSize(first) = range.size();
         Self {
@@ -99,7 +101,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Takes an event in, or answers why not.
-    pub(super) fn event(&mut self, event: AdmittedEvent, reply: Reply<Appended>) -> Result<(), Fault> {
+    pub(crate) fn event(&mut self, event: AdmittedEvent, reply: Reply<Appended>) -> Result<(), Fault> {
         let admitted = self.admit_event(event)?;
         self.settle(admitted, reply);
         Ok(())
@@ -186,7 +188,9 @@ impl<'a> Builder<'a> {
         let admitted = Admitted { jti: claims.jti, entry, at: event.at, group: 0 };
         let origin = inner.keyring.log_keys.origin();
         let owner = (owner, tenant.id);
-        self.changes.event(&inner.state, owner, origin, claims, event.envelope_sha256, admitted)?;
+        let folded =
+            FoldedEvent { claims, envelope_sha256: event.envelope_sha256, salt: event.salt, admitted };
+        self.changes.event(&inner.state, owner, origin, folded)?;
         Ok(Ok(Appended { leaf_index, duplicate: false }))
     }
 
@@ -487,7 +491,7 @@ impl<'a> Builder<'a> {
     }
 
     /// The batch; `None` if every job was answered without an entry. Then answers that wait go out at once.
-    pub(super) fn finish(self) -> Option<Built> {
+    pub(crate) fn finish(self) -> Option<Built> {
         if self.items.is_empty() {
             self.acknowledgements.into_iter().for_each(|acknowledge| acknowledge());
             return None;

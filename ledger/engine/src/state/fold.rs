@@ -6,19 +6,21 @@ use std::sync::Arc;
 
 use grantbook_plan::{Admitted, EntryRef, UseCount};
 use grantbook_record::encoding::Bytes32;
-use grantbook_record::event::{Claims, Event};
+use grantbook_record::event::{Claims, Event, StateRoot};
 use grantbook_record::feed::{Chain, FeedPosition};
+use grantbook_record::state_proof::StateKey;
 use grantbook_record::uses::{Outcome, UseRecord};
-use grantbook_record::{Currency, DenialReason, GateId, Jti, Kind, SubjectId, TenantId};
+use grantbook_record::{Currency, DenialReason, GateId, Jti, Kind, Salt, SubjectId, TenantId};
 use grantbook_tlog::Hash;
 
 use super::rows::{
-    self, BatchRow, Customer, CustomerKey, FeedRow, GateProgress, JtiRow, TenantRow, UseIdRow,
+    self, BatchRow, Customer, CustomerKey, Enrolment, FeedRow, GateProgress, JtiRow, TenantRow, UseIdRow,
 };
 use super::{DataKey, State};
 use crate::closed::{self, ClosedSum};
 use crate::error::ReadError;
 use crate::published::Owner;
+use crate::state_map::{MapHead, set_head};
 use crate::store::{Fault, RowChange};
 
 /// What a batch changes, on top of the state as committed.
@@ -41,6 +43,8 @@ pub(crate) struct Changes {
     grants: BTreeMap<(u32, u64), u64>,
     /// Customers erased in this batch.
     pub(super) erased: BTreeSet<CustomerKey>,
+    /// Keys that leave the map of grant states: of customers erased, or without grants.
+    pub(super) unmapped: BTreeSet<StateKey>,
     /// Data keys destroyed in this batch.
     pub(super) destroyed: BTreeSet<u64>,
 }
@@ -49,6 +53,15 @@ pub(super) struct Changed {
     pub(super) customer: Customer,
     pub(super) state: bool,
     pub(super) counts: bool,
+}
+
+/// An event as it was admitted.
+pub(crate) struct FoldedEvent<'a> {
+    pub(crate) claims: &'a Claims<Event>,
+    pub(crate) envelope_sha256: Bytes32,
+    /// The salt of its entry.
+    pub(crate) salt: Salt,
+    pub(crate) admitted: Admitted,
 }
 
 /// A use as it was admitted.
@@ -226,6 +239,7 @@ impl Changes {
         let mut customer = self.customer(state, name)?.unwrap_or_else(|| Customer {
             key_id: id,
             sub: sub.clone(),
+            enrolment: None,
             state: Arc::default(),
             counts: BTreeMap::new(),
         });
@@ -264,10 +278,9 @@ impl Changes {
         state: &State,
         (Owner { tenant: number, key_id }, tenant): (Owner, TenantId),
         origin: &str,
-        claims: &Claims<Event>,
-        envelope_sha256: Bytes32,
-        mut admitted: Admitted,
+        folded: FoldedEvent<'_>,
     ) -> Result<(), Fault> {
+        let FoldedEvent { claims, envelope_sha256, salt, mut admitted } = folded;
         let leaf_index = admitted.entry.leaf_index;
         let row = JtiRow { leaf_index, envelope: rows::half(&envelope_sha256) };
         self.jtis.insert((tenant, claims.jti), row);
@@ -276,6 +289,9 @@ impl Changes {
         let event = &claims.event;
         if let Event::SubjectErased(erased) = event {
             self.erase(state, tenant, number, erased.data_key)?;
+        }
+        if let Event::StateRoot(StateRoot { size, root }) = event {
+            self.rows.push(set_head(&MapHead { root: *root, size: *size, leaf_index }));
         }
         if self.tenant(state, number)?.state.is_changed_by(event) {
             self.tenant_mut(state, number)?.state.apply(event, envelope_sha256);
@@ -290,6 +306,9 @@ impl Changes {
                     self.grants.insert((number, leaf_index), key_id);
                     let row = key_id.to_be_bytes().to_vec();
                     self.rows.push((rows::grant_key(number, leaf_index), Some(row)));
+                }
+                if matches!(event, Event::KeyEnrolled(_)) && customer.state.keys.is_empty() {
+                    customer.enrolment = Some(Enrolment { leaf_index, salt });
                 }
                 Arc::make_mut(&mut customer.state).apply(event, &admitted);
                 let counts = self.customers.get(&key).is_some_and(|changed| changed.counts);
@@ -377,6 +396,7 @@ impl Changes {
             }
             self.rows.push((rows::grant_key(number, grant.given), None));
         }
+        self.unmapped.extend(customer.as_ref().and_then(Customer::map_key));
         self.customers.remove(&name);
         self.erased.insert(name);
         self.rows.extend(state.rows_of(name).map(|row| (row, None)));
@@ -398,6 +418,9 @@ impl Changes {
         let Some(mut customer) = self.customer(state, name)? else { return Ok(()) };
         let Some(given) = customer.state.grant(grant).map(|grant| grant.given) else { return Ok(()) };
         Arc::make_mut(&mut customer.state).forget_grant(given);
+        if customer.state.grants.is_empty() {
+            self.unmapped.extend(customer.map_key());
+        }
         let changed = self.customers.get(&name).is_some_and(|changed| changed.counts);
         let counts = customer.counts.remove(grant).is_some() || changed;
         self.customers.insert(name, Changed { customer, state: true, counts });

@@ -1,7 +1,9 @@
 //! The rows of the map of grant states, as it reads them: opened.
 
-use super::{State, damaged};
-use crate::state_map::MapRows;
+use grantbook_record::encoding::Bytes32;
+
+use super::{Changes, State, damaged};
+use crate::state_map::{DRAINED_AT_ONCE, MapRows, StateMap};
 use crate::store::{Fault, Row};
 
 impl MapRows for State {
@@ -18,6 +20,24 @@ impl MapRows for State {
                 Ok((name, row))
             })
             .collect()
+    }
+}
+
+impl State {
+    /// Takes some of what is noted into the tree of the map; `false` where nothing was left. The map means the same before
+    /// and after. Only the sequencer may call it.
+    pub(crate) fn drain_map(&self) -> Result<bool, Fault> {
+        let Some(rows) = StateMap::new(self).drain(DRAINED_AT_ONCE)? else { return Ok(false) };
+        let mut changes = Changes::default();
+        changes.rows = rows;
+        self.commit(changes, self.store.position()?)?;
+        Ok(true)
+    }
+
+    /// Takes all that is noted into the tree; its root.
+    pub(crate) fn settle_map(&self) -> Result<Bytes32, Fault> {
+        while self.drain_map()? {}
+        StateMap::new(self).root()
     }
 }
 

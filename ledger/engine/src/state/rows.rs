@@ -7,11 +7,13 @@ use grantbook_plan::{CustomerState, TenantState, UseCount};
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::feed::{Chain, FeedPosition};
-use grantbook_record::{Currency, DenialReason, GateId, Jti, SubjectId, TenantId};
+use grantbook_record::state_proof::{StateKey, state_key};
+use grantbook_record::{Currency, DenialReason, GateId, Jti, Salt, SubjectId, TenantId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::keyring::EpochKeys;
+use crate::state_map::grant_states;
 use crate::store::cursor::Cursor;
 
 /// First bytes of the keys of rows that a new epoch seals or names anew.
@@ -47,20 +49,32 @@ impl CustomerKey {
 pub(crate) struct Customer {
     pub(crate) key_id: u64,
     pub(crate) sub: SubjectId,
+    /// The entry of the first key and its salt, from which the key in the map of grant states is made.
+    pub(crate) enrolment: Option<Enrolment>,
     pub(crate) state: Arc<CustomerState>,
     pub(crate) counts: BTreeMap<Jti, UseCount>,
+}
+
+/// Where a customer's first key was enrolled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Enrolment {
+    pub(crate) leaf_index: u64,
+    pub(crate) salt: Salt,
 }
 
 #[derive(Serialize, Deserialize)]
 struct StoredCustomer<S, T> {
     key_id: u64,
     sub: S,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    enrolment: Option<Enrolment>,
     state: T,
 }
 
 impl Customer {
     pub(super) fn encode_state(&self) -> Vec<u8> {
-        let stored = StoredCustomer { key_id: self.key_id, sub: &self.sub, state: self.state.as_ref() };
+        let Self { key_id, sub, enrolment, state, .. } = self;
+        let stored = StoredCustomer { key_id: *key_id, sub, enrolment: *enrolment, state: state.as_ref() };
         serde_json::to_vec(&stored).unwrap_or_default()
     }
 
@@ -86,7 +100,19 @@ impl Customer {
             let window_start = UnixSeconds(cursor.u64()?);
             counts.insert(grant, UseCount { uses, window_start, window_uses: cursor.u32()? });
         }
-        Some(Self { key_id: stored.key_id, sub: stored.sub, state: Arc::new(stored.state), counts })
+        let StoredCustomer { key_id, sub, enrolment, state } = stored;
+        Some(Self { key_id, sub, enrolment, state: Arc::new(state), counts })
+    }
+
+    /// The customer's key in the map of grant states; `None` before the first enrolment.
+    pub(crate) fn map_key(&self) -> Option<StateKey> {
+        let first = self.state.keys.first()?;
+        Some(state_key(&self.enrolment?.salt, &first.key.thumbprint()))
+    }
+
+    /// What the key comes to in that map.
+    pub(crate) fn map_value(&self) -> Option<Bytes32> {
+        Some(grant_states(&self.state)?.value(&self.enrolment?.salt))
     }
 
     pub(crate) fn count(&self, grant: &Jti) -> UseCount {

@@ -114,7 +114,7 @@ fn nothing_is_proved_between_an_erasure_and_the_next_root() {
     (0..50).for_each(|n| rows.note(key(n), Some(bytes(100 + n))));
     rows.settle(7, 50);
     rows.note(key(9), Some(bytes(1000)));
-    let erased = rows.map().erase(&key(9)).unwrap();
+    let erased = rows.map().erase(&[key(9)].into()).unwrap();
     rows.write(erased);
     let others = (0..50).filter(|n| *n != 9).map(|n| (key(n), bytes(100 + n))).collect();
     assert_eq!(rows.nodes(), fresh(&others).nodes());
@@ -142,7 +142,7 @@ fn the_rows_grow_with_the_keys_and_not_with_their_changes() {
 fn rows_that_are_no_nodes_are_damage() {
     let rows = fresh(&(0..20).map(|n| (key(n), bytes(n))).collect());
     rows.write(vec![(b"mn".to_vec(), Some(b"no node".to_vec()))]);
-    for result in [rows.map().root().err(), rows.map().erase(&key(1)).err()] {
+    for result in [rows.map().root().err(), rows.map().erase(&[key(1)].into()).err()] {
         assert!(matches!(result, Some(Fault::Damaged { .. })), "{result:?}");
     }
 }

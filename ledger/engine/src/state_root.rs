@@ -1,0 +1,82 @@
+//! The root of the map of grant states on the log, and what a customer's grants came to under it.
+
+use std::sync::mpsc;
+
+use grantbook_record::day::{Day, UnixMillis};
+use grantbook_record::event::{Claims, StateRoot};
+use grantbook_record::state_proof::{EMPTY, StateProof, VERSION};
+use grantbook_record::{Envelope, Jti, Kind, SubjectId, TenantId};
+use grantbook_tlog::LeafIndex;
+
+use crate::admit;
+use crate::error::{AppendError, ReadError};
+use crate::ledger::{Inner, Ledger};
+use crate::sequencer::build::Builder;
+use crate::sequencer::{Appended, Job, broken, commit};
+use crate::state_map::{StateMap, grant_states};
+use crate::store::Fault;
+
+impl Ledger {
+    /// Puts the root of the map of grant states on the log; `None` where the last one is still that. Appends wait while a
+    /// thousand changed customers at a time are taken into the tree, and may come in between.
+    pub fn record_state_root(&self) -> Result<Option<LeafIndex>, AppendError> {
+        while self.inner.submit(Job::DrainMap)? {}
+        let recorded = self.inner.submit(Job::StateRoot)?;
+        Ok(recorded.map(|appended| LeafIndex(appended.leaf_index)))
+    }
+
+    /// Whether nothing can be proved before the next root, such as after an erasure.
+    pub fn is_state_root_due(&self) -> Result<bool, Fault> {
+        let map = StateMap::new(&self.inner.state);
+        let recorded = map.head()?.map_or(EMPTY, |head| head.root);
+        Ok(map.root()? != recorded)
+    }
+
+    /// Proves what a customer's grants came to under the last root on the log, or that there were none.
+    /// [`ReadError::NotYet`] where they have changed since: then the next root proves it.
+    pub fn state_proof(&self, tenant: TenantId, sub: &SubjectId) -> Result<StateProof, ReadError> {
+        let inner = &self.inner;
+        let customer = inner.state.customer(inner.state.customer_key(tenant, sub))?;
+        let customer = customer.ok_or(ReadError::NotFound)?;
+        let (key, enrolment) = customer.map_key().zip(customer.enrolment).ok_or(ReadError::NotFound)?;
+        let proven = StateMap::new(&inner.state).prove(&key, customer.map_value().as_ref())?;
+        let proven = proven.ok_or(ReadError::NotYet)?;
+        // both under one checkpoint: two could be of two histories
+        let under = inner.checkpoint_for(proven.head.leaf_index)?;
+        let receipt = |leaf| {
+            let owned = inner.published.item(leaf)?;
+            inner.receipt_of(leaf, &owned, inner.open_body(leaf, &owned)?, &under)
+        };
+        Ok(StateProof {
+            v: VERSION,
+            root: receipt(proven.head.leaf_index)?,
+            enrolment: receipt(enrolment.leaf_index)?,
+            states: grant_states(&customer.state),
+            map: proven.proof,
+        })
+    }
+}
+
+/// Puts the root of the map of grant states on the log, as the one entry of a batch: its fold is that of all before it.
+pub(crate) fn record_state_root(inner: &Inner, day: Day, now: UnixMillis) -> Result<Option<Appended>, Fault> {
+    let root = inner.state.settle_map()?;
+    let recorded = StateMap::new(&inner.state).head()?.map_or(EMPTY, |head| head.root);
+    if root == recorded {
+        return Ok(None);
+    }
+    let log = inner.keyring.log_id;
+    let jti = Jti::new(inner.clock.now(), crate::random::bytes());
+    let event = StateRoot { size: inner.published.size(), root };
+    let payload = Claims::new(log, jti, event).to_json();
+    let envelope = Envelope::sign(Kind::StateRoot, &payload, &[&inner.keyring.operator]);
+    let refused = |error: AppendError| broken(&error.to_string());
+    let at = inner.clock.now().seconds();
+    let event = admit::event(&inner.keyring, &inner.state, log, &envelope, at).map_err(refused)?;
+    let mut builder = Builder::new(inner, day, now.seconds());
+    let (reply, appended) = mpsc::sync_channel(1);
+    builder.event(event, reply)?;
+    if let Some(built) = builder.finish() {
+        commit(inner, built, day, now)?;
+    }
+    appended.try_recv().map_err(|_| broken("a root without an answer"))?.map(Some).map_err(refused)
+}
