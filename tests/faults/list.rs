@@ -126,6 +126,11 @@ pub const FAULTS: &[Fault] = &[
     store("old folder beside a newer anchor"),
     store("another history beside the anchor"),
     process("kill -9 under load", "crash::nothing_acknowledged_is_lost_by_kill_9_at_any_moment"),
+    process("kill -9 while a key epoch rolls", "crash::nothing_acknowledged_is_lost_by_kill_9_at_any_moment"),
+    process(
+        "kill -9 while a customer is erased",
+        "crash::nothing_acknowledged_is_lost_by_kill_9_at_any_moment",
+    ),
     process(
         "sync of a server's journal fails",
         "faults::stopping::an_uncertain_commit_ends_the_server_with_status_3",

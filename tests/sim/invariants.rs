@@ -206,7 +206,10 @@ fn feeds(run: &Run<'_>, leaves: &[Hash]) -> Result<(), Broken> {
             }
             let known = run.model.owners.contains_key(&leaf);
             if known && (frame.about == About::Erased) != run.model.is_erased(leaf) {
-                return broken("erased_customers_stay_erased", format!("frame {}", frame.seq.0));
+                return broken(
+                    "erased_customers_stay_erased",
+                    format!("frame {} at entry {leaf}: {:?}", frame.seq.0, frame.about),
+                );
             }
             chain = chain.next(leaf, &hash);
             if chain.value != frame.chain {

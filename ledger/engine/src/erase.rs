@@ -115,7 +115,18 @@ impl Ledger {
         sub: &SubjectId,
         channel: Channel,
     ) -> Result<PendingErasure, EraseError> {
-        let customer = self.inner.known(tenant, sub)?;
+        let known = self.inner.known(tenant, sub);
+        let mut pending = self.inner.keyring.cases()?.erasures.into_iter();
+        if let Some(pending) = pending.find(|pending| pending.tenant == tenant && pending.sub == *sub)
+            && self.recorded(&pending).is_some()
+        {
+            // a crash came before it was noted as done; whoever is known under the pseudonym has come since
+            match known {
+                Err(EraseError::UnknownCustomer) => return Ok(pending),
+                _ => drop(self.finish_erasure(tenant, pending.id, &[])?),
+            }
+        }
+        let customer = known?;
         let held = |hold: &LegalHold| hold.tenant == tenant && hold.sub == *sub;
         if self.legal_holds()?.iter().any(held) {
             return Err(EraseError::Held);
@@ -183,18 +194,16 @@ impl Ledger {
         let inner = &self.inner;
         let pending = self.erasures(tenant)?.into_iter().find(|pending| pending.id == id);
         let pending = pending.ok_or(EraseError::UnknownErasure)?;
+        if let Some(leaf_index) = self.recorded(&pending) {
+            let receipt = inner.receipt_at(leaf_index.0).map_err(AppendError::from_read_back)?;
+            return self.note_erased(tenant, id, leaf_index, receipt);
+        }
         let now = inner.clock.now();
         let too_late = pending.since.0.saturating_add(inner.late_after.as_secs()) < now.seconds().0;
         let waiting: Vec<_> =
             expected.iter().filter(|gate| !pending.purged.contains(*gate)).cloned().collect();
         if !waiting.is_empty() && !too_late {
             return Err(EraseError::Waiting(waiting));
-        }
-        let recorded = pending.event.and_then(|jti| self.find_event(tenant, &jti));
-        if let Some(leaf_index) = recorded {
-            // a crash came before it was noted as done; who has come under the same pseudonym since is somebody else
-            let receipt = inner.receipt_at(leaf_index.0).map_err(AppendError::from_read_back)?;
-            return self.note_erased(tenant, id, leaf_index, receipt);
         }
         let customer = inner.known(tenant, &pending.sub)?;
         let event = SubjectErased { data_key: customer.key_id };
@@ -213,6 +222,11 @@ impl Ledger {
         let envelope = Envelope::sign(Kind::SubjectErased, &payload, &[&inner.keyring.operator]);
         let appended = self.append(tenant, &envelope)?;
         self.note_erased(tenant, id, appended.leaf_index, appended.receipt)
+    }
+
+    /// Where an erasure stands on the log that is not noted as done.
+    fn recorded(&self, pending: &PendingErasure) -> Option<LeafIndex> {
+        self.find_event(pending.tenant, &pending.event?)
     }
 
     fn note_erased(

@@ -234,7 +234,7 @@ impl State {
             rows.push((rows::gate_key(*tenant, gate), Some(json)));
         }
         self.store.apply(rows, position)?;
-        for (key, data_key) in erased {
+        for (data_key, key) in erased {
             self.customers.remove(key);
             self.keys.remove(&data_key);
         }

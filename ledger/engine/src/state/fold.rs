@@ -31,8 +31,8 @@ pub(crate) struct Changes {
     batches: BTreeMap<(u32, GateId, u64), BatchRow>,
     /// Wrapped data keys made for this batch.
     pub(crate) keys: Vec<(u64, Vec<u8>)>,
-    /// Customers erased in this batch, and their data keys.
-    pub(super) erased: BTreeMap<CustomerKey, u64>,
+    /// Data keys destroyed in this batch, and whose they were: when the log is read back, several may be of one pseudonym.
+    pub(super) erased: BTreeMap<u64, CustomerKey>,
 }
 
 pub(super) struct Changed {
@@ -62,7 +62,7 @@ impl Changes {
     pub(crate) fn customer(&self, state: &State, key: CustomerKey) -> Result<Option<Customer>, Fault> {
         match self.customers.get(&key) {
             Some(changed) => Ok(Some(changed.customer.clone())),
-            None if self.erased.contains_key(&key) => Ok(None),
+            None if self.erased.values().any(|erased| *erased == key) => Ok(None),
             None => Ok(state.customer(key)?.map(|customer| customer.as_ref().clone())),
         }
     }
@@ -126,7 +126,7 @@ impl Changes {
             Some((key, _)) => self.customer(state, key)?.map(|customer| customer.key_id),
             None => Some(self.tenant(state, tenant)?.key_id).filter(|id| *id != 0),
         };
-        if let Some(id) = known.filter(|id| !self.erased.values().any(|erased| erased == id)) {
+        if let Some(id) = known.filter(|id| !self.erased.contains_key(id)) {
             match state.data_key(id) {
                 Ok(key) => return Ok((id, key)),
                 // its records are gone; what comes now is sealed under a new key
@@ -283,7 +283,7 @@ impl Changes {
             self.rows.push((rows::grant_key(number, grant.given), None));
         }
         self.customers.remove(&name);
-        self.erased.insert(name, data_key);
+        self.erased.insert(data_key, name);
         self.rows.extend(state.rows_of(name).map(|row| (row, None)));
         self.rows.push((rows::data_key_key(data_key), None));
         self.keys.retain(|(id, _)| *id != data_key);
