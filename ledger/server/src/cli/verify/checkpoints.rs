@@ -6,7 +6,7 @@ use serde_json::json;
 use std::path::Path;
 
 use super::CheckpointsArgs;
-use super::demands::trust;
+use super::demands::{time, trust};
 use super::source::LogSource;
 use crate::cli::failure::Failure;
 use crate::cli::files;
@@ -16,9 +16,9 @@ pub(super) fn run(args: &CheckpointsArgs, output: Output) -> Result<Verdict, Fai
     let (source, keys) = args.log.open()?;
     let verified = verify(args, &source, &keys);
     source.close()?;
-    let (old, new, hashes, trust) = verified?;
+    let (old, new, hashes, trust, (time, time_by)) = verified?;
     output.say(format!(
-        "consistent: the tree of {} entries begins with the tree of {} entries ({hashes} hashes), {trust}",
+        "consistent: the tree of {} entries begins with the tree of {} entries ({hashes} hashes), {trust}, time {time} ({time_by})",
         new.size(),
         old.size()
     ));
@@ -27,6 +27,8 @@ pub(super) fn run(args: &CheckpointsArgs, output: Output) -> Result<Verdict, Fai
         "old": { "tree_size": old.size().0, "root": old.root().to_string() },
         "new": { "tree_size": new.size().0, "root": new.root().to_string() },
         "proof_hashes": hashes,
+        "time": time,
+        "time_by": time_by,
         "trust": trust,
     }));
     Ok(Verdict::Yes)
@@ -37,14 +39,14 @@ fn verify(
     args: &CheckpointsArgs,
     source: &LogSource,
     keys: &LogKeys,
-) -> Result<(Checkpoint, Checkpoint, usize, &'static str), Failure> {
+) -> Result<(Checkpoint, Checkpoint, usize, &'static str, (u64, &'static str)), Failure> {
     let signed = |file: &Path| {
         let vouched = args.demands.verify(keys, &files::read(file)?);
         vouched.map_err(|failure| failure.during(&file.display().to_string()))
     };
     let old = signed(&args.old)?.checkpoint;
     let new = signed(&args.new)?;
-    let trust = trust(&new);
+    let (trust, time) = (trust(&new), time(&new));
     let new = new.checkpoint;
     let proof = if old.size() > new.size() {
         Vec::new()
@@ -53,5 +55,5 @@ fn verify(
             .map_err(Failure::no)?
     };
     verify_consistency(old.size(), &old.root(), new.size(), &new.root(), &proof).map_err(Failure::no)?;
-    Ok((old, new, proof.len(), trust))
+    Ok((old, new, proof.len(), trust, time))
 }
