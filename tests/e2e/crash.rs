@@ -87,8 +87,8 @@ impl Ledger {
     }
 
     /// The same for another command.
-    fn run_line(&mut self, line: &str, life: Duration) -> Option<Done> {
-        let command = self.place.command(line);
+    fn run_words(&mut self, words: &str, life: Duration) -> Option<Done> {
+        let command = self.place.command(words);
         self.live(command, life)
     }
 
@@ -190,7 +190,7 @@ impl Ledger {
     /// Kills a roll; the start after it finds the old epoch or the next, and nothing of the other.
     fn kill_a_roll(&mut self, life: Duration, kills: &mut Kills) {
         let before = self.epoch();
-        let done = self.run_line(ROLL, life);
+        let done = self.run_words(ROLL, life);
         let (folders, keyring) = (self.place.path("data/epochs"), self.place.path("data.keyring"));
         if done.is_none() {
             kills.count += 1;
@@ -214,12 +214,13 @@ impl Ledger {
         let subs: BTreeSet<String> = receipts.iter().filter_map(sub_of).collect();
         let (mut kills, mut rolls) = (0, Kills::default());
         for sub in subs.iter().take(ERASED) {
-            let line = format!("erase --sub {sub} --channel letter --tenant {tenant} --data-dir data --json");
-            let line = format!("{line} --forgotten-by replay");
+            let erase =
+                format!("erase --sub {sub} --channel letter --tenant {tenant} --data-dir data --json");
+            let erase = format!("{erase} --forgotten-by replay");
             loop {
                 let killed = wanted > 0;
                 let life = if killed { moments.next(SHORT) } else { Duration::from_secs(600) };
-                match self.run_line(&line, life) {
+                match self.run_words(&erase, life) {
                     None => kills += 1,
                     Some(Done { status: Some(0), .. }) => break,
                     // the kill came after the customer was erased

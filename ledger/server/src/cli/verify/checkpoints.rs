@@ -16,7 +16,7 @@ pub(super) fn run(args: &CheckpointsArgs, output: Output) -> Result<Verdict, Fai
     let (source, keys) = args.log.open()?;
     let verified = verify(args, &source, &keys);
     source.close()?;
-    let (old, new, hashes, trust, (time, time_by)) = verified?;
+    let Verified { old, new, hashes, trust, time: (time, time_by) } = verified?;
     output.say(format!(
         "consistent: the tree of {} entries begins with the tree of {} entries ({hashes} hashes), {trust}, time {time} ({time_by})",
         new.size(),
@@ -34,12 +34,18 @@ pub(super) fn run(args: &CheckpointsArgs, output: Output) -> Result<Verdict, Fai
     Ok(Verdict::Yes)
 }
 
+struct Verified {
+    old: Checkpoint,
+    new: Checkpoint,
+    /// Hashes of the proof between them.
+    hashes: usize,
+    trust: &'static str,
+    /// The later one's, Unix seconds, and by whose clocks.
+    time: (u64, &'static str),
+}
+
 /// The proof is built from tiles that nobody vouches for: it holds only if it leads to both signed roots.
-fn verify(
-    args: &CheckpointsArgs,
-    source: &LogSource,
-    keys: &LogKeys,
-) -> Result<(Checkpoint, Checkpoint, usize, &'static str, (u64, &'static str)), Failure> {
+fn verify(args: &CheckpointsArgs, source: &LogSource, keys: &LogKeys) -> Result<Verified, Failure> {
     let signed = |file: &Path| {
         let vouched = args.demands.verify(keys, &files::read(file)?);
         vouched.map_err(|failure| failure.during(&file.display().to_string()))
@@ -55,5 +61,5 @@ fn verify(
             .map_err(Failure::no)?
     };
     verify_consistency(old.size(), &old.root(), new.size(), &new.root(), &proof).map_err(Failure::no)?;
-    Ok((old, new, proof.len(), trust, time))
+    Ok(Verified { old, new, hashes: proof.len(), trust, time })
 }
