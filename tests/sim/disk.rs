@@ -32,6 +32,8 @@ struct Disk {
     content: Content,
     dice: Dice,
     plan: Option<Planned>,
+    /// What is planned for the next start.
+    at_start: Option<Planned>,
     /// Faults that struck since they were last taken.
     struck: Vec<(Op, How)>,
     powered: bool,
@@ -69,6 +71,7 @@ impl Machine {
             content,
             dice: Dice::new(seed ^ 0xD15C),
             plan: None,
+            at_start: None,
             struck: Vec::new(),
             powered: true,
             lied: false,
@@ -84,6 +87,11 @@ impl Machine {
     /// Plans a fault, or none; gives what was planned before.
     pub(crate) fn plan(&self, planned: Option<Planned>) -> Option<Planned> {
         std::mem::replace(&mut self.disk().plan, planned)
+    }
+
+    /// Plans a fault for the next start.
+    pub(crate) fn plan_at_start(&self, planned: Planned) {
+        self.disk().at_start = Some(planned);
     }
 
     /// Faults that struck since the last call.
@@ -123,6 +131,9 @@ impl Machine {
     pub(crate) fn start(&self) -> bool {
         let mut disk = self.disk();
         disk.powered = true;
+        if let Some(planned) = disk.at_start.take() {
+            disk.plan = Some(planned);
+        }
         disk.whole.is_some()
     }
 

@@ -169,6 +169,12 @@ impl<'a> Run<'a> {
         };
         self.say(format!("a fault to come: {planned:?}"));
         self.machine.plan(Some(planned));
+        // there is something to remove only after a roll that a crash cut short
+        if planned.only == Some(Op::RemoveEpochs) {
+            self.machine.plan_at_start(Planned { at: 1, ..planned });
+            let (how, only) = (How::PowerDuring, Some(Op::FinishEpoch));
+            self.machine.plan(Some(Planned { at: 1, how, only }));
+        }
         // a roll has many steps, and is rare
         if planned.only.is_some_and(|op| Op::OF_A_ROLL.contains(&op)) {
             if self.dice.once_in(3) {
