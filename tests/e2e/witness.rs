@@ -131,7 +131,10 @@ fn receipts_become_witnessed(kinds: [Kind; 2]) {
     assert_eq!(trust(&stage.place, "receipt.json", ""), "signed");
     let url = served.url.clone();
     let log = format!("--log {url} --vkey vkey --policy policy");
-    stage.place.run(&format!("verify log {log} --witnessed --post-quantum-from 2020-01-01")).ok();
+    let verify = format!("verify log {log} --witnessed --post-quantum-from 2020-01-01 --json");
+    assert_eq!(stage.place.run(&verify).ok().json()["time_by"], "witnesses");
+    let verify = format!("verify log --log {url} --vkey vkey --json");
+    assert_eq!(stage.place.run(&verify).ok().json()["time_by"], "operator's clock");
     stage.place.run(&format!("monitor {log} --state seen --once")).ok();
 
     // one is down: what was witnessed stays, what comes is signed, and nothing without a quorum is published

@@ -148,11 +148,13 @@ impl<'a> Run<'a> {
         let count = if self.wide { 60 + self.dice.below(150) } else { 1 + self.dice.below(5) };
         let now = self.now();
         let grants: Vec<_> = self.model.grants.iter().filter(|grant| grant.shop == shop).cloned().collect();
+        let mut customers = Vec::new();
         let records: Vec<_> = (0..count)
             .map(|offset| {
                 let permitted = !self.wide || self.dice.once_in(30);
                 let grant = self.dice.pick(&grants).filter(|_| permitted);
                 let customer = grant.map_or_else(|| self.dice.place(CUSTOMERS), |grant| grant.customer);
+                customers.push(customer);
                 let outcome = match grant {
                     Some(grant) => Outcome::Permitted(Permitted { grant: grant.id }),
                     None => Outcome::Denied(Denied { reason: DenialReason::NoGrant, grant: None }),
@@ -172,6 +174,66 @@ impl<'a> Run<'a> {
         let claims = Claims::new(of.id, self.jti(), ());
         let batch = sign_batch(&claims, &records, &of.gate_key).expect("records");
         let json = serde_json::to_vec(&batch).expect("JSON");
-        Sent::Uses { tenant: of.id, json, shop, first, count }
+        Sent::Uses { tenant: of.id, json, shop, first, customers }
+    }
+
+    /// Several callers at once, in an order that the seed decides: the first one's commit is held until all others wait.
+    pub(crate) fn burst(&mut self) -> Result<(), Broken> {
+        let opener = self.signed_question();
+        let mut jobs = Vec::new();
+        let (mut ending, mut batching, mut rolling) = (None, false, false);
+        for _ in 0..2 + self.dice.below(3) {
+            jobs.push(match self.dice.below(6) {
+                0 if ending.is_none() && !self.model.grants.is_empty() => {
+                    let at = self.some_grant().unwrap_or_default();
+                    ending = Some(at);
+                    self.signed_end(at)
+                }
+                1 if !batching && self.model.unknown.is_empty() => {
+                    batching = true;
+                    self.signed_batch(0)
+                }
+                2 if !self.model.keys.is_empty() => {
+                    let known: Vec<_> = self.model.keys.keys().copied().collect();
+                    let (shop, customer) = *self.dice.pick(&known).expect("somebody");
+                    self.signed_grant(shop, customer)
+                }
+                3 if !rolling => {
+                    rolling = true;
+                    Sent::Roll
+                }
+                _ => self.signed_question(),
+            });
+        }
+        self.say(format!("{} at once", 1 + jobs.len()));
+        let (ledger, machine) = (&self.ledger, &self.machine);
+        machine.hold();
+        let (first, answers) = std::thread::scope(|scope| {
+            let first = scope.spawn(|| opener.send(ledger));
+            machine.wait_for_commit(|| first.is_finished());
+            let mut others = Vec::new();
+            for job in &jobs {
+                let (waiting, queued) = (machine.commit_waits(), ledger.stats().queue_length);
+                let other = scope.spawn(|| job.send(ledger));
+                // refusals and denials are answered without the sequencer
+                if waiting {
+                    while ledger.stats().queue_length == queued && !other.is_finished() {
+                        std::thread::yield_now();
+                    }
+                } else {
+                    machine.wait_for_commit(|| other.is_finished());
+                }
+                others.push(other);
+            }
+            machine.release();
+            let first = first.join().expect("no panic");
+            (first, others.into_iter().map(|other| other.join().expect("no panic")).collect::<Vec<_>>())
+        });
+        let before = self.model.leaves.len() as u64;
+        let mut news = self.note(&opener, first, "  first")?;
+        for (job, answer) in jobs.into_iter().zip(answers) {
+            news.extend(self.note(&job, answer, "  then")?);
+        }
+        self.settle(before, news)
     }
 }

@@ -5,86 +5,35 @@
 //! success over torn or missing bytes. It may lose a batch that it reported as synced, together with its power: that is
 //! beyond what a ledger can make good, so it has to be found out. Reads may be refused.
 //!
-//! It never changes bytes that it has given back whole. State rows are not durable before a flush, and not for sure after it: when power goes, any number of the latest
-//! changes goes with it, each batch of rows whole.
+//! It never changes bytes that it has given back whole. State rows are not durable before a flush, and not for sure after
+//! it: when power goes, any number of the latest changes goes with it, each batch of rows whole. The next key epoch is
+//! durable as a whole or not there; what was written of it, or the one before it, may be left.
+//!
+//! The keyring is on the same machine: a secret is replaced whole or not at all, and one half destroyed is overwritten but
+//! still has its name.
+
+mod content;
+mod next;
+mod secrets;
+mod store;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use grantbook_engine::store::{
-    BaseVisitor, BatchVisitor, Fault, NextEpoch, Row, RowChange, Store, StoredBatch, StoredBundle,
-};
-use grantbook_tlog::tile::TileCoord;
+use grantbook_engine::store::{Fault, StoredBatch};
+use grantbook_engine::{Ledger, LedgerConfig, OpenError};
+
+pub(crate) use content::Content;
 
 use crate::dice::Dice;
 use crate::failure::{How, Op, Planned};
-
-/// All that is stored.
-#[derive(Clone, Default)]
-pub(crate) struct Content {
-    pub(crate) batches: Vec<StoredBatch>,
-    bundles: BTreeMap<u64, StoredBundle>,
-    tiles: BTreeMap<String, Vec<u8>>,
-    keys: Vec<(u64, Vec<u8>)>,
-    pub(crate) anchor: Option<String>,
-    witnessed: Option<String>,
-    rows: BTreeMap<Vec<u8>, Vec<u8>>,
-    position: u64,
-    /// How to take back each change of the state that is not durable, oldest first.
-    undo: Vec<Undo>,
-}
-
-#[derive(Clone)]
-struct Undo {
-    rows: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-    position: u64,
-}
-
-impl Content {
-    /// The same without its state, as when its folder was deleted.
-    pub(crate) fn without_state(&self) -> Self {
-        Self { rows: BTreeMap::new(), position: 0, undo: Vec::new(), ..self.clone() }
-    }
-
-    /// The same with the state of another moment.
-    pub(crate) fn with_state_of(&self, other: &Self) -> Self {
-        Self { rows: other.rows.clone(), position: other.position, undo: Vec::new(), ..self.clone() }
-    }
-
-    fn change(&mut self, rows: Vec<RowChange>, position: u64) {
-        let mut undo = Undo { rows: Vec::with_capacity(rows.len()), position: self.position };
-        for (key, value) in rows {
-            let before = match value {
-                Some(value) => self.rows.insert(key.clone(), value),
-                None => self.rows.remove(&key),
-            };
-            undo.rows.push((key, before));
-        }
-        self.position = position;
-        self.undo.push(undo);
-    }
-
-    fn take_back(&mut self) {
-        let Some(undo) = self.undo.pop() else { return };
-        for (key, before) in undo.rows.into_iter().rev() {
-            match before {
-                Some(value) => self.rows.insert(key, value),
-                None => self.rows.remove(&key),
-            };
-        }
-        self.position = undo.position;
-    }
-
-    /// What the log holds: the end of the last batch.
-    pub(crate) fn log_size(&self) -> u64 {
-        self.batches.last().map_or(0, |batch| batch.first + batch.items.len() as u64)
-    }
-}
 
 struct Disk {
     content: Content,
     dice: Dice,
     plan: Option<Planned>,
+    /// What is planned for the next start.
+    at_start: Option<Planned>,
     /// Faults that struck since they were last taken.
     struck: Vec<(Op, How)>,
     powered: bool,
@@ -107,8 +56,14 @@ struct Gate {
 }
 
 impl Machine {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self::of(Content::default(), seed)
+    /// With an empty store beside a keyring.
+    pub(crate) fn new(secrets: &BTreeMap<String, Vec<u8>>, seed: u64) -> Self {
+        Self::of(Content { secrets: secrets.clone(), ..Content::default() }, seed)
+    }
+
+    /// Starts a ledger on it.
+    pub(crate) fn open(&self, config: &LedgerConfig) -> Result<Ledger, OpenError> {
+        Ledger::open_with(Arc::new(self.clone()), Box::new(self.clone()), config)
     }
 
     pub(crate) fn of(content: Content, seed: u64) -> Self {
@@ -116,6 +71,7 @@ impl Machine {
             content,
             dice: Dice::new(seed ^ 0xD15C),
             plan: None,
+            at_start: None,
             struck: Vec::new(),
             powered: true,
             lied: false,
@@ -133,13 +89,27 @@ impl Machine {
         std::mem::replace(&mut self.disk().plan, planned)
     }
 
+    /// Plans a fault for the next start.
+    pub(crate) fn plan_at_start(&self, planned: Planned) {
+        self.disk().at_start = Some(planned);
+    }
+
     /// Faults that struck since the last call.
     pub(crate) fn take_struck(&self) -> Vec<(Op, How)> {
         std::mem::take(&mut self.disk().struck)
     }
 
+    /// Looks at what is stored; no fault comes in between.
+    pub(crate) fn peek<T>(&self, look: impl FnOnce(&Content) -> T) -> T {
+        look(&self.disk().content)
+    }
+
     pub(crate) fn content(&self) -> Content {
         self.disk().content.clone()
+    }
+
+    pub(crate) fn has_power(&self) -> bool {
+        self.disk().powered
     }
 
     pub(crate) fn log_size(&self) -> u64 {
@@ -161,6 +131,9 @@ impl Machine {
     pub(crate) fn start(&self) -> bool {
         let mut disk = self.disk();
         disk.powered = true;
+        if let Some(planned) = disk.at_start.take() {
+            disk.plan = Some(planned);
+        }
         disk.whole.is_some()
     }
 
@@ -303,217 +276,6 @@ impl Disk {
 
 fn failure(op: Op, why: &str) -> Fault {
     Fault::Io { doing: "simulate", what: format!("{op:?}"), source: std::io::Error::other(why.to_owned()) }
-}
-
-impl Store for Machine {
-    fn commit(&self, batch: &StoredBatch) -> Result<(), Fault> {
-        self.pass();
-        // a torn frame is dropped when it is read back: the same as none
-        let lied = self.lies(Op::Commit);
-        self.call(Op::Commit, |_, _| (), |content| content.batches.push(batch.clone()))?;
-        // the sync of a later batch makes a lie about this one true
-        self.disk().lied = lied;
-        Ok(())
-    }
-
-    fn batches(&self, visit: BatchVisitor<'_>) -> Result<(), Fault> {
-        let batches = self.read(|content| content.batches.clone())?;
-        batches.into_iter().try_for_each(visit)
-    }
-
-    fn trim(&self, size: u64) -> Result<(), Fault> {
-        let keep = |content: &Content| {
-            let ends: Vec<u64> =
-                content.batches.iter().map(|batch| batch.first + batch.items.len() as u64).collect();
-            let last = ends.len().saturating_sub(1);
-            ends.into_iter().enumerate().map(|(at, end)| end > size || at == last).collect::<Vec<_>>()
-        };
-        let drop_all = |content: &mut Content, keep: &[bool]| {
-            let mut keep = keep.iter();
-            content.batches.retain(|_| keep.next().copied().unwrap_or(true));
-        };
-        self.call(
-            Op::Trim,
-            |content, dice| {
-                // files go one by one, and a folder's changes may reach the disk in any order
-                let some: Vec<bool> = keep(content).into_iter().map(|keep| keep || dice.once_in(2)).collect();
-                drop_all(content, &some);
-            },
-            |content| {
-                let all = keep(content);
-                drop_all(content, &all);
-            },
-        )
-    }
-
-    fn put_bundle(&self, index: u64, bundle: &StoredBundle) -> Result<(), Fault> {
-        let lied = self.lies(Op::PutBundle);
-        self.call(
-            Op::PutBundle,
-            |content, dice| {
-                // a file that is not whole has another name, unless the disk lies
-                if !lied || dice.once_in(4) {
-                    return;
-                }
-                let mut torn = bundle.clone();
-                let at = dice.place(torn.items.len());
-                let item = &mut torn.items[at];
-                let bytes = match dice.below(3) {
-                    0 => &mut item.entry,
-                    1 => &mut item.body,
-                    _ => &mut torn.owners,
-                };
-                let at = dice.place(bytes.len());
-                bytes[at] ^= 1 << dice.below(8);
-                content.bundles.insert(index, torn);
-            },
-            |content| {
-                content.bundles.insert(index, bundle.clone());
-            },
-        )
-    }
-
-    fn bundle(&self, index: u64) -> Result<Option<StoredBundle>, Fault> {
-        self.read(|content| content.bundles.get(&index).cloned())
-    }
-
-    fn bundles(&self) -> Result<u64, Fault> {
-        self.read(|content| content.bundles.len() as u64)
-    }
-
-    fn put_tile(&self, tile: &TileCoord, bytes: &[u8]) -> Result<(), Fault> {
-        let lied = self.lies(Op::PutTile);
-        self.call(
-            Op::PutTile,
-            |content, dice| {
-                if !lied || dice.once_in(4) {
-                    return;
-                }
-                let mut torn = bytes.to_vec();
-                let at = dice.place(torn.len());
-                torn[at] ^= 1 << dice.below(8);
-                content.tiles.insert(tile.path(), torn);
-            },
-            |content| {
-                content.tiles.insert(tile.path(), bytes.to_vec());
-            },
-        )
-    }
-
-    fn tile(&self, tile: &TileCoord) -> Result<Option<Vec<u8>>, Fault> {
-        self.read(|content| content.tiles.get(&tile.path()).cloned())
-    }
-
-    fn put_keys(&self, keys: &[(u64, Vec<u8>)]) -> Result<(), Fault> {
-        self.call(
-            Op::PutKeys,
-            |content, dice| {
-                // the key that was torn is dropped when it is read back
-                let whole = dice.place(keys.len() + 1);
-                content.keys.extend_from_slice(&keys[..whole]);
-            },
-            |content| content.keys.extend_from_slice(keys),
-        )
-    }
-
-    fn keys(&self, visit: &mut dyn FnMut(u64, Vec<u8>)) -> Result<(), Fault> {
-        let keys = self.read(|content| content.keys.clone())?;
-        for (id, wrapped) in keys {
-            visit(id, wrapped);
-        }
-        Ok(())
-    }
-
-    fn anchor(&self) -> Result<Option<String>, Fault> {
-        self.read(|content| content.anchor.clone())
-    }
-
-    fn set_anchor(&self, checkpoint: &str) -> Result<(), Fault> {
-        // half a slot leaves the other one
-        self.call(Op::SetAnchor, |_, _| (), |content| content.anchor = Some(checkpoint.to_owned()))
-    }
-
-    fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        self.read(|content| content.rows.get(key).cloned())
-    }
-
-    fn rows(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Row>, Fault> {
-        use std::ops::Bound::{Excluded, Included, Unbounded};
-        self.read(|content| {
-            let start = after.map_or(Included(prefix), Excluded);
-            let rows = content.rows.range::<[u8], _>((start, Unbounded)).take(limit);
-            let rows = rows.take_while(|(key, _)| key.starts_with(prefix));
-            rows.map(|(key, value)| (key.clone(), value.clone())).collect()
-        })
-    }
-
-    fn apply(&self, rows: Vec<RowChange>, position: u64) -> Result<(), Fault> {
-        // all or none
-        self.call(Op::Apply, |_, _| (), |content| content.change(rows, position))
-    }
-
-    fn position(&self) -> Result<u64, Fault> {
-        self.read(|content| content.position)
-    }
-
-    fn clear_state(&self) -> Result<(), Fault> {
-        // rows go one by one, the position first
-        let clear = |content: &mut Content, count: usize| {
-            content.change(Vec::new(), 0);
-            let names: Vec<_> = content.rows.keys().take(count).cloned().collect();
-            for name in names {
-                content.change(vec![(name, None)], 0);
-            }
-        };
-        self.call(
-            Op::ClearState,
-            |content, dice| {
-                let some = dice.place(content.rows.len() + 1);
-                clear(content, some);
-            },
-            |content| clear(content, usize::MAX),
-        )
-    }
-
-    fn flush_state(&self) -> Result<(), Fault> {
-        let flushed = self.disk().dice.once_in(2);
-        self.call(
-            Op::FlushState,
-            |_, _| (),
-            |content| {
-                if flushed {
-                    content.undo.clear();
-                }
-            },
-        )
-    }
-
-    fn witnessed(&self) -> Result<Option<String>, Fault> {
-        self.read(|content| content.witnessed.clone())
-    }
-
-    fn set_witnessed(&self, checkpoint: &str) -> Result<(), Fault> {
-        self.disk().content.witnessed = Some(checkpoint.to_owned());
-        Ok(())
-    }
-
-    // seeds share a keyring, so none of them may end its epoch
-
-    fn epoch(&self) -> u64 {
-        1
-    }
-
-    fn base(&self, _: BaseVisitor<'_>) -> Result<(), Fault> {
-        Ok(())
-    }
-
-    fn remove_other_epochs(&self) -> Result<(), Fault> {
-        Ok(())
-    }
-
-    fn next_epoch(&self) -> Result<Box<dyn NextEpoch + '_>, Fault> {
-        Err(failure(Op::PutKeys, "this store has one key epoch"))
-    }
 }
 
 impl Machine {

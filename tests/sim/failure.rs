@@ -12,6 +12,12 @@ pub(crate) enum Op {
     Apply,
     ClearState,
     FlushState,
+    NextEpoch,
+    PutNext,
+    FinishEpoch,
+    RemoveEpochs,
+    PutSecret,
+    DestroySecret,
     Read,
 }
 
@@ -35,7 +41,17 @@ pub(crate) enum How {
 }
 
 impl Op {
-    pub(crate) const ALL: [Self; 10] = [
+    /// What happens while an epoch rolls, and in what follows.
+    pub(crate) const OF_A_ROLL: [Self; 6] = [
+        Self::NextEpoch,
+        Self::PutNext,
+        Self::FinishEpoch,
+        Self::RemoveEpochs,
+        Self::PutSecret,
+        Self::DestroySecret,
+    ];
+
+    pub(crate) const ALL: [Self; 16] = [
         Self::Commit,
         Self::Apply,
         Self::SetAnchor,
@@ -45,6 +61,12 @@ impl Op {
         Self::FlushState,
         Self::Trim,
         Self::ClearState,
+        Self::NextEpoch,
+        Self::PutNext,
+        Self::FinishEpoch,
+        Self::RemoveEpochs,
+        Self::PutSecret,
+        Self::DestroySecret,
         Self::Read,
     ];
 
@@ -59,6 +81,12 @@ impl Op {
             Self::FlushState => "flush state",
             Self::Trim => "trim",
             Self::ClearState => "clear state",
+            Self::NextEpoch => "begin next epoch",
+            Self::PutNext => "write next epoch",
+            Self::FinishEpoch => "finish next epoch",
+            Self::RemoveEpochs => "remove other epochs",
+            Self::PutSecret => "put secret",
+            Self::DestroySecret => "destroy secret",
             Self::Read => "read",
         }
     }

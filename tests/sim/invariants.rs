@@ -1,11 +1,11 @@
 //! What must hold after every start and at the end, each by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use grantbook_engine::Ledger;
+use grantbook_engine::{Ledger, ReadError};
 use grantbook_plan::Status;
 use grantbook_record::day::Day;
-use grantbook_record::feed::{Chain, FeedPosition};
+use grantbook_record::feed::{About, Chain, FeedPosition};
 use grantbook_record::uses::Outcome;
 use grantbook_record::{Entry, GateId, Jti};
 use grantbook_tlog::tile::{bundles, parse_bundle};
@@ -39,12 +39,12 @@ pub(crate) fn observe(run: &mut Run<'_>) -> Result<(), Broken> {
     let new = leaves(&run.ledger, from)?;
     run.model.leaves.extend(new);
     run.model.checkpoints.insert(run.ledger.checkpoint().to_string());
-    run.model.checkpoints.extend(run.machine.content().anchor);
+    run.model.checkpoints.extend(run.machine.peek(|content| content.anchor.clone()));
     Ok(())
 }
 
 /// Leaf hashes from an index on, from the public bundles.
-fn leaves(ledger: &Ledger, from: u64) -> Result<Vec<Hash>, Broken> {
+pub(crate) fn leaves(ledger: &Ledger, from: u64) -> Result<Vec<Hash>, Broken> {
     Ok(entries(ledger, from)?.iter().map(|entry| leaf_hash(entry)).collect())
 }
 
@@ -86,6 +86,9 @@ pub(crate) fn check(run: &mut Run<'_>, deep: bool) -> Result<(), Broken> {
     roots(run, &leaves)?;
     days(&entries)?;
     unknown(run);
+    epochs(run)?;
+    holds(run)?;
+    run.look_at_erasures()?;
     if run.machine.log_size() != leaves.len() as u64 {
         return broken(
             "what_is_durable_is_published",
@@ -98,6 +101,41 @@ pub(crate) fn check(run: &mut Run<'_>, deep: bool) -> Result<(), Broken> {
         bodies(run, leaves.len() as u64)?;
         state(run)?;
     }
+    Ok(())
+}
+
+/// The key epoch is the last one that was begun, and of no other one anything is left.
+pub(crate) fn epochs(run: &mut Run<'_>) -> Result<(), Broken> {
+    let (rolled, left) = run.machine.peek(|content| (content.rolled, content.left));
+    let may_be = run.model.rolled + u64::from(run.model.rolling);
+    if !(run.model.rolled..=may_be).contains(&rolled) || run.ledger.epoch().number != rolled + 1 {
+        let why = format!("{}, expected {} to {}", rolled + 1, run.model.rolled + 1, may_be + 1);
+        return broken("an_epoch_follows_the_last", why);
+    }
+    (run.model.rolled, run.model.rolling) = (rolled, false);
+    let names: Vec<String> = run.machine.peek(|content| content.secrets.keys().cloned().collect());
+    let present = [format!("epoch-{}.key", rolled + 1), format!("cases-{}.sealed", rolled + 1)];
+    let others: Vec<_> = names
+        .iter()
+        .filter(|name| name.starts_with("epoch-") || name.starts_with("cases-"))
+        .filter(|name| !present.contains(name))
+        .collect();
+    if left > 0 || !others.is_empty() || !names.contains(&present[0]) {
+        return broken("no_key_of_an_ended_epoch_stays", format!("{names:?}, {left} folders"));
+    }
+    Ok(())
+}
+
+/// Legal holds are as they were placed, but for one of which that is not known.
+pub(crate) fn holds(run: &mut Run<'_>) -> Result<(), Broken> {
+    let holds = run.ledger.legal_holds();
+    let holds = holds.map_err(|error| Broken { invariant: "legal_holds_stay", why: error.to_string() })?;
+    let holds: BTreeSet<_> = holds.iter().filter_map(|hold| run.site.owner(hold.tenant, &hold.sub)).collect();
+    let uncertain = run.model.holding.take();
+    if holds.symmetric_difference(&run.model.held).any(|owner| Some(*owner) != uncertain) {
+        return broken("legal_holds_stay", format!("{holds:?}, expected {:?}", run.model.held));
+    }
+    run.model.held = holds;
     Ok(())
 }
 
@@ -166,6 +204,13 @@ fn feeds(run: &Run<'_>, leaves: &[Hash]) -> Result<(), Broken> {
             if leaves[usize::try_from(leaf).expect("small")] != hash || frame.seq != chain.position {
                 return broken("feeds_are_gapless", format!("frame {} at entry {leaf}", frame.seq.0));
             }
+            let known = run.model.owners.contains_key(&leaf);
+            if known && (frame.about == About::Erased) != run.model.is_erased(leaf) {
+                return broken(
+                    "erased_customers_stay_erased",
+                    format!("frame {} at entry {leaf}: {:?}", frame.seq.0, frame.about),
+                );
+            }
             chain = chain.next(leaf, &hash);
             if chain.value != frame.chain {
                 return broken("feeds_are_gapless", format!("chain at frame {}", frame.seq.0));
@@ -205,7 +250,7 @@ fn caps(run: &Run<'_>) -> Result<(), Broken> {
             after = next;
         }
     }
-    for grant in &run.model.grants {
+    for grant in run.model.grants.iter().filter(|grant| !grant.gone) {
         let recorded = uses.get(&grant.id).copied().unwrap_or_default();
         if grant.cap.is_some_and(|cap| recorded > cap) {
             return broken("caps_are_never_overspent", format!("{recorded} of {:?}", grant.cap));
@@ -219,19 +264,21 @@ fn caps(run: &Run<'_>) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Every record can be read, and proved under the last checkpoint.
+/// Every record can be read, and proved under the last checkpoint, but for those of customers who were erased.
 fn bodies(run: &Run<'_>, size: u64) -> Result<(), Broken> {
     // a prime step reaches other records in other trees
     for leaf in (0..size).step_by(if size > 100 { 7 } else { 1 }) {
-        let mut of =
-            run.site.shops.iter().filter_map(|shop| run.ledger.receipt(shop.id, LeafIndex(leaf)).ok());
-        if of.next().is_none() {
-            let errors: Vec<_> = run
-                .site
-                .shops
-                .iter()
-                .map(|shop| run.ledger.receipt(shop.id, LeafIndex(leaf)).err())
-                .collect();
+        let read: Vec<_> =
+            run.site.shops.iter().map(|shop| run.ledger.receipt(shop.id, LeafIndex(leaf))).collect();
+        let readable = read.iter().any(Result::is_ok);
+        let gone = read.iter().any(|read| matches!(read, Err(ReadError::Erased)));
+        let known = run.model.owners.contains_key(&leaf);
+        if run.model.is_erased(leaf) {
+            if readable || !gone {
+                return broken("erased_customers_stay_erased", format!("entry {leaf}"));
+            }
+        } else if !readable && (known || !gone) {
+            let errors: Vec<_> = read.into_iter().map(Result::err).collect();
             return broken("records_can_be_read", format!("entry {leaf}: {errors:?}"));
         }
     }
@@ -246,7 +293,14 @@ fn state(run: &Run<'_>) -> Result<(), Broken> {
     let same = same_answers(run, &run.ledger, &fresh);
     let _ = fresh.close();
     same?;
-    for grant in &run.model.grants {
+    for owner in run.model.erased.keys().filter(|owner| !run.model.keys.contains_key(owner)) {
+        let (tenant, sub) = run.site.customer(*owner);
+        let customer = run.ledger.customer(tenant, sub);
+        if customer.is_some_and(|customer| !customer.keys.is_empty() || !customer.grants.is_empty()) {
+            return broken("erased_customers_stay_erased", format!("{owner:?}"));
+        }
+    }
+    for grant in run.model.grants.iter().filter(|grant| !grant.gone) {
         let shop = &run.site.shops[grant.shop];
         let customer = run.ledger.customer(shop.id, &shop.customers[grant.customer].sub);
         let status =

@@ -21,11 +21,13 @@
 mod callers;
 mod dice;
 mod disk;
+mod epochs;
 mod failure;
 mod invariants;
 mod model;
 mod run;
 mod site;
+mod starts;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;

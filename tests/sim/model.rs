@@ -11,8 +11,9 @@ use grantbook_tlog::{Hash, leaf_hash};
 #[derive(Clone)]
 pub(crate) enum Sent {
     Event { tenant: TenantId, envelope: Vec<u8>, jti: Jti, about: About },
-    Uses { tenant: TenantId, json: Vec<u8>, shop: usize, first: u64, count: u64 },
+    Uses { tenant: TenantId, json: Vec<u8>, shop: usize, first: u64, customers: Vec<usize> },
     Question { tenant: TenantId, facts: UseFacts, use_id: Option<UseId> },
+    Roll,
 }
 
 /// What an event changes that later answers are held against.
@@ -46,6 +47,8 @@ pub(crate) enum Answer {
         duplicate: bool,
     },
     Denied,
+    /// A new key epoch.
+    Rolled(u64),
     Refused(String),
     /// Whether it is there is not known.
     Unknown(String),
@@ -80,6 +83,7 @@ impl Sent {
                         duplicate,
                     },
                 }),
+            Self::Roll => ledger.roll_epoch().map(|epoch| Answer::Rolled(epoch.number)),
         };
         match sent {
             Ok(answer) => answer,
@@ -100,6 +104,14 @@ pub(crate) struct Grant {
     /// The highest cap that it ever had; `None` once it had none.
     pub(crate) cap: Option<u64>,
     pub(crate) ended: bool,
+    /// Its customer was erased.
+    pub(crate) gone: bool,
+}
+
+impl Grant {
+    pub(crate) fn is_of(&self, owner: Owner) -> bool {
+        (self.shop, self.customer) == owner
+    }
 }
 
 #[derive(Default)]
@@ -121,7 +133,22 @@ pub(crate) struct Model {
     pub(crate) next_seq: [u64; 2],
     /// Grants under a withdrawal that was sent to this process and is not known to stand.
     pub(crate) withdrawing: BTreeSet<usize>,
+    /// Key epochs ended so far, as far as known, and whether another one may have been.
+    pub(crate) rolled: u64,
+    pub(crate) rolling: bool,
+    /// Whose the acknowledged entries are, where that is certain; `None` for those that are nobody's.
+    pub(crate) owners: BTreeMap<u64, Option<Owner>>,
+    /// Erasures under way that may be further than is known, with their number once that is known.
+    pub(crate) erasing: BTreeMap<Owner, Option<u64>>,
+    /// Where the last `subject.erased` of a customer stands: nothing of theirs before it can be read.
+    pub(crate) erased: BTreeMap<Owner, u64>,
+    pub(crate) held: BTreeSet<Owner>,
+    /// Whose hold may have been placed or lifted.
+    pub(crate) holding: Option<Owner>,
 }
+
+/// A customer, by shop and number.
+pub(crate) type Owner = (usize, usize);
 
 impl Model {
     /// Takes in that an event stands in the log.
@@ -130,7 +157,7 @@ impl Model {
             Sent::Event { jti, about, .. } => match *about {
                 About::Key { shop, customer } => *self.keys.entry((shop, customer)).or_default() += 1,
                 About::Grant { shop, customer, cap } => {
-                    self.grants.push(Grant { shop, customer, id: *jti, cap, ended: false });
+                    self.grants.push(Grant { shop, customer, id: *jti, cap, ended: false, gone: false });
                 }
                 About::Amendment { grant, cap } => {
                     let known = &mut self.grants[grant].cap;
@@ -139,9 +166,42 @@ impl Model {
                 About::Ended { grant, .. } => self.grants[grant].ended = true,
                 About::Paused { .. } | About::Resumed { .. } | About::Nothing => {}
             },
-            Sent::Uses { shop, first, count, .. } => self.next_seq[*shop] = first + count,
-            Sent::Question { .. } => {}
+            Sent::Uses { shop, first, customers, .. } => {
+                self.next_seq[*shop] = first + customers.len() as u64;
+            }
+            Sent::Question { .. } | Sent::Roll => {}
         }
+    }
+
+    /// Whose an event is, if anybody's.
+    pub(crate) fn owner(&self, about: &About) -> Option<Owner> {
+        match *about {
+            About::Nothing => None,
+            About::Key { shop, customer } | About::Grant { shop, customer, .. } => Some((shop, customer)),
+            About::Amendment { grant, .. }
+            | About::Paused { grant }
+            | About::Resumed { grant }
+            | About::Ended { grant, .. } => {
+                let grant = &self.grants[grant];
+                Some((grant.shop, grant.customer))
+            }
+        }
+    }
+
+    /// Takes in that a customer was erased.
+    pub(crate) fn erase(&mut self, owner: Owner, leaf: u64) {
+        self.erasing.remove(&owner);
+        self.erased.insert(owner, leaf);
+        self.keys.remove(&owner);
+        for grant in self.grants.iter_mut().filter(|grant| grant.is_of(owner)) {
+            (grant.ended, grant.gone) = (true, true);
+        }
+    }
+
+    /// Whether the record at a leaf was erased with its customer.
+    pub(crate) fn is_erased(&self, leaf: u64) -> bool {
+        let owner = self.owners.get(&leaf).copied().flatten();
+        owner.and_then(|owner| self.erased.get(&owner)).is_some_and(|erased| leaf < *erased)
     }
 }
 

@@ -1,18 +1,22 @@
 //! What all runs share: a keyring with two enterprises, their gates, and customers' keys.
 
-use std::path::Path;
+use std::collections::BTreeMap;
 
-use grantbook_engine::store::MemoryStore;
-use grantbook_engine::{Archiving, Clock, Ledger, LedgerConfig};
+use grantbook_engine::{Archiving, Clock, LedgerConfig};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{Claims, NoticePublished, TemplatePublished};
 use grantbook_record::terms::Language;
 use grantbook_record::uses::UseFacts;
-use grantbook_record::{Envelope, GateId, Jti, Kind, Signer, SubjectId, TenantId, Term, Terms};
+use grantbook_record::{Envelope, GateId, Jti, Kind, Signer, SubjectId, TenantId, Term, Terms, UnixMillis};
 use grantbook_tlog::LogKeys;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::disk::{Content, Machine};
+use crate::model::Owner;
+
+/// 2026-01-05, noon.
+pub(crate) const BEGIN_MS: u64 = 1_767_614_400_000;
 /// Customers of each enterprise.
 pub(crate) const CUSTOMERS: usize = 5;
 /// Keys that a customer may come to have.
@@ -33,7 +37,8 @@ pub(crate) struct Customer {
 }
 
 pub(crate) struct Site {
-    folder: tempfile::TempDir,
+    /// The keyring as each run begins with it.
+    pub(crate) secrets: BTreeMap<String, Vec<u8>>,
     pub(crate) shops: Vec<Shop>,
     pub(crate) keys: LogKeys,
     pub(crate) origin: String,
@@ -41,9 +46,9 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let ledger = Ledger::open_on(std::sync::Arc::new(MemoryStore::default()), &config(folder.path()))
-            .expect("an empty ledger");
+        let machine = Machine::of(Content::default(), 0);
+        let config = Self::config(Clock::new(|| UnixMillis(BEGIN_MS)), 256);
+        let ledger = machine.open(&config).expect("an empty ledger");
         let shops = ["north", "south"].map(|name| {
             let enterprise = signer(&format!("enterprise {name}"));
             let tenant = ledger.create_tenant(name, *enterprise.public_key(), false).expect("a tenant");
@@ -58,22 +63,25 @@ impl Site {
         });
         let (keys, origin) = (ledger.log_keys().clone(), ledger.origin().to_owned());
         ledger.close().expect("an orderly end");
-        Self { folder, shops: shops.into(), keys, origin }
+        Self { secrets: machine.content().secrets, shops: shops.into(), keys, origin }
+    }
+
+    pub(crate) fn customer(&self, (shop, customer): Owner) -> (TenantId, &SubjectId) {
+        let of = &self.shops[shop];
+        (of.id, &of.customers[customer].sub)
+    }
+
+    pub(crate) fn owner(&self, tenant: TenantId, sub: &SubjectId) -> Option<Owner> {
+        let shop = self.shops.iter().position(|shop| shop.id == tenant)?;
+        let customer = self.shops[shop].customers.iter().position(|customer| customer.sub == *sub)?;
+        Some((shop, customer))
     }
 
     /// How a run opens its ledger.
-    pub(crate) fn config(&self, clock: Clock, trim_every_entries: u64) -> LedgerConfig {
-        LedgerConfig {
-            clock,
-            archiving: Archiving::Between,
-            trim_every_entries,
-            ..config(self.folder.path())
-        }
+    pub(crate) fn config(clock: Clock, trim_every_entries: u64) -> LedgerConfig {
+        let nowhere = LedgerConfig::new("nowhere/data");
+        LedgerConfig { clock, archiving: Archiving::Between, trim_every_entries, ..nowhere }
     }
-}
-
-fn config(folder: &Path) -> LedgerConfig {
-    LedgerConfig::new(folder.join("data"))
 }
 
 fn signer(name: &str) -> Signer {

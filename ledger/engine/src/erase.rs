@@ -14,6 +14,8 @@ use crate::store::Fault;
 
 /// Holds and erasures under way that one ledger may have.
 const CASES_MAX: usize = 10_000;
+/// Seconds for which an erasure is tried again with the same event; far below the age at which an event is refused.
+const EVENT_REUSED_SECONDS: u64 = 3600;
 /// Bytes of a hold's reason.
 const REASON_BYTES_MAX: usize = 256;
 
@@ -113,7 +115,18 @@ impl Ledger {
         sub: &SubjectId,
         channel: Channel,
     ) -> Result<PendingErasure, EraseError> {
-        let customer = self.inner.known(tenant, sub)?;
+        let known = self.inner.known(tenant, sub);
+        let mut pending = self.inner.keyring.cases()?.erasures.into_iter();
+        if let Some(pending) = pending.find(|pending| pending.tenant == tenant && pending.sub == *sub)
+            && self.recorded(&pending).is_some()
+        {
+            // a crash came before it was noted as done; whoever is known under the pseudonym has come since
+            match known {
+                Err(EraseError::UnknownCustomer) => return Ok(pending),
+                _ => drop(self.finish_erasure(tenant, pending.id, &[])?),
+            }
+        }
+        let customer = known?;
         let held = |hold: &LegalHold| hold.tenant == tenant && hold.sub == *sub;
         if self.legal_holds()?.iter().any(held) {
             return Err(EraseError::Held);
@@ -131,7 +144,7 @@ impl Ledger {
             let id = cases.next_id;
             cases.next_id += 1;
             let purged = std::collections::BTreeSet::new();
-            let pending = PendingErasure { id, tenant, sub: sub.clone(), since, purged };
+            let pending = PendingErasure { id, tenant, sub: sub.clone(), since, purged, event: None };
             cases.erasures.push(pending.clone());
             Ok(pending)
         })
@@ -181,6 +194,10 @@ impl Ledger {
         let inner = &self.inner;
         let pending = self.erasures(tenant)?.into_iter().find(|pending| pending.id == id);
         let pending = pending.ok_or(EraseError::UnknownErasure)?;
+        if let Some(leaf_index) = self.recorded(&pending) {
+            let receipt = inner.receipt_at(leaf_index.0).map_err(AppendError::from_read_back)?;
+            return self.note_erased(tenant, id, leaf_index, receipt);
+        }
         let now = inner.clock.now();
         let too_late = pending.since.0.saturating_add(inner.late_after.as_secs()) < now.seconds().0;
         let waiting: Vec<_> =
@@ -190,20 +207,44 @@ impl Ledger {
         }
         let customer = inner.known(tenant, &pending.sub)?;
         let event = SubjectErased { data_key: customer.key_id, given: None };
-        let jti = Jti::new(now, crate::random::bytes());
+        let fresh = |jti: &Jti| jti.issued_at().0.abs_diff(now.seconds().0) < EVENT_REUSED_SECONDS;
+        let jti = match pending.event.filter(fresh) {
+            Some(jti) => jti,
+            None => inner.keyring.change_cases(|cases| {
+                let pending = cases.erasures.iter_mut().find(|one| one.tenant == tenant && one.id == id);
+                let event = &mut pending.ok_or(EraseError::UnknownErasure)?.event;
+                let jti = event.filter(fresh).unwrap_or_else(|| Jti::new(now, crate::random::bytes()));
+                *event = Some(jti);
+                Ok::<_, EraseError>(jti)
+            })?,
+        };
         let payload = Claims::new(tenant, jti, event).to_json();
         let envelope = Envelope::sign(Kind::SubjectErased, &payload, &[&inner.keyring.operator]);
         let appended = self.append(tenant, &envelope)?;
-        let epoch = self.epoch().number;
-        inner.keyring.change_cases(|cases| {
+        self.note_erased(tenant, id, appended.leaf_index, appended.receipt)
+    }
+
+    /// Where an erasure stands on the log that is not noted as done.
+    fn recorded(&self, pending: &PendingErasure) -> Option<LeafIndex> {
+        self.find_event(pending.tenant, &pending.event?)
+    }
+
+    fn note_erased(
+        &self,
+        tenant: TenantId,
+        id: u64,
+        leaf_index: LeafIndex,
+        receipt: Receipt,
+    ) -> Result<Erased, EraseError> {
+        self.inner.keyring.change_cases(|cases| {
+            let epoch = self.epoch().number;
             cases.erasures.retain(|one| one.tenant != tenant || one.id != id);
             if cases.done.len() >= CASES_MAX {
                 cases.done.remove(0);
             }
-            cases.done.push(DoneErasure { id, tenant, leaf_index: appended.leaf_index.0, epoch });
-            Ok::<_, Fault>(())
-        })?;
-        Ok(Erased { leaf_index: appended.leaf_index, receipt: appended.receipt, epoch })
+            cases.done.push(DoneErasure { id, tenant, leaf_index: leaf_index.0, epoch });
+            Ok(Erased { leaf_index, receipt, epoch })
+        })
     }
 }
 

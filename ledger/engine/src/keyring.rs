@@ -23,13 +23,13 @@ mod backup;
 mod cases;
 #[cfg(feature = "pkcs11")]
 mod pkcs11;
-mod store;
+pub(crate) mod store;
 mod tokens;
 
 pub use backup::{EpochOfBackup, KeyringBackup, KeyringBackupError, KeyringDrill};
 pub(crate) use cases::DoneErasure;
 pub use cases::{LegalHold, PendingErasure};
-use store::SecretStore;
+pub use store::SecretStore;
 use tokens::StoredToken;
 pub use tokens::{Principal, Role, TokenInfo};
 
@@ -143,7 +143,7 @@ pub(crate) struct Keyring {
 }
 
 const VERSION: u8 = 1;
-const PERMANENT: &str = "keyring.json";
+pub(crate) const PERMANENT: &str = "keyring.json";
 
 impl Keyring {
     /// Opens the keyring, or makes one with fresh keys for `origin`. `epoch` is the one that the store is sealed under.
@@ -152,7 +152,8 @@ impl Keyring {
         Self::open_on(secrets, config.origin.as_deref(), epoch, now)
     }
 
-    fn open_on(
+    /// The same on secrets of the caller's.
+    pub(crate) fn open_on(
         secrets: Box<dyn SecretStore>,
         origin: Option<&str>,
         epoch: u64,

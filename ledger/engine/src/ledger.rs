@@ -22,7 +22,7 @@ use crate::admit::{self, Closing};
 use crate::clock::Clock;
 use crate::config::{Archiving, LedgerConfig};
 use crate::error::{AppendError, OpenError, ReadError};
-use crate::keyring::Keyring;
+use crate::keyring::{self, Keyring, SecretStore};
 use crate::publication::Publication;
 use crate::published::Published;
 use crate::reads::SignedBatch;
@@ -241,7 +241,17 @@ impl Ledger {
 
     /// Opens a ledger on a store of the caller's; `config` gives the keyring and behaviour.
     pub fn open_on(store: Arc<dyn Store>, config: &LedgerConfig) -> Result<Self, OpenError> {
-        let inner = Arc::new(crate::open::open(store, config)?);
+        let secrets = keyring::store::open(&config.keyring_dir, &config.keyring)?;
+        Self::open_with(store, secrets, config)
+    }
+
+    /// Opens a ledger on a store and a keyring of the caller's.
+    pub fn open_with(
+        store: Arc<dyn Store>,
+        secrets: Box<dyn SecretStore>,
+        config: &LedgerConfig,
+    ) -> Result<Self, OpenError> {
+        let inner = Arc::new(crate::open::open(store, secrets, config)?);
         // what a crash has left of another epoch, now that this one has proved to be the right one
         inner.store.remove_other_epochs()?;
         inner.keyring.destroy_other_epochs()?;
@@ -328,7 +338,7 @@ impl Ledger {
             self.end_withdrawal(&withdrawing);
         }
         let sequencer::Appended { leaf_index, duplicate } = appended?;
-        let receipt = inner.receipt_at(leaf_index).map_err(AppendError::from_read_back)?;
+        let receipt = inner.acknowledgement(leaf_index).map_err(AppendError::from_read_back)?;
         Ok(Appended { receipt, leaf_index: LeafIndex(leaf_index), duplicate })
     }
 
@@ -443,7 +453,7 @@ impl Ledger {
             Answer::Denial(denial) => Ok(Recorded::Denial(denial)),
             Answer::Permit { permission, leaf_index, duplicate } => Ok(Recorded::Permit {
                 permission,
-                receipt: Box::new(inner.receipt_at(leaf_index).map_err(AppendError::from_read_back)?),
+                receipt: Box::new(inner.acknowledgement(leaf_index).map_err(AppendError::from_read_back)?),
                 leaf_index: LeafIndex(leaf_index),
                 duplicate,
             }),

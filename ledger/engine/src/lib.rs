@@ -49,7 +49,9 @@ pub use erase::{EraseError, Erased, Erasure};
 pub use error::{AppendError, OpenError, ReadError, TenantError, WitnessedError};
 pub use fsck::{FsckReport, Progress, fsck};
 pub use keyring::{EpochOfBackup, KeyringBackup, KeyringBackupError, KeyringDrill};
-pub use keyring::{GateKey, LegalHold, PendingErasure, Principal, Role, SandboxTenant, Tenant, TokenInfo};
+pub use keyring::{
+    GateKey, LegalHold, PendingErasure, Principal, Role, SandboxTenant, SecretStore, Tenant, TokenInfo,
+};
 pub use ledger::{Appended, AppendedUse, Ledger, Recorded};
 pub use migrate::{Migration, migrate};
 pub use publication::PublishedCheckpoint;

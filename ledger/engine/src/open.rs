@@ -13,7 +13,7 @@ use grantbook_tlog::{leaf_hash, verify_consistency};
 use crate::body::{Body, BodyContent, SharedHead};
 use crate::config::LedgerConfig;
 use crate::error::{OpenError, ReadError};
-use crate::keyring::Keyring;
+use crate::keyring::{Keyring, PERMANENT, SecretStore};
 use crate::ledger::Inner;
 use crate::published::{Addition, OwnedItem, Published, open_owners};
 use crate::sequencer::sign_checkpoint;
@@ -23,10 +23,14 @@ use crate::store::{BUNDLE_WIDTH, Fault, Store, StoredBatch};
 /// Entries that the replay of the fold takes at once.
 const REPLAY_ENTRIES: u64 = 4096;
 
-pub(crate) fn open(store: Arc<dyn Store>, config: &LedgerConfig) -> Result<Inner, OpenError> {
-    check_keyring_is_there(store.as_ref(), config)?;
+pub(crate) fn open(
+    store: Arc<dyn Store>,
+    secrets: Box<dyn SecretStore>,
+    config: &LedgerConfig,
+) -> Result<Inner, OpenError> {
+    check_keyring_is_there(store.as_ref(), secrets.as_ref(), config)?;
     let now = config.clock.now().seconds();
-    let keyring = Keyring::open(config, store.epoch(), now)?;
+    let keyring = Keyring::open_on(secrets, config.origin.as_deref(), store.epoch(), now)?;
     let state = State::new(Arc::clone(&store), &keyring);
 
     let mut tail = Tail::new(Arc::clone(&store), &keyring)?;
@@ -57,9 +61,14 @@ pub(crate) fn open(store: Arc<dyn Store>, config: &LedgerConfig) -> Result<Inner
 }
 
 /// A ledger that has a history never gets fresh keys: they could not read it.
-fn check_keyring_is_there(store: &dyn Store, config: &LedgerConfig) -> Result<(), OpenError> {
-    let path = config.keyring_dir.join("keyring.json");
-    if path.exists() || (store.bundles()? == 0 && store.anchor()?.is_none()) {
+fn check_keyring_is_there(
+    store: &dyn Store,
+    secrets: &dyn SecretStore,
+    config: &LedgerConfig,
+) -> Result<(), OpenError> {
+    let path = config.keyring_dir.join(PERMANENT);
+    let there = secrets.names()?.iter().any(|name| name == PERMANENT);
+    if there || (store.bundles()? == 0 && store.anchor()?.is_none()) {
         return Ok(());
     }
     Err(OpenError::Keyring(format!(

@@ -99,6 +99,17 @@ impl Inner {
         self.receipt_of(leaf, &owned, body, &under)
     }
 
+    /// What who sends something again is given: the receipt, or what is left of it since the customer was erased.
+    pub(crate) fn acknowledgement(&self, leaf: u64) -> Result<Receipt, ReadError> {
+        match self.receipt_at(leaf) {
+            Err(ReadError::Erased) => {
+                let under = self.checkpoint_for(leaf)?;
+                self.erased_receipt(leaf, &*self.published.item(leaf)?, &under)
+            }
+            read => read,
+        }
+    }
+
     fn proof_of(&self, leaf: u64, under: &PublishedCheckpoint) -> Result<TlogProof, ReadError> {
         let hashes = self.published.inclusion(leaf, under.size.0)?;
         TlogProof::new(None, LeafIndex(leaf), hashes, &under.note)
@@ -194,13 +205,22 @@ impl Inner {
         (appended.leaf_index..end)
             .map(|leaf| {
                 let owned = self.published.item(leaf)?;
-                let body = self.open_body(leaf, &owned)?;
+                let duplicate = appended.duplicate;
+                let body = match self.open_body(leaf, &owned) {
+                    // sent again after the customer was erased: a gate must learn all the same that it is there
+                    Err(ReadError::Erased) => {
+                        let receipt = self.acknowledgement(leaf)?;
+                        let (flag, in_window) = (None, false);
+                        let leaf_index = LeafIndex(leaf);
+                        return Ok(AppendedUse { receipt, leaf_index, flag, in_window, duplicate });
+                    }
+                    body => body?,
+                };
                 let (flag, in_window) = match body.content {
                     BodyContent::Use { flag, in_window, .. } => (flag, in_window),
                     BodyContent::Event { .. } => (None, false),
                 };
                 let receipt = self.receipt_of(leaf, &owned, body, &self.checkpoint_for(leaf)?)?;
-                let duplicate = appended.duplicate;
                 Ok(AppendedUse { receipt, leaf_index: LeafIndex(leaf), flag, in_window, duplicate })
             })
             .collect()

@@ -103,6 +103,16 @@ pub struct Cosigned {
     pub quorum: bool,
 }
 
+impl Cosigned {
+    /// The median of the cosignatures' times, of an even number the earlier of the two in the middle; `None` without a
+    /// quorum of at least one. A minority of wrong clocks cannot move it past the right ones.
+    pub fn median_time(&self) -> Option<UnixSeconds> {
+        let mut times: Vec<UnixSeconds> = self.by.iter().map(|(_, time)| *time).collect();
+        times.sort_unstable();
+        times.get(times.len().checked_sub(1)? / 2).copied().filter(|_| self.quorum)
+    }
+}
+
 impl Policy {
     /// Parses a policy file; implies no trust in whoever wrote it.
     pub fn parse(bytes: &[u8]) -> Result<Self, PolicyError> {

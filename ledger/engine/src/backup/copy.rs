@@ -4,6 +4,9 @@
 //! 2. the journal, whole frames up to there: the archiver drops a file of it only after its entries are in bundles, so
 //! 3. the bundles and tiles, of entries that the anchor vouches for: they reach to where the journal begins or further;
 //! 4. the wrapped keys, last: a key is there before the journal's frame that brought it is dropped.
+//!
+//! A roll of the key epoch takes the folder away that journal, owners and keys lie in. The next one has its name before
+//! that, so if the epoch is still the present one at the end, nothing of it was missed; otherwise the copy begins again.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +24,7 @@ use crate::store::durable::{self, io};
 use crate::store::raw::{Frame, Frames, RawFiles};
 use crate::store::{BUNDLE_WIDTH, version};
 
-/// How often a copy is begun again that the archiver overtook.
+/// How often a copy is begun again that the archiver or a new key epoch overtook.
 const TRIES: usize = 10;
 
 /// Adds a generation to the backups in `to`. Of a running ledger too; `keep` drops all but that many generations.
@@ -33,20 +36,26 @@ pub fn backup(
 ) -> Result<BackupReport, BackupError> {
     let keys = super::log_keys(config)?;
     version::check_present(&config.data_dir)?;
-    let files = RawFiles::shared(&config.data_dir, &config.anchor);
     let vaulted = Vaulted(to.to_owned());
     for _ in 0..TRIES {
-        if let Some(report) = generation(&files, &vaulted, &keys, config, progress)? {
-            if let Some(keep) = keep {
-                vaulted.prune(keep)?;
+        let files = RawFiles::shared(&config.data_dir, &config.anchor);
+        match generation(&files, &vaulted, &keys, config, progress) {
+            Ok(Some(report)) => {
+                if let Some(keep) = keep {
+                    vaulted.prune(keep)?;
+                }
+                return Ok(report);
             }
-            return Ok(report);
+            Ok(None) => {}
+            // what was missing or wrong went with its epoch
+            Err(_) if files.is_of_an_ended_epoch() => {}
+            Err(error) => return Err(error),
         }
     }
     Err(BackupError::Busy)
 }
 
-/// One try; `None` where the archiver was faster.
+/// One try; `None` where the archiver or a new key epoch was faster.
 fn generation(
     files: &RawFiles,
     vaulted: &Vaulted,
@@ -105,6 +114,9 @@ fn generation(
     };
     let checkpoint = frames.whole.last().map_or(anchor.as_str(), |frame| frame.batch.checkpoint.as_str());
     tree::check(&read, tree::From::Tiles, bundles, &frames, checkpoint, keys)?;
+    if files.is_of_an_ended_epoch() {
+        return Ok(None);
+    }
     let Copy { listed, copied: (copied_files, copied_bytes), .. } = copy;
     let manifest = Manifest {
         v: VERSION,

@@ -86,7 +86,8 @@ fn fold(
         bundles: checked.bundles.min(position / BUNDLE_WIDTH),
         rows: MemoryStore::default(),
     };
-    crate::open::open(Arc::new(log), config)
+    let secrets = crate::keyring::store::open(&config.keyring_dir, &config.keyring)?;
+    crate::open::open(Arc::new(log), secrets, config)
 }
 
 fn compare(state: &CopiedState, folded: &Inner, report: &mut FsckReport) -> Result<(), Fault> {

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use grantbook_record::day::UnixSeconds;
-use grantbook_record::{GateId, SubjectId, TenantId};
+use grantbook_record::{GateId, Jti, SubjectId, TenantId};
 use serde::{Deserialize, Serialize};
 
 use super::{EpochKeys, Keyring};
@@ -40,6 +40,9 @@ pub struct PendingErasure {
     pub since: UnixSeconds,
     /// Gates that have forgotten the customer.
     pub purged: BTreeSet<GateId>,
+    /// The event that was about to put it on record, by which it is found if a crash came before it was noted as done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) event: Option<Jti>,
 }
 
 /// An erasure that is done; names nobody.
@@ -71,9 +74,16 @@ fn name(epoch: u64) -> String {
 
 impl Keyring {
     pub(crate) fn cases(&self) -> Result<Cases, Fault> {
-        let epoch = self.epoch();
-        let name = name(epoch.number);
-        let Some(sealed) = self.secrets.read(&name)? else { return Ok(Cases::default()) };
+        let (epoch, name, sealed) = loop {
+            let epoch = self.epoch();
+            let name = name(epoch.number);
+            match self.secrets.read(&name)? {
+                Some(sealed) => break (epoch, name, sealed),
+                None if self.epoch().number == epoch.number => return Ok(Cases::default()),
+                // they were carried over to the next epoch in between
+                None => {}
+            }
+        };
         let damaged = || Fault::Damaged { what: name.clone(), why: "it does not open or parse".to_owned() };
         let plain = zeroize::Zeroizing::new(epoch.rows.open(&sealed, PLACE).map_err(|_| damaged())?);
         serde_json::from_slice(&plain).map_err(|_| damaged())

@@ -12,7 +12,7 @@ use crate::error::OpenError;
 use crate::store::{Fault, durable};
 
 /// A place for secrets. What was written is durable on return; what was destroyed cannot be read from it any more.
-pub(crate) trait SecretStore: Send + Sync {
+pub trait SecretStore: Send + Sync {
     /// A secret; `None` where there is none of that name.
     fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Fault>;
     /// Puts a secret in the place of the one before, whole or not at all.
@@ -24,7 +24,7 @@ pub(crate) trait SecretStore: Send + Sync {
 }
 
 /// The place that `kind` asks for, in `folder`.
-pub(super) fn open(folder: &Path, kind: &KeyringKind) -> Result<Box<dyn SecretStore>, OpenError> {
+pub(crate) fn open(folder: &Path, kind: &KeyringKind) -> Result<Box<dyn SecretStore>, OpenError> {
     match kind {
         KeyringKind::Files => Ok(Box::new(SecretFiles::new(folder))),
         #[cfg(feature = "pkcs11")]

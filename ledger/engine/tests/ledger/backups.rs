@@ -86,6 +86,41 @@ fn a_backup_of_a_running_ledger_opens_at_whatever_moment_it_was_taken() {
 }
 
 #[test]
+fn a_backup_in_whose_midst_a_key_epoch_begins_is_of_one_epoch() {
+    for customers in [140, 300] {
+        let world = World::new();
+        fill(&world, 0, customers);
+        let world = world.reopen(|_| ());
+        let ledger = &world.ledger;
+        let to = world.folder.path().join("backups");
+        // after each of the bundles, and so before the keys
+        let mut calls = 0;
+        let report = backup(&world.config, &to, None, &mut |_, _| {
+            if calls < 3 {
+                calls += 1;
+                ledger.roll_epoch().unwrap();
+            }
+        });
+        let report = report.unwrap();
+        assert!(calls > 2 && report.generation == 1 && ledger.epoch().number == 4);
+        let place = target(&world, "restored");
+        bring_back(&world, &to, &place).unwrap();
+        let restored = Ledger::open(&place).unwrap();
+        assert_eq!(restored.epoch(), ledger.epoch());
+        let listed = |ledger: &Ledger| format!("{:?}", ledger.grants(world.tenant, None, 1000).unwrap());
+        assert_eq!(listed(&restored), listed(ledger));
+        restored.close().unwrap();
+        drop(restored);
+        let report = fsck(&place, false, &mut nothing).unwrap();
+        assert!(report.findings.is_empty(), "{report:?}");
+        // and if they never end
+        let mut roll = |_, _| assert!(ledger.roll_epoch().is_ok());
+        assert!(matches!(backup(&world.config, &to, None, &mut roll), Err(BackupError::Busy)));
+        assert_eq!(generations(&to).unwrap(), [1]);
+    }
+}
+
+#[test]
 fn the_next_generation_copies_what_is_new_and_pruning_drops_what_nobody_needs() {
     let world = World::new();
     fill(&world, 0, 260);

@@ -5,10 +5,14 @@ use std::path::Path;
 use grantbook_compliance::{Commitment, verify_opening};
 use grantbook_engine::{AppendError, EraseError, Ledger, OpenError, ReadError, Recorded};
 use grantbook_plan::Decision;
-use grantbook_record::event::{Channel, SubjectErased};
+use grantbook_record::encoding::Bytes32;
+use grantbook_record::entry::Salt;
+use grantbook_record::event::{Channel, Claims, SubjectErased};
 use grantbook_record::feed::{About, FeedPosition};
+use grantbook_record::receipt::Content;
 use grantbook_record::terms::Compensation;
-use grantbook_record::{Currency, DenialReason, Entry, GateId, Kind, Price, Receipt, Signer, Terms};
+use grantbook_record::uses::{Outcome, Permitted, UseRecord, sign_batch};
+use grantbook_record::{Currency, DenialReason, Entry, GateId, Jti, Kind, Price, Receipt, Signer, Terms};
 use grantbook_tlog::tile::{BundleCoord, parse_bundle};
 use grantbook_tlog::verify_consistency;
 
@@ -194,6 +198,61 @@ fn a_pseudonym_that_comes_again_before_the_roll_is_somebody_new() {
         world = world.reopen(|config| {
             std::fs::remove_dir_all(config.data_dir.join("epochs/1/state")).unwrap();
         });
+    }
+}
+
+#[test]
+fn who_is_erased_twice_stays_erased_when_the_log_is_read_back() {
+    let mut world = World::new();
+    let mut lives = Vec::new();
+    for _ in 0..3 {
+        let customer = world.enrol(ERASED);
+        lives.push(world.grant(&customer, ERASED, |_| ()));
+        if lives.len() < 3 {
+            erase(&world);
+        }
+    }
+    for _ in 0..2 {
+        for (life, grant) in lives.iter().enumerate() {
+            let read = world.ledger.receipt(world.tenant, grant.leaf_index);
+            assert_eq!(matches!(read, Err(ReadError::Erased)), life < 2, "{life}: {read:?}");
+        }
+        world = world.reopen(|config| {
+            std::fs::remove_dir_all(config.data_dir.join("epochs/1/state")).unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_batch_that_is_sent_again_after_an_erasure_is_acknowledged() {
+    let world = World::new();
+    let customer = world.enrol(ERASED);
+    let grant = world.grant(&customer, ERASED, |_| ());
+    let gate = Signer::from_seed(&[77; 32]).unwrap();
+    let id = GateId::parse("till-1").unwrap();
+    world.ledger.register_gate(world.tenant, &id, *gate.public_key()).unwrap();
+    let now = grantbook_engine::Clock::system().now();
+    let record = UseRecord {
+        v: 1,
+        gate: id,
+        seq: 0,
+        at: now.seconds(),
+        facts: world::facts(ERASED),
+        outcome: Outcome::Permitted(Permitted { grant: grant.id }),
+        use_id: None,
+    };
+    let claims = Claims::new(world.tenant, Jti::new(now, [7; 10]), ());
+    let batch = sign_batch(&claims, &[(record, Salt(Bytes32([9; 32])))], &gate).unwrap();
+    let batch = serde_json::to_vec(&batch).unwrap();
+    let first = world.ledger.append_uses(world.tenant, &batch).unwrap().remove(0);
+    erase(&world);
+    for _ in 0..2 {
+        // a gate that has missed the answer must not send it for ever
+        let again = world.ledger.append_uses(world.tenant, &batch).unwrap().remove(0);
+        assert!(again.duplicate && again.leaf_index == first.leaf_index);
+        assert_eq!(again.receipt.content, Content::Erased);
+        again.receipt.verify_logged(world.ledger.log_keys()).unwrap();
+        world.ledger.roll_epoch().unwrap();
     }
 }
 

@@ -6,9 +6,9 @@ use grantbook_tlog::note::UnixSeconds;
 use grantbook_tlog::policy::MAX_OF_EACH;
 use grantbook_tlog::witness::{MAX_PROOF_LINES, RequestError, parse_lines};
 use grantbook_tlog::{
-    AddCheckpoint, Answer, Checkpoint, CheckpointError, Demands, LogKeys, Note, NoteError, NoteSignature,
-    Policy, PolicyError, Refusal, SignatureKind, SigningKey, TreeSize, VerifierKey, consistency_proof,
-    cosignature,
+    AddCheckpoint, Answer, Checkpoint, CheckpointError, Cosigned, Demands, LogKeys, Note, NoteError,
+    NoteSignature, Policy, PolicyError, Refusal, SignatureKind, SigningKey, TreeSize, VerifierKey,
+    consistency_proof, cosignature,
 };
 use proptest::prelude::*;
 
@@ -217,6 +217,26 @@ fn a_quorum_is_reached_by_those_whom_the_policy_asks_for() {
     assert_eq!(cosigned(&[9]).unwrap().by, []);
     assert!(matches!(cosigned(&[0, 0, 3]), Err(NoteError::Repeated { .. })));
     assert!(policy_of(1, "quorum none\n").verify(&signed(&tree, 7, &[])).unwrap().quorum);
+}
+
+#[test]
+fn the_time_of_a_witnessed_checkpoint_is_the_median() {
+    let cosigned = |times: &[u64], quorum| Cosigned {
+        by: times.iter().map(|time| (format!("w{time}"), UnixSeconds(*time))).collect(),
+        quorum,
+    };
+    for (times, quorum, expected) in [
+        (&[][..], true, None),
+        (&[7], true, Some(7)),
+        (&[9, 7], true, Some(7)),
+        // one clock may be wrong either way
+        (&[9, u64::MAX, 7], true, Some(9)),
+        (&[9, 0, 7], true, Some(7)),
+        (&[1, 2, 3, 4], true, Some(2)),
+        (&[1, 2, 3], false, None),
+    ] {
+        assert_eq!(cosigned(times, quorum).median_time(), expected.map(UnixSeconds), "{times:?}");
+    }
 }
 
 #[test]

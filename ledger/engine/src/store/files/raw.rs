@@ -85,6 +85,11 @@ impl RawFiles {
         epoch::number_of(Path::new(&self.epoch)).unwrap_or(1)
     }
 
+    /// Whether another key epoch has begun since these files were looked for.
+    pub(crate) fn is_of_an_ended_epoch(&self) -> bool {
+        epoch::last(&self.data).is_some_and(|(number, _)| number != self.epoch())
+    }
+
     /// The path below the data folder of a part that is sealed under the epoch's key: `journal`, `owners`, `keys.log`,
     /// `state`.
     pub(crate) fn sealed(&self, part: &str) -> String {

@@ -61,6 +61,14 @@ impl DemandArgs {
 pub(crate) const NOT_WITNESSED: &str =
     "signed but not witnessed, expected the policy's quorum of cosignatures";
 
+/// The time of a checkpoint, Unix seconds, and by whose clocks: the median of the witnesses' where it is witnessed.
+pub(crate) fn time(vouched: &VouchedCheckpoint) -> (u64, &'static str) {
+    match vouched.cosigned.median_time() {
+        Some(median) => (median.0, "witnesses"),
+        None => (vouched.time.0, "operator's clock"),
+    }
+}
+
 /// `witnessed` or `signed`.
 pub(crate) fn trust(vouched: &VouchedCheckpoint) -> &'static str {
     if vouched.cosigned.quorum && !vouched.cosigned.by.is_empty() { "witnessed" } else { "signed" }

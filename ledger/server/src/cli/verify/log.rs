@@ -7,7 +7,7 @@ use grantbook_tlog::{Checkpoint, CompactRange, Hash, LogKeys, TreeSize, leaf_has
 use serde::Serialize;
 
 use super::WholeLogArgs;
-use super::demands::{DemandArgs, trust};
+use super::demands::{DemandArgs, time, trust};
 use super::source::LogSource;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Output, Verdict};
@@ -28,6 +28,10 @@ pub(crate) struct VerifiedLog {
     root: String,
     /// When the log's clock cosigned the checkpoint, Unix seconds.
     cosigned_at: u64,
+    /// The checkpoint's time, Unix seconds: the median of the witnesses' cosignatures, otherwise the log's own.
+    time: u64,
+    /// `witnesses` or `operator's clock`.
+    time_by: &'static str,
     /// `signed`, or `witnessed` by the quorum of the policy that was given.
     trust: &'static str,
     /// Whether the log's ML-DSA-44 key has signed it too.
@@ -40,8 +44,14 @@ pub(super) fn run(args: &WholeLogArgs, output: Output) -> Result<Verdict, Failur
     source.close()?;
     let verified = verified?;
     output.say(format!(
-        "valid: {} entries and {} tiles lead to the {} root {} of {}",
-        verified.tree_size, verified.tiles, verified.trust, verified.root, verified.origin
+        "valid: {} entries and {} tiles lead to the {} root {} of {}, time {} ({})",
+        verified.tree_size,
+        verified.tiles,
+        verified.trust,
+        verified.root,
+        verified.origin,
+        verified.time,
+        verified.time_by
     ));
     output.result(&verified);
     Ok(Verdict::Yes)
@@ -55,6 +65,7 @@ pub(crate) fn verify_log(
 ) -> Result<VerifiedLog, Failure> {
     let signed = demands.verify(keys, &source.checkpoint()?)?;
     let trust = trust(&signed);
+    let (time, time_by) = time(&signed);
     let checkpoint: Checkpoint = signed.checkpoint;
     let size = checkpoint.size();
     let bar = progress::bar("entries", size.0);
@@ -87,6 +98,8 @@ pub(crate) fn verify_log(
         tiles: tiles.compared,
         root: checkpoint.root().to_string(),
         cosigned_at: signed.time.0,
+        time,
+        time_by,
         trust,
         post_quantum: signed.post_quantum,
     })
