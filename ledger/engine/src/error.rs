@@ -100,9 +100,6 @@ pub enum AppendError {
     /// The same use id for another use.
     #[error("use id was used before for another use, expected a new one")]
     UseIdConflict,
-    /// Known, but its key was destroyed since: there is no receipt any more.
-    #[error("it was appended before, and its content has been erased since")]
-    Erased,
     /// A batch out of sequence.
     #[error("batch begins at {got}, expected {expected}, the gate's next sequence number")]
     Sequence {

@@ -63,6 +63,10 @@ pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
 /// Checks a ledger that is not open, from its files alone. Nothing is changed but, with `rebuild`, what can be made anew
 /// from entries that lead to the signed root: tiles that differ from them, and a state that differs from their fold.
 pub fn fsck(config: &LedgerConfig, rebuild: bool, progress: Progress<'_>) -> Result<FsckReport, OpenError> {
+    // a token that does not answer says nothing about the files
+    if has_keyring(config) {
+        Keyring::reach(config)?;
+    }
     let files = RawFiles::open(&config.data_dir, &config.anchor);
     let files = Arc::new(files.map_err(|fault| match fault {
         Fault::Held { what } => OpenError::Held(what),
@@ -117,10 +121,14 @@ fn check(
     (report, Some(checked))
 }
 
+fn has_keyring(config: &LedgerConfig) -> bool {
+    config.keyring_dir.join("keyring.json").is_file()
+}
+
 /// Opens the keyring that is there; opening one that is not would make it.
 fn keyring(config: &LedgerConfig, epoch: u64, report: &mut FsckReport) -> Option<Keyring> {
     let folder = &config.keyring_dir;
-    if !folder.join("keyring.json").is_file() {
+    if !has_keyring(config) {
         report.finding(
             folder.display(),
             "the keyring is missing: no body can be opened and no signature checked",

@@ -217,6 +217,11 @@ impl Keyring {
         Ok(keyring)
     }
 
+    /// Whether the keyring answers at all: a token is there and unlocked, its folder readable.
+    pub(crate) fn reach(config: &LedgerConfig) -> Result<(), OpenError> {
+        store::open(&config.keyring_dir, &config.keyring).map(drop)
+    }
+
     /// The log's keys alone, of a keyring that is there.
     pub(crate) fn log_keys_in(config: &LedgerConfig) -> Result<LogKeys, OpenError> {
         let refuse = |why: &str| OpenError::Keyring(why.to_owned());

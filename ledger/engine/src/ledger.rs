@@ -498,7 +498,6 @@ impl AppendError {
     pub(crate) fn from_read_back(error: ReadError) -> Self {
         match error {
             ReadError::Store(fault) => Self::Store(fault),
-            ReadError::Erased => Self::Erased,
             other => Self::Store(Fault::Damaged { what: "receipt".to_owned(), why: other.to_string() }),
         }
     }

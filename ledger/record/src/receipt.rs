@@ -102,7 +102,7 @@ pub enum Content {
     Event(EventContent),
     /// A use record in a signed batch.
     Use(Box<UseContent>),
-    /// Erased with its customer: only that the entry is in the log can be checked. In frames of a feed alone.
+    /// Erased with its customer: only that the entry is in the log can be checked. In frames of a feed, and for who sends it again.
     Erased,
 }
 

@@ -62,6 +62,14 @@ pub enum StateProofError {
         /// As came.
         got: Kind,
     },
+    /// The root is another log's, or a tenant's.
+    #[error("root for {got}, expected the log itself, {expected}")]
+    Audience {
+        /// The id of the log.
+        expected: TenantId,
+        /// As came.
+        got: TenantId,
+    },
     /// The enrolled key is not the customer's first.
     #[error("key that was enrolled on an earlier key's word, expected the customer's first key")]
     NotFirst,
@@ -178,6 +186,10 @@ impl StateProof {
         let Some((claims, Event::StateRoot(published), signed_by)) = event_of(&root) else {
             return Err(kind(Kind::StateRoot, &root));
         };
+        let expected = TenantId::of_log(keys.origin());
+        if claims.aud != expected {
+            return Err(StateProofError::Audience { expected, got: claims.aud });
+        }
         let Some((enrolled_by, Event::KeyEnrolled(first), _)) = event_of(&enrolment) else {
             return Err(kind(Kind::KeyEnrolled, &enrolment));
         };

@@ -58,6 +58,9 @@ pub struct ServerConfig {
     /// Days after which a new key epoch begins, 1 to 30.
     #[serde(deserialize_with = "epoch_days")]
     pub epoch_days: u8,
+    /// Minutes after which the root of the grant states goes on the log, if they have changed, 1 to 1440.
+    #[serde(deserialize_with = "state_root_minutes")]
+    pub state_root_minutes: u16,
     /// Days after a grant's end for which its envelopes are kept, 30 to 36,500; absent: for good.
     #[serde(deserialize_with = "envelopes_days")]
     pub envelopes_days: Option<u16>,
@@ -296,6 +299,12 @@ fn is_key(name: &str) -> bool {
         let key = line.split_once(" = ").map_or(line, |(key, _)| key);
         key.trim_matches(['[', ']']).eq_ignore_ascii_case(first)
     })
+}
+
+fn state_root_minutes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let minutes = u16::deserialize(deserializer)?;
+    let valid = (1..=1440).contains(&minutes);
+    if valid { Ok(minutes) } else { Err(serde::de::Error::custom("expected 1 to 1440 minutes")) }
 }
 
 fn epoch_days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {

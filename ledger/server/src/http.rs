@@ -14,6 +14,7 @@ mod feed;
 mod grants;
 mod heads;
 mod health;
+mod house;
 mod layers;
 mod log;
 mod metrics;
@@ -23,6 +24,7 @@ mod places;
 pub mod problem;
 mod rate;
 mod receipts;
+mod states;
 mod tls;
 mod uses;
 
@@ -200,9 +202,7 @@ impl Server {
             stop.send_replace(true);
         };
         let grace = Duration::from_millis(limits.shutdown_grace_ms);
-        let epoch = Duration::from_secs(u64::from(app.config.epoch_days) * 86_400);
-        let kept = app.config.envelopes_days.map(|days| Duration::from_secs(u64::from(days) * 86_400));
-        let house = tokio::spawn(erasures::keep_house(app.clone(), epoch, kept));
+        let house = tokio::spawn(house::keep(app.clone()));
         let reload = tls.clone().map(|tls| tokio::spawn(tls.reload_on_hangup()));
         connections::serve(listener, tls, openapi::router(app), limits.connections_max, grace, told).await;
         if let Some(reload) = reload {

@@ -8,6 +8,7 @@ mod erase;
 mod flips;
 mod keyring_backup;
 mod shred;
+mod state_proofs;
 #[cfg(feature = "pkcs11")]
 mod token;
 mod transfers;

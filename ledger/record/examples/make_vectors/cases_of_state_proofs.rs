@@ -151,7 +151,14 @@ fn of_receipts() -> Vec<(&'static str, StateProof)> {
     };
     let salted = |receipt: Receipt| Receipt { salt: story::salt("other"), ..receipt };
     let moved = |receipt: Receipt| Receipt { proof: with(&receipt.proof, "index 0", "index 1"), ..receipt };
+    let of_a_tenant = {
+        let mut log = Ledger::story();
+        log.state_root_of_a_tenant(15, WITHDRAWN_AT + 1, good.states.as_ref());
+        let enrolment = log.receipt(0);
+        StateProof { root: log.receipt(STATE_ROOTS_AT), enrolment, ..good.clone() }
+    };
     vec![
+        ("the root in the name of a tenant", of_a_tenant),
         ("the root of another size", log.state_proof(WITHDRAWN).at(&log, ACTIVE)),
         ("the root of before the grant", log.state_proof(WITHDRAWN).at(&log, ABSENT)),
         ("another entry in the root's place", good.clone().at(&log, 0)),

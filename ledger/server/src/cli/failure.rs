@@ -81,7 +81,7 @@ impl From<AppendError> for Failure {
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::NotFound | ReadError::Erased => Self::no(error),
+            ReadError::NotFound | ReadError::Erased | ReadError::NotYet => Self::no(error),
             ReadError::Store(fault) => Self::fault(fault),
             ReadError::Stopped | ReadError::Damaged(_) => Self::fault(error),
         }

@@ -74,6 +74,7 @@ fn later_layers_win_and_name_what_they_refuse() {
         ("public_url = \"https://a/\"\n", "public_url"),
         ("[log]\nformat = \"xml\"\n", "format"),
         ("post_quantum_from = \"tomorrow\"\n", "2030-01-01"),
+        ("state_root_minutes = 0\n", "1 to 1440"),
         ("envelopes_days = 29\n", "30 to 36500"),
         ("envelopes_days = 36501\n", "30 to 36500"),
         ("envelopes_days = \"never\"\n", "an empty string"),

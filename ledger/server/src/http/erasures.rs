@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
@@ -13,7 +12,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use grantbook_engine::{EraseError, Erased, Erasure, LegalHold, PendingErasure};
 use grantbook_record::event::Channel;
-use grantbook_record::{GateId, Receipt, SubjectId, TenantId, UnixSeconds};
+use grantbook_record::{GateId, Receipt, SubjectId, TenantId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use utoipa::ToSchema;
@@ -23,9 +22,6 @@ use super::body;
 use super::caller::{Admin, Caller};
 use super::page::parse_number;
 use super::problem::{Problem, ProblemDetails, ProblemKind};
-
-/// How often erasures are looked at that wait for gates, and epochs that may be old.
-const TICK: Duration = Duration::from_secs(60);
 
 /// Whom to erase, and how they asked for it.
 #[derive(Deserialize, ToSchema)]
@@ -346,7 +342,7 @@ fn still(pending: &PendingErasure, expected: &[GateId]) -> Vec<GateId> {
     expected.iter().filter(|gate| !pending.purged.contains(*gate)).cloned().collect()
 }
 
-async fn finish(app: &App, tenant: TenantId, id: u64) -> Result<ErasureView, Problem> {
+pub(super) async fn finish(app: &App, tenant: TenantId, id: u64) -> Result<ErasureView, Problem> {
     let expected = expected(app, tenant);
     let finished = app.blocking(move |ledger| ledger.finish_erasure(tenant, id, &expected)).await?;
     match finished {
@@ -372,46 +368,5 @@ impl From<EraseError> for Problem {
             EraseError::TooMany => ProblemKind::Refused,
         };
         Self::new(kind, error.to_string())
-    }
-}
-
-/// Ends erasures whose gates have been silent for too long, and begins a new key epoch when the present one is old. Just
-/// before that it shreds the envelopes of grants that ended longer ago than they are kept.
-pub(super) async fn keep_house(app: App, epoch: Duration, envelopes_kept: Option<Duration>) {
-    let mut ticks = tokio::time::interval(TICK);
-    let mut stopping = app.stopping.clone();
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            _ = stopping.wait_for(|stopping| *stopping) => return,
-        }
-        for tenant in app.ledger.tenants() {
-            let Ok(Ok(pending)) = app.blocking(move |ledger| ledger.erasures(tenant.id)).await else {
-                continue;
-            };
-            for PendingErasure { id, .. } in pending {
-                if let Err(problem) = finish(&app, tenant.id, id).await {
-                    tracing::warn!(erasure = id, problem = problem.kind.slug(), "an erasure does not go on");
-                }
-            }
-        }
-        let now = grantbook_engine::Clock::system().now().seconds().0;
-        if now.saturating_sub(app.ledger.epoch().since.0) >= epoch.as_secs() {
-            if let Some(kept) = envelopes_kept {
-                let before = UnixSeconds(now.saturating_sub(kept.as_secs()));
-                match app.blocking(move |ledger| ledger.shred_ended(before)).await {
-                    Ok(Ok(grants)) => tracing::info!(grants, "envelopes of ended grants are shredded"),
-                    Ok(Err(error)) => {
-                        tracing::error!(%error, "not all envelopes of ended grants are shredded");
-                    }
-                    Err(_) => {}
-                }
-            }
-            match app.blocking(grantbook_engine::Ledger::roll_epoch).await {
-                Ok(Ok(epoch)) => tracing::info!(epoch = epoch.number, "a new key epoch has begun"),
-                Ok(Err(error)) => tracing::error!(%error, "no new key epoch"),
-                Err(_) => {}
-            }
-        }
     }
 }

@@ -13,7 +13,8 @@ use utoipa_axum::routes;
 
 use super::problem::Problem;
 use super::{
-    App, admin, authzen, erasures, events, feed, grants, heads, health, layers, log, metrics, receipts, uses,
+    App, admin, authzen, erasures, events, feed, grants, heads, health, layers, log, metrics, receipts,
+    states, uses,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -52,6 +53,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(grants::one))
         .routes(routes!(uses::append, uses::list))
         .routes(routes!(receipts::one))
+        .routes(routes!(states::one))
         .routes(routes!(heads::sign))
         .routes(routes!(admin::tenant))
         .routes(routes!(admin::register_gate, admin::gate))

@@ -64,6 +64,7 @@ problems! {
     SequenceConflict = "sequence-conflict", CONFLICT, "The batch is out of the gate's sequence";
     StateConflict = "state-conflict", CONFLICT, "The event contradicts the state it would change";
     FeedAhead = "feed-ahead", CONFLICT, "The reader is ahead of the feed";
+    NotYet = "not-yet", CONFLICT, "Only the next root of the grant states proves it";
     Held = "held", CONFLICT, "A legal hold is, or is not, on the customer";
     Erased = "erased", GONE, "The content was erased";
     TooLarge = "too-large", PAYLOAD_TOO_LARGE, "The body is too large";
@@ -246,7 +247,6 @@ impl From<AppendError> for Problem {
             AppendError::NotErasable { .. } => ProblemKind::StateConflict,
             AppendError::JtiConflict => ProblemKind::JtiConflict,
             AppendError::UseIdConflict => ProblemKind::UseConflict,
-            AppendError::Erased => ProblemKind::Erased,
             AppendError::Sequence { .. } => ProblemKind::SequenceConflict,
             AppendError::UnknownGate => ProblemKind::BadSignature,
             AppendError::Busy => ProblemKind::Busy,
@@ -268,6 +268,7 @@ impl From<ReadError> for Problem {
                 ProblemKind::Erased,
                 "its key was destroyed; the entry itself stays in the public log",
             ),
+            ReadError::NotYet => Self::new(ProblemKind::NotYet, error.to_string()),
             ReadError::Stopped => Self::new(ProblemKind::Stopped, error.to_string()),
             ReadError::Store(_) | ReadError::Damaged(_) => {
                 tracing::error!(%error, "read failed");

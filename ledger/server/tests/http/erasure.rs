@@ -1,5 +1,6 @@
 //! Erasing customers over HTTP: withdrawn at once, forgotten by the gates, gone for good.
 
+use grantbook_record::state_proof::{GrantStatus, StateProof};
 use grantbook_record::{Envelope, Receipt, UnixSeconds};
 use serde_json::{Value, json};
 
@@ -97,13 +98,31 @@ async fn a_shredded_grant_is_answered_as_erased_and_does_not_come_back() {
     assert_eq!(book.ledger.shred_ended(UnixSeconds(u64::MAX)).unwrap(), 1);
     assert_eq!(book.get(&format!("/v1/grants/{grant}")).await.expect(410).slug(), "erased");
     for sent_again in [envelope, withdrawal] {
-        assert_eq!(book.append(sent_again).await.expect(410).slug(), "erased");
+        let again = book.append(sent_again).await.expect(200).json();
+        assert_eq!((&again["duplicate"], &again["receipt"]["content"]), (&json!(true), &json!("erased")));
     }
     // signed now, it is of a grant that nobody knows
     let again = book.withdrawal(&customer, grant);
     assert_eq!(book.append(again).await.expect(422).slug(), "refused");
     book.get(&format!("/v1/grants/{kept}")).await.expect(200);
     assert_eq!(book.get("/v1/grants").await.expect(200).json()["grants"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_grants_came_to_is_proved_as_of_the_last_root() {
+    let book = Book::open().await;
+    let published = book.publish().await;
+    let customer = book.customer("cs-00004", 1).await;
+    book.get("/v1/states/cs-00005").await.expect(404);
+    book.get("/v1/states/%20").await.expect(404);
+    let grant = book.grant(&customer, &published).await;
+    assert_eq!(book.get("/v1/states/cs-00004").await.expect(409).slug(), "not-yet");
+    book.ledger.record_state_root().unwrap().unwrap();
+    let answer = book.get("/v1/states/cs-00004").await.expect(200);
+    let verified = StateProof::parse(&answer.body).unwrap().verify(book.ledger.log_keys()).unwrap();
+    assert_eq!(verified.states.unwrap().grants()[0].status, GrantStatus::Active);
+    book.append(book.withdrawal(&customer, grant)).await.expect(201);
+    assert_eq!(book.get("/v1/states/cs-00004").await.expect(409).slug(), "not-yet");
 }
 
 #[tokio::test]

@@ -94,6 +94,7 @@ impl Stage {
             "place_hold" => post("/v1/holds", json!({"sub": CUSTOMERS[0], "reason": REASON})),
             "lift_hold" => post("/v1/holds/lift", json!({"sub": CUSTOMERS[1]})),
             "get_receipt" => get(&format!("/v1/receipts/{}", self.given)),
+            "get_state_proof" => get(&format!("/v1/states/{}", CUSTOMERS[0])),
             "get_tenant" => get("/v1/tenant"),
             "list_tokens" => get("/v1/tokens"),
             "create_token" => post("/v1/tokens", json!({"role": "service", "label": "another"})),
