@@ -3,7 +3,7 @@
 use grantbook_engine::{AppendError, EraseError, Erasure};
 use grantbook_plan::Status;
 use grantbook_record::event::Channel;
-use grantbook_tlog::Hash;
+use grantbook_tlog::{Hash, LeafIndex, leaf_hash};
 
 use crate::invariants::{self, Broken, broken};
 use crate::model::{Answer, Owner, Sent};
@@ -14,9 +14,45 @@ impl Run<'_> {
         self.send(&Sent::Roll, "a new key epoch")
     }
 
-    pub(crate) fn rolled(&mut self, answer: &Answer) -> Result<(), Broken> {
+    /// The root of what grants came to goes on the log.
+    pub(crate) fn root(&mut self) -> Result<(), Broken> {
+        self.send(&Sent::Root, "a root")
+    }
+
+    pub(crate) fn rooted(&mut self, answer: &Answer) -> Result<Vec<(u64, Hash)>, Broken> {
         match answer {
-            Answer::Rolled(number) => {
+            Answer::Rooted(root) => {
+                self.say(format!("a root: {root:?}"));
+                root.iter().map(|leaf| self.of_the_log(*leaf)).collect()
+            }
+            Answer::Unknown(why) => {
+                self.say(format!("a root: {why}"));
+                Ok(Vec::new())
+            }
+            _ => broken("a_root_is_recorded_when_asked", "it was answered otherwise".to_owned()),
+        }
+    }
+
+    /// Notes an entry that is nobody's but the log's.
+    fn of_the_log(&mut self, leaf: u64) -> Result<(u64, Hash), Broken> {
+        // a fault may come while it is looked at
+        let planned = self.machine.plan(None);
+        let read = self.ledger.public_receipt(LeafIndex(leaf));
+        self.machine.plan(planned);
+        match read {
+            Ok(receipt) if receipt.verify(&self.site.keys).is_ok() => {
+                let hash = leaf_hash(&receipt.entry.0);
+                self.model.owners.insert(leaf, None);
+                self.model.acknowledged.insert(leaf, hash);
+                Ok((leaf, hash))
+            }
+            read => broken("receipts_verify", format!("entry {leaf} of the log itself: {read:?}")),
+        }
+    }
+
+    pub(crate) fn rolled(&mut self, answer: &Answer) -> Result<Vec<(u64, Hash)>, Broken> {
+        match answer {
+            Answer::Rolled { number, leaf } => {
                 self.say(format!("a new key epoch: {number}"));
                 self.model.rolled += 1;
                 if *number != self.model.rolled + 1 {
@@ -26,12 +62,12 @@ impl Run<'_> {
                 let planned = self.machine.plan(None);
                 invariants::epochs(self)?;
                 self.machine.plan(planned);
-                Ok(())
+                Ok(vec![self.of_the_log(*leaf)?])
             }
             Answer::Unknown(why) => {
                 self.say(format!("a new key epoch: {why}"));
                 self.model.rolling = true;
-                Ok(())
+                Ok(Vec::new())
             }
             _ => broken("an_epoch_begins_when_asked", "it was answered otherwise".to_owned()),
         }
@@ -187,7 +223,7 @@ impl Run<'_> {
                     owner.filter(|owner| self.model.keys.contains_key(owner))
                 }
                 Sent::Question { tenant, facts, .. } => self.site.owner(*tenant, &facts.data_subject),
-                Sent::Roll => None,
+                Sent::Roll | Sent::Root => None,
             };
             self.model.owners.insert(*leaf, owner);
         }

@@ -268,8 +268,8 @@ fn caps(run: &Run<'_>) -> Result<(), Broken> {
 fn bodies(run: &Run<'_>, size: u64) -> Result<(), Broken> {
     // a prime step reaches other records in other trees
     for leaf in (0..size).step_by(if size > 100 { 7 } else { 1 }) {
-        let read: Vec<_> =
-            run.site.shops.iter().map(|shop| run.ledger.receipt(shop.id, LeafIndex(leaf))).collect();
+        let shops = run.site.shops.iter().map(|shop| run.ledger.receipt(shop.id, LeafIndex(leaf)));
+        let read: Vec<_> = shops.chain([run.ledger.public_receipt(LeafIndex(leaf))]).collect();
         let readable = read.iter().any(Result::is_ok);
         let gone = read.iter().any(|read| matches!(read, Err(ReadError::Erased)));
         let known = run.model.owners.contains_key(&leaf);

@@ -14,6 +14,7 @@ pub(crate) enum Sent {
     Uses { tenant: TenantId, json: Vec<u8>, shop: usize, first: u64, customers: Vec<usize> },
     Question { tenant: TenantId, facts: UseFacts, use_id: Option<UseId> },
     Roll,
+    Root,
 }
 
 /// What an event changes that later answers are held against.
@@ -47,8 +48,13 @@ pub(crate) enum Answer {
         duplicate: bool,
     },
     Denied,
-    /// A new key epoch.
-    Rolled(u64),
+    /// A new key epoch, and the entry that says so.
+    Rolled {
+        number: u64,
+        leaf: u64,
+    },
+    /// The entry of a root, unless nothing has changed since the last.
+    Rooted(Option<u64>),
     Refused(String),
     /// Whether it is there is not known.
     Unknown(String),
@@ -83,7 +89,10 @@ impl Sent {
                         duplicate,
                     },
                 }),
-            Self::Roll => ledger.roll_epoch().map(|epoch| Answer::Rolled(epoch.number)),
+            Self::Roll => ledger
+                .roll_epoch()
+                .map(|rolled| Answer::Rolled { number: rolled.epoch.number, leaf: rolled.leaf_index.0 }),
+            Self::Root => ledger.record_state_root().map(|root| Answer::Rooted(root.map(|leaf| leaf.0))),
         };
         match sent {
             Ok(answer) => answer,
@@ -169,7 +178,7 @@ impl Model {
             Sent::Uses { shop, first, customers, .. } => {
                 self.next_seq[*shop] = first + customers.len() as u64;
             }
-            Sent::Question { .. } | Sent::Roll => {}
+            Sent::Question { .. } | Sent::Roll | Sent::Root => {}
         }
     }
 

@@ -129,7 +129,8 @@ impl<'a> Run<'a> {
             41..47 => self.withdraw()?,
             47..58 => self.question()?,
             58..65 => self.batch()?,
-            65..68 => self.roll()?,
+            65..67 => self.roll()?,
+            67..68 => self.root()?,
             68..71 => self.erase()?,
             71..72 => self.hold()?,
             72..76 => self.burst()?,
@@ -259,7 +260,10 @@ impl<'a> Run<'a> {
         what: &str,
     ) -> Result<Vec<(u64, grantbook_tlog::Hash)>, Broken> {
         if matches!(sent, Sent::Roll) {
-            return self.rolled(&answer).map(|()| Vec::new());
+            return self.rolled(&answer);
+        }
+        if matches!(sent, Sent::Root) {
+            return self.rooted(&answer);
         }
         let known = self.model.sent.iter().position(|(other, _)| same(other, sent));
         let at = known.unwrap_or(self.model.sent.len());
@@ -314,7 +318,9 @@ impl<'a> Run<'a> {
                 }
                 (vec![(leaf, hash)], duplicate)
             }
-            Answer::Rolled(_) => return broken("an_epoch_begins_when_asked", what.to_owned()),
+            Answer::Rolled { .. } | Answer::Rooted(_) => {
+                return broken("an_epoch_begins_when_asked", what.to_owned());
+            }
         };
         self.note_owners(sent, &leaves, duplicate);
         let leaf = leaves.first().map(|(leaf, _)| *leaf);

@@ -1,17 +1,44 @@
 //! What the operator does, on the log for everybody to read.
 
-use grantbook_record::day::{UnixMillis, UnixSeconds};
+use std::sync::mpsc;
+
+use grantbook_record::day::{Day, UnixMillis, UnixSeconds};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{AcceptedLoss, Act, Claims, OperatorActed, about_tenant};
 use grantbook_record::{Envelope, Jti, Kind, Receipt, TenantId};
 use grantbook_tlog::{LeafIndex, TreeSize};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use crate::admit;
 use crate::config::LedgerConfig;
 use crate::error::{AppendError, ReadError};
 use crate::keyring::LOG;
-use crate::ledger::{Appended, Ledger};
+use crate::ledger::{Appended, Inner, Ledger};
+use crate::sequencer::build::Builder;
+use crate::sequencer::{self, broken, commit};
 use crate::store::Fault;
+
+/// Puts an event of the log itself on the log, as the one entry of a batch. In the sequencer's thread.
+pub(crate) fn record<T: Serialize>(
+    inner: &Inner,
+    kind: Kind,
+    event: T,
+    day: Day,
+    now: UnixMillis,
+) -> Result<sequencer::Appended, Fault> {
+    let (log, at) = (inner.keyring.log_id, inner.clock.now());
+    let payload = Claims::new(log, Jti::new(at, crate::random::bytes()), event).to_json();
+    let envelope = Envelope::sign(kind, &payload, &[&inner.keyring.operator]);
+    let refused = |error: AppendError| broken(&error.to_string());
+    let event = admit::event(&inner.keyring, &inner.state, log, &envelope, at.seconds()).map_err(refused)?;
+    let mut builder = Builder::new(inner, day, now.seconds());
+    let (reply, appended) = mpsc::sync_channel(1);
+    builder.event(event, reply)?;
+    if let Some(built) = builder.finish() {
+        commit(inner, built, day, now)?;
+    }
+    appended.try_recv().map_err(|_| broken("an event without an answer"))?.map_err(refused)
+}
 
 /// A line of `losses.log`.
 #[derive(Deserialize)]

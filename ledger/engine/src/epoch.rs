@@ -6,15 +6,18 @@
 
 use std::sync::{Arc, PoisonError};
 
-use grantbook_record::day::UnixSeconds;
-use grantbook_record::event::{Act, RolledEpoch};
+use grantbook_record::Kind;
+use grantbook_record::day::{Day, UnixMillis, UnixSeconds};
+use grantbook_record::event::{Act, OperatorActed, RolledEpoch};
+use grantbook_tlog::LeafIndex;
 
 use crate::AppendError;
+use crate::acts::record;
 use crate::archive;
 use crate::keyring::EpochKeys;
 use crate::ledger::{Inner, Ledger};
 use crate::published::{open_owners, seal_owners};
-use crate::sequencer::Job;
+use crate::sequencer::{Appended, Job};
 use crate::state::LiveKeys;
 use crate::store::{BUNDLE_WIDTH, Fault, NextEpoch, StoredBatch};
 
@@ -27,6 +30,15 @@ pub struct Epoch {
     pub since: UnixSeconds,
 }
 
+/// A key epoch that was begun.
+#[derive(Debug, Clone, Copy)]
+pub struct Rolled {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// Where the entry stands that says so.
+    pub leaf_index: LeafIndex,
+}
+
 impl Ledger {
     /// The present key epoch.
     pub fn epoch(&self) -> Epoch {
@@ -34,10 +46,9 @@ impl Ledger {
     }
 
     /// Begins the next key epoch; gives it once the key of the last one is destroyed. Appends wait meanwhile.
-    pub fn roll_epoch(&self) -> Result<Epoch, AppendError> {
-        let epoch = self.inner.submit(Job::Roll)?;
-        self.record_act(Act::EpochRolled(RolledEpoch { epoch: epoch.number }), None)?;
-        Ok(epoch)
+    pub fn roll_epoch(&self) -> Result<Rolled, AppendError> {
+        let (epoch, recorded) = self.inner.submit(Job::Roll)?;
+        Ok(Rolled { epoch, leaf_index: LeafIndex(recorded.leaf_index) })
     }
 }
 
@@ -49,7 +60,7 @@ impl Inner {
 }
 
 /// The sequencer's part.
-pub(crate) fn roll(inner: &Inner) -> Result<Epoch, Fault> {
+pub(crate) fn roll(inner: &Inner, day: Day, now: UnixMillis) -> Result<(Epoch, Appended), Fault> {
     let _archive = inner.lock_archive();
     archive::keep_bundles(inner)?;
     let next = inner.keyring.make_next_epoch(inner.clock.now().seconds())?;
@@ -72,7 +83,10 @@ pub(crate) fn roll(inner: &Inner) -> Result<Epoch, Fault> {
     inner.published.disown(|key_id| !live.contains(key_id));
     inner.forget_unkept_keys();
     inner.keyring.destroy_other_epochs()?;
-    Ok(inner.epoch())
+    let epoch = inner.epoch();
+    let act = Act::EpochRolled(RolledEpoch { epoch: epoch.number });
+    let recorded = record(inner, Kind::OperatorActed, OperatorActed { act, about: None }, day, now)?;
+    Ok((epoch, recorded))
 }
 
 fn owner_of(inner: &Inner, leaf: u64) -> Result<u64, Fault> {

@@ -44,7 +44,7 @@ pub use backup::{
 pub use clock::Clock;
 pub use closed::ClosedSum;
 pub use config::{Archiving, KeyringKind, LedgerConfig, PKCS11_PIN_VARIABLE, Pkcs11Token};
-pub use epoch::Epoch;
+pub use epoch::{Epoch, Rolled};
 pub use erase::{EraseError, Erased, Erasure};
 pub use error::{AppendError, OpenError, ReadError, TenantError, WitnessedError};
 pub use fsck::{FsckReport, Progress, fsck};

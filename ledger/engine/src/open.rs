@@ -400,7 +400,7 @@ fn replay_entry(
                 salt: body.salt,
                 admitted,
             };
-            changes.event(&inner.state, (owned.owner, tenant), origin, folded)?;
+            changes.event(&inner.state, (owned.owner, tenant), origin, &folded)?;
         }
         BodyContent::Use { record, flag, .. } => {
             let record = UseRecord::parse(&record).map_err(|_| damaged("record"))?;

@@ -45,7 +45,7 @@ pub(crate) enum Job {
     Uses(Box<AdmittedBatch>, Reply<AppendedUses>),
     Question(Box<AdmittedQuestion>, Reply<Answer>),
     /// The next key epoch is to begin, after all that came before.
-    Roll(Reply<Epoch>),
+    Roll(Reply<(Epoch, Appended)>),
     /// A part of what was noted for the map of grant states goes into its tree; the answer is whether there was any.
     DrainMap(Reply<bool>),
     /// The map's root goes on the log, unless it is there.
@@ -160,7 +160,7 @@ fn sequence(inner: &Inner, jobs: Vec<Job>, day: Day, now: UnixMillis) -> Result<
     }
     for job in after {
         match job {
-            Job::Roll(reply) => answer(&reply, epoch::roll(inner)?),
+            Job::Roll(reply) => answer(&reply, epoch::roll(inner, day, now)?),
             Job::DrainMap(reply) => answer(&reply, inner.state.drain_map()?),
             Job::StateRoot(reply) => answer(&reply, record_state_root(inner, day, now)?),
             Job::Event(..) | Job::Uses(..) | Job::Import(..) | Job::Question(..) => {}

@@ -1,18 +1,15 @@
 //! The root of the map of grant states on the log, and what a customer's grants came to under it.
 
-use std::sync::mpsc;
-
 use grantbook_record::day::{Day, UnixMillis};
-use grantbook_record::event::{Claims, StateRoot};
+use grantbook_record::event::StateRoot;
 use grantbook_record::state_proof::{EMPTY, StateProof, VERSION};
-use grantbook_record::{Envelope, Jti, Kind, SubjectId, TenantId};
+use grantbook_record::{Kind, SubjectId, TenantId};
 use grantbook_tlog::LeafIndex;
 
-use crate::admit;
+use crate::acts::record;
 use crate::error::{AppendError, ReadError};
 use crate::ledger::{Inner, Ledger};
-use crate::sequencer::build::Builder;
-use crate::sequencer::{Appended, Job, broken, commit};
+use crate::sequencer::{Appended, Job};
 use crate::state_map::{StateMap, grant_states};
 use crate::store::Fault;
 
@@ -57,26 +54,13 @@ impl Ledger {
     }
 }
 
-/// Puts the root of the map of grant states on the log, as the one entry of a batch: its fold is that of all before it.
+/// The sequencer's part: the root is the first entry of its batch, and its fold that of all before it.
 pub(crate) fn record_state_root(inner: &Inner, day: Day, now: UnixMillis) -> Result<Option<Appended>, Fault> {
     let root = inner.state.settle_map()?;
     let recorded = StateMap::new(&inner.state).head()?.map_or(EMPTY, |head| head.root);
     if root == recorded {
         return Ok(None);
     }
-    let log = inner.keyring.log_id;
-    let jti = Jti::new(inner.clock.now(), crate::random::bytes());
     let event = StateRoot { size: inner.published.size(), root };
-    let payload = Claims::new(log, jti, event).to_json();
-    let envelope = Envelope::sign(Kind::StateRoot, &payload, &[&inner.keyring.operator]);
-    let refused = |error: AppendError| broken(&error.to_string());
-    let at = inner.clock.now().seconds();
-    let event = admit::event(&inner.keyring, &inner.state, log, &envelope, at).map_err(refused)?;
-    let mut builder = Builder::new(inner, day, now.seconds());
-    let (reply, appended) = mpsc::sync_channel(1);
-    builder.event(event, reply)?;
-    if let Some(built) = builder.finish() {
-        commit(inner, built, day, now)?;
-    }
-    appended.try_recv().map_err(|_| broken("a root without an answer"))?.map(Some).map_err(refused)
+    record(inner, Kind::StateRoot, event, day, now).map(Some)
 }

@@ -190,7 +190,7 @@ impl<'a> Builder<'a> {
         let owner = (owner, tenant.id);
         let folded =
             FoldedEvent { claims, envelope_sha256: event.envelope_sha256, salt: event.salt, admitted };
-        self.changes.event(&inner.state, owner, origin, folded)?;
+        self.changes.event(&inner.state, owner, origin, &folded)?;
         Ok(Ok(Appended { leaf_index, duplicate: false }))
     }
 

@@ -132,7 +132,7 @@ impl State {
                 }
             }
             Some(TENANT | CLOSED | MAP_ROWS) => {
-                copied.push(sealed(next, name.clone(), &open(&name, &value)?))
+                copied.push(sealed(next, name.clone(), &open(&name, &value)?));
             }
             Some(USE_ID) => {
                 let row = UseIdRow::decode(&value).ok_or_else(|| damaged("use id"))?;

@@ -278,9 +278,9 @@ impl Changes {
         state: &State,
         (Owner { tenant: number, key_id }, tenant): (Owner, TenantId),
         origin: &str,
-        folded: FoldedEvent<'_>,
+        folded: &FoldedEvent<'_>,
     ) -> Result<(), Fault> {
-        let FoldedEvent { claims, envelope_sha256, salt, mut admitted } = folded;
+        let FoldedEvent { claims, envelope_sha256, salt, mut admitted } = *folded;
         let leaf_index = admitted.entry.leaf_index;
         let row = JtiRow { leaf_index, envelope: rows::half(&envelope_sha256) };
         self.jtis.insert((tenant, claims.jti), row);

@@ -92,7 +92,7 @@ fn a_backup_of_an_ended_epoch_opens_nothing_of_the_present_one() {
     let pending = world.ledger.begin_erasure(world.tenant, &sub, Channel::Mail).unwrap();
     world.ledger.finish_erasure(world.tenant, pending.id, &[]).unwrap();
     for epoch in [2, 3] {
-        assert_eq!(world.ledger.roll_epoch().unwrap().number, epoch);
+        assert_eq!(world.ledger.roll_epoch().unwrap().epoch.number, epoch);
         world = world.reopen(|_| ());
         let found = drill(&world, &backup);
         assert_eq!((found.epoch, found.batches, found.bundles, found.data_keys), (epoch, 0, 0, 0));

@@ -135,7 +135,7 @@ fn an_epochs_key_dies_in_the_token_and_every_copy_of_its_file_with_it() {
         let sub = world::sub("cs-1");
         let pending = world.ledger.begin_erasure(world.tenant, &sub, Channel::Mail).unwrap();
         world.ledger.finish_erasure(world.tenant, pending.id, &[]).unwrap();
-        assert_eq!(world.ledger.roll_epoch().unwrap().number, 2);
+        assert_eq!(world.ledger.roll_epoch().unwrap().epoch.number, 2);
         assert_eq!(
             tokens.labels("grantbook"),
             ["grantbook/cases-2.sealed", "grantbook/epoch-2.key", "grantbook/keyring.json"]

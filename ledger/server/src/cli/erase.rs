@@ -231,7 +231,7 @@ pub(crate) fn epoch(command: &EpochCommand, output: Output) -> Result<Verdict, F
         EpochCommand::Roll(args) => {
             let shredded = args.envelopes_days.map(|days| shred(&ledger, days)).transpose();
             // a roll that fails for the same reason says so itself
-            (shredded, ledger.roll_epoch())
+            (shredded, ledger.roll_epoch().map(|rolled| rolled.epoch))
         }
     };
     ledger.close().map_err(Failure::fault)?;

@@ -73,7 +73,7 @@ async fn begin_epoch(app: &App) {
         }
     }
     match app.blocking(Ledger::roll_epoch).await {
-        Ok(Ok(epoch)) => tracing::info!(epoch = epoch.number, "a new key epoch has begun"),
+        Ok(Ok(rolled)) => tracing::info!(epoch = rolled.epoch.number, "a new key epoch has begun"),
         Ok(Err(error)) => tracing::error!(%error, "no new key epoch"),
         Err(_) => {}
     }
