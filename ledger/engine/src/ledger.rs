@@ -325,6 +325,7 @@ impl Ledger {
         let now = inner.clock.now().seconds();
         let mut event = admit::event(&inner.keyring, &inner.state, tenant, envelope, now)?;
         if let Event::SubjectErased(erased) = &event.claims.event
+            && erased.given.is_none()
             && event.signers == [event.tenant.parties.operator]
         {
             // most of it here, since the whole log is gone through and the sequencer must not wait for that

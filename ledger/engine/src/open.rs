@@ -383,7 +383,9 @@ fn replay_entry(
             let claims = envelope.event().map_err(|_| damaged("event"))?;
             let at = UnixSeconds(admitted_at);
             let admitted = Admitted { jti: claims.jti, entry: place, at, group: 0 };
-            if let Event::SubjectErased(erased) = &claims.event {
+            if let Event::SubjectErased(erased) = &claims.event
+                && erased.given.is_none()
+            {
                 match inner.state.data_key(erased.data_key) {
                     Ok(_) => {
                         let sums = inner.payouts_under(erased.data_key, 0..leaf)?;

@@ -69,8 +69,6 @@ impl Ledger {
             Err(ReadError::Store(fault)) => return Err(fault),
             Err(_) => return Ok(None),
         };
-        let tenants = self.inner.keyring.tenants();
-        let tenant = usize::try_from(key.tenant).ok().and_then(|at| tenants.get(at));
-        Ok(tenant.map(|tenant| (key.tenant, tenant.id)))
+        Ok(self.inner.keyring.tenant_id(key.tenant).map(|id| (key.tenant, id)))
     }
 }

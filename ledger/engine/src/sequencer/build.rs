@@ -154,7 +154,10 @@ impl<'a> Builder<'a> {
             if let Err(why) = self.erasable(&tenant, erased)? {
                 return Ok(Err(AppendError::NotErasable { why }));
             }
-            self.close_payouts(tenant.number, erased.data_key, event.closing)?;
+            // a grant's own events pay nothing
+            if erased.given.is_none() {
+                self.close_payouts(tenant.number, erased.data_key, event.closing)?;
+            }
         }
         let linked = customer_state.link_target(&claims.event);
         let group = match claims.event.granted_terms() {

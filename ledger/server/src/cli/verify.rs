@@ -3,6 +3,7 @@
 mod checkpoints;
 mod demands;
 mod log;
+mod public;
 mod receipt;
 mod source;
 mod state;
@@ -49,7 +50,7 @@ erased customer leaves no trace.")]
     /// The whole log: every tile and entry is read and hashed again, up to the signed root
     #[command(after_help = "Example:
   grantbook verify log --sandbox
-  grantbook verify log --log https://ledger.example --vkey vkey")]
+  grantbook verify log --log https://ledger.example --vkey vkey --public")]
     Log(WholeLogArgs),
 }
 
@@ -93,6 +94,9 @@ pub(crate) struct CheckpointsArgs {
 /// Arguments of `verify log`.
 #[derive(Debug, Args)]
 pub(crate) struct WholeLogArgs {
+    /// Read what the operator has recorded for everybody, too: what it did, and the roots of the grant states
+    #[arg(long)]
+    public: bool,
     #[command(flatten)]
     log: LogArgs,
     #[command(flatten)]

@@ -3,11 +3,12 @@
 
 use grantbook_record::Entry;
 use grantbook_tlog::tile::{TILE_WIDTH, TileCoord, TileSource as _, bundles, encode_tile, parse_bundle};
-use grantbook_tlog::{Checkpoint, CompactRange, Hash, LogKeys, TreeSize, leaf_hash};
+use grantbook_tlog::{Checkpoint, CompactRange, Hash, LeafIndex, LogKeys, TreeSize, leaf_hash};
 use serde::Serialize;
 
 use super::WholeLogArgs;
 use super::demands::{DemandArgs, time, trust};
+use super::public::{self, PublicEvent};
 use super::source::LogSource;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Output, Verdict};
@@ -36,11 +37,22 @@ pub(crate) struct VerifiedLog {
     trust: &'static str,
     /// Whether the log's ML-DSA-44 key has signed it too.
     post_quantum: bool,
+    /// Where public entries stand, and their bytes.
+    #[serde(skip)]
+    public_entries: Vec<(LeafIndex, Vec<u8>)>,
+    /// What they say, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public: Option<Vec<PublicEvent>>,
 }
 
 pub(super) fn run(args: &WholeLogArgs, output: Output) -> Result<Verdict, Failure> {
     let (source, keys) = args.log.open()?;
-    let verified = verify_log(&source, &keys, &args.demands);
+    let verified = verify_log(&source, &keys, &args.demands).and_then(|mut verified| {
+        if args.public {
+            verified.public = Some(public::read(&source, &keys, &verified.public_entries)?);
+        }
+        Ok(verified)
+    });
     source.close()?;
     let verified = verified?;
     output.say(format!(
@@ -53,6 +65,9 @@ pub(super) fn run(args: &WholeLogArgs, output: Output) -> Result<Verdict, Failur
         verified.time,
         verified.time_by
     ));
+    for event in verified.public.iter().flatten() {
+        output.say(event.to_string());
+    }
     output.result(&verified);
     Ok(Verdict::Yes)
 }
@@ -70,12 +85,16 @@ pub(crate) fn verify_log(
     let size = checkpoint.size();
     let bar = progress::bar("entries", size.0);
     let mut range = CompactRange::new();
+    let mut public_entries = Vec::new();
     let mut tiles = Tiles { source, size, levels: Vec::new(), compared: 0 };
     for coord in bundles(size) {
         let bytes = source.bundle(coord)?;
         let within = |error: &dyn std::fmt::Display| Failure::No(format!("{coord}: {error}"));
         for bytes in parse_bundle(&bytes, coord.width()).map_err(|error| within(&error))? {
-            Entry::parse(bytes).map_err(|error| within(&error))?;
+            let entry = Entry::parse(bytes).map_err(|error| within(&error))?;
+            if entry.kind.is_public() {
+                public_entries.push((LeafIndex(range.size().0), bytes.to_vec()));
+            }
             let mut nodes = Vec::new();
             let visit = |level, _, hash| nodes.push((level, hash));
             range.append(leaf_hash(bytes), visit).map_err(Failure::no)?;
@@ -102,6 +121,8 @@ pub(crate) fn verify_log(
         time_by,
         trust,
         post_quantum: signed.post_quantum,
+        public_entries,
+        public: None,
     })
 }
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use grantbook_engine::Ledger;
-use grantbook_tlog::LogKeys;
 use grantbook_tlog::tile::{BundleCoord, TileCoord, TileSource};
+use grantbook_tlog::{LeafIndex, LogKeys};
 
 use crate::cli::data::DataArgs;
 use crate::cli::failure::Failure;
@@ -126,6 +126,14 @@ impl LogSource {
         match self {
             Self::Remote(remote) => Ok(remote.get(&format!("/log/{coord}"))?),
             Self::Local(ledger) => ledger.bundle(&coord)?.ok_or_else(|| missing(&coord)),
+        }
+    }
+
+    /// The receipt of a public entry.
+    pub(crate) fn public_receipt(&self, leaf: LeafIndex) -> Result<Vec<u8>, Failure> {
+        match self {
+            Self::Remote(remote) => Ok(remote.get(&format!("/log/public/{leaf}"))?),
+            Self::Local(ledger) => Ok(ledger.public_receipt(leaf)?.to_json()),
         }
     }
 

@@ -7,6 +7,8 @@
     reason = "a test that meets what it does not expect shall fail there and then"
 )]
 
+mod public;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
