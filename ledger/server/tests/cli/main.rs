@@ -247,7 +247,14 @@ fn every_command_teaches_by_example() {
 #[test]
 fn bench_says_what_is_missing_beside_it() {
     let place = Place::new();
-    fs::copy(PROGRAM, place.path("grantbook")).unwrap();
+    // by another process: what is forked meanwhile would hold a file open that is written here, which then does not run
+    assert!(
+        Command::new("cp")
+            .args([PROGRAM.as_ref(), place.path("grantbook").as_path()])
+            .status()
+            .unwrap()
+            .success()
+    );
     let done =
         Done::of(Command::new(place.path("grantbook")).args(["bench", "append"]).output().unwrap()).is(3);
     assert!(done.err.contains("cargo build --release -p grantbook-bench"), "{}", done.err);
