@@ -125,16 +125,17 @@ impl<'a> Tail<'a> {
     /// Where the batch begins must be where the one before ended, or within the bundles.
     fn follow(&mut self, first: u64) -> Result<(), Fault> {
         let in_bundles = self.bundles * BUNDLE_WIDTH;
+        // a crash may have come before the last bundle was read back and checked, and before the journal was trimmed after
+        // it: what the journal still has is kept once more
+        let believed = match self.bundles.checked_sub(1) {
+            Some(last) if first <= last * BUNDLE_WIDTH => last,
+            _ => self.bundles,
+        };
         match self.next {
             Some(next) if next == first => return Ok(()),
             // trimmed in another order than it was written
-            Some(next) if next < first && first <= in_bundles => self.kept = self.bundles,
-            // a crash may have come before the last bundle was read back and checked, and before the journal was trimmed
-            // after it: what the journal still has is kept once more
-            None if self.bundles.checked_sub(1).is_some_and(|last| first <= last * BUNDLE_WIDTH) => {
-                self.kept = self.bundles - 1;
-            }
-            None if first <= in_bundles => self.kept = self.bundles,
+            Some(next) if next < first && first <= in_bundles => self.kept = believed,
+            None if first <= in_bundles => self.kept = believed,
             next => {
                 let end = next.unwrap_or_default().max(in_bundles);
                 return Err(Fault::Damaged {
