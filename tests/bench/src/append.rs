@@ -3,17 +3,19 @@
 mod intake;
 mod kept;
 mod parts;
+mod reopened;
 
 use std::path::PathBuf;
 
 use clap::Args;
 
 use crate::Failure;
-use crate::measure::{self, Run, float};
+use crate::measure::{Run, float};
 use crate::report::{Beside, Report, short};
 use crate::world::World;
 use intake::Intake;
 use parts::Parts;
+pub(crate) use reopened::{Reopened, run as run_reopened};
 
 /// How long and how much.
 #[derive(Args)]
@@ -45,8 +47,7 @@ const WITHDRAWALS: usize = 200;
 
 pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     let mut report = Report::new("append");
-    let empty_bytes = measure::resident_bytes();
-    let mut intake = Intake::new(World::new(&options.dir)?, options);
+    let mut intake = Intake::new(World::new(&options.dir)?, options, 0);
 
     // warm, and the first point of the growth
     intake.enrol(WINDOW)?;
@@ -119,7 +120,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
         let name = format!("append.growth_{}_to_{}", short(first.leaves), short(last.leaves));
         report.at_most(name, last.run.cpu_us() / first.run.cpu_us(), 1.1);
     }
-    kept::show(&mut report, intake, empty_bytes)?;
+    kept::show(&mut report, intake)?;
     Ok(report)
 }
 

@@ -36,6 +36,9 @@ enum Bench {
     Append(append::Options),
     /// Decisions: embedded, against a peer, and over HTTP
     Gate(gate::Options),
+    /// Reopens a ledger of a run and prints its memory; the benches call it
+    #[command(hide = true)]
+    Reopened(append::Reopened),
 }
 
 fn main() -> ExitCode {
@@ -43,16 +46,22 @@ fn main() -> ExitCode {
     let report = match &cli.bench {
         Bench::Append(options) => append::run(options),
         Bench::Gate(options) => gate::run(options),
-    };
-    match report {
-        Ok(report) => {
-            if cli.json {
-                println!("{}", report.to_json());
-            } else {
-                print!("{}", report.to_table());
-            }
-            ExitCode::SUCCESS
+        Bench::Reopened(arguments) => {
+            return done(append::run_reopened(arguments).map(|line| println!("{line}")));
         }
+    };
+    done(report.map(|report| {
+        if cli.json {
+            println!("{}", report.to_json());
+        } else {
+            print!("{}", report.to_table());
+        }
+    }))
+}
+
+fn done(outcome: Result<(), Failure>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("grantbook-bench: {error}");
             ExitCode::from(3)

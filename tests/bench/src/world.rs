@@ -21,8 +21,8 @@ use crate::Failure;
 const NOTICE: &str = "We use your purchases to recommend records.";
 
 pub(crate) struct World {
-    /// Holds data folder, keyring and anchor; removed at the end.
-    pub(crate) folder: tempfile::TempDir,
+    /// Holds data folder, keyring and anchor; removed at the end. `None` where another process does that.
+    pub(crate) folder: Option<tempfile::TempDir>,
     pub(crate) config: LedgerConfig,
     pub(crate) ledger: Ledger,
     pub(crate) tenant: TenantId,
@@ -92,7 +92,16 @@ impl World {
         };
         ledger.append(tenant, &sign(tenant, Kind::NoticePublished, new_jti(), notice, &[&enterprise]))?;
         let terms = grant_terms(&Bytes32::sha256(&template))?;
-        Ok(Self { folder, config, ledger, tenant, token: sandbox.token, terms, enterprise })
+        Ok(Self { folder: Some(folder), config, ledger, tenant, token: sandbox.token, terms, enterprise })
+    }
+
+    /// Opens one that another process has made and closed, whose grants are on `terms`.
+    pub(crate) fn reopen(data_dir: &Path, terms: Terms) -> Result<Self, Failure> {
+        let config = LedgerConfig::new(data_dir);
+        let ledger = Ledger::open(&config)?;
+        let sandbox = ledger.sandbox()?;
+        let (tenant, enterprise) = (sandbox.tenant.id, sandbox.enterprise);
+        Ok(Self { folder: None, config, ledger, tenant, token: sandbox.token, terms, enterprise })
     }
 
     /// The envelope that enrols a customer's key.

@@ -22,8 +22,11 @@ pub(super) struct Intake<'o> {
     pub(super) granted: Vec<Customer>,
     /// Customers with an enrolled key and no grant.
     enrolled: Vec<Customer>,
-    made: usize,
+    /// Customers made so far, numbered from 0.
+    pub(super) made: usize,
     gates: Vec<Gate>,
+    /// Its number; a log has had gates of other numbers before.
+    first_gate: usize,
     rng: ChaCha8Rng,
     /// Bytes of envelopes and use records appended: what any store would have to keep.
     pub(super) content_bytes: usize,
@@ -65,14 +68,16 @@ pub(super) struct Withdrawn {
 }
 
 impl<'o> Intake<'o> {
-    pub(super) fn new(world: World, options: &'o Options) -> Self {
+    /// With customers from number `made` on.
+    pub(super) fn new(world: World, options: &'o Options, made: usize) -> Self {
         Self {
             world,
             options,
             granted: Vec::new(),
             enrolled: Vec::new(),
-            made: 0,
+            made,
             gates: Vec::new(),
+            first_gate: made,
             rng: ChaCha8Rng::seed_from_u64(1),
             content_bytes: 0,
         }
@@ -148,7 +153,7 @@ impl<'o> Intake<'o> {
     /// Uses in signed batches, each gate one batch after another.
     pub(super) fn uses(&mut self, seconds: u64) -> Result<Measured, Failure> {
         for number in self.gates.len()..self.options.gates {
-            self.gates.push(Gate { id: self.world.gate(number)?, next: 0 });
+            self.gates.push(Gate { id: self.world.gate(self.first_gate + number)?, next: 0 });
         }
         let rate = self.use_rounds(2)?.run.per_second();
         self.use_rounds((times(rate, seconds) / self.options.gates).max(4))

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use grantbook_engine::Ledger;
 
 use super::intake::Intake;
+use super::reopened;
 use crate::Failure;
-use crate::measure::{float, folder_bytes, resident_bytes};
+use crate::measure::{float, folder_bytes};
 use crate::report::{Beside, Report};
 use crate::world::World;
 
@@ -14,21 +15,11 @@ use crate::world::World;
 const RESTARTS: usize = 3;
 const MIB: f64 = 1024.0 * 1024.0;
 
-pub(super) fn show(report: &mut Report, intake: Intake<'_>, empty_bytes: f64) -> Result<(), Failure> {
+pub(super) fn show(report: &mut Report, intake: Intake<'_>) -> Result<(), Failure> {
     let leaves = float(usize::try_from(intake.leaves())?);
     let content = float(intake.content_bytes);
-    let Intake { world, granted, .. } = intake;
-    drop(granted);
-    let cache = float(usize::try_from(world.config.state_cache_bytes)?);
-    let resident = resident_bytes() - empty_bytes;
-    report.figure_beside(
-        "memory, resident",
-        resident / MIB,
-        "MiB",
-        Beside::DownTo((300.0 * MIB + cache) / MIB),
-    );
-
-    let World { folder, config, ledger, .. } = world;
+    let Intake { world, made, .. } = intake;
+    let World { folder, config, ledger, terms, .. } = world;
     ledger.close()?;
     drop(ledger);
     let data = &config.data_dir;
@@ -55,6 +46,16 @@ pub(super) fn show(report: &mut Report, intake: Intake<'_>, empty_bytes: f64) ->
         ledger.close()?;
     }
     report.figure_beside("restart", fastest.as_secs_f64(), "s", Beside::DownTo(2.0));
+    let cache = float(usize::try_from(config.state_cache_bytes)?) / MIB;
+    let memory = reopened::in_a_process_of_its_own(data, made, &terms)?;
+    report.figure("memory, opened", memory.opened_bytes / MIB, "MiB");
+    report.figure("memory, after reads of customers at random", memory.read_bytes / MIB, "MiB");
+    report.figure_beside(
+        "memory, after grants and uses as well",
+        memory.written_bytes / MIB,
+        "MiB",
+        Beside::DownTo(300.0 + cache),
+    );
     report.at_most("store.kept_vs_content", kept / (content + entries + tiles), 1.5);
     drop(folder);
     Ok(())

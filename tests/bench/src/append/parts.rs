@@ -259,7 +259,7 @@ struct Journal(File);
 
 impl Journal {
     fn new(intake: &Intake<'_>) -> Result<Self, Failure> {
-        Ok(Self(File::create(intake.world.folder.path().join("parts.log"))?))
+        Ok(Self(tempfile::tempfile_in(&intake.options.dir)?))
     }
 
     /// Processor and wall time of one append of `bytes` and its `fdatasync`.
@@ -276,13 +276,13 @@ impl Journal {
 /// A sled like the one of the state.
 struct Rows {
     db: sled::Db,
-    /// Goes away with the world if not before.
+    /// Removed at the end.
     _folder: tempfile::TempDir,
 }
 
 impl Rows {
     fn new(intake: &Intake<'_>) -> Result<Self, Failure> {
-        let folder = tempfile::tempdir_in(intake.world.folder.path())?;
+        let folder = tempfile::tempdir_in(&intake.options.dir)?;
         let db = sled::Config::default()
             .path(folder.path())
             .cache_capacity(intake.world.config.state_cache_bytes)
