@@ -285,15 +285,13 @@ async fn no_forged_grant_comes_in_by_a_door_for_something_else() {
 async fn a_use_under_a_grant_that_nobody_gave_is_flagged_and_gives_none() {
     let book = Book::open().await;
     let Book { world, shop, anna, gate, .. } = &book;
-    let record = UseRecord {
-        v: 1,
-        gate: GateId::parse("till-1").expect("a gate's name"),
-        seq: 0,
-        at: world.now().seconds(),
-        facts: anna.facts(),
-        outcome: Outcome::Permitted(Permitted { grant: world.jti() }),
-        use_id: None,
-    };
+    let record = UseRecord::new(
+        GateId::parse("till-1").expect("a gate's name"),
+        0,
+        world.now().seconds(),
+        anna.facts(),
+        Outcome::Permitted(Permitted::committed(world.jti())),
+    );
     let salt = Salt(grantbook_record::encoding::Bytes32(random()));
     let batch = sign_batch(&Claims::new(shop.id, world.jti(), ()), &[(record, salt)], gate).expect("a batch");
     let body = serde_json::to_vec(&batch).expect("JSON");

@@ -236,13 +236,14 @@ async fn uses(
     grant: grantbook_record::Jti,
 ) {
     let record = |seq: usize| UseRecord {
-        v: 1,
-        gate: gate.clone(),
-        seq: seq as u64,
-        at: world.now().seconds(),
-        facts: customer.facts(),
-        outcome: Outcome::Permitted(Permitted { grant }),
         use_id: Some(UseId::try_from(format!("order-{seq:05}")).expect("a use id")),
+        ..UseRecord::new(
+            gate.clone(),
+            seq as u64,
+            world.now().seconds(),
+            customer.facts(),
+            Outcome::Permitted(Permitted::committed(grant)),
+        )
     };
     let records: Vec<_> = (0..USES).map(|seq| (record(seq), Salt(Bytes32(random())))).collect();
     let batch = sign_batch(&Claims::new(enterprise.id, world.jti(), ()), &records, key).expect("a batch");

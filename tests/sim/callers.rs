@@ -156,18 +156,16 @@ impl<'a> Run<'a> {
                 let customer = grant.map_or_else(|| self.dice.place(CUSTOMERS), |grant| grant.customer);
                 customers.push(customer);
                 let outcome = match grant {
-                    Some(grant) => Outcome::Permitted(Permitted { grant: grant.id }),
+                    Some(grant) => Outcome::Permitted(Permitted::committed(grant.id)),
                     None => Outcome::Denied(Denied { reason: DenialReason::NoGrant, grant: None }),
                 };
-                let record = UseRecord {
-                    v: VERSION,
-                    gate: of.gate.clone(),
-                    seq: first + offset,
-                    at: grantbook_record::day::UnixSeconds(now),
-                    facts: facts(&of.customers[customer].sub),
+                let record = UseRecord::new(
+                    of.gate.clone(),
+                    first + offset,
+                    grantbook_record::day::UnixSeconds(now),
+                    facts(&of.customers[customer].sub),
                     outcome,
-                    use_id: None,
-                };
+                );
                 (record, Salt(Bytes32(self.dice.bytes())))
             })
             .collect();

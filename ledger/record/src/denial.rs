@@ -42,6 +42,8 @@ denials! {
         "wait until the feed has arrived, then ask again";
     Blocked = "blocked", "an entry of a kind or version unknown to this reader is about this customer",
         "update the gate";
+    Suspended = "suspended", "the requester is suspended after failed verifications",
+        "mend what failed, then release the requester at the gate";
     NoGrant = "no_grant", "no grant of this customer names this recipient, purpose and category",
         "ask the customer for a grant";
     Withdrawn = "withdrawn", "the customer has withdrawn the grant",
@@ -62,16 +64,30 @@ denials! {
         "leave the field out, or ask for an amendment";
     Filter = "filter", "the use covers rows that are not granted or are excluded",
         "restrict the rows as the grant does, or ask for an amendment";
+    Level = "level", "the use personalises further than the grant allows",
+        "use a lower level, or ask for an amendment";
+    Onward = "onward", "the data is passed on and the grant has no consent to that",
+        "keep the data, or ask for the consent";
     Cap = "cap", "all uses that the grant allows are used up",
         "ask the customer for more uses";
     Rate = "rate", "the uses that the grant allows within this time are used up",
         "wait until the time has passed";
+    Budget = "budget", "the project's budget does not pay for the use",
+        "ask whoever sets the budget for more";
     UnknownObligation = "unknown_obligation", "the grant carries an obligation that this gate cannot carry out",
         "update the gate";
     FactMissing = "fact_missing", "a fact that the decision needs could not be had in time",
         "restore the source of the fact";
     FactStale = "fact_stale", "a fact that the decision needs is too old",
         "restore the source of the fact";
+    Certificate = "certificate", "the requester's certificate is not valid",
+        "renew the certificate";
+    MaskingLevel = "masking_level", "the data is masked less than the team's access policy demands",
+        "mask the data further, or change the access policy";
+    Unleased = "unleased", "no unit of a limit could be had from the ledger in time",
+        "restore the gate's connection to the ledger";
+    SpoolFull = "spool_full", "the use cannot be recorded, so it is not permitted",
+        "give the gate's spool room, or restore its connection to the ledger";
     Late = "late", "the use arrived after the time by which it had to be recorded",
         "drain the gate's spool sooner";
     EvaluationError = "evaluation_error", "the decision could not be evaluated",

@@ -91,6 +91,8 @@ kinds! {
     DataDeleted = 130, "data.deleted";
     /// A recipient has taken a withdrawal in.
     RecipientAcknowledged = 131, "recipient.acknowledged";
+    /// A permit that was given back unused.
+    UseVoided = 132, "use.voided";
     /// Revenue on which shares are computed.
     RevenueDeclared = 144, "revenue.declared";
     /// A payout became due.

@@ -13,14 +13,17 @@ use crate::denial::DenialReason;
 use crate::encoding::{Bytes32, from_base64url};
 use crate::entry::{self, Salt};
 use crate::event::{Claims, EventError, VERSION};
+use crate::feed::FeedPosition;
 use crate::id::{GateId, Jti, SubjectId, Term};
 use crate::jwk::{PublicKey, Thumbprint};
 use crate::jws::{self, Jws, JwsError};
 use crate::kind::Kind;
 use crate::list::List;
+use crate::provenance::Provenance;
 use crate::scope::AttributeValue;
 use crate::signer::Signer;
 use crate::strict_json::{self, JsonError};
+use crate::terms::Level;
 
 /// `typ` of a batch's signature.
 pub const BATCH_TYP: &str = "grantbook-use.batch+jwt";
@@ -56,6 +59,12 @@ pub struct UseFacts {
     /// Row attributes to which the use is restricted; one that is left out may have any value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rows: BTreeMap<Term, AttributeValue>,
+    /// Personalisation level; absent: not stated, and then any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+    /// To whom the recipient passes the data on.
+    #[serde(default, skip_serializing_if = "list_is_empty")]
+    pub onward: List<Term, 0, 8>,
 }
 
 /// What the gate answered.
@@ -66,12 +75,49 @@ pub enum Outcome {
     Permitted(Permitted),
     /// Denied.
     Denied(Denied),
+    /// Permitted, and given back before any data was used.
+    Voided(Voided),
 }
 
 /// The grant under which a use was permitted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Permitted {
+    /// The `jti` of its `grant.given`.
+    pub grant: Jti,
+    /// Whether the gate heard that the data was used.
+    #[serde(default, skip_serializing_if = "Completion::is_committed")]
+    pub completion: Completion,
+}
+
+/// What became of a permit, as far as the gate knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Completion {
+    /// The data was used.
+    #[default]
+    Committed,
+    /// Nobody said: it counts as used.
+    Unknown,
+}
+
+impl Completion {
+    fn is_committed(&self) -> bool {
+        *self == Self::Committed
+    }
+}
+
+impl Permitted {
+    /// Under this grant, and used.
+    pub fn committed(grant: Jti) -> Self {
+        Self { grant, completion: Completion::Committed }
+    }
+}
+
+/// The grant under which a permit was given back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Voided {
     /// The `jti` of its `grant.given`.
     pub grant: Jti,
 }
@@ -106,6 +152,32 @@ pub struct UseRecord {
     /// The caller's own id of the use: asking again with it is the same use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub use_id: Option<UseId>,
+    /// Leases from which it drew.
+    #[serde(default, skip_serializing_if = "list_is_empty")]
+    pub leases: List<Jti, 0, 2>,
+    /// How many frames of the feed the decision rested on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<FeedPosition>,
+    /// Facts from outside on which the decision rested.
+    #[serde(default, skip_serializing_if = "list_is_empty")]
+    pub relied_on: List<ReliedFact, 0, 8>,
+    /// The automatic decision for which the data was used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Box<Provenance>>,
+}
+
+/// A fact from outside, as the decision saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReliedFact {
+    /// Which fact.
+    pub fact: Term,
+    /// Its value: an amount in minor units, a level, or Unix seconds, as the fact demands.
+    pub value: u64,
+    /// Who said so.
+    pub source: Term,
+    /// As of when.
+    pub at: UnixSeconds,
 }
 
 /// A caller's id of a use, at most 128 visible ASCII characters.
@@ -150,11 +222,29 @@ impl UseRecord {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// `use.recorded` or `use.denied`.
+    /// A record with nothing but what every record has.
+    pub fn new(gate: GateId, seq: u64, at: UnixSeconds, facts: UseFacts, outcome: Outcome) -> Self {
+        Self {
+            v: VERSION,
+            gate,
+            seq,
+            at,
+            facts,
+            outcome,
+            use_id: None,
+            leases: List::default(),
+            position: None,
+            relied_on: List::default(),
+            provenance: None,
+        }
+    }
+
+    /// `use.recorded`, `use.denied` or `use.voided`.
     pub fn kind(&self) -> Kind {
         match self.outcome {
             Outcome::Permitted(_) => Kind::UseRecorded,
             Outcome::Denied(_) => Kind::UseDenied,
+            Outcome::Voided(_) => Kind::UseVoided,
         }
     }
 
@@ -163,6 +253,7 @@ impl UseRecord {
         match &self.outcome {
             Outcome::Permitted(permitted) => Some(permitted.grant),
             Outcome::Denied(denied) => denied.grant,
+            Outcome::Voided(voided) => Some(voided.grant),
         }
     }
 }
@@ -433,4 +524,8 @@ impl grantbook_tlog::NodeReader for BatchTree {
         let index = usize::try_from(index).map_err(|_| NoSuchNode)?;
         self.levels.get(usize::from(level)).and_then(|nodes| nodes.get(index)).copied().ok_or(NoSuchNode)
     }
+}
+
+fn list_is_empty<T, const MAX: usize>(list: &List<T, 0, MAX>) -> bool {
+    list.is_empty()
 }

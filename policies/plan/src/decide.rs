@@ -4,7 +4,7 @@
 //! which grant is the *closest* are specified in `docs/spec/denials.md`.
 
 use grantbook_record::day::UnixSeconds;
-use grantbook_record::terms::{Obligation, Rate, RetentionDays, UseCap};
+use grantbook_record::terms::{Level, Obligation, Rate, RetentionDays, UseCap};
 use grantbook_record::uses::UseFacts;
 use grantbook_record::{DataDay, DataPeriod, DenialReason, Jti, Price, Term};
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::cover::{self, FieldGap, PeriodGap};
 use crate::customer::{CustomerState, GrantState, Status};
 use crate::vocabulary::Vocabulary;
+
+/// The separate consent without which no recipient may pass the data on.
+pub const CONSENT_TO_PASS_ON: &str = "third-party";
 
 /// How much of a grant is used up. The default: nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +125,10 @@ pub enum Detail {
         /// First day of the use's period that is not granted.
         day: DataDay,
     },
+    /// `level`: how far the grant lets uses personalise.
+    Level(Level),
+    /// `onward`: the first recipient to whom the data may not be passed on.
+    Onward(Term),
     /// `cap`: uses allowed over the grant's whole life.
     Cap(UseCap),
     /// `rate`: uses allowed in a window, and when a use is allowed again.
@@ -272,6 +279,16 @@ fn judge_addressed(
     }
     if let Some(gap) = cover::filter_gap(vocabulary, &terms.scope, facts) {
         return denied_by(DenialReason::Filter, Detail::field(gap));
+    }
+    if let Some(granted) = terms.limits.level
+        && facts.level.is_none_or(|level| level > granted)
+    {
+        return denied_by(DenialReason::Level, Detail::Level(granted));
+    }
+    if let Some(recipient) = facts.onward.first()
+        && !terms.consents.iter().any(|consent| consent.as_str() == CONSENT_TO_PASS_ON)
+    {
+        return denied_by(DenialReason::Onward, Detail::Onward(recipient.clone()));
     }
     if terms.limits.uses.is_none() && terms.limits.rate.is_none() {
         return Ok(());

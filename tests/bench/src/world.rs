@@ -148,15 +148,13 @@ impl World {
             .zip(customers)
             .map(|(seq, customer)| {
                 let grant = customer.grant.ok_or("a use of a customer without a grant")?;
-                let record = UseRecord {
-                    v: VERSION,
-                    gate: gate.0.clone(),
+                let record = UseRecord::new(
+                    gate.0.clone(),
                     seq,
                     at,
-                    facts: facts(customer.sub.as_str())?,
-                    outcome: Outcome::Permitted(Permitted { grant }),
-                    use_id: None,
-                };
+                    facts(customer.sub.as_str())?,
+                    Outcome::Permitted(Permitted::committed(grant)),
+                );
                 Ok((record, Salt::random(&mut OsRng)))
             })
             .collect::<Result<Vec<_>, Failure>>()?;

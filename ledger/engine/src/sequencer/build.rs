@@ -377,13 +377,14 @@ impl<'a> Builder<'a> {
             digests: Vec::new(),
         });
         let record = UseRecord {
-            v: VERSION,
-            gate,
-            seq: progress.next_seq,
-            at,
-            facts,
-            outcome: Outcome::Permitted(Permitted { grant: permission.grant }),
             use_id,
+            ..UseRecord::new(
+                gate,
+                progress.next_seq,
+                at,
+                facts,
+                Outcome::Permitted(Permitted::committed(permission.grant)),
+            )
         };
         let json = record.to_json();
         run.digests.push(entry::digest(&salt, &Bytes32::sha256(&json), None));
@@ -408,7 +409,7 @@ impl<'a> Builder<'a> {
                 .item(leaf_index)
                 .and_then(|owned| self.inner.use_record(leaf_index, &owned)),
         };
-        let Ok(Outcome::Permitted(Permitted { grant })) = grant.map(|record| record.outcome) else {
+        let Ok(Outcome::Permitted(Permitted { grant, .. })) = grant.map(|record| record.outcome) else {
             return denial();
         };
         let Some(grant) = customer.state.grant(&grant) else { return denial() };

@@ -351,7 +351,9 @@ impl Changes {
         if kind.is_fed() {
             self.feed(state, (number, tenant), origin, entry)?;
         }
-        if let Some(gate) = gate.filter(|_| matches!(kind, Kind::UseRecorded | Kind::UseDenied)) {
+        if let Some(gate) =
+            gate.filter(|_| matches!(kind, Kind::UseRecorded | Kind::UseDenied | Kind::UseVoided))
+        {
             let mut progress = self.gate(state, number, gate)?;
             progress.count_erased(kind == Kind::UseRecorded);
             self.gates.insert((number, gate.clone()), progress);
@@ -437,11 +439,7 @@ impl Changes {
     ) -> Result<(), Fault> {
         let FoldedUse { record, flag, currency, payout_minor, leaf_index, imported } = used;
         let mut progress = self.gate(state, number, &record.gate)?;
-        let denied = match &record.outcome {
-            Outcome::Denied(denied) => Some(denied.reason),
-            Outcome::Permitted(_) => None,
-        };
-        progress.count(record.seq, denied, flag.is_some(), *currency, *payout_minor);
+        progress.count(record.seq, &record.outcome, flag.is_some(), *currency, *payout_minor);
         self.gates.insert((number, record.gate.clone()), progress);
         if let Some(id) = &record.use_id {
             let facts = serde_json::to_vec(&record.facts).unwrap_or_default();

@@ -8,6 +8,7 @@ use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::feed::{Chain, FeedPosition};
 use grantbook_record::state_proof::{StateKey, state_key};
+use grantbook_record::uses::Outcome;
 use grantbook_record::{Currency, DenialReason, GateId, Jti, Salt, SubjectId, TenantId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -156,6 +157,9 @@ pub struct GateProgress {
     pub flagged: u64,
     /// Denials recorded, by reason.
     pub denied: BTreeMap<DenialReason, u64>,
+    /// Permits that were given back unused.
+    #[serde(default)]
+    pub voided: u64,
     /// What the permitted uses pay, in minor units by currency code.
     pub payout_minor: BTreeMap<String, u64>,
 }
@@ -165,16 +169,23 @@ impl GateProgress {
     pub(crate) fn count(
         &mut self,
         seq: u64,
-        denied: Option<DenialReason>,
+        outcome: &Outcome,
         flagged: bool,
         currency: Currency,
         payout: u32,
     ) {
         // one customer's uses, imported, are not all of a gate's
         self.next_seq = self.next_seq.max(seq.saturating_add(1));
-        if let Some(reason) = denied {
-            *self.denied.entry(reason).or_default() += 1;
-            return;
+        match outcome {
+            Outcome::Permitted(_) => {}
+            Outcome::Denied(denied) => {
+                *self.denied.entry(denied.reason).or_default() += 1;
+                return;
+            }
+            Outcome::Voided(_) => {
+                self.voided += 1;
+                return;
+            }
         }
         self.permitted += 1;
         self.flagged += u64::from(flagged);

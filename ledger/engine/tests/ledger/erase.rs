@@ -232,15 +232,13 @@ fn a_batch_that_is_sent_again_after_an_erasure_is_acknowledged() {
     let id = GateId::parse("till-1").unwrap();
     world.ledger.register_gate(world.tenant, &id, *gate.public_key()).unwrap();
     let now = grantbook_engine::Clock::system().now();
-    let record = UseRecord {
-        v: 1,
-        gate: id,
-        seq: 0,
-        at: now.seconds(),
-        facts: world::facts(ERASED),
-        outcome: Outcome::Permitted(Permitted { grant: grant.id }),
-        use_id: None,
-    };
+    let record = UseRecord::new(
+        id,
+        0,
+        now.seconds(),
+        world::facts(ERASED),
+        Outcome::Permitted(Permitted::committed(grant.id)),
+    );
     let claims = Claims::new(world.tenant, Jti::new(now, [7; 10]), ());
     let batch = sign_batch(&claims, &[(record, Salt(Bytes32([9; 32])))], &gate).unwrap();
     let batch = serde_json::to_vec(&batch).unwrap();

@@ -45,17 +45,9 @@ fn send_batch(world: &World, gate: &Signer, id: &GateId, grants: &[(&str, Signer
         let outcome = if name == &"ann" && seq > 3 {
             Outcome::Denied(Denied { reason: DenialReason::Field, grant: Some(*grant) })
         } else {
-            Outcome::Permitted(Permitted { grant: *grant })
+            Outcome::Permitted(Permitted::committed(*grant))
         };
-        let record = UseRecord {
-            v: 1,
-            gate: id.clone(),
-            seq,
-            at: now.seconds(),
-            facts: world::facts(name),
-            outcome,
-            use_id: None,
-        };
+        let record = UseRecord::new(id.clone(), seq, now.seconds(), world::facts(name), outcome);
         (record, Salt(Bytes32::sha256(format!("{seq}").as_bytes())))
     };
     let records: Vec<_> = (first..).zip(grants).map(record).collect();

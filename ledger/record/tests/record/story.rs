@@ -302,26 +302,29 @@ pub(crate) fn record(seq: u64) -> UseRecord {
     let outcome = if denied {
         Outcome::Denied(Denied { reason: DenialReason::Field, grant: Some(grant()) })
     } else {
-        Outcome::Permitted(Permitted { grant: grant() })
+        Outcome::Permitted(Permitted::committed(grant()))
     };
     UseRecord {
-        v: 1,
-        gate: GateId::parse("underwriting-1").unwrap(),
-        seq,
-        at: UnixSeconds(NOW.0 + 600 + seq),
-        facts: UseFacts {
-            data_subject: subject(),
-            requester: term("pricing-service"),
-            recipient: term("harbour-insurance"),
-            purpose: term("insurance-underwriting"),
-            action: term("read"),
-            categories: terms_list(&["fast-charging"]),
-            fields: terms_list(fields),
-            data_period: DataPeriod::new(day("2025-07-01"), day("2025-07-31")).unwrap(),
-            rows: [(term("site"), "public".to_owned().try_into().unwrap())].into(),
-        },
-        outcome,
         use_id: (seq == FIRST).then(|| UseId::try_from(format!("quote-{seq}")).unwrap()),
+        ..UseRecord::new(
+            GateId::parse("underwriting-1").unwrap(),
+            seq,
+            UnixSeconds(NOW.0 + 600 + seq),
+            UseFacts {
+                data_subject: subject(),
+                requester: term("pricing-service"),
+                recipient: term("harbour-insurance"),
+                purpose: term("insurance-underwriting"),
+                action: term("read"),
+                categories: terms_list(&["fast-charging"]),
+                fields: terms_list(fields),
+                data_period: DataPeriod::new(day("2025-07-01"), day("2025-07-31")).unwrap(),
+                rows: [(term("site"), "public".to_owned().try_into().unwrap())].into(),
+                level: None,
+                onward: grantbook_record::list::List::default(),
+            },
+            outcome,
+        )
     }
 }
 

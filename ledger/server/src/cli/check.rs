@@ -132,6 +132,8 @@ impl CheckArgs {
             fields: List::new(self.field.clone()).ok_or_else(|| missing("1 to 64 --field TERM"))?,
             data_period: DataPeriod::new(from, to).ok_or_else(|| missing("--from not after --to"))?,
             rows: std::collections::BTreeMap::new(),
+            level: None,
+            onward: grantbook_record::list::List::default(),
         })
     }
 }

@@ -53,7 +53,7 @@ impl<'a> Gate<'a> {
         let outcome = self.decide(&facts, at);
         let (seq, gate) = (self.next, self.id.clone());
         self.next = seq.saturating_add(1);
-        let record = UseRecord { v: VERSION, gate, seq, at, facts, outcome, use_id: None };
+        let record = UseRecord::new(gate, seq, at, facts, outcome);
         self.batch.push((record, Salt::random(&mut OsRng)));
         self.batch.len() >= BATCH
     }
@@ -81,7 +81,7 @@ impl<'a> Gate<'a> {
                 let grant = permission.grant;
                 let rate = customer.as_ref().and_then(|customer| customer.grant(&grant)?.terms.limits.rate);
                 ahead.entry(grant).or_insert_with(|| acknowledged(&grant)).count(rate.as_ref(), at);
-                Outcome::Permitted(Permitted { grant })
+                Outcome::Permitted(Permitted::committed(grant))
             }
             Decision::Denial(denial) => {
                 Outcome::Denied(Denied { reason: denial.reason, grant: denial.grant })

@@ -156,6 +156,8 @@ impl UseForm {
             fields: self.fields.clone(),
             data_period,
             rows: std::collections::BTreeMap::new(),
+            level: None,
+            onward: grantbook_record::list::List::default(),
         })
     }
 }

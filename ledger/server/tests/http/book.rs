@@ -233,6 +233,8 @@ pub(crate) fn facts(sub: &str, month: u8) -> UseFacts {
         fields: serde_json::from_value(json!(["date", "quantity"])).unwrap(),
         data_period: DataPeriod::new(day("01"), day("28")).unwrap(),
         rows: std::collections::BTreeMap::new(),
+        level: None,
+        onward: grantbook_record::list::List::default(),
     }
 }
 
@@ -244,7 +246,7 @@ pub(crate) fn record(gate: &str, seq: u64, facts: UseFacts, grant: Option<Jti>) 
         at: UnixSeconds(now().0 / 1000),
         facts,
         outcome: match grant {
-            Some(grant) => Outcome::Permitted(Permitted { grant }),
+            Some(grant) => Outcome::Permitted(Permitted::committed(grant)),
             None => Outcome::Denied(Denied { reason: DenialReason::NoGrant, grant: None }),
         },
         use_id: None,

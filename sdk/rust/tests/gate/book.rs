@@ -309,13 +309,14 @@ impl Book {
         grant: Jti,
     ) -> (LeafIndex, Receipt) {
         let record = UseRecord {
-            v: 1,
-            gate: GateId::parse("remote").unwrap(),
-            seq: self.uses,
-            at: UnixSeconds(NOW),
-            facts: facts.clone(),
-            outcome: Outcome::Permitted(Permitted { grant }),
             use_id,
+            ..UseRecord::new(
+                GateId::parse("remote").unwrap(),
+                self.uses,
+                UnixSeconds(NOW),
+                facts.clone(),
+                Outcome::Permitted(Permitted::committed(grant)),
+            )
         };
         self.uses += 1;
         let salt = Salt(Bytes32([8; 32]));

@@ -99,6 +99,8 @@ impl EvaluationRequest {
             fields: required(&mut properties, "fields", "resource.properties.fields")?,
             data_period: required::<DataPeriod>(&mut context, "data_period", "context.data_period")?,
             rows: optional(&mut properties, "rows", "resource.properties.rows")?.unwrap_or_default(),
+            level: None,
+            onward: grantbook_record::list::List::default(),
         };
         Ok(Question {
             facts,
