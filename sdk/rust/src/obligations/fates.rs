@@ -16,11 +16,13 @@ pub(super) enum Fate {
     Keep,
     Mask,
     Generalise(Level),
+    /// With all that it holds: it would have to be masked or generalised, and is not to be seen anyway.
+    Drop,
 }
 
 /// What becomes of every field of a use.
 pub(super) struct Fates<'a> {
-    /// By name; what is not here is dropped.
+    /// By name.
     fields: BTreeMap<String, Fate>,
     pub(super) places: &'a Places,
     pub(super) mask: &'a Mask,
@@ -30,35 +32,33 @@ pub(super) struct Fates<'a> {
 impl<'a> Fates<'a> {
     pub(super) fn of(obligations: &[Obligation], context: &Context<'a>) -> Result<Self, ObligationError> {
         let places = &context.means.places;
-        let mut levels = levels(obligations, places)?;
-        let mut fields = BTreeMap::new();
-        for field in context.facts.fields.iter() {
-            let (mut kept, mut masked) = (true, false);
-            for obligation in obligations {
-                match obligation {
-                    Obligation::KeepFields(keep) => kept &= keep.fields.contains(field),
-                    Obligation::Mask(mask) => masked |= mask.fields.contains(field),
-                    Obligation::Generalise(_)
-                    | Obligation::DeleteBy(_)
-                    | Obligation::Watermark(_)
-                    | Obligation::Notify(_) => {}
-                }
+        let (mut visible, mut masked): (BTreeSet<&Term>, BTreeSet<&Term>) =
+            (context.facts.fields.iter().collect(), BTreeSet::new());
+        for obligation in obligations {
+            match obligation {
+                Obligation::KeepFields(keep) => visible.retain(|field| keep.fields.contains(field)),
+                Obligation::Mask(mask) => masked.extend(mask.fields.iter()),
+                Obligation::Generalise(_)
+                | Obligation::DeleteBy(_)
+                | Obligation::Watermark(_)
+                | Obligation::Notify(_) => {}
             }
-            let level = levels.remove(field);
-            let fate = match level {
-                _ if masked => Fate::Mask,
-                Some(level) => Fate::Generalise(level),
-                None => Fate::Keep,
-            };
-            if kept {
-                fields.insert(field.to_string(), fate);
-            }
+        }
+        let mut fields: BTreeMap<String, Fate> =
+            visible.iter().map(|field| (field.to_string(), Fate::Keep)).collect();
+        for (field, level) in levels(obligations, places)? {
+            let fate = if visible.contains(&field) { Fate::Generalise(level) } else { Fate::Drop };
+            fields.insert(field.to_string(), fate);
+        }
+        for field in masked {
+            let fate = if visible.contains(field) { Fate::Mask } else { Fate::Drop };
+            fields.insert(field.to_string(), fate);
         }
         let watermark = watermark(obligations, context);
         Ok(Self { fields, places, mask: &context.means.mask, watermark })
     }
 
-    /// `None`: not one of the use's fields.
+    /// `None`: not one of the use's fields, and none that an obligation names.
     pub(super) fn fate(&self, field: &str) -> Option<&Fate> {
         self.fields.get(field)
     }

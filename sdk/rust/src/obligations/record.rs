@@ -34,6 +34,7 @@ impl Redaction<'_> {
             let value = match self.fates.fate(&name) {
                 Some(Fate::Keep) => Some(self.within(value, true, depth)?),
                 Some(Fate::Mask) => Some(self.fates.mask.value()),
+                Some(Fate::Drop) => None,
                 Some(Fate::Generalise(level)) => {
                     let coarse = level.of(&value, self.fates.places);
                     let refused = || ObligationError::Value {

@@ -21,7 +21,8 @@ pub(super) fn redact(fates: &Fates<'_>, table: Table) -> Result<Table, Obligatio
     if names.len() != columns.len() {
         return Err(ObligationError::Columns);
     }
-    let fate_of: Vec<Option<&Fate>> = columns.iter().map(|name| fates.fate(name)).collect();
+    let seen = |name: &String| fates.fate(name).filter(|fate| !matches!(fate, Fate::Drop));
+    let fate_of: Vec<Option<&Fate>> = columns.iter().map(seen).collect();
     let mark = fates.watermark.as_ref().map(ToString::to_string);
     let mut redacted = Vec::with_capacity(rows.len());
     for (at, row) in rows.into_iter().enumerate() {
@@ -31,7 +32,7 @@ pub(super) fn redact(fates: &Fates<'_>, table: Table) -> Result<Table, Obligatio
         let mut left = Vec::with_capacity(row.len() + 1);
         for ((cell, fate), name) in row.into_iter().zip(&fate_of).zip(&columns) {
             match fate {
-                None => {}
+                None | Some(Fate::Drop) => {}
                 Some(Fate::Keep) => left.push(cell),
                 Some(Fate::Mask) => left.push(fates.mask.text().to_owned()),
                 Some(Fate::Generalise(_)) if cell.is_empty() => left.push(cell),
