@@ -244,7 +244,10 @@ impl HouseRules {
         let mut needs = BTreeMap::new();
         for rule in self.applying(facts) {
             let max_age = rule.demand.max_age();
-            needs.entry(&rule.fact).and_modify(|age: &mut MaxAge| *age = max_age.min(*age)).or_insert(max_age);
+            needs
+                .entry(&rule.fact)
+                .and_modify(|age: &mut MaxAge| *age = max_age.min(*age))
+                .or_insert(max_age);
         }
         needs
     }
@@ -254,14 +257,15 @@ impl HouseRules {
     pub fn judge(
         &self,
         facts: &UseFacts,
-        payout: &Price,
+        payout: Price,
         supplied: &BTreeMap<Term, Fact>,
         now: UnixSeconds,
     ) -> Result<List<ReliedFact, 0, FACTS_MAX>, Denial> {
         let mut relied = BTreeMap::new();
         let mut first: Option<Denial> = None;
         for rule in self.applying(facts) {
-            let fact = supplied.get(&rule.fact).filter(|fact| fact.at.0 <= now.0.saturating_add(AHEAD_MAX_SECONDS));
+            let fact =
+                supplied.get(&rule.fact).filter(|fact| fact.at.0 <= now.0.saturating_add(AHEAD_MAX_SECONDS));
             match rule.demand.check(fact, payout, now) {
                 Ok(fact) => {
                     relied.insert(&rule.fact, fact);
@@ -372,7 +376,7 @@ impl Demand {
     fn check<'a>(
         &self,
         fact: Option<&'a Fact>,
-        payout: &Price,
+        payout: Price,
         now: UnixSeconds,
     ) -> Result<&'a Fact, DenialReason> {
         let fact = fact.ok_or(DenialReason::FactMissing)?;

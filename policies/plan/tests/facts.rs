@@ -79,7 +79,7 @@ fn every_case_is_judged_as_expected() {
             Expect::ReliedOn(facts) => Ok(facts),
             Expect::Denial(denial) => Err(denial),
         };
-        assert_eq!(rules.judge(&facts_of_use, &payout, &facts, now), expected, "{name}");
+        assert_eq!(rules.judge(&facts_of_use, payout, &facts, now), expected, "{name}");
         assert!(names.insert(name));
     }
 }

@@ -128,7 +128,12 @@ impl Breaker {
 
     /// Takes note of a denial. True if the requester is stopped now. An error says that the failure counts in memory
     /// and not in the file.
-    pub fn denied(&self, requester: &Term, reason: DenialReason, at: UnixSeconds) -> Result<bool, BreakerError> {
+    pub fn denied(
+        &self,
+        requester: &Term,
+        reason: DenialReason,
+        at: UnixSeconds,
+    ) -> Result<bool, BreakerError> {
         if !is_failed_verification(reason) {
             return Ok(self.is_suspended(requester));
         }

@@ -167,7 +167,10 @@ impl std::fmt::Debug for Facts {
 
 impl Facts {
     /// Rules, and the source of each fact by the fact's name. Must be called within a Tokio runtime.
-    pub fn start(rules: HouseRules, sources: BTreeMap<Term, Arc<dyn FactSource>>) -> Result<Self, FactsError> {
+    pub fn start(
+        rules: HouseRules,
+        sources: BTreeMap<Term, Arc<dyn FactSource>>,
+    ) -> Result<Self, FactsError> {
         Self::start_with(rules, sources, DEADLINE, CAPACITY)
     }
 

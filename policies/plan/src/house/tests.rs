@@ -8,10 +8,12 @@ fn parse(rules: &Value) -> Result<HouseRules, HouseError> {
     HouseRules::parse(rules.to_string().as_bytes(), Vocabulary::builtin())
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "`json!` values read better unborrowed")]
 fn rule(id: &str, when: Value, demand: Value) -> Value {
     json!({"id": id, "when": when, "demand": demand})
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "`json!` values read better unborrowed")]
 fn rules(rules: Value) -> HouseRules {
     parse(&json!({"version": 1, "rules": rules})).unwrap()
 }
@@ -44,7 +46,7 @@ fn cny(minor: u32) -> Price {
 
 /// The reason and the rule's id, or how many facts were relied on.
 fn judge(rules: &HouseRules, known: &[(&str, u64, i64)], payout: Price) -> Result<usize, (Reason, String)> {
-    let relied = rules.judge(&facts(json!({})), &payout, &supplied(known), NOW);
+    let relied = rules.judge(&facts(json!({})), payout, &supplied(known), NOW);
     relied.map(|relied| relied.len()).map_err(|denial| match denial.detail {
         Some(Detail::Fact { rule, .. }) => (denial.reason, rule.to_string()),
         other => panic!("{} with {other:?}", denial.reason),
@@ -109,7 +111,7 @@ fn the_first_reason_in_order_of_precedence_wins_not_the_first_rule() {
 fn a_denial_names_rule_fact_source_and_age() {
     let rules = rules(json!([rule("b", json!({}), budget(60))]));
     let denial = |known: &[_]| {
-        let denial = rules.judge(&facts(json!({})), &cny(80), &supplied(known), NOW).unwrap_err();
+        let denial = rules.judge(&facts(json!({})), cny(80), &supplied(known), NOW).unwrap_err();
         serde_json::to_value(denial).unwrap()
     };
     let named = |more: Value| {
@@ -119,10 +121,7 @@ fn a_denial_names_rule_fact_source_and_age() {
     };
     assert_eq!(denial(&[]), json!({"reason": "fact_missing", "detail": named(json!({}))}));
     let detail = named(json!({"source": "finance", "age_seconds": 61}));
-    assert_eq!(
-        denial(&[("budget_left_cny", 9, 61)]),
-        json!({"reason": "fact_stale", "detail": detail})
-    );
+    assert_eq!(denial(&[("budget_left_cny", 9, 61)]), json!({"reason": "fact_stale", "detail": detail}));
 }
 
 #[test]
@@ -183,12 +182,27 @@ fn rules_are_refused_whole() {
             json!({"version": 1, "rules": [rule("c", any(), certificate()), rule("c", any(), masking(1))]}),
             "two rules c, expected each id once",
         ),
-        (one(rule("c", json!({"purpose": "world-peace"}), certificate())), "rule c turns on an unknown purpose,"),
-        (one(rule("c", json!({"categories": ["dreams"]}), certificate())), "rule c turns on an unknown category,"),
+        (
+            one(rule("c", json!({"purpose": "world-peace"}), certificate())),
+            "rule c turns on an unknown purpose,",
+        ),
+        (
+            one(rule("c", json!({"categories": ["dreams"]}), certificate())),
+            "rule c turns on an unknown category,",
+        ),
         (one(rule("c", json!({"action": "sell"}), certificate())), "rule c turns on an unknown action,"),
-        (one(rule("c", json!({"categories": []}), certificate())), "refused house rules: expected 1 to 16 items at"),
-        (one(rule("c", json!({"project": "a"}), certificate())), "refused house rules: unknown field `project` at"),
-        (one(rule("c", any(), json!({"moon_full": {"max_age_seconds": 60}}))), "refused house rules: expected"),
+        (
+            one(rule("c", json!({"categories": []}), certificate())),
+            "refused house rules: expected 1 to 16 items at",
+        ),
+        (
+            one(rule("c", json!({"project": "a"}), certificate())),
+            "refused house rules: unknown field `project` at",
+        ),
+        (
+            one(rule("c", any(), json!({"moon_full": {"max_age_seconds": 60}}))),
+            "refused house rules: expected",
+        ),
         (one(rule("c", any(), json!({}))), "refused house rules: expected an object of one member at"),
         (one(rule("c", any(), masking(0))), "refused house rules: expected a nonzero u8 at"),
         (one(rule("c", any(), masking(256))), "refused house rules: expected"),

@@ -52,7 +52,8 @@ fn slow(house: &House) -> Answer {
             Some(currency) => format!("{kind}_{}", currency.as_str().unwrap().to_lowercase()),
             None => kind.clone(),
         };
-        let known = house.supplied.iter().find(|(known, fact)| known.as_str() == name && fact.at.0 <= NOW + 60);
+        let known =
+            house.supplied.iter().find(|(known, fact)| known.as_str() == name && fact.at.0 <= NOW + 60);
         let Some((_, fact)) = known else {
             reasons.insert("fact_missing");
             continue;
@@ -68,7 +69,9 @@ fn slow(house: &House) -> Answer {
         match kind.as_str() {
             "budget_left" if unpaid => reasons.insert("budget"),
             "certificate_valid" if fact.value <= NOW => reasons.insert("certificate"),
-            "masking_level" if fact.value < demand["least"].as_u64().unwrap() => reasons.insert("masking_level"),
+            "masking_level" if fact.value < demand["least"].as_u64().unwrap() => {
+                reasons.insert("masking_level")
+            }
             _ => relied.insert(name),
         };
     }
@@ -81,7 +84,7 @@ fn slow(house: &House) -> Answer {
 fn fast(house: &House) -> Answer {
     let json = json!({"version": 1, "rules": house.rules}).to_string();
     let rules = HouseRules::parse(json.as_bytes(), Vocabulary::builtin()).unwrap();
-    let judged = rules.judge(&house.facts, &house.payout, &house.supplied, UnixSeconds(NOW));
+    let judged = rules.judge(&house.facts, house.payout, &house.supplied, UnixSeconds(NOW));
     judged
         .map(|relied| relied.iter().map(|fact| fact.fact.to_string()).collect())
         .map_err(|denial| denial.reason)
@@ -113,8 +116,9 @@ fn when() -> impl Strategy<Value = Value> {
 fn demand() -> impl Strategy<Value = Value> {
     let age = 1..=4_u64;
     prop_oneof![
-        (select(&["CNY", "EUR"][..]), age.clone())
-            .prop_map(|(currency, age)| json!({"budget_left": {"currency": currency, "max_age_seconds": age}})),
+        (select(&["CNY", "EUR"][..]), age.clone()).prop_map(
+            |(currency, age)| json!({"budget_left": {"currency": currency, "max_age_seconds": age}})
+        ),
         age.clone().prop_map(|age| json!({"certificate_valid": {"max_age_seconds": age}})),
         (1..=3_u64, age)
             .prop_map(|(least, age)| json!({"masking_level": {"least": least, "max_age_seconds": age}})),
@@ -124,7 +128,9 @@ fn demand() -> impl Strategy<Value = Value> {
 fn rule_list() -> impl Strategy<Value = Vec<Value>> {
     vec((when(), demand()), 0..=5).prop_map(|rules| {
         let named = rules.into_iter().enumerate();
-        named.map(|(n, (when, demand))| json!({"id": format!("r{n}"), "when": when, "demand": demand})).collect()
+        named
+            .map(|(n, (when, demand))| json!({"id": format!("r{n}"), "when": when, "demand": demand}))
+            .collect()
     })
 }
 
@@ -214,14 +220,16 @@ proptest! {
 /// Otherwise the agreement above would say little.
 #[test]
 fn random_houses_reach_every_answer() {
+    use DenialReason::{Budget, Certificate, FactMissing, FactStale, MaskingLevel};
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<Option<DenialReason>, u32> = BTreeMap::new();
     for _ in 0..4_000 {
         let house = house().new_tree(&mut runner).unwrap().current();
         *seen.entry(slow(&house).err()).or_default() += 1;
     }
-    use DenialReason::{Budget, Certificate, FactMissing, FactStale, MaskingLevel};
-    for answer in [Budget, FactMissing, FactStale, Certificate, MaskingLevel].map(Some).into_iter().chain([None]) {
+    for answer in
+        [Budget, FactMissing, FactStale, Certificate, MaskingLevel].map(Some).into_iter().chain([None])
+    {
         assert!(seen.get(&answer).is_some_and(|times| *times >= 40), "{answer:?} in {seen:?}");
     }
 }

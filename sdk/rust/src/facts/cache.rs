@@ -73,13 +73,12 @@ impl Cache {
         let is_usable = age.is_some_and(|age| age <= max_age.seconds());
         match known.flying() {
             Some(flight) if !is_usable => Want::Wait(flight),
-            Some(_) => Want::Nothing,
             None if !is_usable => {
                 let (landed, flight) = known.fly(at);
                 Want::Fetch(landed, flight)
             }
             None if known.is_due(now, at) => Want::Refresh(known.fly(at).0),
-            None => Want::Nothing,
+            Some(_) | None => Want::Nothing,
         }
     }
 
@@ -92,7 +91,12 @@ impl Cache {
     }
 
     /// Takes in what came of a flight.
-    pub(super) fn take(&mut self, key: &FactKey, answer: Result<Option<Fact>, SourceFault>, now: UnixSeconds) {
+    pub(super) fn take(
+        &mut self,
+        key: &FactKey,
+        answer: Result<Option<Fact>, SourceFault>,
+        now: UnixSeconds,
+    ) {
         let Some(known) = self.known.get_mut(key) else { return };
         match answer {
             Ok(Some(fact)) if fact.at.0 > now.0.saturating_add(AHEAD_MAX_SECONDS) => {

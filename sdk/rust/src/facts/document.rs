@@ -58,7 +58,8 @@ impl Statement {
         if jws.typ != FACT_TYP {
             return Err(SourceFault::Typ);
         }
-        let payload = from_base64url(jws.payload_segment).ok_or(SourceFault::Jws(jws::JwsError::NotCompact))?;
+        let payload =
+            from_base64url(jws.payload_segment).ok_or(SourceFault::Jws(jws::JwsError::NotCompact))?;
         Self::parse(&payload)
     }
 

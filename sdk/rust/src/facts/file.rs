@@ -76,7 +76,7 @@ impl Inner {
         // what is there is always whole, so a panic elsewhere does no harm
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         let (stamp, is_settled) = stamp(&self.path)?;
-        if !loaded.as_ref().is_some_and(|loaded| loaded.stamp == stamp) {
+        if loaded.as_ref().is_none_or(|loaded| loaded.stamp != stamp) {
             *loaded = None;
             *loaded = Some(Loaded { stamp, facts: self.read()? });
         }
@@ -95,7 +95,8 @@ impl Inner {
     }
 
     fn read(&self) -> Result<BTreeMap<FactKey, Entry>, SourceFault> {
-        let read = whole_file::read(&self.path, FILE_BYTES_MAX).map_err(|error| SourceFault::File(error.kind()))?;
+        let read =
+            whole_file::read(&self.path, FILE_BYTES_MAX).map_err(|error| SourceFault::File(error.kind()))?;
         let json = read.ok_or(SourceFault::File(std::io::ErrorKind::NotFound))?;
         let mut facts = BTreeMap::new();
         let mut add = |statement: &Statement, entry| {

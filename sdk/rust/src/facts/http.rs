@@ -71,7 +71,11 @@ impl HttpSource {
             got => return Err(SourceFault::Status { got }),
         }
         let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(|error| {
-            if error.is::<http_body_util::LengthLimitError>() { SourceFault::TooLarge } else { SourceFault::Unreachable }
+            if error.is::<http_body_util::LengthLimitError>() {
+                SourceFault::TooLarge
+            } else {
+                SourceFault::Unreachable
+            }
         })?;
         Ok(Some(body.to_bytes()))
     }
@@ -79,7 +83,10 @@ impl HttpSource {
 
 impl std::fmt::Debug for HttpSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HttpSource").field("name", &self.name).field("trust", &self.trust).finish_non_exhaustive()
+        f.debug_struct("HttpSource")
+            .field("name", &self.name)
+            .field("trust", &self.trust)
+            .finish_non_exhaustive()
     }
 }
 

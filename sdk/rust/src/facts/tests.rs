@@ -58,7 +58,8 @@ async fn facts_are_fetched_ahead_when_half_of_their_time_is_over() {
     assert_eq!(source.fetched.load(Ordering::SeqCst), 1, "young");
     source.at.store(60, Ordering::SeqCst);
     facts.0.refresh(later(60));
-    until(|| facts.standing().iter().any(|standing| standing.fact.as_ref().unwrap().at.0 == NOW.0 + 60)).await;
+    until(|| facts.standing().iter().any(|standing| standing.fact.as_ref().unwrap().at.0 == NOW.0 + 60))
+        .await;
     assert_eq!(source.fetched.load(Ordering::SeqCst), 2, "half of its time was over");
 
     // nobody asks any more

@@ -151,7 +151,8 @@ impl DueList {
     /// What is to be deleted at `now` or before, the first due first.
     pub fn due(&self, now: UnixSeconds) -> Vec<Due> {
         let inner = self.lock();
-        let mut due: Vec<Due> = inner.uses.values().filter_map(State::due).filter(|due| due.by <= now).collect();
+        let mut due: Vec<Due> =
+            inner.uses.values().filter_map(State::due).filter(|due| due.by <= now).collect();
         due.sort_by_key(|due| due.by);
         due
     }

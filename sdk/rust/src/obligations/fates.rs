@@ -77,9 +77,9 @@ pub(super) fn levels(
         let field = &generalise.field;
         let coarsest = match levels.get(field) {
             None => level,
-            Some(other) => level
-                .coarsest(other)
-                .ok_or_else(|| ObligationError::Levels { field: field.clone() })?,
+            Some(other) => {
+                level.coarsest(other).ok_or_else(|| ObligationError::Levels { field: field.clone() })?
+            }
         };
         levels.insert(field.clone(), coarsest);
     }

@@ -58,7 +58,9 @@ impl Level {
         match (self, *other) {
             (Self::Date(a), Self::Date(b)) => Some(Self::Date(a.max(b))),
             (Self::Place(a), Self::Place(b)) => Some(Self::Place(a.max(b))),
-            (Self::Bands(a), Self::Bands(b)) if a.max(b).is_multiple_of(a.min(b)) => Some(Self::Bands(a.max(b))),
+            (Self::Bands(a), Self::Bands(b)) if a.max(b).is_multiple_of(a.min(b)) => {
+                Some(Self::Bands(a.max(b)))
+            }
             _ => None,
         }
     }
@@ -91,7 +93,7 @@ impl Level {
 
     pub(super) fn of_text(self, text: &str, places: &Places) -> Option<String> {
         match self {
-            Self::Date(level) => Date::parse(text)?.at(level),
+            Self::Date(level) => Some(Date::parse(text)?.at(level)),
             Self::Bands(width) => band(text, width),
             Self::Place(level) => places.at(text, level),
         }
@@ -138,14 +140,14 @@ impl<'a> Date<'a> {
         Self { year, quarter: Some(quarter), month: None, day: None }
     }
 
-    fn at(&self, level: DateLevel) -> Option<String> {
+    fn at(&self, level: DateLevel) -> String {
         let year = self.year;
-        Some(match (self.day, self.month, self.quarter) {
+        match (self.day, self.month, self.quarter) {
             (Some(day), Some(month), _) if level <= DateLevel::Day => format!("{year}-{month}-{day}"),
             (_, Some(month), _) if level <= DateLevel::Month => format!("{year}-{month}"),
             (.., Some(quarter)) if level <= DateLevel::Quarter => format!("{year}-Q{quarter}"),
             _ => year.to_owned(),
-        })
+        }
     }
 }
 

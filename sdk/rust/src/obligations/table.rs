@@ -37,11 +37,8 @@ pub(super) fn redact(fates: &Fates<'_>, table: Table) -> Result<Table, Obligatio
                 Some(Fate::Mask) => left.push(fates.mask.text().to_owned()),
                 Some(Fate::Generalise(_)) if cell.is_empty() => left.push(cell),
                 Some(Fate::Generalise(level)) => {
-                    let refused = || ObligationError::Value {
-                        at,
-                        field: name.clone(),
-                        to: level.word(fates.places),
-                    };
+                    let refused =
+                        || ObligationError::Value { at, field: name.clone(), to: level.word(fates.places) };
                     left.push(level.of_text(&cell, fates.places).ok_or_else(refused)?);
                 }
             }

@@ -32,7 +32,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn config() -> ProptestConfig {
-    ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 proptest! {
@@ -101,10 +101,12 @@ fn who_is_stopped_is_shown_with_reason_and_time() {
 fn a_damaged_file_releases_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("breaker.json");
-    let stopped = r#"{"version":1,"requesters":{"pricing":{"failures":2,"reason":"budget","at":1795000000}}}"#;
+    let stopped =
+        r#"{"version":1,"requesters":{"pricing":{"failures":2,"reason":"budget","at":1795000000}}}"#;
     std::fs::write(&file, stopped).unwrap();
     assert!(Breaker::open(&file).unwrap().is_suspended(&term("pricing")));
-    for text in ["", "{}", &stopped[..40], &stopped.replace(":1,", ":2,"), &stopped.replace("budget", "mood")] {
+    for text in ["", "{}", &stopped[..40], &stopped.replace(":1,", ":2,"), &stopped.replace("budget", "mood")]
+    {
         std::fs::write(&file, text).unwrap();
         assert!(
             matches!(Breaker::open(&file), Err(BreakerError::Json(_) | BreakerError::Version { got: 2 })),

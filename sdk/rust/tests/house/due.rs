@@ -87,7 +87,7 @@ fn the_file_stays_small_however_often_it_is_used() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("due.jsonl");
     let list = DueList::open(&path).unwrap();
-    for n in 0..600 {
+    for n in 0..400 {
         let name = format!("quote-{n}");
         list.add(&due(&name, n)).unwrap();
         list.mark_deleted(&use_ref(&name), UnixSeconds(n)).unwrap();

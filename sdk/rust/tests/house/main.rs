@@ -6,6 +6,8 @@
     reason = "a test stops at the first surprise"
 )]
 
+#[cfg(feature = "arrow")]
+mod batches;
 mod breaker;
 mod due;
 mod facts;

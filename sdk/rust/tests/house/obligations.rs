@@ -40,6 +40,7 @@ fn run(means: &Means, facts: &UseFacts, list: Value, records: Value) -> Result<V
     carry_out(&obligations(list), &context, records).map(Value::Array)
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "`json!` values read better unborrowed")]
 fn seen(fields: &[&str], list: Value, record: Value) -> Value {
     run(&Means::default(), &use_of("pricing", fields), list, json!([record])).unwrap()[0].take()
 }
@@ -55,16 +56,16 @@ fn each_obligation_on_a_record() {
     let three = ["date", "energy_kwh", "station"];
     for (list, expected) in [
         // what the use does not name is never seen
-        (json!([]), json!({"date": "2025-07-03", "energy_kwh": 23.5, "station": {"id": "cp-17", "lat": 31.2}})),
+        (
+            json!([]),
+            json!({"date": "2025-07-03", "energy_kwh": 23.5, "station": {"id": "cp-17", "lat": 31.2}}),
+        ),
         (
             json!([{"mask": {"fields": ["station", "soc"]}}]),
             json!({"date": "2025-07-03", "energy_kwh": 23.5, "station": null}),
         ),
         (json!([{"keep_fields": {"fields": ["date", "work_order"]}}]), json!({"date": "2025-07-03"})),
-        (
-            json!([{"keep_fields": {"fields": ["date"]}}, {"keep_fields": {"fields": ["station"]}}]),
-            json!({}),
-        ),
+        (json!([{"keep_fields": {"fields": ["date"]}}, {"keep_fields": {"fields": ["station"]}}]), json!({})),
         (
             json!([
                 {"generalise": {"field": "date", "to": "month"}},
@@ -98,7 +99,8 @@ fn fields_are_found_at_any_depth() {
             {"driver": "Wang Fang"},
         ]},
     });
-    let expected = json!({"trip": {"date": "2025-07-03", "stops": [{"location": {"lat": 31.2, "note": "home"}}]}});
+    let expected =
+        json!({"trip": {"date": "2025-07-03", "stops": [{"location": {"lat": 31.2, "note": "home"}}]}});
     assert_eq!(seen(&["date", "location"], json!([]), record.clone()), expected);
     // a masked field that the use does not name takes all that it holds with it
     assert_eq!(seen(&["email"], json!([{"mask": {"fields": ["location"]}}]), record.clone()), json!({}));
@@ -115,19 +117,50 @@ fn what_is_not_understood_denies() {
     };
     let month = || json!([{"generalise": {"field": "date", "to": "month"}}]);
     for (list, records, reason, expected) in [
-        (month(), json!([{"date": "2025-07-03"}, {"date": "soon"}]), DenialReason::EvaluationError,
-            "value of date in record 1 cannot be generalised to month"),
-        (month(), json!([{"date": {"year": 2025}}]), DenialReason::EvaluationError, "value of date in record 0"),
+        (
+            month(),
+            json!([{"date": "2025-07-03"}, {"date": "soon"}]),
+            DenialReason::EvaluationError,
+            "value of date in record 1 cannot be generalised to month",
+        ),
+        (
+            month(),
+            json!([{"date": {"year": 2025}}]),
+            DenialReason::EvaluationError,
+            "value of date in record 0",
+        ),
         (month(), json!(["2025-07-03"]), DenialReason::EvaluationError, "record 0 is no object"),
-        (json!([{"generalise": {"field": "date", "to": "century"}}]), json!([]), DenialReason::UnknownObligation,
-            "unknown level century"),
+        (
+            json!([{"generalise": {"field": "date", "to": "century"}}]),
+            json!([]),
+            DenialReason::UnknownObligation,
+            "unknown level century",
+        ),
         // also of a field that the use does not name
-        (json!([{"generalise": {"field": "station", "to": "city"}}]), json!([]), DenialReason::UnknownObligation,
-            "unknown level city"),
-        (json!([{"generalise": {"field": "date", "to": "month"}}, {"generalise": {"field": "date", "to": "bands-of-5"}}]),
-            json!([]), DenialReason::UnknownObligation, "date is to be generalised to levels"),
-        (json!([{"notify": {"party": "auditor"}}]), json!([]), DenialReason::UnknownObligation, "somebody is to be told"),
-        (json!([{"delete_by": {"days": 30}}]), json!([]), DenialReason::UnknownObligation, "data is to be deleted"),
+        (
+            json!([{"generalise": {"field": "station", "to": "city"}}]),
+            json!([]),
+            DenialReason::UnknownObligation,
+            "unknown level city",
+        ),
+        (
+            json!([{"generalise": {"field": "date", "to": "month"}}, {"generalise": {"field": "date", "to": "bands-of-5"}}]),
+            json!([]),
+            DenialReason::UnknownObligation,
+            "date is to be generalised to levels",
+        ),
+        (
+            json!([{"notify": {"party": "auditor"}}]),
+            json!([]),
+            DenialReason::UnknownObligation,
+            "somebody is to be told",
+        ),
+        (
+            json!([{"delete_by": {"days": 30}}]),
+            json!([]),
+            DenialReason::UnknownObligation,
+            "data is to be deleted",
+        ),
     ] {
         let (got, message) = refused(list.clone(), records);
         assert_eq!(got, reason, "{list}");
@@ -169,7 +202,8 @@ fn deletion_is_noted_and_parties_are_told_once_for_a_use() {
         {"delete_by": {"days": 7}}, {"notify": {"party": "auditor"}}, {"notify": {"party": "customer-care"}},
     ]);
     run(&means, &facts, list.clone(), json!([{"date": 1}, {"date": 2}])).unwrap();
-    let parties: Vec<String> = told.notices.lock().unwrap().iter().map(|notice| notice.party.to_string()).collect();
+    let parties: Vec<String> =
+        told.notices.lock().unwrap().iter().map(|notice| notice.party.to_string()).collect();
     assert_eq!(parties, ["auditor", "customer-care"]);
     assert_eq!(told.notices.lock().unwrap()[0].use_ref, quote());
     assert_eq!(due.next(), Some(UnixSeconds(NOW.0 + 7 * DAY)));
@@ -191,9 +225,11 @@ fn deletion_is_noted_and_parties_are_told_once_for_a_use() {
 
 #[test]
 fn failing_to_notify_denies() {
-    let means = Means { notifier: Some(Arc::new(Told { fails: true, ..Told::default() })), ..Means::default() };
+    let means =
+        Means { notifier: Some(Arc::new(Told { fails: true, ..Told::default() })), ..Means::default() };
     let facts = use_of("pricing", &["date"]);
-    let error = run(&means, &facts, json!([{"notify": {"party": "auditor"}}]), json!([{"date": 1}])).unwrap_err();
+    let error =
+        run(&means, &facts, json!([{"notify": {"party": "auditor"}}]), json!([{"date": 1}])).unwrap_err();
     assert_eq!(error.reason(), DenialReason::EvaluationError);
     assert_eq!(error.to_string(), "auditor was not told of the use: no post today");
 }
@@ -204,8 +240,14 @@ fn the_grants_retention_is_noted_where_there_is_a_list() {
     let means = Means { due: Some(Arc::clone(&due)), ..Means::default() };
     let facts = use_of("pricing", &["date"]);
     let use_ref = quote();
-    let mut context =
-        Context { means: &means, facts: &facts, grant: grant(), use_ref: &use_ref, at: NOW, retention_days: Some(3) };
+    let mut context = Context {
+        means: &means,
+        facts: &facts,
+        grant: grant(),
+        use_ref: &use_ref,
+        at: NOW,
+        retention_days: Some(3),
+    };
     let list = obligations(json!([{"delete_by": {"days": 30}}]));
     carry_out(&list, &context, vec![]).unwrap();
     assert_eq!(due.next(), Some(UnixSeconds(NOW.0 + 3 * DAY)));
@@ -220,7 +262,8 @@ fn a_file_keeps_notices_line_by_line() {
     let path = folder.path().join("notices.jsonl");
     let facts = use_of("pricing", &["date"]);
     let tell = || {
-        let means = Means { notifier: Some(Arc::new(FileNotifier::open(&path).unwrap())), ..Means::default() };
+        let means =
+            Means { notifier: Some(Arc::new(FileNotifier::open(&path).unwrap())), ..Means::default() };
         run(&means, &facts, json!([{"notify": {"party": "auditor"}}]), json!([])).unwrap();
     };
     tell();
@@ -246,8 +289,14 @@ fn a_table_is_redacted_column_by_column() {
     let means = Means { mask: Mask::Mark("***".into()), places, ..Means::default() };
     let facts = use_of("pricing", &["date", "station", "energy_kwh", "soc"]);
     let use_ref = quote();
-    let context =
-        Context { means: &means, facts: &facts, grant: grant(), use_ref: &use_ref, at: NOW, retention_days: None };
+    let context = Context {
+        means: &means,
+        facts: &facts,
+        grant: grant(),
+        use_ref: &use_ref,
+        at: NOW,
+        retention_days: None,
+    };
     let list = obligations(json!([
         {"mask": {"fields": ["soc", "name"]}}, {"generalise": {"field": "station", "to": "city"}},
         {"generalise": {"field": "energy_kwh", "to": "bands-of-10"}}, {"watermark": {"label": "copy"}},

@@ -1,11 +1,11 @@
 //! A source of facts on a real socket that answers as it is told.
 
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{sleep, spawn};
 use std::time::Duration;
-
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
 
 /// What the source does with a question.
 #[derive(Clone)]
@@ -23,36 +23,34 @@ pub(crate) enum Answer {
 }
 
 /// Gives its address and counts questions. `answer` is given the number of the question, from 0, and its path.
-pub(crate) async fn serve(
+pub(crate) fn serve(
     answer: impl Fn(usize, &str) -> Answer + Send + Sync + 'static,
 ) -> (String, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/facts", listener.local_addr().unwrap());
     let asked = Arc::new(AtomicUsize::new(0));
     let (answer, count) = (Arc::new(answer), Arc::clone(&asked));
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(talk(stream, Arc::clone(&answer), Arc::clone(&count)));
+    spawn(move || {
+        while let Ok((stream, _)) = listener.accept() {
+            let (answer, count) = (Arc::clone(&answer), Arc::clone(&count));
+            spawn(move || talk(stream, answer.as_ref(), &count));
         }
     });
     (address, asked)
 }
 
 /// An address where nobody listens.
-pub(crate) async fn nobody() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+pub(crate) fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     format!("http://{}/facts", listener.local_addr().unwrap())
 }
 
-async fn talk(
-    mut stream: TcpStream,
-    answer: Arc<impl Fn(usize, &str) -> Answer + Send + Sync>,
-    count: Arc<AtomicUsize>,
-) {
+fn talk(mut stream: TcpStream, answer: &impl Fn(usize, &str) -> Answer, count: &AtomicUsize) {
     let mut question = Vec::new();
     while !question.ends_with(b"\r\n\r\n") {
-        match stream.read_u8().await {
-            Ok(byte) => question.push(byte),
+        let mut byte = [0];
+        match stream.read_exact(&mut byte) {
+            Ok(()) => question.push(byte[0]),
             Err(_) => return,
         }
     }
@@ -60,24 +58,24 @@ async fn talk(
     let path = question.split(' ').nth(1).unwrap_or_default();
     let number = count.fetch_add(1, Ordering::SeqCst);
     match answer(number, path) {
-        Answer::Now(status, body) => say(&mut stream, status, &body).await,
+        Answer::Now(status, body) => say(&mut stream, status, &body),
         Answer::After(wait, status, body) => {
-            tokio::time::sleep(wait).await;
-            say(&mut stream, status, &body).await;
+            sleep(wait);
+            say(&mut stream, status, &body);
         }
-        Answer::Silence => tokio::time::sleep(Duration::from_secs(60)).await,
+        Answer::Silence => sleep(Duration::from_secs(60)),
         Answer::Drip => {
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{").await;
-            while stream.write_all(b" ").await.is_ok() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{");
+            while stream.write_all(b" ").is_ok() {
+                sleep(Duration::from_millis(20));
             }
         }
         Answer::HangUp => {}
     }
 }
 
-async fn say(stream: &mut TcpStream, status: u16, body: &str) {
+fn say(stream: &mut TcpStream, status: u16, body: &str) {
     let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
-    let _ = stream.write_all(head.as_bytes()).await;
-    let _ = stream.write_all(body.as_bytes()).await;
+    let _ = stream.write_all(head.as_bytes());
+    let _ = stream.write_all(body.as_bytes());
 }

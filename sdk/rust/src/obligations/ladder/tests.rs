@@ -44,13 +44,34 @@ fn dates() {
             ("2025", Some("2025")),
         ],
     );
-    check("quarter", &[("2025-01-31", Some("2025-Q1")), ("2025-12", Some("2025-Q4")), ("2025", Some("2025"))]);
+    check(
+        "quarter",
+        &[("2025-01-31", Some("2025-Q1")), ("2025-12", Some("2025-Q4")), ("2025", Some("2025"))],
+    );
     check("year", &[("2024-02-29", Some("2024")), ("2025-Q4", Some("2025"))]);
     check("day", &[("2025-07-03T10:00:00Z", Some("2025-07-03")), ("2025-07", Some("2025-07"))]);
     for text in [
-        "", "25-07-03", "2025-7-3", "2025-07-32", "2025-02-29", "2025-13", "2025-00", "2025-Q5", "2025-Q3x",
-        "2025-07-03T", "2025-07-03Tnoon", "2025-07-03x", "2025-07-", "2025-", "20250703", "１９９７", "3 July 2025",
-        "2025-07-03\n", " 2025-07-03", "+2025-07-03", "1751500800",
+        "",
+        "25-07-03",
+        "2025-7-3",
+        "2025-07-32",
+        "2025-02-29",
+        "2025-13",
+        "2025-00",
+        "2025-Q5",
+        "2025-Q3x",
+        "2025-07-03T",
+        "2025-07-03Tnoon",
+        "2025-07-03x",
+        "2025-07-",
+        "2025-",
+        "20250703",
+        "１９９７",
+        "3 July 2025",
+        "2025-07-03\n",
+        " 2025-07-03",
+        "+2025-07-03",
+        "1751500800",
     ] {
         check("month", &[(text, None)]);
     }
@@ -140,7 +161,8 @@ fn the_coarser_of_two_levels() {
 
 #[test]
 fn places_that_cannot_be_climbed_are_refused() {
-    let place = |name: &str, level: &str, within: &str| json!({"name": name, "level": level, "within": within});
+    let place =
+        |name: &str, level: &str, within: &str| json!({"name": name, "level": level, "within": within});
     let both = |a, b| json!({"version": 1, "levels": ["station", "city"], "places": [a, b]});
     for (json, expected) in [
         (json!({"version": 2, "levels": ["city"], "places": []}), "places of version 2"),
@@ -151,8 +173,14 @@ fn places_that_cannot_be_climbed_are_refused() {
         (both(place("a", "city", "b"), place("b", "city", "a")), "a place lies within"),
         (both(place("a", "station", "a"), json!({"name": "b", "level": "city"})), "a place lies within"),
         (both(place("a", "station", "x"), json!({"name": "b", "level": "city"})), "a place lies within"),
-        (both(json!({"name": "b", "level": "moon"}), json!({"name": "c", "level": "city"})), "place 0 has an unknown"),
-        (both(json!({"name": "b", "level": "city"}), json!({"name": "b", "level": "city"})), "place 1 has the name"),
+        (
+            both(json!({"name": "b", "level": "moon"}), json!({"name": "c", "level": "city"})),
+            "place 0 has an unknown",
+        ),
+        (
+            both(json!({"name": "b", "level": "city"}), json!({"name": "b", "level": "city"})),
+            "place 1 has the name",
+        ),
     ] {
         let error = Places::parse(json.to_string().as_bytes()).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{error}");
