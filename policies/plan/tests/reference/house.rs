@@ -178,7 +178,7 @@ fn house() -> impl Strategy<Value = House> {
 }
 
 proptest! {
-    #![proptest_config(config(20_000))]
+    #![proptest_config(config(10_000))]
 
     #[test]
     fn house_rules_agree_with_the_slow_reference(house in house()) {
@@ -204,16 +204,19 @@ proptest! {
     /// Nor does a fact that goes missing, or one that grows older.
     #[test]
     fn missing_and_older_facts_permit_no_more(before in house(), which in any::<prop::sample::Index>(), older in 0..5_u64) {
-        prop_assume!(fast(&before).is_err() && !before.supplied.is_empty());
-        let name = before.supplied.keys().nth(which.index(before.supplied.len())).unwrap().clone();
-        let mut missing = before.clone();
-        missing.supplied.remove(&name);
-        prop_assert!(fast(&missing).is_err());
-        let mut aged = before.clone();
-        let fact = aged.supplied.get_mut(&name).unwrap();
-        prop_assume!(fact.at.0 <= NOW); // one from the future comes true
-        fact.at.0 -= older;
-        prop_assert!(fast(&aged).is_err());
+        if fast(&before).is_err() && !before.supplied.is_empty() {
+            let name = before.supplied.keys().nth(which.index(before.supplied.len())).unwrap().clone();
+            let mut missing = before.clone();
+            missing.supplied.remove(&name);
+            prop_assert!(fast(&missing).is_err());
+            let mut aged = before.clone();
+            let fact = aged.supplied.get_mut(&name).unwrap();
+            // one from the future comes true
+            if fact.at.0 <= NOW {
+                fact.at.0 -= older;
+                prop_assert!(fast(&aged).is_err());
+            }
+        }
     }
 }
 

@@ -66,9 +66,10 @@ async fn facts_are_fetched_ahead_when_half_of_their_time_is_over() {
     facts.0.refresh(later(1000));
     assert_eq!(source.fetched.load(Ordering::SeqCst), 2);
 
-    // a use of an old fact goes on at once and has it fetched meanwhile
-    source.at.store(130, Ordering::SeqCst);
-    let gathered = facts.gather(&use_facts(), UnixSeconds(NOW.0 + 130)).await;
-    assert_eq!(gathered.values().next().unwrap().at.0, NOW.0 + 60);
+    // a use of an old fact does not wait, and has it fetched meanwhile
+    let use_facts = use_facts();
+    let (fact, max_age) = facts.rules().needs(&use_facts).pop_first().unwrap();
+    let key = FactKey { fact: fact.clone(), requester: use_facts.requester.clone() };
+    assert!(facts.0.want(key, max_age, UnixSeconds(NOW.0 + 130), later(1100)).is_none());
     until(|| source.fetched.load(Ordering::SeqCst) == 3).await;
 }
