@@ -1,7 +1,7 @@
 //! Obligations carried out on data: what a permit demands, done before anybody sees the data.
 //!
 //! [`carry_out`] takes records as JSON, [`carry_out_table`] rows of text as CSV has them, and with the feature `arrow`
-//! [`arrow::carry_out_batch`] record batches. What comes back may be used; nothing comes back unless everything was
+//! `arrow::carry_out_batch` record batches. What comes back may be used; nothing comes back unless everything was
 //! done. The order in which obligations stand does not matter: they are carried out in the order
 //!
 //! 1. scope and `keep_fields`: a field that the use does not name is dropped, whatever the obligations are; then one
