@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use grantbook_plan::{Admitted, EntryRef, UseCount};
+use grantbook_record::day::Day;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{Claims, Event, StateRoot};
 use grantbook_record::feed::{Chain, FeedPosition};
@@ -47,6 +48,8 @@ pub(crate) struct Changes {
     pub(super) unmapped: BTreeSet<StateKey>,
     /// Data keys destroyed in this batch.
     pub(super) destroyed: BTreeSet<u64>,
+    /// Grants that were withdrawn or revoked in this batch.
+    pub(crate) endings: u64,
 }
 
 pub(super) struct Changed {
@@ -62,6 +65,8 @@ pub(crate) struct FoldedEvent<'a> {
     /// The salt of its entry.
     pub(crate) salt: Salt,
     pub(crate) admitted: Admitted,
+    /// Leaf index of the entry that its own links to.
+    pub(crate) linked: Option<u64>,
 }
 
 /// A use as it was admitted.
@@ -71,13 +76,19 @@ pub(crate) struct FoldedUse<'a> {
     pub(crate) currency: Currency,
     pub(crate) payout_minor: u32,
     pub(crate) leaf_index: u64,
+    /// The day of its admission.
+    pub(crate) day: Day,
     /// Whether it was first admitted in another log.
     pub(crate) imported: bool,
 }
 
 /// Names an imported use among the ids of uses; no caller's id has a control character in it.
 pub(crate) fn imported_use_id(record: &UseRecord) -> String {
-    format!("imported\n{}\n{}", record.gate.as_str(), record.seq)
+    imported_name(&record.gate, record.seq)
+}
+
+fn imported_name(gate: &GateId, seq: u64) -> String {
+    format!("imported\n{}\n{seq}", gate.as_str())
 }
 
 impl Changes {
@@ -242,6 +253,7 @@ impl Changes {
             enrolment: None,
             state: Arc::default(),
             counts: BTreeMap::new(),
+            duties: BTreeMap::new(),
         });
         customer.key_id = id;
         let counts = self.customers.get(&name).is_some_and(|changed| changed.counts);
@@ -280,7 +292,7 @@ impl Changes {
         origin: &str,
         folded: &FoldedEvent<'_>,
     ) -> Result<(), Fault> {
-        let FoldedEvent { claims, envelope_sha256, salt, mut admitted } = *folded;
+        let FoldedEvent { claims, envelope_sha256, salt, mut admitted, linked } = *folded;
         let leaf_index = admitted.entry.leaf_index;
         let row = JtiRow { leaf_index, envelope: rows::half(&envelope_sha256) };
         self.jtis.insert((tenant, claims.jti), row);
@@ -311,7 +323,8 @@ impl Changes {
                     customer.enrolment = Some(Enrolment { leaf_index, salt });
                 }
                 Arc::make_mut(&mut customer.state).apply(event, &admitted);
-                let counts = self.customers.get(&key).is_some_and(|changed| changed.counts);
+                let mut counts = self.customers.get(&key).is_some_and(|changed| changed.counts);
+                counts |= self.owe(state, (number, tenant), origin, event, &mut customer, (key_id, leaf_index, linked))?;
                 self.customers.insert(key, Changed { customer, state: true, counts });
             }
         }
@@ -319,6 +332,43 @@ impl Changes {
             self.feed(state, (number, tenant), origin, &admitted.entry)?;
         }
         Ok(())
+    }
+
+    /// What is owed because of an event that the customer's state has taken in; whether that changed.
+    fn owe(
+        &mut self,
+        state: &State,
+        (number, tenant): (u32, TenantId),
+        origin: &str,
+        event: &Event,
+        customer: &mut Customer,
+        (key_id, leaf_index, linked): (u64, u64, Option<u64>),
+    ) -> Result<bool, Fault> {
+        let Some(grant) = event.changed_grant().and_then(|id| customer.state.grant(&id)) else {
+            return Ok(false);
+        };
+        let ending = rows::ending_key(number, grant.status_entry);
+        match event {
+            Event::GrantWithdrawn(_) | Event::GrantRevoked(_) => {
+                let frame = self.tenant(state, number)?.chain(origin, tenant).position;
+                customer.duties.entry(grant.id).or_default().ended(frame);
+                self.rows.push((ending, Some(key_id.to_be_bytes().to_vec())));
+                self.endings += 1;
+            }
+            Event::RecipientAcknowledged(event) => {
+                let duties = customer.duties.entry(grant.id).or_default();
+                duties.acknowledged(&event.recipient, leaf_index);
+                if !duties.is_open(&grant.terms) {
+                    self.rows.push((ending, None));
+                }
+            }
+            Event::DataDeleted(_) => {
+                let through = linked.ok_or_else(|| super::damaged("deletion"))?;
+                customer.duties.entry(grant.id).or_default().deleted(through);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
     }
 
     /// Adds a frame to a tenant's feed.
@@ -397,6 +447,7 @@ impl Changes {
                 self.destroy_key(id);
             }
             self.rows.push((rows::grant_key(number, grant.given), None));
+            self.rows.push((rows::ending_key(number, grant.status_entry), None));
         }
         self.unmapped.extend(customer.as_ref().and_then(Customer::map_key));
         self.customers.remove(&name);
@@ -418,15 +469,18 @@ impl Changes {
         grant: &Jti,
     ) -> Result<(), Fault> {
         let Some(mut customer) = self.customer(state, name)? else { return Ok(()) };
-        let Some(given) = customer.state.grant(grant).map(|grant| grant.given) else { return Ok(()) };
+        let Some(known) = customer.state.grant(grant) else { return Ok(()) };
+        let (given, ended) = (known.given, known.status_entry);
         Arc::make_mut(&mut customer.state).forget_grant(given);
         if customer.state.grants.is_empty() {
             self.unmapped.extend(customer.map_key());
         }
         let changed = self.customers.get(&name).is_some_and(|changed| changed.counts);
-        let counts = customer.counts.remove(grant).is_some() || changed;
+        let counted = customer.counts.remove(grant).is_some();
+        let counts = customer.duties.remove(grant).is_some() || counted || changed;
         self.customers.insert(name, Changed { customer, state: true, counts });
         self.rows.push((rows::grant_key(number, given), None));
+        self.rows.push((rows::ending_key(number, ended), None));
         Ok(())
     }
 
@@ -437,7 +491,7 @@ impl Changes {
         (number, tenant): (u32, TenantId),
         used: &FoldedUse<'_>,
     ) -> Result<(), Fault> {
-        let FoldedUse { record, flag, currency, payout_minor, leaf_index, imported } = used;
+        let FoldedUse { record, flag, currency, payout_minor, leaf_index, day, imported } = used;
         let mut progress = self.gate(state, number, &record.gate)?;
         progress.count(record.seq, &record.outcome, flag.is_some(), *currency, *payout_minor);
         self.gates.insert((number, record.gate.clone()), progress);
@@ -457,13 +511,48 @@ impl Changes {
         let Outcome::Permitted(permitted) = &record.outcome else { return Ok(()) };
         let key = state.customer_key(tenant, &record.facts.data_subject);
         let Some(mut customer) = self.customer(state, key)? else { return Ok(()) };
-        let Some(grant) = customer.state.grant(&permitted.grant) else { return Ok(()) };
+        let held = Arc::clone(&customer.state);
+        let Some(grant) = held.grant(&permitted.grant) else { return Ok(()) };
         let rate = grant.terms.limits.rate;
         let count: &mut UseCount = customer.counts.entry(permitted.grant).or_default();
         count.count(rate.as_ref(), record.at);
+        let mut duties = customer.duties(&grant.id);
+        let was_open = duties.is_open(&grant.terms);
+        // a gate whose clock is ahead keeps nothing for longer
+        duties.used(&record.facts.onward, &grant.terms, record.at.day().min(*day), *leaf_index);
+        // a use that arrives late may name one more who has to acknowledge
+        if duties.is_open(&grant.terms) && !was_open {
+            let ending = rows::ending_key(number, grant.status_entry);
+            let id = self.grant_key_id(state, number, grant.given)?;
+            let id = id.ok_or_else(|| super::damaged("grant"))?;
+            self.rows.push((ending, Some(id.to_be_bytes().to_vec())));
+        }
+        if !duties.is_empty() {
+            customer.duties.insert(permitted.grant, duties);
+        }
         let changed_state = self.customers.get(&key).is_some_and(|changed| changed.state);
         self.customers.insert(key, Changed { customer, state: changed_state, counts: true });
         Ok(())
+    }
+
+    /// Where a gate's record of this number stands, be it the gate's here or one that was imported.
+    pub(crate) fn use_at(
+        &self,
+        state: &State,
+        tenant: u32,
+        (gate, seq): (&GateId, u64),
+    ) -> Result<Option<u64>, Fault> {
+        if let Some(row) = self.use_id(state, tenant, &imported_name(gate, seq))? {
+            return Ok(Some(row.leaf_index));
+        }
+        let first = (tenant, gate.clone(), 0);
+        let here = self.batches.range(first..=(tenant, gate.clone(), seq)).next_back();
+        let batch = match here.map(|((.., first), row)| (*first, *row)) {
+            Some(batch) => Some(batch),
+            None => state.batch_with(tenant, gate, seq)?,
+        };
+        let within = batch.filter(|(first, row)| seq - first < u64::from(row.count));
+        Ok(within.map(|(first, row)| row.leaf_index.saturating_add(seq - first)))
     }
 
     /// The chain of a tenant's feed, if this batch has changed it.
