@@ -73,8 +73,12 @@ impl Ledger {
     /// The end of a grant; `None` while it is neither withdrawn nor revoked.
     pub fn ending(&self, tenant: TenantId, grant: &Jti) -> Result<Option<Ending>, ReadError> {
         let row = self.grant(tenant, grant)?;
-        let Some(_) = row.duties.frame() else { return Ok(None) };
-        self.inner.ending_of(row).map(Some)
+        // the state runs ahead of what is published
+        let published = row.grant.status_entry < self.inner.published.size();
+        match row.duties.frame() {
+            Some(_) if published => self.inner.ending_of(row).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// One grant.

@@ -235,12 +235,14 @@ fn recipients(
     duties: &Duties,
 ) -> Result<Vec<RecipientView>, ReadError> {
     let view = |Recipient { recipient, onward, acknowledged }: Recipient<'_>| {
-        let acknowledged = acknowledged.map(|leaf| ledger.acknowledgement(LeafIndex(leaf))).transpose()?;
-        let acknowledged = acknowledged.map(|Acknowledgement { leaf_index, by, at }| AcknowledgedView {
-            leaf_index: leaf_index.0,
-            by,
-            at,
-        });
+        let acknowledged = match acknowledged.map(|leaf| ledger.acknowledgement(LeafIndex(leaf))) {
+            Some(Ok(Acknowledgement { leaf_index: LeafIndex(leaf_index), by, at })) => {
+                Some(AcknowledgedView { leaf_index, by, at })
+            }
+            // not published yet
+            None | Some(Err(ReadError::NotFound)) => None,
+            Some(Err(error)) => return Err(error),
+        };
         Ok(RecipientView { recipient: recipient.clone(), onward, acknowledged })
     };
     duties.recipients(&grant.terms).map(view).collect()
