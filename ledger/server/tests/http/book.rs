@@ -103,6 +103,13 @@ impl Book {
         Self::start(folder, config).await
     }
 
+    /// Waits until every end of a grant is acknowledged, so that nothing comes to the log by itself.
+    pub(crate) async fn all_acknowledged(&self) {
+        while self.get("/v1/acknowledgements").await.expect(200).json()["grants"] != json!([]) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+
     /// Tells the server to stop.
     pub(crate) fn begin_to_stop(&mut self) {
         drop(self.stop.take());
