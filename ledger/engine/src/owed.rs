@@ -95,9 +95,9 @@ impl Ledger {
     /// A customer's grants, by rising leaf index.
     pub fn grants_of(&self, tenant: TenantId, sub: &SubjectId) -> Result<Vec<GrantRow>, ReadError> {
         let customer = self.inner.state.customer(self.inner.state.customer_key(tenant, sub))?;
-        let rows = customer.iter().flat_map(|customer| {
-            customer.state.grants.iter().map(|grant| GrantRow::new(customer, grant))
-        });
+        let rows = customer
+            .iter()
+            .flat_map(|customer| customer.state.grants.iter().map(|grant| GrantRow::new(customer, grant)));
         Ok(rows.collect())
     }
 

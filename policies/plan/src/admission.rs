@@ -4,7 +4,8 @@
 
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::event::{
-    Acknowledger, Bounds, DataDeleted, Event, Evidence, KeyEnrolled, KeyRotated, RecipientAcknowledged, Revoker,
+    Acknowledger, Bounds, DataDeleted, Event, Evidence, KeyEnrolled, KeyRotated, RecipientAcknowledged,
+    Revoker,
 };
 use grantbook_record::terms::{Compensation, RetentionDays};
 use grantbook_record::{Jti, Terms, Thumbprint};
@@ -71,7 +72,9 @@ pub enum Refusal {
     #[error("grant was not ended by that event, expected the jti of its withdrawal or revocation")]
     NoSuchEnd,
     /// Somebody who has nothing to acknowledge, or not by this word.
-    #[error("not a recipient of that kind, expected the one of the terms by gates, others whom uses name by themselves")]
+    #[error(
+        "not a recipient of that kind, expected the one of the terms by gates, others whom uses name by themselves"
+    )]
     NotARecipient,
     /// The recipient has acknowledged the end.
     #[error("recipient has acknowledged already, expected it once")]

@@ -198,8 +198,13 @@ impl<'a> Builder<'a> {
         let origin = inner.keyring.log_keys.origin();
         let owner = (owner, tenant.id);
         let linked = linked.map(|(target, _)| target.leaf_index);
-        let folded =
-            FoldedEvent { claims, envelope_sha256: event.envelope_sha256, salt: event.salt, admitted, linked };
+        let folded = FoldedEvent {
+            claims,
+            envelope_sha256: event.envelope_sha256,
+            salt: event.salt,
+            admitted,
+            linked,
+        };
         self.changes.event(&inner.state, owner, origin, &folded)?;
         Ok(Ok(Appended { leaf_index, duplicate: false }))
     }

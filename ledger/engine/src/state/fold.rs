@@ -324,7 +324,14 @@ impl Changes {
                 }
                 Arc::make_mut(&mut customer.state).apply(event, &admitted);
                 let mut counts = self.customers.get(&key).is_some_and(|changed| changed.counts);
-                counts |= self.owe(state, (number, tenant), origin, event, &mut customer, (key_id, leaf_index, linked))?;
+                counts |= self.owe(
+                    state,
+                    (number, tenant),
+                    origin,
+                    event,
+                    &mut customer,
+                    (key_id, leaf_index, linked),
+                )?;
                 self.customers.insert(key, Changed { customer, state: true, counts });
             }
         }

@@ -4,7 +4,9 @@ use grantbook_engine::{AppendError, Appended, Clock, Ending, Ledger, Recorded, f
 use grantbook_plan::Refusal;
 use grantbook_record::day::{UnixMillis, UnixSeconds};
 use grantbook_record::encoding::Bytes32;
-use grantbook_record::event::{Acknowledger, Channel, Claims, DataDeleted, RecipientAcknowledged, RecordedUse};
+use grantbook_record::event::{
+    Acknowledger, Channel, Claims, DataDeleted, RecipientAcknowledged, RecordedUse,
+};
 use grantbook_record::terms::RetentionDays;
 use grantbook_record::uses::{Denied, Outcome, Permitted, UseRecord, sign_batch};
 use grantbook_record::{DenialReason, GateId, Jti, Kind, Salt, Signer};
@@ -136,7 +138,10 @@ fn every_recipient_acknowledges_an_end_once() {
     // a use that comes late names one more
     send(&world, &[("ann", Some(grant.id), &["reseller", "broker"])]);
     let late = open(&world);
-    assert_eq!(late[0].duties.recipients(&late[0].grant.terms).filter(|r| r.acknowledged.is_none()).count(), 1);
+    assert_eq!(
+        late[0].duties.recipients(&late[0].grant.terms).filter(|r| r.acknowledged.is_none()).count(),
+        1
+    );
     world = lose_state(world);
     assert_eq!(open(&world)[0].duties, late[0].duties);
     by_recipient(&world, &ending, |event| event.recipient = world::term("reseller")).unwrap();
@@ -185,9 +190,8 @@ fn due(ledger: &Ledger, world: &World, before: u64) -> usize {
 fn deletions_cover_the_uses_up_to_one() {
     let mut world = World::new();
     let ann = world.enrol("ann");
-    let [grant, other] = [0, 1].map(|_| {
-        world.grant(&ann, "ann", |terms| terms.limits.retention_days = RetentionDays::new(30))
-    });
+    let [grant, other] = [0, 1]
+        .map(|_| world.grant(&ann, "ann", |terms| terms.limits.retention_days = RetentionDays::new(30)));
     let now = Clock::system().now().seconds().0;
     let due_at = now / DAY * DAY + 30 * DAY;
     assert_eq!(due(&world.ledger, &world, u64::MAX), 0);
@@ -210,7 +214,11 @@ fn deletions_cover_the_uses_up_to_one() {
     assert_eq!(done.receipt.link.target.leaf_index, leaves[0].0);
     done.receipt.verify(world.ledger.log_keys()).unwrap();
     assert_eq!(refusal(deleted(&world, grant.id, "till-1", 0)), Refusal::DeletedAlready);
-    assert_eq!(refusal(deleted(&world, grant.id, "remote", 0)), Refusal::DeletedAlready, "that one was earlier");
+    assert_eq!(
+        refusal(deleted(&world, grant.id, "remote", 0)),
+        Refusal::DeletedAlready,
+        "that one was earlier"
+    );
     assert!(remote < leaves[0]);
     let row = |world: &World| world.ledger.grant(world.tenant, &grant.id).unwrap();
     assert_eq!(row(&world).duties.deleted_through(), Some(leaves[0].0));

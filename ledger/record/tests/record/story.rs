@@ -6,8 +6,8 @@ use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{
     Acknowledger, Act, Bounds, Claims, DataDeleted, Evidence, GrantAmended, GrantGiven, GrantPaused,
     GrantResumed, GrantRevoked, GrantWithdrawn, KeyEnrolled, KeyRevoked, KeyRotated, LocalText,
-    NoticePublished, OperatorActed, RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade, Revoker,
-    StateRoot, SubjectErased, TemplatePublished, about_tenant,
+    NoticePublished, OperatorActed, RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade,
+    Revoker, StateRoot, SubjectErased, TemplatePublished, about_tenant,
 };
 use grantbook_record::list::List;
 use grantbook_record::scope::{Clause, Condition};

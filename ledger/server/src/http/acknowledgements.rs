@@ -229,11 +229,7 @@ fn ended_view(
     })
 }
 
-fn recipients(
-    ledger: &Ledger,
-    grant: &GrantState,
-    duties: &Duties,
-) -> Result<Vec<RecipientView>, ReadError> {
+fn recipients(ledger: &Ledger, grant: &GrantState, duties: &Duties) -> Result<Vec<RecipientView>, ReadError> {
     let view = |Recipient { recipient, onward, acknowledged }: Recipient<'_>| {
         let acknowledged = match acknowledged.map(|leaf| ledger.acknowledgement(LeafIndex(leaf))) {
             Some(Ok(Acknowledgement { leaf_index: LeafIndex(leaf_index), by, at })) => {

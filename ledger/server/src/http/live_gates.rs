@@ -103,10 +103,8 @@ impl LiveGates {
         now: Instant,
     ) {
         let mut known = self.known();
-        let gate = known
-            .gates
-            .entry((tenant, gate))
-            .or_insert_with(|| Gate { seen: now, steps: VecDeque::new() });
+        let gate =
+            known.gates.entry((tenant, gate)).or_insert_with(|| Gate { seen: now, steps: VecDeque::new() });
         gate.seen = now;
         let last = gate.steps.back().map(|(last, _)| *last);
         if last == Some(position) {

@@ -84,10 +84,7 @@ fn every_recipient_acknowledges_the_end_once() {
         assert!(duties.is_open(&terms));
         duties.check_acknowledgement(&term(recipient), &terms).unwrap();
         duties.acknowledged(&term(recipient), leaf);
-        assert_eq!(
-            duties.check_acknowledgement(&term(recipient), &terms),
-            Err(Refusal::AlreadyAcknowledged)
-        );
+        assert_eq!(duties.check_acknowledgement(&term(recipient), &terms), Err(Refusal::AlreadyAcknowledged));
     }
     assert!(!duties.is_open(&terms));
     // a use that was recorded late names one more

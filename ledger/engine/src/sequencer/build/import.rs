@@ -69,8 +69,7 @@ impl Builder<'_> {
         let (leaf_index, _) = self.place(&tenant, owner, &key.key, &draft, content)?;
         let payout_minor = used.payout_minor;
         let (day, imported) = (self.day, true);
-        let folded =
-            FoldedUse { record: &record, flag, currency, payout_minor, leaf_index, day, imported };
+        let folded = FoldedUse { record: &record, flag, currency, payout_minor, leaf_index, day, imported };
         self.changes.use_(state, (tenant.number, tenant.id), &folded)?;
         Ok(Ok(Appended { leaf_index, duplicate: false }))
     }

@@ -25,9 +25,7 @@ impl Builder<'_> {
     ) -> Result<Result<Option<EntryRef>, Refusal>, Fault> {
         let Some(customer) = customer else { return Ok(Ok(None)) };
         let target = match &claims.event {
-            Event::RecipientAcknowledged(event) => {
-                self.acknowledged(tenant.id, event, customer, imported)?
-            }
+            Event::RecipientAcknowledged(event) => self.acknowledged(tenant.id, event, customer, imported)?,
             Event::DataDeleted(event) => self.deleted(tenant, event, customer)?,
             _ => return Ok(Ok(None)),
         };
@@ -85,7 +83,9 @@ impl Builder<'_> {
             }),
         };
         match record {
-            Ok(record) => Ok(matches!(record.outcome, Outcome::Permitted(permitted) if permitted.grant == grant)),
+            Ok(record) => {
+                Ok(matches!(record.outcome, Outcome::Permitted(permitted) if permitted.grant == grant))
+            }
             Err(ReadError::NotFound | ReadError::Erased) => Ok(false),
             Err(error) => Err(read_fault(leaf, error)),
         }
