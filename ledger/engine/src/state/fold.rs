@@ -1,5 +1,7 @@
 //! One step of the fold: what an admitted record changes. The same for live batches and for replay from the log.
 
+mod owed;
+
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -292,7 +294,7 @@ impl Changes {
         origin: &str,
         folded: &FoldedEvent<'_>,
     ) -> Result<(), Fault> {
-        let FoldedEvent { claims, envelope_sha256, salt, mut admitted, linked } = *folded;
+        let FoldedEvent { claims, envelope_sha256, salt, mut admitted, .. } = *folded;
         let leaf_index = admitted.entry.leaf_index;
         let row = JtiRow { leaf_index, envelope: rows::half(&envelope_sha256) };
         self.jtis.insert((tenant, claims.jti), row);
@@ -324,14 +326,7 @@ impl Changes {
                 }
                 Arc::make_mut(&mut customer.state).apply(event, &admitted);
                 let mut counts = self.customers.get(&key).is_some_and(|changed| changed.counts);
-                counts |= self.owe(
-                    state,
-                    (number, tenant),
-                    origin,
-                    event,
-                    &mut customer,
-                    (key_id, leaf_index, linked),
-                )?;
+                counts |= self.owe(state, (number, tenant, origin), folded, &mut customer, key_id)?;
                 self.customers.insert(key, Changed { customer, state: true, counts });
             }
         }
@@ -339,43 +334,6 @@ impl Changes {
             self.feed(state, (number, tenant), origin, &admitted.entry)?;
         }
         Ok(())
-    }
-
-    /// What is owed because of an event that the customer's state has taken in; whether that changed.
-    fn owe(
-        &mut self,
-        state: &State,
-        (number, tenant): (u32, TenantId),
-        origin: &str,
-        event: &Event,
-        customer: &mut Customer,
-        (key_id, leaf_index, linked): (u64, u64, Option<u64>),
-    ) -> Result<bool, Fault> {
-        let Some(grant) = event.changed_grant().and_then(|id| customer.state.grant(&id)) else {
-            return Ok(false);
-        };
-        let ending = rows::ending_key(number, grant.status_entry);
-        match event {
-            Event::GrantWithdrawn(_) | Event::GrantRevoked(_) => {
-                let frame = self.tenant(state, number)?.chain(origin, tenant).position;
-                customer.duties.entry(grant.id).or_default().ended(frame);
-                self.rows.push((ending, Some(key_id.to_be_bytes().to_vec())));
-                self.endings += 1;
-            }
-            Event::RecipientAcknowledged(event) => {
-                let duties = customer.duties.entry(grant.id).or_default();
-                duties.acknowledged(&event.recipient, leaf_index);
-                if !duties.is_open(&grant.terms) {
-                    self.rows.push((ending, None));
-                }
-            }
-            Event::DataDeleted(_) => {
-                let through = linked.ok_or_else(|| super::damaged("deletion"))?;
-                customer.duties.entry(grant.id).or_default().deleted(through);
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
     }
 
     /// Adds a frame to a tenant's feed.
@@ -498,7 +456,7 @@ impl Changes {
         (number, tenant): (u32, TenantId),
         used: &FoldedUse<'_>,
     ) -> Result<(), Fault> {
-        let FoldedUse { record, flag, currency, payout_minor, leaf_index, day, imported } = used;
+        let FoldedUse { record, flag, currency, payout_minor, leaf_index, imported, .. } = used;
         let mut progress = self.gate(state, number, &record.gate)?;
         progress.count(record.seq, &record.outcome, flag.is_some(), *currency, *payout_minor);
         self.gates.insert((number, record.gate.clone()), progress);
@@ -523,43 +481,10 @@ impl Changes {
         let rate = grant.terms.limits.rate;
         let count: &mut UseCount = customer.counts.entry(permitted.grant).or_default();
         count.count(rate.as_ref(), record.at);
-        let mut duties = customer.duties(&grant.id);
-        let was_open = duties.is_open(&grant.terms);
-        // a gate whose clock is ahead keeps nothing for longer
-        duties.used(&record.facts.onward, &grant.terms, record.at.day().min(*day), *leaf_index);
-        // a use that arrives late may name one more who has to acknowledge
-        if duties.is_open(&grant.terms) && !was_open {
-            let ending = rows::ending_key(number, grant.status_entry);
-            let id = self.grant_key_id(state, number, grant.given)?;
-            let id = id.ok_or_else(|| super::damaged("grant"))?;
-            self.rows.push((ending, Some(id.to_be_bytes().to_vec())));
-        }
-        if !duties.is_empty() {
-            customer.duties.insert(permitted.grant, duties);
-        }
+        self.owe_for_use(state, number, used, grant, &mut customer)?;
         let changed_state = self.customers.get(&key).is_some_and(|changed| changed.state);
         self.customers.insert(key, Changed { customer, state: changed_state, counts: true });
         Ok(())
-    }
-
-    /// Where a gate's record of this number stands, be it the gate's here or one that was imported.
-    pub(crate) fn use_at(
-        &self,
-        state: &State,
-        tenant: u32,
-        (gate, seq): (&GateId, u64),
-    ) -> Result<Option<u64>, Fault> {
-        if let Some(row) = self.use_id(state, tenant, &imported_name(gate, seq))? {
-            return Ok(Some(row.leaf_index));
-        }
-        let first = (tenant, gate.clone(), 0);
-        let here = self.batches.range(first..=(tenant, gate.clone(), seq)).next_back();
-        let batch = match here.map(|((.., first), row)| (*first, *row)) {
-            Some(batch) => Some(batch),
-            None => state.batch_with(tenant, gate, seq)?,
-        };
-        let within = batch.filter(|(first, row)| seq - first < u64::from(row.count));
-        Ok(within.map(|(first, row)| row.leaf_index.saturating_add(seq - first)))
     }
 
     /// The chain of a tenant's feed, if this batch has changed it.

@@ -38,7 +38,7 @@ struct Answer {
     ended: Option<Value>,
     #[serde(default)]
     gates: Option<Gates>,
-    recipients: Vec<Recipient>,
+    recipients: Vec<Listed>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -50,7 +50,7 @@ struct Gates {
 }
 
 #[derive(Debug, Deserialize)]
-struct Recipient {
+struct Listed {
     recipient: String,
     onward: bool,
     #[serde(default)]
@@ -134,7 +134,7 @@ pub(crate) fn show(args: &AcknowledgementsArgs, output: Output) -> Result<Verdic
     if let Some(words) = answer.gates_in_words() {
         output.say(words);
     }
-    for Recipient { recipient, onward, acknowledged } in &answer.recipients {
+    for Listed { recipient, onward, acknowledged } in &answer.recipients {
         let how = if *onward { "to whom the data was passed on" } else { "who received the data" };
         match acknowledged {
             Some(Acknowledged { leaf_index }) => {

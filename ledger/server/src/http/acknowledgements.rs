@@ -207,8 +207,8 @@ fn ended_view(
 ) -> Result<AcknowledgementsView, ReadError> {
     let Ending { sub, grant, event, leaf_index, duties } = ending;
     let recipients = recipients(ledger, grant, duties)?;
-    let by_gates = recipients.iter().filter(|recipient| !recipient.onward);
-    let by_gates = by_gates.filter_map(|recipient| recipient.acknowledged.as_ref()).next();
+    let mut named = recipients.iter().filter(|recipient| !recipient.onward);
+    let by_gates = named.find_map(|recipient| recipient.acknowledged.as_ref());
     let gates = match (by_gates, app.live_gates.remembered(tenant, *leaf_index)) {
         (Some(_), Some(taken)) => Some(GatesView::of(&taken)),
         // from before the server began

@@ -93,12 +93,11 @@ impl Builder<'_> {
 
     /// An entry of the log or of this batch.
     fn entry_at(&self, leaf: u64) -> Result<EntryRef, Fault> {
-        let hash = match self.item_at(leaf) {
-            Some(owned) => leaf_hash(&owned.item.entry),
-            None => {
-                let owned = self.inner.published.item(leaf).map_err(|error| read_fault(leaf, error))?;
-                leaf_hash(&owned.item.entry)
-            }
+        let hash = if let Some(owned) = self.item_at(leaf) {
+            leaf_hash(&owned.item.entry)
+        } else {
+            let owned = self.inner.published.item(leaf).map_err(|error| read_fault(leaf, error))?;
+            leaf_hash(&owned.item.entry)
         };
         Ok(EntryRef { leaf_index: leaf, leaf_hash: Bytes32(hash.0) })
     }
