@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use grantbook_plan::{CustomerState, GrantState, UseCount};
+use grantbook_plan::{CustomerState, GrantState, TenantState, UseCount};
 use grantbook_record::archive::First;
 use grantbook_record::day::UnixMillis;
 use grantbook_record::encoding::{Base64Bytes, Bytes32};
@@ -288,6 +288,42 @@ impl Ledger {
             });
         }
         Ok(listed)
+    }
+
+    /// A tenant's customers who have ever granted, by their first grants after `after`, among at most `limit` grants;
+    /// and where to go on, unless that was the end.
+    pub fn customers(
+        &self,
+        tenant: TenantId,
+        after: Option<LeafIndex>,
+        limit: usize,
+    ) -> Result<(Vec<(LeafIndex, SubjectId)>, Option<LeafIndex>), ReadError> {
+        let number = self.inner.number(tenant)?;
+        let rows = self.inner.state.grants(number, after.map(|leaf| leaf.0), limit)?;
+        let next = rows.last().filter(|_| rows.len() >= limit).map(|(leaf, _)| LeafIndex(*leaf));
+        let mut listed = Vec::new();
+        for (leaf, key_id) in rows {
+            let key = match self.inner.state.data_key(key_id) {
+                Ok(key) => key,
+                Err(ReadError::Erased) => continue,
+                Err(error) => return Err(error),
+            };
+            let Some(sub) = &key.sub else { continue };
+            let Some(customer) = self.inner.state.customer(self.inner.state.customer_key(tenant, sub))?
+            else {
+                continue;
+            };
+            if customer.state.grants.first().is_some_and(|first| first.given == leaf) {
+                listed.push((LeafIndex(leaf), sub.clone()));
+            }
+        }
+        Ok((listed, next))
+    }
+
+    /// What a tenant has published.
+    pub fn tenant_state(&self, tenant: TenantId) -> Result<TenantState, ReadError> {
+        let number = self.inner.number(tenant)?;
+        Ok(self.inner.state.tenant(number)?.state.clone())
     }
 
     /// A tenant's recorded uses and denials, by rising leaf index after `after`. May give fewer than `limit` and yet

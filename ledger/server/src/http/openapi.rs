@@ -65,6 +65,10 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(erasures::place_hold, erasures::list_holds))
         .routes(routes!(erasures::lift_hold))
         .routes(routes!(authzen::evaluate))
+        .routes(routes!(authzen::batch::evaluate))
+        .routes(routes!(authzen::search::subjects))
+        .routes(routes!(authzen::search::resources))
+        .routes(routes!(authzen::search::actions))
         .routes(routes!(authzen::metadata))
 }
 
