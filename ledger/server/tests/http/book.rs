@@ -52,6 +52,14 @@ impl Book {
     }
 
     pub(crate) async fn open_with(change: impl FnOnce(&mut ServerConfig)) -> Self {
+        Self::open_prepared(change, |_, _| {}).await
+    }
+
+    /// `prepare` is called before the server answers.
+    pub(crate) async fn open_prepared(
+        change: impl FnOnce(&mut ServerConfig),
+        prepare: impl FnOnce(&Ledger, &Server),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let flags = Flags {
             listen: Some("127.0.0.1:0".parse().unwrap()),
@@ -65,6 +73,7 @@ impl Book {
         change(&mut config);
         let ledger = Ledger::open(&config.ledger()).unwrap();
         let server = Server::bind(ledger.clone(), config).await.unwrap();
+        prepare(&ledger, &server);
         let address = server.address();
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(async move {
