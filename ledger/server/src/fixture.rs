@@ -211,9 +211,7 @@ impl<N: Fn() -> Jti> Loading<'_, N> {
     ) -> Result<(Jti, Vec<u8>), FixtureError> {
         let jti = (self.new_jti)();
         let envelope = Envelope::sign(kind, &Claims::new(self.tenant, jti, event).to_json(), signers);
-        self.ledger
-            .append(self.tenant, &envelope)
-            .map_err(|error| FixtureError::Refused { what, error })?;
+        self.ledger.append(self.tenant, &envelope).map_err(|error| FixtureError::Refused { what, error })?;
         self.appended += 1;
         Ok((jti, envelope))
     }
@@ -253,9 +251,8 @@ impl<N: Fn() -> Jti> Loading<'_, N> {
     /// A customer's key, enrolled.
     fn customer(&mut self, sub: &SubjectId) -> Result<Signer, FixtureError> {
         let what = format!("customer {sub}");
-        let secret = Zeroizing::new(
-            [KEY_LABEL, self.enterprise.seed().as_slice(), sub.as_str().as_bytes()].concat(),
-        );
+        let secret =
+            Zeroizing::new([KEY_LABEL, self.enterprise.seed().as_slice(), sub.as_str().as_bytes()].concat());
         let seed = Zeroizing::new(Bytes32::sha256(&secret).0);
         let Some(key) = Signer::from_seed(&seed) else {
             return Err(FixtureError::Contradiction { what, why: "its key would be a weak one" });

@@ -74,7 +74,9 @@ enum Context {
     Permit(Box<PermitContext>),
     Denial(DenialContext),
     /// An evaluation among several that could not be made.
-    Failure { error: ItemError },
+    Failure {
+        error: ItemError,
+    },
 }
 
 /// Why one evaluation among several failed, as the problem that it would be alone.

@@ -8,6 +8,7 @@
 )]
 
 mod authzen;
+mod authzen_batch;
 mod authzen_certification;
 mod book;
 mod client;

@@ -148,11 +148,7 @@ fn example(sought: &str) -> Value {
 }
 
 impl Sought {
-    fn read(
-        mut members: Members,
-        r#type: &'static str,
-        properties: &'static str,
-    ) -> Result<Self, Malformed> {
+    fn read(mut members: Members, r#type: &'static str, properties: &'static str) -> Result<Self, Malformed> {
         Ok(Self {
             r#type: required(text(&mut members, r#type)?, r#type)?,
             properties: object(&mut members, properties)?.unwrap_or_default(),
@@ -170,7 +166,8 @@ impl Sought {
 
 impl PageRequest {
     fn read(members: &mut Members) -> Result<Option<Self>, Malformed> {
-        const LIMIT: Malformed = Malformed::Form { member: "page.limit", expected: "an integer, not negative" };
+        const LIMIT: Malformed =
+            Malformed::Form { member: "page.limit", expected: "an integer, not negative" };
         let Some(mut page) = object(members, "page")? else { return Ok(None) };
         let limit = match page.remove("limit") {
             None => None,
@@ -189,7 +186,11 @@ fn whole(number: &serde_json::Number) -> Option<usize> {
         return Some(usize::try_from(number).unwrap_or(usize::MAX));
     }
     let number = number.as_f64()?;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and not negative; saturates")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole and not negative; saturates"
+    )]
     (number >= 0.0 && number.fract() == 0.0).then_some(number as usize)
 }
 
@@ -250,8 +251,9 @@ impl Part {
         let PageRequest { token, limit } = page.unwrap_or(PageRequest { token: None, limit: None });
         let from = match token {
             None => 0,
-            Some(token) => from_token(&token, &search)
-                .ok_or_else(|| Problem::malformed("malformed page.token, expected next_token of this search"))?,
+            Some(token) => from_token(&token, &search).ok_or_else(|| {
+                Problem::malformed("malformed page.token, expected next_token of this search")
+            })?,
         };
         let limit = limit.unwrap_or(PAGE_RESULTS).min(rows_max.into());
         Ok(Self { search, from, limit, is_paged })
@@ -261,8 +263,8 @@ impl Part {
     fn response<T: ToSchema>(&self, results: Vec<T>, next: Option<u64>) -> SearchResponse<T> {
         let token = |next: u64| to_base64url(&[self.search.as_slice(), &next.to_be_bytes()].concat());
         let next_token = next.map(token).unwrap_or_default();
-        let page = (self.is_paged || next.is_some())
-            .then(|| PageResponse { next_token, count: results.len() });
+        let page =
+            (self.is_paged || next.is_some()).then(|| PageResponse { next_token, count: results.len() });
         SearchResponse { page, results }
     }
 

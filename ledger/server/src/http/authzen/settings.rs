@@ -33,7 +33,9 @@ pub enum SettingsError {
     #[error("refused settings: {0}")]
     Schema(#[from] JsonError),
     /// A word that matches any request at all.
-    #[error("word {at} has no condition, expected subject, action or resource; for all requests there is context")]
+    #[error(
+        "word {at} has no condition, expected subject, action or resource; for all requests there is context"
+    )]
     Unconditional {
         /// Its place in the list, from 0.
         at: usize,
@@ -208,7 +210,11 @@ impl Settings {
     }
 
     fn within(json: &[u8]) -> Result<(), SettingsError> {
-        if json.len() > SETTINGS_BYTES_MAX { Err(SettingsError::TooLarge { got: json.len() }) } else { Ok(()) }
+        if json.len() > SETTINGS_BYTES_MAX {
+            Err(SettingsError::TooLarge { got: json.len() })
+        } else {
+            Ok(())
+        }
     }
 
     pub(crate) fn checked(self) -> Result<Self, SettingsError> {
@@ -328,7 +334,9 @@ mod tests {
             let got = meaning(subject, ("read", none()), ("record", none()));
             assert_eq!(text(got.recipient), expected);
         }
-        for (soft, expected) in [(json!(true), "marketing"), (json!(false), "research"), (json!(1), "research")] {
+        for (soft, expected) in
+            [(json!(true), "marketing"), (json!(false), "research"), (json!(1), "research")]
+        {
             let got = meaning(("user", "a", none()), ("delete", json!({"soft": soft})), ("record", none()));
             assert_eq!(text(got.purpose), expected);
         }
