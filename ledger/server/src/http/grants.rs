@@ -20,6 +20,7 @@ use super::problem::{Problem, ProblemDetails};
 #[into_params(parameter_in = Query)]
 pub(super) struct SubjectQuery {
     /// Only this data subject's.
+    #[param(nullable = false, pattern = "^[A-Za-z0-9._:-]{1,64}$")]
     sub: Option<String>,
 }
 

@@ -1,5 +1,7 @@
 //! The routes, and the document that describes them: OpenAPI 3.1.
 
+mod completion;
+
 use axum::Router;
 use axum::http::header;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -117,6 +119,7 @@ pub fn document() -> OpenApi {
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("gbk_… , bound to one tenant and one role"))
         .build();
+    completion::complete(&mut document);
     document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(bearer));
     document
 }

@@ -74,6 +74,12 @@ async fn each_permit_of_a_batch_is_a_use_of_its_own() {
     assert_eq!(decisions(&send(&book, &ask, "r-3").await), [true, true, false]);
     let ids = use_ids(&book);
     assert!(ids.contains(&"order-7/0".to_owned()) && ids.contains(&"mine".to_owned()), "{ids:?}");
+    // the grants are used up now, and what was permitted stays so
+    let mut first = unnamed("cs-00001");
+    assert_eq!(decisions(&send(&book, &json!({"evaluations": [first]}), "r-9").await), [false]);
+    assert_eq!(decisions(&send(&book, &json!({"evaluations": [first]}), "r-1").await), [true]);
+    first["context"]["use_id"] = json!("order-7/0");
+    assert_eq!(book.post("/access/v1/evaluation", &first).await.expect(200).json()["decision"], json!(true));
 }
 
 #[tokio::test]

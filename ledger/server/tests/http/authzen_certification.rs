@@ -530,6 +530,26 @@ fn fixtures_that_do_not_hold_together_are_refused() {
     }
 }
 
+/// The first example in JSON of a page, after the text `after`.
+fn example<'a>(page: &'a str, after: &str) -> &'a str {
+    let (_, rest) = page.split_once(after).unwrap();
+    rest.split_once("```json\n").unwrap().1.split_once("```").unwrap().0
+}
+
+#[tokio::test]
+async fn the_examples_of_the_pages_are_what_they_say() {
+    let fixture = example(include_str!("../../../../docs/reference/fixture.md"), "# Fixtures");
+    let fixture = Fixture::parse(fixture.as_bytes()).unwrap();
+    let book = with_fixture(&fixture).await;
+    let ask = json!({"subject": {"type": "service", "id": "web-shop"}, "action": named("read"),
+        "resource": {"type": "customer_data", "id": "cs-00004",
+            "properties": {"categories": ["purchases"], "fields": ["date"]}},
+        "context": {"data_period": {"from": "2025-01-01", "to": "2025-01-31"}}});
+    assert_eq!(book.post(ONE, &ask).await.expect(200).json()["decision"], json!(true));
+    let settings = example(include_str!("../../../../docs/spec/authzen.md"), "## Settings");
+    grantbook_server::http::AuthzenSettings::parse(settings.as_bytes()).unwrap();
+}
+
 #[tokio::test]
 async fn a_fixture_that_contradicts_the_ledger_is_refused() {
     let whole: Value = serde_json::from_str(FIXTURE).unwrap();

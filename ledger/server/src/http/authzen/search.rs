@@ -97,8 +97,14 @@ pub(in crate::http) struct PageRequest {
     #[schema(nullable = false)]
     token: Option<String>,
     /// Most results wanted; there may be fewer.
-    #[schema(value_type = Option<u32>, nullable = false, minimum = 0)]
+    #[schema(required = false, schema_with = any_count)]
     limit: Option<usize>,
+}
+
+/// Any whole number: there is no format that has no largest one.
+fn any_count() -> utoipa::openapi::schema::Object {
+    use utoipa::openapi::schema::{ObjectBuilder, Type};
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).build()
 }
 
 /// What was found. A result evaluated with the same request is permitted, unless something has changed since.
