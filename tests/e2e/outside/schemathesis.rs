@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
+use grantbook_record::Receipt;
+use grantbook_record::receipt::Content;
 use serde_json::{Value, json};
 
 use crate::replay::program::{Done, Place, Served, outside_tools, skip, workspace};
@@ -18,6 +20,9 @@ const ANSWERED_PERCENT: usize = 80;
 const FEED: &str = "GET /v1/feed";
 /// The gate that is registered and asked about.
 const GATE: &str = "schemathesis";
+
+/// The file with an envelope that may be sent again.
+const ENVELOPE: &str = "envelope";
 
 /// Something of everything that requests may be about, made with the sandbox's token.
 struct World {
@@ -35,10 +40,13 @@ fn world(place: &Place) -> World {
     let served = Served::start(command);
     let sandbox = &served.sandbox;
     // those whom the document's examples speak of
-    place.run(&format!("grant --sandbox={sandbox} --json")).ok();
+    let grant = place.run(&format!("grant --sandbox={sandbox} --json")).ok().json();
+    let receipt = Receipt::parse(grant["receipt"].to_string().as_bytes()).expect("a receipt");
+    let Content::Event(event) = receipt.content else { panic!("{grant} is no event") };
+    place.write(ENVELOPE, event.envelope.0);
     place.run("keygen --out former.key.json").ok();
     let former = format!("grant --sandbox={sandbox} --key former.key.json --sub former-customer --json");
-    let grant = place.run(&former).ok().json();
+    place.run(&former).ok();
     let settings = std::fs::read(place.path(sandbox).join("sandbox.json")).expect("the sandbox's file");
     let settings: Value = serde_json::from_slice(&settings).expect("JSON");
     let admin = settings["token"].as_str().expect("a token").to_owned();
@@ -51,7 +59,7 @@ fn world(place: &Place) -> World {
     let token = |label: &str| ask("/v1/tokens", &json!({"role": "service", "label": label}));
     let service = token("service")["secret"].as_str().expect("a secret").to_owned();
     let parameters = format!(
-        "\"path.jti\" = {}\n\"path.leaf_index\" = {}\n\"path.sub\" = \"former-customer\"\n\
+        "\"path.jti\" = {}\n\"path.leaf_index\" = {}\n\"path.sub\" = \"sandbox-customer\"\n\
          \"path.path\" = \"entries/000.p/1\"\n\"path.gate\" = \"{GATE}\"\n",
         grant["grant"], grant["leaf_index"]
     );
@@ -78,6 +86,8 @@ fn run(place: &Place, world: &World, role: &str, token: Option<&str>) -> Report 
     let examples = std::env::var(EXAMPLES_VARIABLE).unwrap_or_else(|_| EXAMPLES.to_owned());
     command.args(["--max-examples", &examples, "--exclude-path", "/v1/feed", "--report", "ndjson"]);
     command.arg("--report-ndjson-path").arg(&report);
+    command.env("SCHEMATHESIS_HOOKS", workspace().join("tests/outside/schemathesis/hooks.py"));
+    command.env("ENVELOPE", place.path(ENVELOPE));
     if let Some(token) = token {
         command.arg("-H").arg(format!("Authorization: Bearer {token}"));
     }

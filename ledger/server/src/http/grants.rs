@@ -124,6 +124,7 @@ fn of_subject(ledger: &Ledger, tenant: TenantId, sub: &SubjectId, page: &Page) -
         (status = 200, description = "The grant with all its amendments so far", body = GrantView),
         (status = 401, description = "unauthorized", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 404, description = "not-found, also for grants of other tenants", content_type = "application/problem+json", body = ProblemDetails<'static>),
+        (status = 410, description = "erased", content_type = "application/problem+json", body = ProblemDetails<'static>),
     ))]
 pub(super) async fn one(
     State(app): State<App>,
