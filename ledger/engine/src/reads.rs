@@ -40,6 +40,15 @@ pub struct GrantRow {
     pub count: UseCount,
 }
 
+/// Customers as listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Customers {
+    /// Each with the leaf index of the first `grant.given` that is still known.
+    pub customers: Vec<(LeafIndex, SubjectId)>,
+    /// Where to go on, unless that was the end.
+    pub next: Option<LeafIndex>,
+}
+
 /// A recorded use, or a recorded denial, as listed.
 #[derive(Debug, Clone)]
 pub struct UseRow {
@@ -290,18 +299,17 @@ impl Ledger {
         Ok(listed)
     }
 
-    /// A tenant's customers who have ever granted, by their first grants after `after`, among at most `limit` grants;
-    /// and where to go on, unless that was the end.
+    /// A tenant's customers who have ever granted, by their first grants after `after`, among at most `limit` grants.
     pub fn customers(
         &self,
         tenant: TenantId,
         after: Option<LeafIndex>,
         limit: usize,
-    ) -> Result<(Vec<(LeafIndex, SubjectId)>, Option<LeafIndex>), ReadError> {
+    ) -> Result<Customers, ReadError> {
         let number = self.inner.number(tenant)?;
         let rows = self.inner.state.grants(number, after.map(|leaf| leaf.0), limit)?;
         let next = rows.last().filter(|_| rows.len() >= limit).map(|(leaf, _)| LeafIndex(*leaf));
-        let mut listed = Vec::new();
+        let mut customers = Vec::new();
         for (leaf, key_id) in rows {
             let key = match self.inner.state.data_key(key_id) {
                 Ok(key) => key,
@@ -314,10 +322,10 @@ impl Ledger {
                 continue;
             };
             if customer.state.grants.first().is_some_and(|first| first.given == leaf) {
-                listed.push((LeafIndex(leaf), sub.clone()));
+                customers.push((LeafIndex(leaf), sub.clone()));
             }
         }
-        Ok((listed, next))
+        Ok(Customers { customers, next })
     }
 
     /// What a tenant has published.

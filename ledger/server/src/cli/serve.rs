@@ -60,7 +60,8 @@ pub(crate) fn run(args: &ServeArgs, output: Output) -> Result<Verdict, Failure> 
     let url = server.base_url().to_owned();
     let sandbox = in_sandbox.then(|| Sandbox::prepare(&ledger, &data_dir, &url)).transpose()?;
     let folder = sandbox.is_some().then(|| Sandbox::folder_of(&data_dir));
-    let mut result = json!({ "url": url, "sandbox": folder });
+    let mut result =
+        serde_json::Map::from_iter([("url".to_owned(), json!(url)), ("sandbox".to_owned(), json!(folder))]);
     match &folder {
         Some(folder) => output.say(welcome(&url, folder)),
         None => output.say(format!("Grantbook is at {url}; Ctrl-C stops it")),
@@ -74,9 +75,10 @@ pub(crate) fn run(args: &ServeArgs, output: Output) -> Result<Verdict, Failure> 
             loaded.appended,
             folder.join(FIXTURE_KEYS).display()
         ));
-        result["fixture"] = json!({ "grants": loaded.grants, "appended": loaded.appended });
+        let said = json!({ "grants": loaded.grants, "appended": loaded.appended });
+        result.extend([("fixture".to_owned(), said)]);
     }
-    output.result(&result);
+    output.result(&json!(result));
     runtime.block_on(server.run(stopped()))?;
     Ok(Verdict::Yes)
 }

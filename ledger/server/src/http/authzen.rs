@@ -199,14 +199,14 @@ async fn decide(
             let use_id = use_id.or(fallback.id);
             // the state is at hand, so a denial waits for no thread; under an id that was used before it may be a
             // permit that is recorded, which the ledger looks up
-            match is_new.then(|| app.ledger.decide(tenant, &facts, at_least)) {
-                Some(Decision::Denial(denial)) => EvaluationResponse::denied(&denial),
-                _ => {
-                    let answer = app.blocking(move |ledger| {
-                        ledger.decide_and_trace(tenant, &facts, use_id, at_least, provenance)
-                    });
-                    EvaluationResponse::recorded(answer.await??)
-                }
+            let decided = is_new.then(|| app.ledger.decide(tenant, &facts, at_least));
+            if let Some(Decision::Denial(denial)) = decided {
+                EvaluationResponse::denied(&denial)
+            } else {
+                let answer = app.blocking(move |ledger| {
+                    ledger.decide_and_trace(tenant, &facts, use_id, at_least, provenance)
+                });
+                EvaluationResponse::recorded(answer.await??)
             }
         }
     };

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use grantbook_engine::Ledger;
+use grantbook_engine::{Customers, Ledger};
 use grantbook_plan::{Decision, Vocabulary};
 use grantbook_record::TenantId;
 use grantbook_record::encoding::{array_from_base64url, to_base64url};
@@ -269,8 +269,8 @@ impl Part {
     fn response<T: ToSchema>(&self, results: Vec<T>, next: Option<u64>) -> SearchResponse<T> {
         let token = |next: u64| to_base64url(&[self.search.as_slice(), &next.to_be_bytes()].concat());
         let next_token = next.map(token).unwrap_or_default();
-        let page =
-            (self.is_paged || next.is_some()).then(|| PageResponse { next_token, count: results.len() });
+        let page = PageResponse { next_token, count: results.len() };
+        let page = (self.is_paged || next.is_some()).then_some(page);
         SearchResponse { page, results }
     }
 
@@ -380,8 +380,8 @@ pub(in crate::http) async fn resources(
         };
         let (mut found, mut from) = (Vec::new(), part.from);
         for _ in 0..GRANTS_SCAN_MAX / GRANTS_AT_ONCE {
-            let (customers, next) =
-                ledger.customers(tenant, from.checked_sub(1).map(LeafIndex), GRANTS_AT_ONCE)?;
+            let after = from.checked_sub(1).map(LeafIndex);
+            let Customers { customers, next } = ledger.customers(tenant, after, GRANTS_AT_ONCE)?;
             for (LeafIndex(leaf), sub) in customers {
                 if permits(sub.as_str()) {
                     if found.len() >= part.limit {

@@ -150,20 +150,20 @@ pub(super) struct Meaning {
 impl Meaning {
     /// Takes in what `other` says and this one does not; of rows, attribute by attribute.
     fn fill(&mut self, other: &Self, resource: &Resource) {
-        fn keep<T: Clone>(mine: &mut Option<T>, theirs: &Option<T>) {
+        fn keep<T: Clone>(mine: &mut Option<T>, theirs: Option<&T>) {
             if mine.is_none() {
-                mine.clone_from(theirs);
+                *mine = theirs.cloned();
             }
         }
-        keep(&mut self.requester, &other.requester);
-        keep(&mut self.recipient, &other.recipient);
-        keep(&mut self.purpose, &other.purpose);
-        keep(&mut self.action, &other.action);
-        keep(&mut self.categories, &other.categories);
-        keep(&mut self.fields, &other.fields);
-        keep(&mut self.data_period, &other.data_period);
-        keep(&mut self.level, &other.level);
-        keep(&mut self.onward, &other.onward);
+        keep(&mut self.requester, other.requester.as_ref());
+        keep(&mut self.recipient, other.recipient.as_ref());
+        keep(&mut self.purpose, other.purpose.as_ref());
+        keep(&mut self.action, other.action.as_ref());
+        keep(&mut self.categories, other.categories.as_ref());
+        keep(&mut self.fields, other.fields.as_ref());
+        keep(&mut self.data_period, other.data_period.as_ref());
+        keep(&mut self.level, other.level.as_ref());
+        keep(&mut self.onward, other.onward.as_ref());
         for (attribute, property) in &other.rows_from {
             let Some(value) = resource.properties.get(property) else { continue };
             match value.as_str().map(|text| AttributeValue::try_from(text.to_owned())) {
