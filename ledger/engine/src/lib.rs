@@ -57,7 +57,7 @@ pub use ledger::{Appended, AppendedUse, Ledger, Recorded};
 pub use migrate::{Migration, migrate};
 pub use owed::{Acknowledgement, Ending};
 pub use publication::PublishedCheckpoint;
-pub use reads::{GrantRow, UseRow};
+pub use reads::{Customers, GrantRow, UseRow};
 pub use state::GateProgress;
 pub use stats::Stats;
 pub use transfer::{Archived, ImportError, Imported};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use grantbook_plan::{CustomerState, Duties, GrantState, UseCount};
+use grantbook_plan::{CustomerState, Duties, GrantState, TenantState, UseCount};
 use grantbook_record::archive::First;
 use grantbook_record::day::UnixMillis;
 use grantbook_record::encoding::{Base64Bytes, Bytes32};
@@ -58,6 +58,15 @@ impl GrantRow {
     pub fn deletion_due(&self) -> Option<UnixSeconds> {
         self.duties.deletion_due(&self.grant.terms)
     }
+}
+
+/// Customers as listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Customers {
+    /// Each with the leaf index of the first `grant.given` that is still known.
+    pub customers: Vec<(LeafIndex, SubjectId)>,
+    /// Where to go on, unless that was the end.
+    pub next: Option<LeafIndex>,
 }
 
 /// A recorded use, or a recorded denial, as listed.
@@ -301,6 +310,41 @@ impl Ledger {
             listed.extend(grant.map(|grant| GrantRow::new(&customer, grant)));
         }
         Ok(listed)
+    }
+
+    /// A tenant's customers who have ever granted, by their first grants after `after`, among at most `limit` grants.
+    pub fn customers(
+        &self,
+        tenant: TenantId,
+        after: Option<LeafIndex>,
+        limit: usize,
+    ) -> Result<Customers, ReadError> {
+        let number = self.inner.number(tenant)?;
+        let rows = self.inner.state.grants(number, after.map(|leaf| leaf.0), limit)?;
+        let next = rows.last().filter(|_| rows.len() >= limit).map(|(leaf, _)| LeafIndex(*leaf));
+        let mut customers = Vec::new();
+        for (leaf, key_id) in rows {
+            let key = match self.inner.state.data_key(key_id) {
+                Ok(key) => key,
+                Err(ReadError::Erased) => continue,
+                Err(error) => return Err(error),
+            };
+            let Some(sub) = &key.sub else { continue };
+            let Some(customer) = self.inner.state.customer(self.inner.state.customer_key(tenant, sub))?
+            else {
+                continue;
+            };
+            if customer.state.grants.first().is_some_and(|first| first.given == leaf) {
+                customers.push((LeafIndex(leaf), sub.clone()));
+            }
+        }
+        Ok(Customers { customers, next })
+    }
+
+    /// What a tenant has published.
+    pub fn tenant_state(&self, tenant: TenantId) -> Result<TenantState, ReadError> {
+        let number = self.inner.number(tenant)?;
+        Ok(self.inner.state.tenant(number)?.state.clone())
     }
 
     /// A tenant's recorded uses and denials, by rising leaf index after `after`. May give fewer than `limit` and yet

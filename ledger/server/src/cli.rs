@@ -75,6 +75,7 @@ enum Command {
     /// Start the server
     #[command(after_help = "Example:
   grantbook serve --listen 127.0.0.1:8460 --data-dir ./ledger
+  grantbook serve --fixture ledger/server/fixtures/authzen-certification.json
 Every key of docs/reference/configuration.md can also be set in grantbook.toml or as GRANTBOOK_<KEY>.")]
     Serve(serve::ServeArgs),
     /// Tell the whole story in a temporary folder, with real keys, proofs and HTTP

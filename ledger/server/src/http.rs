@@ -1,7 +1,7 @@
 //! The HTTP server: one router, one limit of requests under way, one deadline, one form of error.
 //!
-//! Calls of the ledger block (they wait for the disk), so they run on the blocking threads; only what reads memory is
-//! called directly.
+//! Calls of the ledger block (they wait for the disk), so they run on the blocking threads; only what reads memory, or at
+//! most a customer's row of the state, is called directly.
 
 mod acknowledgements;
 mod admin;
@@ -31,7 +31,9 @@ mod states;
 mod tls;
 mod uses;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -45,6 +47,7 @@ use crate::config::ServerConfig;
 use crate::witnessing::{Witnessing, WitnessingError};
 use problem::Problem;
 
+pub use authzen::{SETTINGS_BYTES_MAX, Settings as AuthzenSettings, SettingsError};
 pub use openapi::document as openapi_document;
 pub use tls::TlsError;
 
@@ -65,6 +68,14 @@ pub enum ServeError {
     /// The sandbox tenant cannot be made.
     #[error("sandbox tenant: {0}")]
     Sandbox(#[from] TenantError),
+    /// The AuthZEN settings cannot be used.
+    #[error("{}: {why}", file.display())]
+    Settings {
+        /// Their file.
+        file: std::path::PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The witnesses cannot be asked, or contradict the ledger.
     #[error("witnesses: {0}")]
     Witnessing(#[from] WitnessingError),
@@ -83,6 +94,7 @@ pub(crate) struct Shared {
     /// Without a final slash.
     base_url: String,
     metrics: metrics::Metrics,
+    authzen: authzen::AllSettings,
     /// Where checkpoints are published once they are witnessed.
     witnessing: Option<Arc<Witnessing>>,
     /// Requests under way, feeds aside.
@@ -157,6 +169,7 @@ impl Server {
             let made = tokio::task::spawn_blocking(move || ledger.sandbox().map(|_| ())).await;
             made.map_err(|error| ServeError::Close(error.to_string()))??;
         }
+        let authzen = authzen_settings(&ledger, config.authzen_settings.as_deref())?;
         let witnessing = Witnessing::begin(ledger.clone(), &config.witness).await?;
         let (stop, stopping) = watch::channel(false);
         let limits = &config.limits;
@@ -164,6 +177,7 @@ impl Server {
         let shared = Shared {
             base_url: config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}")),
             metrics: metrics::Metrics::new(ledger.clone(), witnessing.as_deref()),
+            authzen: authzen::AllSettings::new(authzen),
             witnessing,
             requests: Semaphore::new(limits.requests_max as usize),
             feeds: Arc::new(Semaphore::new(limits.feed_subscribers_max as usize)),
@@ -184,6 +198,11 @@ impl Server {
     /// The address listened on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What a tenant's AuthZEN callers mean by their words; takes the place of what the configuration says.
+    pub fn set_authzen(&self, tenant: TenantId, settings: AuthzenSettings) {
+        self.app.authzen.set(tenant, settings);
     }
 
     /// The address by which clients know the server, without a final slash.
@@ -225,6 +244,21 @@ impl Server {
             Ok(Err(error)) => Err(ServeError::Close(error.to_string())),
             Err(error) => Err(ServeError::Close(error.to_string())),
         }
+    }
+}
+
+/// The settings of all tenants, where the configuration names a file of them.
+fn authzen_settings(
+    ledger: &Ledger,
+    file: Option<&Path>,
+) -> Result<BTreeMap<TenantId, AuthzenSettings>, ServeError> {
+    let Some(file) = file else { return Ok(BTreeMap::new()) };
+    let refuse = |why: String| ServeError::Settings { file: file.to_owned(), why };
+    let json = std::fs::read(file).map_err(|error| refuse(error.to_string()))?;
+    let all = AuthzenSettings::parse_all(&json).map_err(|error| refuse(error.to_string()))?;
+    match all.keys().find(|tenant| ledger.tenant(**tenant).is_none()) {
+        Some(tenant) => Err(refuse(format!("{tenant} is no tenant of this ledger"))),
+        None => Ok(all),
     }
 }
 

@@ -354,7 +354,7 @@ impl<'a> Builder<'a> {
         question: AdmittedQuestion,
     ) -> Result<Result<Answer, AppendError>, Fault> {
         let state = &self.inner.state;
-        let AdmittedQuestion { tenant, facts, use_id, salt, used, at } = question;
+        let AdmittedQuestion { tenant, facts, use_id, provenance, salt, used, at } = question;
         let name = state.customer_key(tenant.id, &facts.data_subject);
         let customer = self.changes.customer(state, name)?;
         if let Some(id) = &use_id
@@ -391,6 +391,7 @@ impl<'a> Builder<'a> {
         });
         let record = UseRecord {
             use_id,
+            provenance,
             ..UseRecord::new(
                 gate,
                 progress.next_seq,

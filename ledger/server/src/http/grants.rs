@@ -19,6 +19,7 @@ use super::problem::{Problem, ProblemDetails};
 #[into_params(parameter_in = Query)]
 pub(super) struct SubjectQuery {
     /// Only this data subject's.
+    #[param(nullable = false, pattern = "^[A-Za-z0-9._:-]{1,64}$")]
     sub: Option<String>,
 }
 
@@ -133,6 +134,7 @@ fn of_subject(
         (status = 200, description = "The grant with all its amendments so far", body = GrantView),
         (status = 401, description = "unauthorized", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 404, description = "not-found, also for grants of other tenants", content_type = "application/problem+json", body = ProblemDetails<'static>),
+        (status = 410, description = "erased", content_type = "application/problem+json", body = ProblemDetails<'static>),
     ))]
 pub(super) async fn one(
     State(app): State<App>,

@@ -24,7 +24,7 @@ use super::problem::{Problem, ProblemDetails};
 #[serde(deny_unknown_fields)]
 pub(super) struct HeadRequest {
     /// 32 random bytes as base64url, never used before.
-    #[schema(value_type = String, min_length = 43, max_length = 43)]
+    #[schema(value_type = String, pattern = "^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$")]
     nonce: Bytes32,
     /// The registered gate that asks, together with `position`.
     #[serde(default)]

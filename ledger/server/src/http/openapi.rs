@@ -1,5 +1,7 @@
 //! The routes, and the document that describes them: OpenAPI 3.1.
 
+mod completion;
+
 use axum::Router;
 use axum::http::header;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -68,6 +70,10 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(erasures::place_hold, erasures::list_holds))
         .routes(routes!(erasures::lift_hold))
         .routes(routes!(authzen::evaluate))
+        .routes(routes!(authzen::batch::evaluate))
+        .routes(routes!(authzen::search::subjects))
+        .routes(routes!(authzen::search::resources))
+        .routes(routes!(authzen::search::actions))
         .routes(routes!(authzen::metadata))
 }
 
@@ -116,6 +122,7 @@ pub fn document() -> OpenApi {
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("gbk_… , bound to one tenant and one role"))
         .build();
+    completion::complete(&mut document);
     document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(bearer));
     document
 }

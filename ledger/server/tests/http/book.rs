@@ -53,6 +53,14 @@ impl Book {
     }
 
     pub(crate) async fn open_with(change: impl FnOnce(&mut ServerConfig)) -> Self {
+        Self::open_prepared(change, |_, _| {}).await
+    }
+
+    /// `prepare` is called before the server answers.
+    pub(crate) async fn open_prepared(
+        change: impl FnOnce(&mut ServerConfig),
+        prepare: impl FnOnce(&Ledger, &Server),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let flags = Flags {
             listen: Some("127.0.0.1:0".parse().unwrap()),
@@ -64,12 +72,17 @@ impl Book {
         std::fs::write(&file, "").unwrap();
         let mut config = ServerConfig::load(Some(&file), &flags).unwrap();
         change(&mut config);
-        Self::start(folder, config).await
+        Self::start(folder, config, prepare).await
     }
 
-    async fn start(folder: tempfile::TempDir, config: ServerConfig) -> Self {
+    async fn start(
+        folder: tempfile::TempDir,
+        config: ServerConfig,
+        prepare: impl FnOnce(&Ledger, &Server),
+    ) -> Self {
         let ledger = Ledger::open(&config.ledger()).unwrap();
         let server = Server::bind(ledger.clone(), config.clone()).await.unwrap();
+        prepare(&ledger, &server);
         let address = server.address();
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(async move {
@@ -100,7 +113,7 @@ impl Book {
         self.stop().await;
         let Self { ledger, config, folder, .. } = self;
         drop(ledger);
-        Self::start(folder, config).await
+        Self::start(folder, config, |_, _| {}).await
     }
 
     /// Waits until every end of a grant is acknowledged, so that nothing comes to the log by itself.

@@ -9,6 +9,8 @@
 
 mod acknowledgements;
 mod authzen;
+mod authzen_batch;
+mod authzen_certification;
 mod book;
 mod client;
 mod doors;
