@@ -10,6 +10,7 @@
 //! (`grantbook-record`). The replica does no I/O; [`sse`] parses; only the client and its two tasks touch the network.
 
 mod authzen;
+mod bulk;
 mod clock;
 mod denial;
 mod gate;
@@ -17,14 +18,17 @@ mod http;
 mod link;
 mod permit;
 pub mod replica;
+mod saving;
 pub mod sse;
 mod tls;
 
+pub use bulk::{Filter, Filtered};
 pub use clock::BootTime;
 pub use denial::{Denial, LinkFault, Source};
 pub use gate::{CheckOptions, ConnectError, Door, Gate, GateConfig, Token};
+pub use link::SaveEvery;
 pub use permit::Permit;
-pub use replica::{Fault, Pins, Question, Replica};
+pub use replica::{Fault, Pins, Question, Replica, SnapshotError, StateFolder};
 pub use tls::{Identity, Tls};
 
 // the words of a question and of its answer, so that callers need no second crate

@@ -61,14 +61,19 @@ impl StateFolder {
     }
 
     /// Removes snapshot and records.
-    pub(super) fn clear(&self) -> io::Result<()> {
+    fn clear(&self) -> io::Result<()> {
+        self.remove_snapshot()?;
+        self.keep_only(None)
+    }
+
+    pub(super) fn remove_snapshot(&self) -> io::Result<()> {
         for name in [SNAPSHOT, UNFINISHED] {
             match fs::remove_file(self.path.join(name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
         }
-        self.keep_only(None)
+        self.sync()
     }
 
     /// Removes files of records that no snapshot names.

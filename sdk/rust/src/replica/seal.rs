@@ -32,9 +32,10 @@ impl std::fmt::Debug for Seal {
 impl Seal {
     pub(super) fn new(key: &[u8; 32], epoch: u64, origin: &str, tenant: TenantId, gate: &GateId) -> Self {
         // all but the last of fixed length, or ended by a byte that no gate's name has
-        let owner =
-            [tenant.as_bytes(), epoch.to_be_bytes().as_slice(), gate.as_str().as_bytes(), &[0], origin.as_bytes()];
-        Self { cipher: XChaCha20Poly1305::new(key.into()), epoch, owner: Bytes32::sha256(&owner.concat()) }
+        let number = epoch.to_be_bytes();
+        let owner = [tenant.as_bytes(), number.as_slice(), gate.as_str().as_bytes(), &[0], origin.as_bytes()];
+        let owner = Bytes32::sha256(&owner.concat());
+        Self { cipher: XChaCha20Poly1305::new(key.into()), epoch, owner }
     }
 
     pub(super) fn epoch(&self) -> u64 {
@@ -48,7 +49,8 @@ impl Seal {
     /// Seals all of `buffer` from `from` on, in place: there the nonce begins, and the tag ends it. `buffer` has room
     /// for the nonce, of any content, before what is sealed.
     pub(super) fn seal(&self, buffer: &mut Vec<u8>, from: usize, nonce: &[u8; NONCE_BYTES], place: &[u8]) {
-        let (room, plain) = buffer.split_at_mut(from.saturating_add(NONCE_BYTES).min(buffer.len()));
+        let begins = from.saturating_add(NONCE_BYTES).min(buffer.len());
+        let (room, plain) = buffer.split_at_mut(begins);
         if let Some(room) = room.get_mut(from..).filter(|room| room.len() == NONCE_BYTES) {
             room.copy_from_slice(nonce);
         }

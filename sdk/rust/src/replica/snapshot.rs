@@ -189,8 +189,27 @@ impl Replica {
         })
     }
 
-    /// Removes what lies in the folder where no snapshot can take its place.
-    pub(crate) fn clear_folder(&self) -> Result<(), SnapshotError> {
-        self.folder.as_ref().map_or(Ok(()), |folder| folder.clear()).map_err(SnapshotError::from)
+    /// Where snapshots go.
+    pub(crate) fn folder(&self) -> Option<Arc<StateFolder>> {
+        self.folder.clone()
+    }
+
+    /// Removes the snapshot that there is, where none can take its place; the next start begins with an empty replica.
+    pub(crate) fn remove_snapshot(&self) -> Result<(), SnapshotError> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        folder.remove_snapshot()?;
+        // left over by an empty replica that could not write
+        if matches!(self.holdings.cold, Cold::Memory(_)) {
+            folder.keep_only(None)?;
+        }
+        Ok(())
+    }
+
+    /// Removes files of records that the last snapshot does not name.
+    pub(crate) fn tidy_folder(&self) -> Result<(), SnapshotError> {
+        if let (Cold::File(records), Some(folder)) = (&self.holdings.cold, &self.folder) {
+            folder.keep_only(Some(&records.place()))?;
+        }
+        Ok(())
     }
 }
