@@ -68,23 +68,27 @@ where
         };
         let facts = &mut self.facts;
         let mut items = items;
-        let answered = link.read(|replica| decide_all(replica, facts, std::mem::take(&mut items)));
+        let now = BootTime::now();
+        let answered = link.read(|replica| replica.decide_each(facts, std::mem::take(&mut items), now));
         answered.unwrap_or_else(|| all_denied(items, DenialReason::EvaluationError))
     }
 }
 
-fn decide_all<T: Borrow<SubjectId>>(
-    replica: &Replica,
-    facts: &mut UseFacts,
-    items: Vec<T>,
-) -> Vec<Filtered<T>> {
-    let now = BootTime::now();
-    let decide = |item: T| {
-        facts.data_subject.clone_from(item.borrow());
-        let decision = replica.decide(facts, None, now);
-        Filtered { item, decision }
-    };
-    items.into_iter().map(decide).collect()
+impl Replica {
+    /// Decides about each of these customers as of one moment; `facts` are left with the last of them.
+    pub fn decide_each<T: Borrow<SubjectId>>(
+        &self,
+        facts: &mut UseFacts,
+        customers: Vec<T>,
+        now: BootTime,
+    ) -> Vec<Filtered<T>> {
+        let decide = |item: T| {
+            facts.data_subject.clone_from(item.borrow());
+            let decision = self.decide(facts, None, now);
+            Filtered { item, decision }
+        };
+        customers.into_iter().map(decide).collect()
+    }
 }
 
 fn all_denied<T>(items: Vec<T>, reason: DenialReason) -> Vec<Filtered<T>> {

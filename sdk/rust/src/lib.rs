@@ -9,6 +9,10 @@
 //! What is *not* here: the decision itself (`grantbook-plan`), the formats and their verification
 //! (`grantbook-record`). The replica does no I/O; [`sse`] parses; only the client and its two tasks touch the network.
 
+// the log that tests make is written against the crate from outside
+#[cfg(test)]
+extern crate self as grantbook_sdk;
+
 mod authzen;
 mod bulk;
 mod clock;

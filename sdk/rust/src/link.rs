@@ -255,3 +255,6 @@ impl Shared {
         timeout(deadline, answer).await.map_err(|_| LinkFault::Deadline { deadline })?
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -151,8 +151,8 @@ impl Replica {
         let empty = Self::new(self.pins.clone(), self.bound);
         let folder = self.folder.take();
         // a folder that cannot be written: what comes is kept in memory, and nothing of it on disk
-        let cold = folder.as_deref().and_then(|folder| folder.begin().ok()).map_or(Cold::default(), Cold::File);
-        *self = Self { holdings: Holdings::new(cold), folder, ..empty };
+        let holdings = folder.as_deref().and_then(|folder| Holdings::in_folder(folder).ok());
+        *self = Self { holdings: holdings.unwrap_or_default(), folder, ..empty };
     }
 
     /// What is believed without proof.
@@ -168,6 +168,12 @@ impl Replica {
     /// How many customers it knows.
     pub fn customers(&self) -> usize {
         self.holdings.customers()
+    }
+
+    /// What it knows of customers, to be changed without any proof: for measurements.
+    #[doc(hidden)]
+    pub fn holdings_mut(&mut self) -> &mut Holdings {
+        &mut self.holdings
     }
 
     /// Age of the newest head that it has reached; `None` if it never reached one.

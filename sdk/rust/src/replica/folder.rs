@@ -37,7 +37,8 @@ impl StateFolder {
     ) -> io::Result<Self> {
         let path = path.into();
         fs::create_dir_all(&path)?;
-        let lock = File::options().create(true).truncate(false).write(true).mode(0o600).open(path.join(LOCK))?;
+        let lock =
+            File::options().create(true).truncate(false).write(true).mode(0o600).open(path.join(LOCK))?;
         lock.try_lock().map_err(io::Error::from)?;
         let seal = Seal::new(key, epoch, pins.log_keys.origin(), pins.tenant, gate);
         Ok(Self { path, lock: Arc::new(lock), seal: Arc::new(seal) })
@@ -97,7 +98,8 @@ impl StateFolder {
     /// Whole or not at all: under another name, synced, renamed, and the folder synced.
     pub(super) fn write_snapshot(&self, sealed: &[u8]) -> io::Result<()> {
         let unfinished = self.path.join(UNFINISHED);
-        let mut file = File::options().create(true).truncate(true).write(true).mode(0o600).open(&unfinished)?;
+        let mut file =
+            File::options().create(true).truncate(true).write(true).mode(0o600).open(&unfinished)?;
         file.write_all(sealed)?;
         file.sync_all()?;
         fs::rename(unfinished, self.path.join(SNAPSHOT))?;

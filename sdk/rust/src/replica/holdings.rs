@@ -10,6 +10,7 @@ use grantbook_record::{DenialReason, SubjectId, UnixSeconds};
 use siphasher::sip128::SipHasher24;
 
 use super::cold::{Cold, ColdError};
+use super::folder::StateFolder;
 
 /// All customers. No pseudonym is kept: they are found by a hash of 128 bits under a secret of this replica.
 #[derive(Debug)]
@@ -34,6 +35,11 @@ impl Holdings {
         let halves = [half(), half()];
         secret.iter_mut().zip(halves.as_flattened()).for_each(|(byte, random)| *byte = *random);
         Self { secret, plan: CompactPlan::default(), cold }
+    }
+
+    /// Nobody yet, in a folder of which nothing else is left.
+    pub fn in_folder(folder: &StateFolder) -> Result<Self, ColdError> {
+        Ok(Self::new(Cold::File(folder.begin()?)))
     }
 
     fn key(&self, sub: &SubjectId) -> CustomerKey {

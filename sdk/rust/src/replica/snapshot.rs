@@ -112,13 +112,12 @@ impl Replica {
         folder: Arc<StateFolder>,
     ) -> Result<(Self, Option<SnapshotError>), SnapshotError> {
         let read = folder.read_snapshot().map_err(SnapshotError::from);
-        let opened = read.and_then(|sealed| {
-            Self::from_snapshot(pins.clone(), bound, Arc::clone(&folder), sealed)
-        });
+        let opened =
+            read.and_then(|sealed| Self::from_snapshot(pins.clone(), bound, Arc::clone(&folder), sealed));
         match opened {
             Ok(replica) => Ok((replica, None)),
             Err(error) => {
-                let holdings = Holdings::new(Cold::File(folder.begin()?));
+                let holdings = Holdings::in_folder(&folder)?;
                 let none_yet =
                     matches!(&error, SnapshotError::File(error) if error.kind() == io::ErrorKind::NotFound);
                 let empty = Self::new(pins, bound);
@@ -190,7 +189,7 @@ impl Replica {
     }
 
     /// Where snapshots go.
-    pub(crate) fn folder(&self) -> Option<Arc<StateFolder>> {
+    pub fn folder(&self) -> Option<Arc<StateFolder>> {
         self.folder.clone()
     }
 
