@@ -123,6 +123,8 @@ pub struct Replica {
     /// Frames came of which the feed says that they are erased, and no `subject.erased` since.
     erased_unproved: bool,
     holdings: Holdings,
+    /// The last frame for which something was wiped from the folder's records.
+    wiped_by: Option<FeedPosition>,
     freshness: Freshness,
     /// Where snapshots go, and with them what is not held in memory.
     folder: Option<Arc<StateFolder>>,
@@ -140,6 +142,7 @@ impl Replica {
             tenant_blocked: false,
             erased_unproved: false,
             holdings: Holdings::default(),
+            wiped_by: None,
             freshness: Freshness::new(chain),
             folder: None,
             pins,
@@ -241,7 +244,10 @@ impl Replica {
                 if let Event::SubjectErased(erased) = &*event {
                     self.erased_unproved = false;
                     // where the frame of its end came without content, that the grant goes is also what ends it here
-                    erased.given.map_or(Ok(()), |given| self.holdings.forget_grant(given))?;
+                    if let Some(given) = erased.given {
+                        self.holdings.forget_grant(given)?;
+                        self.wiped_by = Some(self.chain.position);
+                    }
                 }
             }
             return Ok(());

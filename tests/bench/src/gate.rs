@@ -1,6 +1,7 @@
 //! Decisions: embedded, against a peer in the same process, and over HTTP against a bare echo.
 
 mod embedded;
+mod feed;
 mod http;
 mod load;
 #[cfg(feature = "peers")]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use grantbook_record::feed::FeedPosition;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
@@ -46,8 +47,9 @@ impl Shared {
         loop {
             sleep(LOOK.min(every.time)).await;
             let position = self.position();
+            let wiped = self.reading(|replica| replica.wiped_since(FeedPosition(saved)));
             let is_due = position.abs_diff(saved) >= every.frames || since.elapsed() >= every.time;
-            if position == saved || !is_due {
+            if position == saved || !(is_due || wiped.unwrap_or(false)) {
                 continue;
             }
             // a disk that is full now may not be later; until then a restart reads more of the feed

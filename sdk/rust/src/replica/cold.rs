@@ -261,24 +261,30 @@ impl ColdFile {
         Ok((length, u64::from_be_bytes(previous)))
     }
 
-    /// Writes zeros over a record and those before it, the oldest first, so that after a crash the way to the rest is
-    /// still there; on the disk when this returns. What is wiped already ends the way.
+    /// Writes zeros over a customer's record and those before it; on the disk when this returns. Their heads stay, so that
+    /// after a crash the way to those that are not wiped yet is still there.
     pub(super) fn forget(&mut self, key: CustomerKey, place: u64) -> Result<(), ColdError> {
-        let mut all = Vec::new();
         let mut next = Some(place);
         while let Some(place) = next {
-            let (length, _) = self.head(place)?;
-            if length == 0 {
-                break;
-            }
+            let (length, previous) = self.head(place)?;
+            let zeros = vec![0; usize::try_from(length).map_err(|_| Damaged)?];
+            let sealed = place.saturating_add(HEAD_BYTES as u64);
             // opened, so that only this customer's records are wiped whatever the file says
-            let (mut record, before) = self.read(key, place)?;
-            record.zeroize();
-            all.push((place, HEAD_BYTES + length as usize));
-            next = before.filter(|before| *before < place);
-        }
-        for (place, length) in all.into_iter().rev() {
-            self.file.write_all_at(&vec![0; length], place)?;
+            match self.read(key, place) {
+                Ok((mut record, _)) => {
+                    record.zeroize();
+                    self.file.write_all_at(&zeros, sealed)?;
+                }
+                Err(ColdError::Seal(error)) => {
+                    let mut present = zeros.clone();
+                    self.file.read_exact_at(&mut present, sealed)?;
+                    if present != zeros {
+                        return Err(error.into());
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+            next = previous.checked_sub(1).filter(|before| *before < place);
         }
         Ok(self.sync()?)
     }

@@ -40,14 +40,14 @@ impl StateFolder {
         let lock =
             File::options().create(true).truncate(false).write(true).mode(0o600).open(path.join(LOCK))?;
         lock.try_lock().map_err(io::Error::from)?;
-        let seal = Seal::new(key, epoch, pins.log_keys.origin(), pins.tenant, gate);
+        let seal = Seal::new(key, epoch, pins, gate);
         Ok(Self { path, lock: Arc::new(lock), seal: Arc::new(seal) })
     }
 
     /// The same folder under the key of another epoch.
     #[must_use]
     pub fn of_epoch(&self, pins: &Pins, gate: &GateId, key: &[u8; 32], epoch: u64) -> Self {
-        let seal = Seal::new(key, epoch, pins.log_keys.origin(), pins.tenant, gate);
+        let seal = Seal::new(key, epoch, pins, gate);
         Self { path: self.path.clone(), lock: Arc::clone(&self.lock), seal: Arc::new(seal) }
     }
 

@@ -3,8 +3,10 @@
 
 use chacha20poly1305::aead::{AeadInPlace as _, KeyInit as _};
 use chacha20poly1305::{Tag, XChaCha20Poly1305, XNonce};
+use grantbook_record::GateId;
 use grantbook_record::encoding::Bytes32;
-use grantbook_record::{GateId, TenantId};
+
+use super::Pins;
 
 pub(super) const NONCE_BYTES: usize = 24;
 pub(super) const TAG_BYTES: usize = 16;
@@ -19,7 +21,7 @@ pub struct SealError;
 pub(super) struct Seal {
     cipher: XChaCha20Poly1305,
     epoch: u64,
-    /// SHA-256 over tenant, epoch, gate and origin.
+    /// SHA-256 over tenant, epoch, gate, and all else that is pinned: what was believed under other pins is not.
     owner: Bytes32,
 }
 
@@ -30,10 +32,19 @@ impl std::fmt::Debug for Seal {
 }
 
 impl Seal {
-    pub(super) fn new(key: &[u8; 32], epoch: u64, origin: &str, tenant: TenantId, gate: &GateId) -> Self {
+    pub(super) fn new(key: &[u8; 32], epoch: u64, pins: &Pins, gate: &GateId) -> Self {
+        let Pins { tenant, log_keys, parties } = pins;
+        let keys = log_keys.to_string();
         // all but the last of fixed length, or ended by a byte that no gate's name has
-        let number = epoch.to_be_bytes();
-        let owner = [tenant.as_bytes(), number.as_slice(), gate.as_str().as_bytes(), &[0], origin.as_bytes()];
+        let owner = [
+            tenant.as_bytes().as_slice(),
+            &epoch.to_be_bytes(),
+            &parties.enterprise.0.0,
+            &parties.operator.0.0,
+            gate.as_str().as_bytes(),
+            &[0],
+            keys.as_bytes(),
+        ];
         let owner = Bytes32::sha256(&owner.concat());
         Self { cipher: XChaCha20Poly1305::new(key.into()), epoch, owner }
     }

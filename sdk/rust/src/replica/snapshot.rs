@@ -188,6 +188,11 @@ impl Replica {
         })
     }
 
+    /// Whether a snapshot of `position` names a record that was wiped since: it is to be replaced soon.
+    pub fn wiped_since(&self, position: FeedPosition) -> bool {
+        self.wiped_by.is_some_and(|by| by >= position)
+    }
+
     /// Where snapshots go.
     pub fn folder(&self) -> Option<Arc<StateFolder>> {
         self.folder.clone()

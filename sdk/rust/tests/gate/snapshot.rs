@@ -165,6 +165,7 @@ fn whatever_is_off_refuses_the_snapshot() {
         ("another epoch", (mine().0, KEY, EPOCH + 1, false), Box::new(nothing)),
         ("another gate", (GateId::parse("gate-2").unwrap(), KEY, EPOCH, false), Box::new(nothing)),
         ("another tenant", (mine().0, KEY, EPOCH, true), Box::new(nothing)),
+        ("another enterprise", (mine().0, KEY, EPOCH, false), Box::new(nothing)),
         ("label", mine(), Box::new(move |dir| flip(&dir.join("snapshot"), 3))),
         ("epoch", mine(), Box::new(move |dir| flip(&dir.join("snapshot"), 29))),
         ("nonce", mine(), Box::new(move |dir| flip(&dir.join("snapshot"), 31))),
@@ -183,13 +184,17 @@ fn whatever_is_off_refuses_the_snapshot() {
         if of_other {
             pins.tenant = other;
         }
+        if name == "another enterprise" {
+            pins.parties.enterprise = signer(9).thumbprint();
+        }
+        let is_ours = !of_other && name != "another enterprise";
         let folder = Arc::new(StateFolder::open(dir.path(), &pins, &gate, &key, epoch).unwrap());
         let (mut replica, refused) = Replica::open(pins, BOUND, folder).unwrap();
         assert!(refused.is_some(), "{name}");
         assert_eq!((replica.position(), replica.customers()), (FeedPosition(0), 0), "{name}");
         assert!(!dir.path().join("snapshot").exists(), "{name}");
         cold_file(dir.path());
-        if !of_other {
+        if is_ours {
             feed(&mut replica, &book);
             freshen(&mut replica, &book);
             assert_eq!(reason(&replica, "anna"), None, "{name}");
