@@ -118,7 +118,7 @@ impl CompactPlan {
         let place = match keep(&record.to_bytes(&terms)) {
             Ok(place) => place,
             Err(error) => {
-                terms.into_iter().for_each(|id| self.terms.release(id));
+                self.release(terms);
                 return Err(error);
             }
         };
@@ -129,7 +129,7 @@ impl CompactPlan {
         // a number that no log can have: nothing about the customer is decided by it
         let blocked = record.blocked || packed.is_none();
         let packed = packed.unwrap_or_else(|| {
-            terms.into_iter().for_each(|id| self.terms.release(id));
+            self.release(terms);
             Vec::new()
         });
         self.drop_grants(key);
@@ -156,6 +156,12 @@ impl CompactPlan {
     pub fn set_place(&mut self, key: CustomerKey, place: u64) {
         if let Some(slot) = self.table.get_mut(key) {
             slot.place = place;
+        }
+    }
+
+    fn release(&mut self, terms: Vec<u32>) {
+        for id in terms {
+            self.terms.release(id);
         }
     }
 
@@ -237,7 +243,9 @@ impl CompactPlan {
             slot.first.write(&mut out);
             let further = self.further(slot);
             out.count(further.len());
-            further.iter().for_each(|grant| grant.write(&mut out));
+            for grant in further {
+                grant.write(&mut out);
+            }
         }
         *bytes = out.0;
     }

@@ -20,23 +20,23 @@ pub(super) struct Givers {
 
 impl Givers {
     pub(super) fn put(&mut self, given: u64, half: u64) {
-        let giver = Giver { given, half };
+        let entry = Giver { given, half };
         if self.by_given.last().is_none_or(|last| last.given < given) {
             if self.by_given.len() == self.by_given.capacity() {
                 // a quarter more at a time: this list is long, and mostly it does not grow any more
                 self.by_given.reserve_exact(self.by_given.len() / 4 + 16);
             }
-            self.by_given.push(giver);
+            self.by_given.push(entry);
             return;
         }
         match self.by_given.binary_search_by_key(&given, |known| known.given) {
             Ok(at) => {
                 if let Some(known) = self.by_given.get_mut(at) {
                     self.gone -= usize::from(known.half == 0).min(self.gone);
-                    *known = giver;
+                    *known = entry;
                 }
             }
-            Err(at) => self.by_given.insert(at, giver),
+            Err(at) => self.by_given.insert(at, entry),
         }
     }
 

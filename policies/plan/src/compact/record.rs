@@ -31,7 +31,9 @@ impl Record {
         let mut out = Writer::default();
         out.u8((*blocked).into());
         out.count(blocked_grants.len());
-        blocked_grants.iter().for_each(|grant| out.jti(grant));
+        for grant in blocked_grants {
+            out.jti(grant);
+        }
         out.count(keys.len());
         for CustomerKey { key, evidence, ended } in keys {
             out.bytes(key.as_bytes());

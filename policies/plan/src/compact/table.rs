@@ -126,9 +126,10 @@ impl Table {
         loop {
             at = self.after(at);
             let Some(next) = self.slots.get(at).copied().filter(|next| next.first.is_taken()) else { break };
-            let home = self.home(next.key);
-            // whether the hole lies between home and `at`, around the end
-            let reaches = if home <= at { home <= hole && hole < at } else { home <= hole || hole < at };
+            let begins = self.home(next.key);
+            // whether the hole lies on the way from the next one's home to where it is, around the end
+            let reaches =
+                if begins <= at { begins <= hole && hole < at } else { begins <= hole || hole < at };
             if reaches {
                 self.set(hole, next);
                 hole = at;

@@ -59,14 +59,14 @@ impl Cold {
         record: &[u8],
     ) -> Result<u64, ColdError> {
         match self {
-            Self::Memory(shelf) => Ok(shelf.keep(previous, record)),
+            Self::Memory(memory) => Ok(memory.keep(previous, record)),
             Self::File(file) => file.keep(key, previous, record),
         }
     }
 
     pub(super) fn read(&self, key: CustomerKey, place: u64) -> Result<Vec<u8>, ColdError> {
         match self {
-            Self::Memory(shelf) => shelf.read(place).ok_or(ColdError::Damaged(Damaged)),
+            Self::Memory(memory) => memory.read(place).ok_or(ColdError::Damaged(Damaged)),
             Self::File(file) => file.read(key, place).map(|(record, _)| record),
         }
     }
@@ -74,7 +74,7 @@ impl Cold {
     /// Leaves nothing of a customer, nor of what was known of them earlier.
     pub(super) fn forget(&mut self, key: CustomerKey, place: u64) -> Result<(), ColdError> {
         match self {
-            Self::Memory(shelf) => shelf.take(place),
+            Self::Memory(memory) => memory.take(place),
             Self::File(file) => file.forget(key, place)?,
         }
         Ok(())
@@ -96,7 +96,9 @@ pub struct Shelf {
 
 impl Shelf {
     fn keep(&mut self, previous: Option<u64>, record: &[u8]) -> u64 {
-        previous.into_iter().for_each(|place| self.take(place));
+        if let Some(place) = previous {
+            self.take(place);
+        }
         let place = self.free.pop().unwrap_or_else(|| {
             self.records.push(Box::default());
             self.records.len() as u64 - 1

@@ -112,11 +112,9 @@ impl Holdings {
 /// the ledger.
 pub(super) fn decide(known: Option<&Known<'_>>, facts: &UseFacts, now: UnixSeconds) -> Decision {
     let vocabulary = Vocabulary::builtin();
-    match known {
-        Some(known) => known.decide(vocabulary, |_| UseCount::default(), facts, now),
-        None => {
-            let unknown_term = check_terms(vocabulary, facts).err();
-            Decision::Denial(unknown_term.unwrap_or(Denial::of(DenialReason::NoGrant)))
-        }
+    if let Some(known) = known {
+        return known.decide(vocabulary, |_| UseCount::default(), facts, now);
     }
+    let unknown_term = check_terms(vocabulary, facts).err();
+    Decision::Denial(unknown_term.unwrap_or(Denial::of(DenialReason::NoGrant)))
 }

@@ -165,8 +165,8 @@ impl Replica {
         if got != expected {
             return Err(SnapshotError::Epoch { expected, got });
         }
-        let plain = folder.seal.open(sealed, head)?;
-        let (length, rest) = plain.split_first_chunk::<LENGTH_BYTES>().ok_or(Damaged)?;
+        let opened = folder.seal.open(sealed, head)?;
+        let (length, rest) = opened.split_first_chunk::<LENGTH_BYTES>().ok_or(Damaged)?;
         let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| Damaged)?;
         let (progress, plan) = rest.split_at_checked(length).ok_or(Damaged)?;
         let progress: Progress = strict_json::parse(progress).map_err(|_| Damaged)?;

@@ -143,64 +143,74 @@ fn a_snapshot_of_another_history_is_given_up() {
     assert_eq!(replica.position(), FeedPosition(0));
 }
 
+fn truncate(path: &Path) {
+    let file = File::options().write(true).open(path).unwrap();
+    file.set_len(file.metadata().unwrap().len() - 1).unwrap();
+}
+
+fn flip(path: &Path, at: u64) {
+    let file = File::options().read(true).write(true).open(path).unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[byte[0] ^ 1], at).unwrap();
+}
+
+/// Spoils the folder, begins again in it as `owner` says, and sees the snapshot refused and the folder emptied.
+fn refused(
+    name: &str,
+    spoil: impl Fn(&Path),
+    owner: impl Fn(Pins) -> (Pins, &'static str, [u8; 32], u64),
+) -> (Scene, Replica) {
+    let scene = scene();
+    spoil(scene.dir.path());
+    let (pins, gate, key, epoch) = owner(scene.book.pins());
+    let gate = GateId::parse(gate).unwrap();
+    let folder = Arc::new(StateFolder::open(scene.dir.path(), &pins, &gate, &key, epoch).unwrap());
+    let (replica, refused) = Replica::open(pins, BOUND, folder).unwrap();
+    assert!(refused.is_some(), "{name}");
+    assert_eq!((replica.position(), replica.customers()), (FeedPosition(0), 0), "{name}");
+    assert!(!scene.dir.path().join("snapshot").exists(), "{name}");
+    cold_file(scene.dir.path());
+    (scene, replica)
+}
+
 #[test]
-fn whatever_is_off_refuses_the_snapshot() {
-    type Spoil = fn(&Path);
-    let nothing: Spoil = |_| {};
-    let truncate = |path: &Path, less: u64| {
-        let file = File::options().write(true).open(path).unwrap();
-        file.set_len(file.metadata().unwrap().len() - less).unwrap();
-    };
-    let flip = |path: &Path, at: u64| {
-        let file = File::options().read(true).write(true).open(path).unwrap();
-        let mut byte = [0];
-        file.read_exact_at(&mut byte, at).unwrap();
-        file.write_all_at(&[byte[0] ^ 1], at).unwrap();
-    };
+fn another_owners_snapshot_is_refused() {
     let other = TenantId::parse("0191f3a0-5e1c-7b3a-9a55-000000000000").unwrap();
-    type Whose = (GateId, [u8; 32], u64, bool);
-    let mine = || (GateId::parse(GATE).unwrap(), KEY, EPOCH, false);
-    let cases: Vec<(&str, Whose, Box<dyn Fn(&Path)>)> = vec![
-        ("another key", (mine().0, [43; 32], EPOCH, false), Box::new(nothing)),
-        ("another epoch", (mine().0, KEY, EPOCH + 1, false), Box::new(nothing)),
-        ("another gate", (GateId::parse("gate-2").unwrap(), KEY, EPOCH, false), Box::new(nothing)),
-        ("another tenant", (mine().0, KEY, EPOCH, true), Box::new(nothing)),
-        ("another enterprise", (mine().0, KEY, EPOCH, false), Box::new(nothing)),
-        ("label", mine(), Box::new(move |dir| flip(&dir.join("snapshot"), 3))),
-        ("epoch", mine(), Box::new(move |dir| flip(&dir.join("snapshot"), 29))),
-        ("nonce", mine(), Box::new(move |dir| flip(&dir.join("snapshot"), 31))),
-        ("content", mine(), Box::new(move |dir| flip(&dir.join("snapshot"), 200))),
-        ("cut", mine(), Box::new(move |dir| truncate(&dir.join("snapshot"), 1))),
-        ("empty", mine(), Box::new(|dir| std::fs::write(dir.join("snapshot"), "").unwrap())),
-        ("records of another file", mine(), Box::new(move |dir| flip(&cold_file(dir), 20))),
-        ("records cut", mine(), Box::new(move |dir| truncate(&cold_file(dir), 1))),
-        ("no records", mine(), Box::new(|dir| std::fs::remove_file(cold_file(dir)).unwrap())),
+    refused("key", |_| (), |pins| (pins, GATE, [43; 32], EPOCH));
+    refused("epoch", |_| (), |pins| (pins, GATE, KEY, EPOCH + 1));
+    refused("gate", |_| (), |pins| (pins, "gate-2", KEY, EPOCH));
+    refused("tenant", |_| (), |pins| (Pins { tenant: other, ..pins }, GATE, KEY, EPOCH));
+    let enterprise = |mut pins: Pins| {
+        pins.parties.enterprise = signer(9).thumbprint();
+        (pins, GATE, KEY, EPOCH)
+    };
+    refused("enterprise", |_| (), enterprise);
+}
+
+#[test]
+fn a_changed_snapshot_is_refused() {
+    type Spoil = fn(&Path);
+    let cases: &[(&str, Spoil)] = &[
+        ("label", |dir| flip(&dir.join("snapshot"), 3)),
+        ("epoch", |dir| flip(&dir.join("snapshot"), 29)),
+        ("nonce", |dir| flip(&dir.join("snapshot"), 31)),
+        ("content", |dir| flip(&dir.join("snapshot"), 200)),
+        ("cut", |dir| truncate(&dir.join("snapshot"))),
+        ("empty", |dir| std::fs::write(dir.join("snapshot"), "").unwrap()),
+        ("records of another file", |dir| flip(&cold_file(dir), 20)),
+        ("records cut", |dir| truncate(&cold_file(dir))),
+        ("no records", |dir| std::fs::remove_file(cold_file(dir)).unwrap()),
     ];
-    for (name, (gate, key, epoch, of_other), spoil) in cases {
-        eprintln!("{name}");
-        let Scene { mut book, dir, anna, .. } = scene();
-        spoil(dir.path());
-        let mut pins = book.pins();
-        if of_other {
-            pins.tenant = other;
-        }
-        if name == "another enterprise" {
-            pins.parties.enterprise = signer(9).thumbprint();
-        }
-        let is_ours = !of_other && name != "another enterprise";
-        let folder = Arc::new(StateFolder::open(dir.path(), &pins, &gate, &key, epoch).unwrap());
-        let (mut replica, refused) = Replica::open(pins, BOUND, folder).unwrap();
-        assert!(refused.is_some(), "{name}");
-        assert_eq!((replica.position(), replica.customers()), (FeedPosition(0), 0), "{name}");
-        assert!(!dir.path().join("snapshot").exists(), "{name}");
-        cold_file(dir.path());
-        if is_ours {
-            feed(&mut replica, &book);
-            freshen(&mut replica, &book);
-            assert_eq!(reason(&replica, "anna"), None, "{name}");
-            book.grant("anna", &anna);
-            feed(&mut replica, &book);
-        }
+    for (name, spoil) in cases {
+        let (mut scene, mut replica) = refused(name, spoil, |pins| (pins, GATE, KEY, EPOCH));
+        // and it goes on from the start of the feed
+        feed(&mut replica, &scene.book);
+        freshen(&mut replica, &scene.book);
+        assert_eq!(reason(&replica, "anna"), None, "{name}");
+        scene.book.withdraw("anna", scene.grant, &scene.anna);
+        feed(&mut replica, &scene.book);
+        assert_eq!(reason(&replica, "anna"), Some(DenialReason::Withdrawn), "{name}");
     }
 }
 
