@@ -167,6 +167,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn it_is_a_map(steps in prop::collection::vec((key(), any::<bool>(), any::<u64>()), 0..200)) {
             let (mut table, mut map) = (Table::default(), BTreeMap::new());
