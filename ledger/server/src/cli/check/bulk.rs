@@ -47,7 +47,7 @@ enum Asked {
 pub(super) fn run(args: &CheckArgs, csv: &Path, out: &Path, output: Output) -> Result<Verdict, Failure> {
     let customers = Customers::read(csv, &args.column)?;
     let question = args.facts(Some(&customers.first))?;
-    let mut rest = customers.iter()?;
+    let mut rest = customers.read_again()?;
     let note = Note::new(&customers, &args.column, question.clone());
     let mut answers = Answers::open(out, &note, &mut rest)?;
     let before = answers.rows;

@@ -113,7 +113,7 @@ impl Customers {
     }
 
     /// The customers in their order.
-    pub(super) fn iter(&self) -> Result<impl Iterator<Item = Result<SubjectId, Failure>>, Failure> {
+    pub(super) fn read_again(&self) -> Result<impl Iterator<Item = Result<SubjectId, Failure>>, Failure> {
         let (path, column) = (self.path.clone(), self.column);
         let file = File::open(&path).map_err(|error| named(&path)(&error))?;
         let rows = csv::Reader::from_reader(BufReader::new(file)).into_records();
