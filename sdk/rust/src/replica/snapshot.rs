@@ -62,6 +62,7 @@ pub enum SnapshotError {
 struct Progress {
     position: FeedPosition,
     chain: Bytes32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     last_leaf: Option<u64>,
     tenant: TenantState,
     tenant_blocked: bool,

@@ -108,6 +108,18 @@ fn a_restart_goes_on_where_the_snapshot_is() {
 }
 
 #[test]
+fn before_the_first_frame_there_is_a_snapshot_too() {
+    let (book, dir) = (Book::new(), TempDir::new().unwrap());
+    let (replica, _) = restarted(dir.path(), book.pins());
+    replica.snapshot().unwrap().save().unwrap();
+    drop(replica);
+    let (mut replica, refused) = restarted(dir.path(), book.pins());
+    assert!(refused.is_none(), "{refused:?}");
+    feed(&mut replica, &book);
+    assert_eq!(replica.position(), FeedPosition(2));
+}
+
+#[test]
 fn what_came_after_the_snapshot_comes_again() {
     let Scene { mut book, anna, grant, dir } = scene();
     let (mut replica, _) = restarted(dir.path(), book.pins());
