@@ -113,6 +113,8 @@ pub(crate) struct Inner {
     stopped: watch::Sender<bool>,
     /// What stopped it.
     fault: Mutex<Option<String>>,
+    /// How many grants were withdrawn or revoked since it was opened.
+    pub(crate) endings: watch::Sender<u64>,
     withdrawing: RwLock<BTreeSet<(CustomerKey, Jti)>>,
     withdrawing_count: AtomicUsize,
 }
@@ -151,6 +153,7 @@ impl Inner {
             jobs: Mutex::new(None),
             stopped: watch::Sender::new(false),
             fault: Mutex::new(None),
+            endings: watch::Sender::new(0),
             withdrawing: RwLock::new(BTreeSet::new()),
             withdrawing_count: AtomicUsize::new(0),
         }

@@ -12,6 +12,8 @@ pub mod compact;
 pub mod cover;
 pub mod customer;
 pub mod decide;
+pub mod duties;
+pub mod house;
 #[cfg(test)]
 mod samples;
 pub mod tenant;
@@ -20,5 +22,7 @@ pub mod vocabulary;
 pub use admission::{Parties, Refusal};
 pub use customer::{Admitted, CustomerState, EntryRef, GrantState, Status};
 pub use decide::{Decision, Denial, Permission, UseCount, decide, judge_grant};
+pub use duties::Duties;
+pub use house::{Fact, HouseRules};
 pub use tenant::TenantState;
 pub use vocabulary::Vocabulary;

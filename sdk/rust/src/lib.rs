@@ -14,17 +14,21 @@
 extern crate self as grantbook_sdk;
 
 mod authzen;
+pub mod breaker;
 mod bulk;
 mod clock;
 mod denial;
+pub mod facts;
 mod gate;
 mod http;
 mod link;
+pub mod obligations;
 mod permit;
 pub mod replica;
 mod saving;
 pub mod sse;
 mod tls;
+mod whole_file;
 
 pub use bulk::{Filter, Filtered};
 pub use clock::BootTime;

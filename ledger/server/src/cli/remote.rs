@@ -162,6 +162,11 @@ impl Remote {
         self.token.as_deref()
     }
 
+    /// Whether it says who we are.
+    pub(crate) fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// The bytes at a path.
     pub(crate) fn get(&self, path: &str) -> Result<Vec<u8>, Refused> {
         answer(self.authorized(self.agent.get(self.url(path))).call())
