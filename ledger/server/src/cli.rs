@@ -120,8 +120,10 @@ Every key of docs/reference/configuration.md can also be set in grantbook.toml o
   grantbook check --sandbox --save receipt.json
   grantbook check --sub alice-7 --recipient insurer --purpose insurance-underwriting \\
     --category fast-charging --field date --from 2025-07-01 --server https://ledger.example
-Exit status 1 if it is denied.")]
-    Check(check::CheckArgs),
+  grantbook check --csv customers.csv --column id --out answers.csv --recipient insurer \\
+    --purpose insurance-underwriting --category fast-charging --field date --from 2025-07-01 --server https://ledger.example
+Exit status 1 if it is denied; with --csv nothing is recorded, and 0 says that every customer was answered.")]
+    Check(Box<check::CheckArgs>),
     /// Replay real purchases: each row is a data use, permitted with a receipt or denied
     #[command(after_help = "Example:
   grantbook replay cdnow_sample.txt --format cdnow --data-dir ./replay --receipts ./receipts

@@ -6,7 +6,7 @@
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::terms::{Level, Obligation, Rate, RetentionDays, UseCap};
 use grantbook_record::uses::UseFacts;
-use grantbook_record::{DataDay, DataPeriod, DenialReason, Jti, Price, Term};
+use grantbook_record::{DataDay, DataPeriod, DenialReason, Jti, Price, Term, Terms};
 use serde::{Deserialize, Serialize};
 
 use crate::cover::{self, FieldGap, PeriodGap};
@@ -75,6 +75,34 @@ pub struct Permission {
     pub payout: Price,
     /// Days after the use by which the data is deleted; `None`: no limit.
     pub retention_days: Option<u32>,
+}
+
+/// A grant as the decision sees it, wherever it is kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GrantView<'a> {
+    pub(crate) id: Jti,
+    pub(crate) given: u64,
+    /// All but the validity, which may be that of no grant: [`GrantView::starts`] and [`GrantView::ends`] stand for it.
+    pub(crate) terms: &'a Terms,
+    pub(crate) starts: UnixSeconds,
+    pub(crate) ends: UnixSeconds,
+    pub(crate) status: Status,
+    pub(crate) ended_at: Option<UnixSeconds>,
+}
+
+impl<'a> From<&'a GrantState> for GrantView<'a> {
+    fn from(grant: &'a GrantState) -> Self {
+        let GrantState { id, given, terms, starts, status, ended_at, .. } = grant;
+        Self {
+            id: *id,
+            given: *given,
+            terms,
+            starts: *starts,
+            ends: terms.validity.end(),
+            status: *status,
+            ended_at: *ended_at,
+        }
+    }
 }
 
 /// Why a use may not go on.
@@ -185,7 +213,7 @@ impl Denial {
         Self { reason, grant: None, detail: None }
     }
 
-    fn under(grant: &GrantState, reason: DenialReason) -> Self {
+    fn under(grant: &GrantView<'_>, reason: DenialReason) -> Self {
         Self { reason, grant: Some(grant.id), detail: None }
     }
 
@@ -208,15 +236,26 @@ pub fn decide(
     facts: &UseFacts,
     now: UnixSeconds,
 ) -> Decision {
+    let grants = customer.map(|customer| customer.grants.as_slice()).unwrap_or_default();
+    decide_among(vocabulary, grants.iter().map(GrantView::from), count_of, facts, now)
+}
+
+/// The same over grants by rising leaf index, wherever they are kept.
+pub(crate) fn decide_among<'a>(
+    vocabulary: &Vocabulary,
+    grants: impl Iterator<Item = GrantView<'a>>,
+    count_of: impl Fn(&Jti) -> UseCount,
+    facts: &UseFacts,
+    now: UnixSeconds,
+) -> Decision {
     if let Err(denial) = check_terms(vocabulary, facts) {
         return Decision::Denial(denial);
     }
-    let grants = customer.map(|customer| customer.grants.as_slice()).unwrap_or_default();
     let mut closest: Option<Denial> = None;
     // by rising leaf index, so that the first that permits is the one the specification names
-    for grant in grants.iter().filter(|grant| addresses(grant, facts)) {
-        match judge_addressed(vocabulary, grant, &count_of, facts, now) {
-            Ok(()) => return Decision::Permit(Permission::under(grant)),
+    for grant in grants.filter(|grant| addresses(grant, facts)) {
+        match judge_addressed(vocabulary, &grant, &count_of, facts, now) {
+            Ok(()) => return Decision::Permit(Permission::of(&grant)),
             Err(denial) if closest.as_ref().is_none_or(|best| denial.reason > best.reason) => {
                 closest = Some(denial);
             }
@@ -235,10 +274,11 @@ pub fn judge_grant(
     now: UnixSeconds,
 ) -> Result<(), Denial> {
     check_terms(vocabulary, facts)?;
-    if !addresses(grant, facts) {
+    let grant = GrantView::from(grant);
+    if !addresses(&grant, facts) {
         return Err(Denial::of(DenialReason::NoGrant));
     }
-    judge_addressed(vocabulary, grant, |_| count, facts, now)
+    judge_addressed(vocabulary, &grant, |_| count, facts, now)
 }
 
 /// Whether the vocabulary has every word of the use.
@@ -262,8 +302,8 @@ pub fn check_terms(vocabulary: &Vocabulary, facts: &UseFacts) -> Result<(), Deni
 }
 
 /// Whether the grant is about such uses at all.
-fn addresses(grant: &GrantState, facts: &UseFacts) -> bool {
-    let terms = &grant.terms;
+fn addresses(grant: &GrantView<'_>, facts: &UseFacts) -> bool {
+    let terms = grant.terms;
     terms.recipient == facts.recipient
         && terms.purpose == facts.purpose
         && cover::names_categories(&terms.scope, facts)
@@ -272,7 +312,7 @@ fn addresses(grant: &GrantState, facts: &UseFacts) -> bool {
 /// The first reason, in order of precedence, why a grant that addresses the use does not permit it.
 fn judge_addressed(
     vocabulary: &Vocabulary,
-    grant: &GrantState,
+    grant: &GrantView<'_>,
     count_of: impl Fn(&Jti) -> UseCount,
     facts: &UseFacts,
     now: UnixSeconds,
@@ -289,12 +329,12 @@ fn judge_addressed(
         Status::Superseded => return ended(DenialReason::Superseded),
         Status::Paused => return Err(Denial::under(grant, DenialReason::Paused)),
     }
-    let terms = &grant.terms;
+    let terms = grant.terms;
     if now < grant.starts {
         return denied_by(DenialReason::NotStarted, Detail::Starts(grant.starts));
     }
-    if now >= terms.validity.end() {
-        return denied_by(DenialReason::Expired, Detail::Ended(terms.validity.end()));
+    if now >= grant.ends {
+        return denied_by(DenialReason::Expired, Detail::Ended(grant.ends));
     }
     if let Some(gap) = cover::period_gap(&terms.scope, facts) {
         return denied_by(DenialReason::Period, Detail::period(grant, gap));
@@ -336,7 +376,11 @@ fn judge_addressed(
 impl Permission {
     /// What uses under this grant are permitted on.
     pub fn under(grant: &GrantState) -> Self {
-        let GrantState { terms, .. } = grant;
+        Self::of(&GrantView::from(grant))
+    }
+
+    fn of(grant: &GrantView<'_>) -> Self {
+        let terms = grant.terms;
         Self {
             grant: grant.id,
             given: grant.given,
@@ -351,7 +395,7 @@ impl Permission {
 }
 
 impl Detail {
-    fn period(grant: &GrantState, gap: PeriodGap<'_>) -> Self {
+    fn period(grant: &GrantView<'_>, gap: PeriodGap<'_>) -> Self {
         let clauses = grant.terms.scope.include.iter().filter(|clause| clause.category == *gap.category);
         let granted = clauses.filter_map(|clause| clause.period).collect();
         Self::Period { category: gap.category.clone(), day: gap.day, granted }

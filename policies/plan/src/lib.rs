@@ -8,6 +8,7 @@
 //! one by one; [`admission`] says which events may come next; [`decide()`] answers the gate's question.
 
 pub mod admission;
+pub mod compact;
 pub mod cover;
 pub mod customer;
 pub mod decide;

@@ -17,7 +17,7 @@ use crate::denial::{Denial, LinkFault, Source};
 use crate::http::{ClientError, Http};
 use crate::link::Link;
 use crate::permit::Permit;
-use crate::replica::Pins;
+use crate::replica::{Pins, Replica};
 use crate::tls::Tls;
 
 const VKEY: &str = "/log/vkey";
@@ -191,7 +191,7 @@ impl Gate {
             Door::Remote => None,
             Door::Embedded(parties) => {
                 let pins = Pins { tenant, log_keys: log_keys.clone(), parties };
-                let link = Link::start(Arc::clone(&http), pins, name, bound);
+                let link = Link::start(Arc::clone(&http), Replica::new(pins, bound), name, bound, None);
                 let ready = timeout(connect_within, link.ready()).await;
                 ready.map_err(|_| ConnectError::NotReady { within: connect_within })?;
                 Some(link)
@@ -242,6 +242,11 @@ impl Gate {
         };
         link.read(|replica| replica.decide(facts, None, BootTime::now()))
             .unwrap_or(Decision::Denial(Decided::of(DenialReason::EvaluationError)))
+    }
+
+    /// What keeps the replica; `None` for a remote gate.
+    pub(crate) fn link(&self) -> Option<&Link> {
+        self.0.link.as_ref()
     }
 
     /// Age of the newest head that the replica has reached; `None` without one and for a remote gate. For metrics.

@@ -9,8 +9,13 @@
 //! What is *not* here: the decision itself (`grantbook-plan`), the formats and their verification
 //! (`grantbook-record`). The replica does no I/O; [`sse`] parses; only the client and its two tasks touch the network.
 
+// the log that tests make is written against the crate from outside
+#[cfg(test)]
+extern crate self as grantbook_sdk;
+
 mod authzen;
 pub mod breaker;
+mod bulk;
 mod clock;
 mod denial;
 pub mod facts;
@@ -20,15 +25,18 @@ mod link;
 pub mod obligations;
 mod permit;
 pub mod replica;
+mod saving;
 pub mod sse;
 mod tls;
 mod whole_file;
 
+pub use bulk::{Filter, Filtered};
 pub use clock::BootTime;
 pub use denial::{Denial, LinkFault, Source};
 pub use gate::{CheckOptions, ConnectError, Door, Gate, GateConfig, Token};
+pub use link::SaveEvery;
 pub use permit::Permit;
-pub use replica::{Fault, Pins, Question, Replica};
+pub use replica::{Fault, Pins, Question, Replica, SnapshotError, StateFolder};
 pub use tls::{Identity, Tls};
 
 // the words of a question and of its answer, so that callers need no second crate

@@ -1,6 +1,8 @@
-//! Two tasks that keep a replica fed and fresh: one follows the feed, the other asks for heads.
+//! The tasks that keep a replica: one follows the feed, one asks for heads, one writes snapshots.
 
-use std::sync::{Arc, RwLock};
+mod saving;
+
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use grantbook_record::encoding::Bytes32;
@@ -17,8 +19,9 @@ use crate::clock::BootTime;
 use crate::denial::LinkFault;
 use crate::gate::random;
 use crate::http::Http;
-use crate::replica::{Fault, Pins, Question, Replica};
+use crate::replica::{Fault, Pins, Question, Replica, SnapshotError};
 use crate::sse::{SseEvent, SseParser};
+pub use saving::SaveEvery;
 
 const FEED: &str = "/v1/feed";
 const HEADS: &str = "/v1/heads";
@@ -32,10 +35,10 @@ const QUESTIONS_MAX: usize = 4;
 /// Between two heads that are asked for because of a frame.
 const EARLY_GAP: Duration = Duration::from_millis(50);
 
-/// A replica with its two tasks, which end when it is dropped.
+/// A replica with its tasks, which end when it is dropped.
 pub(crate) struct Link {
     shared: Arc<Shared>,
-    tasks: [AbortHandle; 2],
+    tasks: Vec<AbortHandle>,
 }
 
 struct Shared {
@@ -48,6 +51,8 @@ struct Shared {
     changed: Notify,
     /// The replica was emptied, so the feed must begin again.
     emptied: Notify,
+    /// Held while the replica's folder is written.
+    saving: Mutex<()>,
     /// A frame was taken in that may end a grant, and the ledger wants to know when.
     ended: Notify,
 }
@@ -61,6 +66,8 @@ enum Broken {
     Replica(#[from] Fault),
     #[error("replica unusable after a panic")]
     Poisoned,
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
 }
 
 /// Whom to forget, and for which erasure.
@@ -90,14 +97,24 @@ struct Standing {
 }
 
 impl Link {
-    /// Must be called within a Tokio runtime.
-    pub(crate) fn start(http: Arc<Http>, pins: Pins, name: Option<GateId>, bound: Duration) -> Self {
-        let replica = RwLock::new(Replica::new(pins.clone(), bound));
+    /// Feeds a replica, and with `save` writes snapshots of one that has a folder. Must be called within a Tokio runtime.
+    pub(crate) fn start(
+        http: Arc<Http>,
+        replica: Replica,
+        name: Option<GateId>,
+        bound: Duration,
+        save: Option<SaveEvery>,
+    ) -> Self {
+        let (pins, replica) = (replica.pins().clone(), RwLock::new(replica));
         let (changed, emptied, ended) = (Notify::new(), Notify::new(), Notify::new());
-        let shared = Arc::new(Shared { http, pins, name, bound, replica, changed, emptied, ended });
-        let follow = tokio::spawn(Arc::clone(&shared).follow()).abort_handle();
-        let refresh = tokio::spawn(Arc::clone(&shared).refresh()).abort_handle();
-        Self { shared, tasks: [follow, refresh] }
+        let saving = Mutex::new(());
+        let shared = Arc::new(Shared { http, pins, name, bound, replica, changed, emptied, saving, ended });
+        let mut tasks = vec![
+            tokio::spawn(Arc::clone(&shared).follow()).abort_handle(),
+            tokio::spawn(Arc::clone(&shared).refresh()).abort_handle(),
+        ];
+        tasks.extend(save.map(|every| tokio::spawn(Arc::clone(&shared).keep_saving(every)).abort_handle()));
+        Self { shared, tasks }
     }
 
     /// Reads the replica; `None` if it is unusable.
@@ -149,7 +166,7 @@ impl Shared {
     }
 
     /// Ends when the stream does, when it stalls, or when the replica was emptied.
-    async fn follow_once(&self) -> Result<(), Broken> {
+    async fn follow_once(self: &Arc<Self>) -> Result<(), Broken> {
         let last = self.position().checked_sub(1);
         let path = match &self.name {
             Some(name) => format!("{FEED}?gate={name}"),
@@ -183,12 +200,13 @@ impl Shared {
         }
     }
 
-    /// Forgets a customer and says so.
-    async fn purge(&self, json: &[u8]) -> Result<(), Broken> {
+    /// Forgets a customer, in memory and on disk, and only then says so.
+    async fn purge(self: &Arc<Self>, json: &[u8]) -> Result<(), Broken> {
         let Some(gate) = self.name.clone() else { return Ok(()) };
         let Purge { erasure, sub } = serde_json::from_slice(json)
             .map_err(|_| LinkFault::Answer { expected: "a purge of the feed's schema" })?;
-        self.write(|replica| replica.forget(&sub))?;
+        self.write(|replica| replica.forget(&sub))??;
+        self.leave_no_older_snapshot().await?;
         let path = format!("{ERASURES}/{erasure}/purged");
         Ok(self.in_time(BACKOFF_MAX, self.http.tell(&path, &Purged { gate })).await?)
     }
@@ -278,3 +296,6 @@ impl Shared {
         timeout(deadline, answer).await.map_err(|_| LinkFault::Deadline { deadline })?
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,16 +7,23 @@
 //! it has been fed again from the start; an event that the customer's own keys did not sign as admission demands is not
 //! taken in, and everything of that customer is denied; an entry of an unknown critical kind denies what it is about.
 
+mod cold;
+mod folder;
 mod freshness;
+mod holdings;
 mod reading;
+mod rewriting;
+mod seal;
+mod snapshot;
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use grantbook_plan::admission::{self, Context};
+use grantbook_plan::compact::Known as Customer;
 use grantbook_plan::customer::{Admitted, CustomerState, EntryRef};
-use grantbook_plan::decide::{Decision, Denial, Permission, UseCount, check_terms, decide};
+use grantbook_plan::decide::{Decision, Denial, Permission, UseCount, check_terms};
 use grantbook_plan::{Parties, TenantState, Vocabulary};
 use grantbook_record::event::{Claims, Event};
 use grantbook_record::feed::{About, Chain, FeedPosition, GrantOf};
@@ -26,9 +33,15 @@ use grantbook_record::{DenialReason, Jti, ReceiptError, SubjectId, TenantId, Uni
 use grantbook_tlog::{LeafIndex, LogKeys};
 
 use crate::clock::BootTime;
+pub use cold::{Cold, ColdError, ColdFile, Shelf};
+pub use folder::StateFolder;
 use freshness::Freshness;
+pub use holdings::Holdings;
 pub use reading::VerifiedFrame;
 use reading::{Known, Reading};
+pub use rewriting::{Rewriting, Rewritten};
+pub use seal::SealError;
+pub use snapshot::{Snapshot, SnapshotError};
 
 /// What a gate believes without proof: whose grants, and the keys of those who sign.
 #[derive(Debug, Clone)]
@@ -79,6 +92,9 @@ pub enum Fault {
     /// The head does not verify.
     #[error(transparent)]
     Head(#[from] HeadError),
+    /// What is known of a customer cannot be read or kept.
+    #[error(transparent)]
+    Records(#[from] ColdError),
 }
 
 /// A question for a head: the nonce, and when it was sent. Used once.
@@ -106,23 +122,16 @@ pub struct Replica {
     tenant_blocked: bool,
     /// Frames came of which the feed says that they are erased, and no `subject.erased` since.
     erased_unproved: bool,
-    customers: HashMap<SubjectId, Customer>,
-    /// Whose the grants are, by the leaf index of their `grant.given`.
-    givers: HashMap<u64, SubjectId>,
+    holdings: Holdings,
+    /// The last frame for which something was wiped from the folder's records.
+    wiped_by: Option<FeedPosition>,
     freshness: Freshness,
-}
-
-#[derive(Debug, Default)]
-struct Customer {
-    state: CustomerState,
-    /// Something about this customer was refused or not understood.
-    blocked: bool,
-    /// The same for single grants.
-    blocked_grants: BTreeSet<Jti>,
+    /// Where snapshots go, and with them what is not held in memory.
+    folder: Option<Arc<StateFolder>>,
 }
 
 impl Replica {
-    /// Empty, and denying until it has reached a head younger than `bound`.
+    /// Empty, and denying until it has reached a head younger than `bound`. Keeps everything in memory.
     pub fn new(pins: Pins, bound: Duration) -> Self {
         let chain = Chain::start(pins.log_keys.origin(), pins.tenant);
         Self {
@@ -132,16 +141,21 @@ impl Replica {
             tenant: TenantState::default(),
             tenant_blocked: false,
             erased_unproved: false,
-            customers: HashMap::new(),
-            givers: HashMap::new(),
+            holdings: Holdings::default(),
+            wiped_by: None,
             freshness: Freshness::new(chain),
+            folder: None,
             pins,
         }
     }
 
-    /// Forgets everything; the feed must begin again at position 0.
+    /// Forgets everything, files included; the feed must begin again at position 0.
     pub fn reset(&mut self) {
-        *self = Self::new(self.pins.clone(), self.bound);
+        let empty = Self::new(self.pins.clone(), self.bound);
+        let folder = self.folder.take();
+        // a folder that cannot be written: what comes is kept in memory, and nothing of it on disk
+        let holdings = folder.as_deref().and_then(|folder| Holdings::in_folder(folder).ok());
+        *self = Self { holdings: holdings.unwrap_or_default(), folder, ..empty };
     }
 
     /// What is believed without proof.
@@ -156,7 +170,13 @@ impl Replica {
 
     /// How many customers it knows.
     pub fn customers(&self) -> usize {
-        self.customers.len()
+        self.holdings.customers()
+    }
+
+    /// What it knows of customers, to be changed without any proof: for measurements.
+    #[doc(hidden)]
+    pub fn holdings_mut(&mut self) -> &mut Holdings {
+        &mut self.holdings
     }
 
     /// Age of the newest head that it has reached; `None` if it never reached one.
@@ -198,9 +218,9 @@ impl Replica {
             return Err(Fault::Order);
         }
         match reading {
-            Reading::Known(known) => self.take_event(*known, entry),
+            Reading::Known(known) => self.take_event(*known, entry)?,
             Reading::Erased => self.erased_unproved = true,
-            Reading::UnknownCritical => self.block(about),
+            Reading::UnknownCritical => self.block(about)?,
             Reading::Opaque => {}
         }
         self.last_leaf = Some(leaf_index);
@@ -208,7 +228,7 @@ impl Replica {
         self.freshness.advance(next)
     }
 
-    fn take_event(&mut self, known: Known, entry: EntryRef) {
+    fn take_event(&mut self, known: Known, entry: EntryRef) -> Result<(), ColdError> {
         let Known { claims, signers, envelope_sha256, at, group } = known;
         let event = without_request(&claims);
         let context = Context {
@@ -220,57 +240,55 @@ impl Replica {
         let Some(sub) = claims.event.subject() else {
             // a template or notice that is refused bounds no grant: grants under it are refused in their turn
             if admission::check(&event, &signers, &CustomerState::default(), &context).is_ok() {
+                self.tenant.apply(&event, envelope_sha256);
                 if let Event::SubjectErased(erased) = &*event {
                     self.erased_unproved = false;
-                    erased.given.inspect(|given| self.forget_grant(*given));
+                    // where the frame of its end came without content, that the grant goes is also what ends it here
+                    if let Some(given) = erased.given {
+                        self.holdings.forget_grant(given)?;
+                        self.wiped_by = Some(self.chain.position);
+                    }
                 }
-                self.tenant.apply(&event, envelope_sha256);
             }
-            return;
+            return Ok(());
         };
-        let customer = self.customers.entry(sub.clone()).or_default();
-        if customer.blocked {
-            return;
+        if self.holdings.known(sub).is_some_and(|customer| customer.is_blocked()) {
+            return Ok(());
         }
-        let checked = customer.state.without_forgotten(&event);
-        match admission::check(&checked, &signers, &customer.state, &context) {
+        let mut record = self.holdings.record(sub)?;
+        let checked = record.state.without_forgotten(&event);
+        match admission::check(&checked, &signers, &record.state, &context) {
             Ok(()) => {
-                if matches!(*event, Event::GrantGiven(_)) {
-                    self.givers.insert(entry.leaf_index, sub.clone());
-                }
-                customer.state.apply(&event, &Admitted { jti: claims.jti, entry, at, group });
+                record.state.apply(&event, &Admitted { jti: claims.jti, entry, at, group });
                 self.tenant.apply(&event, envelope_sha256);
             }
-            Err(_) => customer.blocked = true,
+            Err(_) => record.blocked = true,
         }
+        self.holdings.keep(sub, &record)
     }
 
-    fn block(&mut self, about: About) {
-        match about {
-            About::Tenant | About::Erased => self.tenant_blocked = true,
-            About::Customer(sub) => self.customers.entry(sub).or_default().blocked = true,
-            About::Grant(GrantOf { sub, grant }) => {
-                self.customers.entry(sub).or_default().blocked_grants.insert(grant);
+    fn block(&mut self, about: About) -> Result<(), ColdError> {
+        let (sub, grant) = match about {
+            About::Tenant | About::Erased => {
+                self.tenant_blocked = true;
+                return Ok(());
             }
+            About::Customer(sub) => (sub, None),
+            About::Grant(GrantOf { sub, grant }) => (sub, Some(grant)),
+        };
+        if self.holdings.known(&sub).is_some_and(|customer| customer.is_blocked()) {
+            return Ok(());
         }
+        let mut record = self.holdings.record(&sub)?;
+        record.blocked = grant.is_none();
+        record.blocked_grants.extend(grant);
+        self.holdings.keep(&sub, &record)
     }
 
-    /// Forgets a customer who is being erased: every grant of theirs has been withdrawn.
-    pub fn forget(&mut self, sub: &SubjectId) {
-        let customer = self.customers.remove(sub);
-        for grant in customer.iter().flat_map(|customer| &customer.state.grants) {
-            self.givers.remove(&grant.given);
-        }
-    }
-
-    /// Forgets a grant whose envelopes the ledger has shredded. Where the frame of its end came without content, that it
-    /// goes is also what ends it here.
-    fn forget_grant(&mut self, given: u64) {
-        let Some(sub) = self.givers.remove(&given) else { return };
-        let Some(customer) = self.customers.get_mut(&sub) else { return };
-        if let Some(grant) = customer.state.forget_grant(given) {
-            customer.blocked_grants.remove(&grant);
-        }
+    /// Forgets a customer who is being erased: every grant of theirs has been withdrawn. Their records are wiped when
+    /// this returns; a snapshot that was taken before is not. After a fault the replica is empty.
+    pub fn forget(&mut self, sub: &SubjectId) -> Result<(), Fault> {
+        self.holdings.forget(sub).inspect_err(|_| self.reset()).map_err(Fault::from)
     }
 
     /// Takes in a head that answers `question`. It counts once its position is reached; one that is older than the
@@ -302,10 +320,9 @@ impl Replica {
         let (customer, time) = self
             .ready(facts, at_least, now)
             .map_err(|denial| check_terms(Vocabulary::builtin(), facts).err().unwrap_or(denial))?;
-        let state = customer.map(|customer| &customer.state);
-        match decide(Vocabulary::builtin(), state, |_| UseCount::default(), facts, time) {
+        match holdings::decide(customer.as_ref(), facts, time) {
             Decision::Permit(permission) => {
-                unblocked(customer, &permission.grant)?;
+                unblocked(customer.as_ref(), &permission.grant)?;
                 Ok(permission)
             }
             Decision::Denial(denial) => Err(denial),
@@ -317,10 +334,12 @@ impl Replica {
         let (customer, time) = self.ready(facts, None, now)?;
         // the ledger may be ahead of the feed, and then the grant is not here yet
         let behind = || Denial { grant: Some(*grant), ..Denial::of(DenialReason::Behind) };
-        let known = customer.and_then(|customer| customer.state.grant(grant)).ok_or_else(behind)?;
-        unblocked(customer, grant)?;
-        let alone = CustomerState { grants: vec![known.clone()], ..CustomerState::default() };
-        match decide(Vocabulary::builtin(), Some(&alone), |_| UseCount::default(), facts, time) {
+        let none_used = |_: &Jti| UseCount::default();
+        let decision = customer
+            .and_then(|known| known.decide_under(grant, Vocabulary::builtin(), none_used, facts, time))
+            .ok_or_else(behind)?;
+        unblocked(customer.as_ref(), grant)?;
+        match decision {
             Decision::Permit(permission) => Ok(permission),
             Decision::Denial(denial) => Err(denial),
         }
@@ -332,7 +351,7 @@ impl Replica {
         facts: &UseFacts,
         at_least: Option<LeafIndex>,
         now: BootTime,
-    ) -> Result<(Option<&Customer>, UnixSeconds), Denial> {
+    ) -> Result<(Option<Customer<'_>>, UnixSeconds), Denial> {
         let counted = self
             .freshness
             .counted()
@@ -341,17 +360,17 @@ impl Replica {
         if at_least.is_some_and(|leaf_index| counted.size.0 <= leaf_index.0) {
             return Err(Denial::of(DenialReason::Behind));
         }
-        let customer = self.customers.get(&facts.data_subject);
+        let customer = self.holdings.known(&facts.data_subject);
         let blocked = self.tenant_blocked || self.erased_unproved;
-        if blocked || customer.is_some_and(|customer| customer.blocked) {
+        if blocked || customer.is_some_and(|customer| customer.is_blocked()) {
             return Err(Denial::of(DenialReason::Blocked));
         }
         Ok((customer, counted.time_at(now)))
     }
 }
 
-fn unblocked(customer: Option<&Customer>, grant: &Jti) -> Result<(), Denial> {
-    if customer.is_some_and(|customer| customer.blocked_grants.contains(grant)) {
+fn unblocked(customer: Option<&Customer<'_>>, grant: &Jti) -> Result<(), Denial> {
+    if customer.is_some_and(|customer| customer.is_blocked_grant(grant)) {
         return Err(Denial { grant: Some(*grant), ..Denial::of(DenialReason::Blocked) });
     }
     Ok(())

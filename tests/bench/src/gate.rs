@@ -1,6 +1,7 @@
 //! Decisions: embedded, against a peer in the same process, and over HTTP against a bare echo.
 
 mod embedded;
+mod feed;
 mod http;
 mod load;
 #[cfg(feature = "peers")]
@@ -28,14 +29,14 @@ pub(crate) struct Options {
     /// Leave the load over HTTP out
     #[arg(long)]
     embedded_only: bool,
-    /// Folder whose disk the permits over HTTP are recorded on
+    /// Folder whose disk snapshots and the permits over HTTP are written to
     #[arg(long, default_value_os_t = std::env::temp_dir(), value_name = "FOLDER")]
     dir: PathBuf,
 }
 
 pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     let mut report = Report::new("gate");
-    embedded::measure(&mut report, options.customers)?;
+    embedded::measure(&mut report, options.customers, &options.dir)?;
     if !options.embedded_only {
         http::measure(&mut report, options)?;
     }

@@ -1,8 +1,11 @@
-//! `check`: the gate's question, asked once.
+//! `check`: the gate's question, asked once, or about every customer of a table.
+
+mod bulk;
+mod table;
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use grantbook_record::list::List;
 use grantbook_record::uses::{UseFacts, UseId};
 use grantbook_record::{DataDay, DataPeriod, SubjectId, Term};
@@ -16,6 +19,7 @@ use super::output::{Output, Verdict};
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("whose").args(["sub", "csv"]))]
 pub(crate) struct CheckArgs {
     /// The use, JSON (docs/spec/use-batch.md) [default with --sandbox: the sandbox's]
     #[arg(long = "use", value_name = "FILE")]
@@ -23,26 +27,38 @@ pub(crate) struct CheckArgs {
     /// Whose data
     #[arg(long, allow_hyphen_values = true, value_name = "ID", conflicts_with = "file")]
     sub: Option<SubjectId>,
+    /// Ask about every customer of a CSV file with a header, and record nothing: which of them may I use this for?
+    #[arg(long, value_name = "FILE", requires = "out", conflicts_with_all = ["use_id", "save"])]
+    csv: Option<PathBuf>,
+    /// The column with the customers
+    #[arg(long, value_name = "NAME", default_value = "data_subject")]
+    column: String,
+    /// CSV file for the answers; one that was begun is continued
+    #[arg(long, value_name = "FILE", requires = "csv")]
+    out: Option<PathBuf>,
+    /// The log's keys, as /log/vkey gave them by a way that is trusted [default: the server's word]
+    #[arg(long, value_name = "FILE", requires = "csv")]
+    vkey: Option<PathBuf>,
     /// Which service asks
     #[arg(long, default_value = "cli")]
     requester: Term,
     /// Who receives the data
-    #[arg(long, requires = "sub")]
+    #[arg(long, requires = "whose")]
     recipient: Option<Term>,
     /// What for
-    #[arg(long, requires = "sub")]
+    #[arg(long, requires = "whose")]
     purpose: Option<Term>,
     /// What is done with it
     #[arg(long, default_value = "read")]
     action: Term,
     /// A category of the data; may be given several times
-    #[arg(long, requires = "sub")]
+    #[arg(long, requires = "whose")]
     category: Vec<Term>,
     /// A field of the data; may be given several times
-    #[arg(long, requires = "sub")]
+    #[arg(long, requires = "whose")]
     field: Vec<Term>,
     /// First day on which the data arose, YYYY-MM-DD
-    #[arg(long, requires = "sub")]
+    #[arg(long, requires = "whose")]
     from: Option<String>,
     /// Last day on which the data arose [default: the first]
     #[arg(long, requires = "from")]
@@ -62,7 +78,10 @@ fn use_id(text: &str) -> Result<UseId, &'static str> {
 }
 
 pub(crate) fn run(args: &CheckArgs, output: Output) -> Result<Verdict, Failure> {
-    let facts = args.facts()?;
+    if let (Some(csv), Some(out)) = (&args.csv, &args.out) {
+        return bulk::run(args, csv, out, output);
+    }
+    let facts = args.facts(args.sub.as_ref())?;
     let door = args.door.open(false)?;
     // a token says which tenant it is; without a server it must be named
     let answer = match &door {
@@ -108,11 +127,13 @@ pub(crate) fn run(args: &CheckArgs, output: Output) -> Result<Verdict, Failure> 
 }
 
 impl CheckArgs {
-    fn facts(&self) -> Result<UseFacts, Failure> {
+    /// The use of `sub`'s data; of somebody's where it is read from a file.
+    fn facts(&self, sub: Option<&SubjectId>) -> Result<UseFacts, Failure> {
         if let Some(file) = &self.file {
             return files::read_json(file);
         }
-        let Some(sub) = &self.sub else {
+        let is_described = self.sub.is_some() || self.recipient.is_some() || self.from.is_some();
+        let Some(sub) = sub.filter(|_| is_described) else {
             let sandbox = self.door.sandbox()?;
             let sandbox =
                 sandbox.ok_or_else(|| Failure::input("expected --use FILE, or --sub ID with the rest"))?;

@@ -20,6 +20,8 @@ const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024 + RECEIPT_BYTES_MAX as u64;
 
 /// TLS of this process's clients, set once from the command line.
 static TLS: OnceLock<TlsConfig> = OnceLock::new();
+/// The same for its gates.
+static GATE_TLS: OnceLock<grantbook_sdk::Tls> = OnceLock::new();
 
 /// Whom to trust behind `https://` addresses, and who to say we are.
 #[derive(Debug, Clone, clap::Args)]
@@ -63,7 +65,15 @@ impl TlsArgs {
         }
         // the first word counts: there is one command line
         let _ = TLS.set(config.build());
+        let identity = self.client_certificate.clone().zip(self.client_key.clone());
+        let identity = identity.map(|(certificate, key)| grantbook_sdk::Identity { certificate, key });
+        let _ = GATE_TLS.set(grantbook_sdk::Tls { ca: self.ca.clone(), identity });
         Ok(())
+    }
+
+    /// What gates of this process heed.
+    pub(crate) fn of_gates() -> grantbook_sdk::Tls {
+        GATE_TLS.get().cloned().unwrap_or_default()
     }
 }
 
@@ -140,6 +150,16 @@ impl Remote {
             .build()
             .into();
         Ok(Self { agent, base: base.to_owned(), token: token.map(|token| token.to_owned().into()) })
+    }
+
+    /// Its address, without a slash at the end.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Who we are to it.
+    pub(crate) fn token(&self) -> Option<&str> {
+        self.token.as_deref()
     }
 
     /// Whether it says who we are.

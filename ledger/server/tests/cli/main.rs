@@ -7,6 +7,7 @@
     reason = "a test that meets what it does not expect shall fail there and then"
 )]
 
+mod bulk;
 mod lost_devices;
 mod public;
 
@@ -528,6 +529,7 @@ fn the_sandbox_works_as_it_is_printed() {
         place.write(name, answer.split_once("\r\n\r\n").unwrap().1);
     };
     checkpoint("old");
+    bulk::a_gate_of_the_sandbox_answers(&place);
     let withdrawn = place.run("withdraw --sandbox --json").ok().json();
     assert_eq!(withdrawn["grant"], given["grant"]);
     let denied = place.run("check --sandbox --json").is(1).json();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use grantbook_plan::{Status, Vocabulary};
 use grantbook_record::DenialReason as Reason;
 use grantbook_record::scope::Clause;
+use grantbook_record::terms::Level;
 use grantbook_record::uses::UseFacts;
 use grantbook_record::{DataDay, Terms};
 
@@ -57,7 +58,8 @@ fn addresses(terms: &Terms, facts: &UseFacts) -> bool {
 
 /// Every reason that holds, whatever comes before it.
 fn all_reasons(vocabulary: &Vocabulary, grant: &Grant, world: &World) -> BTreeSet<Reason> {
-    let Grant { terms, status, past } = grant;
+    let Grant { terms, status, past, amended_at, .. } = grant;
+    let start = amended_at.unwrap_or(terms.validity.start());
     let limits = &terms.limits;
     let in_window = limits.rate.map(|rate| uses_in_window(past, rate.seconds.get().into(), world.now.0));
     let holds = [
@@ -65,15 +67,27 @@ fn all_reasons(vocabulary: &Vocabulary, grant: &Grant, world: &World) -> BTreeSe
         (Reason::Revoked, *status == Status::Revoked),
         (Reason::Superseded, *status == Status::Superseded),
         (Reason::Paused, *status == Status::Paused),
-        (Reason::NotStarted, world.now < terms.validity.start()),
+        (Reason::NotStarted, world.now < start),
         (Reason::Expired, world.now >= terms.validity.end()),
         (Reason::Period, !covered_days(terms, &world.facts)),
         (Reason::Field, !covered_fields(vocabulary, terms, &world.facts)),
         (Reason::Filter, !covered_points(vocabulary, terms, &world.facts)),
+        (Reason::Level, limits.level.is_some_and(|most| !states_at_most(&world.facts, most))),
+        (Reason::Onward, !world.facts.onward.is_empty() && !consents_to_passing_on(terms)),
         (Reason::Cap, limits.uses.is_some_and(|cap| past.len() >= cap.get() as usize)),
         (Reason::Rate, limits.rate.is_some_and(|rate| in_window >= Some(rate.uses.get() as usize))),
     ];
     holds.into_iter().filter(|(_, holds)| *holds).map(|(reason, _)| reason).collect()
+}
+
+/// Whether the use says a level, and one of those from 0 up to `most`.
+fn states_at_most(facts: &UseFacts, most: Level) -> bool {
+    (0..=most.get()).any(|allowed| facts.level.map(Level::get) == Some(allowed))
+}
+
+fn consents_to_passing_on(terms: &Terms) -> bool {
+    let consents: BTreeSet<&str> = terms.consents.iter().map(grantbook_record::Term::as_str).collect();
+    consents.contains("third-party")
 }
 
 /// Past uses in the window that runs at `now`.

@@ -6,7 +6,7 @@ use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{Event, GrantGiven};
 use grantbook_record::list::List;
 use grantbook_record::scope::{AttributeValue, Clause, Condition, Scope};
-use grantbook_record::terms::{Limits, Rate, UseCap, Validity, WindowSeconds};
+use grantbook_record::terms::{Level, Limits, Rate, UseCap, Validity, WindowSeconds};
 use grantbook_record::uses::UseFacts;
 use grantbook_record::{DataDay, DataPeriod, Jti, Term, Terms};
 use proptest::collection::{btree_map, vec};
@@ -43,6 +43,10 @@ pub(crate) const VALUES: &[&str] = &["x", "y"];
 pub(crate) struct Grant {
     pub(crate) terms: Terms,
     pub(crate) status: Status,
+    /// First second of terms that were amended.
+    pub(crate) amended_at: Option<UnixSeconds>,
+    /// When it ended, where that is known.
+    pub(crate) ended_at: Option<UnixSeconds>,
     /// Times of past uses, rising, none after the decision.
     pub(crate) past: Vec<UnixSeconds>,
 }
@@ -75,7 +79,10 @@ impl World {
             };
             let admitted = Admitted { jti: id(at), entry, at: UnixSeconds(EPOCH), group: 1 };
             customer.apply(&Event::GrantGiven(event), &admitted);
-            customer.grants[at].status = grant.status;
+            let state = &mut customer.grants[at];
+            state.status = grant.status;
+            state.starts = grant.amended_at.unwrap_or(state.starts);
+            state.ended_at = grant.ended_at.filter(|_| grant.status.is_ended());
         }
         customer
     }
@@ -139,11 +146,12 @@ fn limits() -> impl Strategy<Value = Limits> {
         seconds: WindowSeconds::new(seconds).unwrap(),
     });
     let uses = (1..6_u32).prop_map(|uses| UseCap::new(uses).unwrap());
-    (weighted(0.4, uses), weighted(0.4, rate)).prop_map(|(uses, rate)| Limits {
-        uses,
-        rate,
-        ..Limits::default()
-    })
+    (weighted(0.4, uses), weighted(0.4, rate), weighted(0.3, level()))
+        .prop_map(|(uses, rate, level)| Limits { uses, rate, level, ..Limits::default() })
+}
+
+fn level() -> impl Strategy<Value = Level> {
+    (0..=4_u8).prop_map(|level| Level::new(level).unwrap())
 }
 
 fn base_terms() -> Terms {
@@ -175,9 +183,26 @@ fn grant() -> impl Strategy<Value = Grant> {
         past.sort_unstable();
         past.into_iter().map(|at| UnixSeconds(EPOCH + at)).collect()
     });
-    (scope(), limits(), status, validity, recipient, purpose, past).prop_map(
-        |(scope, limits, status, (start, end), recipient, purpose, past)| {
+    let at = || (0..8_u64).prop_map(|at| UnixSeconds(EPOCH + at));
+    let consents = prop_oneof![
+        Just(vec![]),
+        Just(vec![term("third-party")]),
+        Just(vec![term("profiling")]),
+        Just(vec![term("profiling"), term("third-party")]),
+    ];
+    let told = (consents, weighted(0.2, at()), weighted(0.8, at()));
+    (scope(), limits(), status, validity, (recipient, purpose), past, told).prop_map(
+        |(
+            scope,
+            limits,
+            status,
+            (start, end),
+            (recipient, purpose),
+            past,
+            (consents, amended_at, ended_at),
+        )| {
             let terms = Terms {
+                consents: List::new(consents).unwrap(),
                 recipient: term(recipient),
                 purpose: term(purpose),
                 scope,
@@ -185,7 +210,7 @@ fn grant() -> impl Strategy<Value = Grant> {
                 limits,
                 ..base_terms()
             };
-            Grant { terms, status, past }
+            Grant { terms, status, amended_at, ended_at, past }
         },
     )
 }
@@ -198,8 +223,10 @@ fn facts() -> impl Strategy<Value = UseFacts> {
     let action = prop_oneof![30 => Just("read"), 1 => Just("sell")];
     let purpose = prop_oneof![20 => Just("research"), 2 => Just("marketing"), 1 => Just("war")];
     let rows = btree_map(select(ATTRIBUTES).prop_map(term), value(), 0..=2);
-    (categories, fields, action, purpose, period(), of(rows)).prop_map(
-        |(categories, (mut fields, mistake), action, purpose, data_period, rows)| {
+    let level = weighted(0.8, 0..=4_u8);
+    let onward = prop_oneof![3 => Just(vec![]), 1 => Just(vec!["broker"]), 1 => Just(vec!["broker", "bank"])];
+    (categories, fields, action, purpose, period(), of(rows), (level, onward)).prop_map(
+        |(categories, (mut fields, mistake), action, purpose, data_period, rows, (level, onward))| {
             fields.retain(|field| match *field {
                 "speed" => categories.contains(&"driving"),
                 "quantity" => categories.contains(&"purchases"),
@@ -209,11 +236,14 @@ fn facts() -> impl Strategy<Value = UseFacts> {
             if fields.is_empty() {
                 fields.push("date");
             }
-            let json = json!({
+            let mut json = json!({
                 "data_subject": "somebody", "requester": "service", "recipient": "partner",
                 "purpose": purpose, "action": action, "categories": categories, "fields": fields,
-                "data_period": data_period, "rows": rows.unwrap_or_default(),
+                "data_period": data_period, "rows": rows.unwrap_or_default(), "onward": onward,
             });
+            if let Some(level) = level {
+                json["level"] = json!(level);
+            }
             serde_json::from_value(json).unwrap()
         },
     )

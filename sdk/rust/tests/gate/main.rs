@@ -7,6 +7,9 @@
 )]
 
 mod book;
+mod bulk;
 mod doors;
 mod ledger;
 mod replica;
+mod sealed;
+mod snapshot;

@@ -26,6 +26,7 @@ const PATH: &str = "/access/v1/evaluation";
 pub(super) fn measure(report: &mut Report, options: &Options) -> Result<(), Failure> {
     let (world, mut customers) = ledger(&options.dir)?;
     let withdrawing = customers.split_off(CUSTOMERS);
+    super::feed::measure(report, &world)?;
     let servers = Builder::new_multi_thread().enable_all().build()?;
     let clients = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let serving = Serving::start(&servers, &world)?;

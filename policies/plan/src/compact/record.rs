@@ -1,0 +1,122 @@
+//! Everything that is kept of a customer, as bytes: what decisions do not need and later events do.
+
+use std::collections::BTreeSet;
+
+use grantbook_record::encoding::Bytes32;
+use grantbook_record::event::Evidence;
+use grantbook_record::terms::Validity;
+use grantbook_record::{Jti, PublicKey, Thumbprint};
+
+use super::bytes::{Damaged, Reader, Writer};
+use super::grant::number;
+use super::terms::TermsTable;
+use crate::customer::{CustomerKey, CustomerState, EntryRef, GrantState, OpenRequest, Status};
+
+/// A customer's whole state, and what of it must not be used.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Record {
+    /// Keys, grants and requests.
+    pub state: CustomerState,
+    /// Something about this customer was refused or not understood: everything is denied.
+    pub blocked: bool,
+    /// The same for single grants, also such as are not there yet.
+    pub blocked_grants: BTreeSet<Jti>,
+}
+
+impl Record {
+    /// The bytes; `terms` has the ids of the grants' terms, in their order.
+    pub(super) fn to_bytes(&self, terms: &[u32]) -> Vec<u8> {
+        let Self { state, blocked, blocked_grants } = self;
+        let CustomerState { keys, grants, requests, recovery } = state;
+        let mut out = Writer::default();
+        out.u8((*blocked).into());
+        out.count(blocked_grants.len());
+        for grant in blocked_grants {
+            out.jti(grant);
+        }
+        out.count(keys.len());
+        for CustomerKey { key, evidence, ended } in keys {
+            out.bytes(key.as_bytes());
+            out.u8(match evidence {
+                Evidence::Enterprise => 0,
+                Evidence::OperatorsWord => 1,
+                Evidence::EnrolledKey => 2,
+            });
+            out.u8((*ended).into());
+        }
+        out.optional(recovery.as_ref(), |out, recovery| out.bytes(&recovery.0.0));
+        out.count(requests.len());
+        for OpenRequest { id, expires } in requests {
+            out.jti(id);
+            out.u64(expires.0);
+        }
+        out.count(grants.len());
+        for (grant, terms) in grants.iter().zip(terms) {
+            write_grant(&mut out, grant, *terms);
+        }
+        out.0
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8], terms: &TermsTable) -> Result<Self, Damaged> {
+        let mut bytes = Reader(bytes);
+        let blocked = bytes.flag()?;
+        let blocked_grants = bytes.several(Reader::jti)?.into_iter().collect();
+        let keys = bytes.several(|bytes| {
+            let key = PublicKey::from_bytes(&bytes.array()?).map_err(|_| Damaged)?;
+            let evidence = match bytes.u8()? {
+                0 => Evidence::Enterprise,
+                1 => Evidence::OperatorsWord,
+                2 => Evidence::EnrolledKey,
+                _ => return Err(Damaged),
+            };
+            Ok(CustomerKey { key, evidence, ended: bytes.flag()? })
+        })?;
+        let recovery = bytes.optional(|bytes| bytes.bytes32().map(Thumbprint))?;
+        let requests =
+            bytes.several(|bytes| Ok(OpenRequest { id: bytes.jti()?, expires: bytes.seconds()? }))?;
+        let grants = bytes.several(|bytes| read_grant(bytes, terms))?;
+        bytes.end()?;
+        let state = CustomerState { keys, grants, requests, recovery };
+        Ok(Self { state, blocked, blocked_grants })
+    }
+}
+
+fn write_grant(out: &mut Writer, grant: &GrantState, shared: u32) {
+    let GrantState { id, given, terms, group, starts, terms_entry, status, status_entry, ended_at } = grant;
+    out.jti(id);
+    out.u64(*given);
+    out.u32(shared);
+    out.u64(terms.validity.start().0);
+    out.u64(terms.validity.end().0);
+    out.u64(terms.notice.shown_at.0);
+    out.optional(terms.supersedes.as_ref(), Writer::jti);
+    out.u16(*group);
+    out.u64(starts.0);
+    out.u64(terms_entry.leaf_index);
+    out.bytes(&terms_entry.leaf_hash.0);
+    out.u8(number(*status));
+    out.u64(*status_entry);
+    out.optional(ended_at.as_ref(), |out, at| out.u64(at.0));
+}
+
+fn read_grant(bytes: &mut Reader<'_>, shared: &TermsTable) -> Result<GrantState, Damaged> {
+    let (id, given) = (bytes.jti()?, bytes.u64()?);
+    let mut terms = shared.get(bytes.u32()?).cloned().ok_or(Damaged)?;
+    let (start, end) = (bytes.seconds()?, bytes.seconds()?);
+    terms.validity = Validity::new(start, end).ok_or(Damaged)?;
+    terms.notice.shown_at = bytes.seconds()?;
+    terms.supersedes = bytes.optional(Reader::jti)?;
+    let (group, starts) = (bytes.u16()?, bytes.seconds()?);
+    let terms_entry = EntryRef { leaf_index: bytes.u64()?, leaf_hash: Bytes32(bytes.array()?) };
+    let status = match bytes.u8()? {
+        0 => Status::Active,
+        1 => Status::Paused,
+        2 => Status::Superseded,
+        3 => Status::Withdrawn,
+        4 => Status::Revoked,
+        _ => return Err(Damaged),
+    };
+    let status_entry = bytes.u64()?;
+    let ended_at = bytes.optional(Reader::seconds)?;
+    Ok(GrantState { id, given, terms, group, starts, terms_entry, status, status_entry, ended_at })
+}
