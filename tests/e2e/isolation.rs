@@ -298,6 +298,9 @@ async fn every_entry_is_shown_to_one_enterprise_only() {
     for name in ["shop", "club"] {
         enterprises.push(enterprise(&world, name, Misuse::Nothing).await);
     }
+    for enterprise in &enterprises {
+        world.all_acknowledged(enterprise).await;
+    }
     let bystander = world.enterprise("bystander").await;
     let (_, token) = world.ledger().create_token(bystander.id, Role::Admin, "another").expect("a token");
     let size = world.size_root().0.0;

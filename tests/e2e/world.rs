@@ -285,12 +285,15 @@ impl World {
 
     /// Waits until every end of a grant is acknowledged, so that nothing comes to the log by itself.
     pub(crate) async fn all_acknowledged(&self, enterprise: &Enterprise) {
-        loop {
-            let open = self.get("/v1/acknowledgements", &enterprise.service).await.expect(200).json();
-            if open["grants"] == json!([]) {
-                return;
+        let get = async |path: &str| self.get(path, &enterprise.service).await.expect(200).json();
+        for grant in get("/v1/grants").await["grants"].as_array().expect("grants") {
+            let path = format!("/v1/grants/{}/acknowledgements", grant["grant"].as_str().expect("an id"));
+            // one that is shown is published
+            while get(&path).await.get("ended").is_some()
+                && get(&path).await["recipients"][0].get("acknowledged").is_none()
+            {
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 

@@ -297,7 +297,10 @@ fn history(page: &mut Page, grant: Jti, items: &[Item]) {
                     format!("{} took its end in, at {gates} live gates, says the ledger", event.recipient)
                 }
                 Acknowledger::Recipient => {
-                    format!("{}, to whom data was passed on, took its end in, says the enterprise", event.recipient)
+                    format!(
+                        "{}, to whom data was passed on, took its end in, says the enterprise",
+                        event.recipient
+                    )
                 }
             },
             Event::DataDeleted(event) => format!(

@@ -118,8 +118,15 @@ impl Book {
 
     /// Waits until every end of a grant is acknowledged, so that nothing comes to the log by itself.
     pub(crate) async fn all_acknowledged(&self) {
-        while self.get("/v1/acknowledgements").await.expect(200).json()["grants"] != json!([]) {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        for grant in self.get("/v1/grants").await.expect(200).json()["grants"].as_array().unwrap() {
+            let path = format!("/v1/grants/{}/acknowledgements", grant["grant"].as_str().unwrap());
+            let shown = async || self.get(&path).await.expect(200).json();
+            // one that is shown is published
+            while shown().await.get("ended").is_some()
+                && shown().await["recipients"][0].get("acknowledged").is_none()
+            {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
         }
     }
 
