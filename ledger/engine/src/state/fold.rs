@@ -43,6 +43,8 @@ pub(crate) struct Changes {
     grants: BTreeMap<(u32, u64), u64>,
     /// Customers erased in this batch.
     pub(super) erased: BTreeSet<CustomerKey>,
+    /// Grants shredded in this batch.
+    shredded: Vec<(CustomerKey, Jti)>,
     /// Keys that leave the map of grant states: of customers erased, or without grants.
     pub(super) unmapped: BTreeSet<StateKey>,
     /// Data keys destroyed in this batch.
@@ -81,6 +83,11 @@ pub(crate) fn imported_use_id(record: &UseRecord) -> String {
 }
 
 impl Changes {
+    /// Customers erased and grants shredded in this batch.
+    pub(crate) fn gone(&self) -> (Vec<CustomerKey>, Vec<(CustomerKey, Jti)>) {
+        (self.erased.iter().copied().collect(), self.shredded.clone())
+    }
+
     /// A customer as this batch has left it so far.
     pub(crate) fn customer(&self, state: &State, key: CustomerKey) -> Result<Option<Customer>, Fault> {
         match self.customers.get(&key) {
@@ -420,6 +427,7 @@ impl Changes {
         let Some(mut customer) = self.customer(state, name)? else { return Ok(()) };
         let Some(given) = customer.state.grant(grant).map(|grant| grant.given) else { return Ok(()) };
         Arc::make_mut(&mut customer.state).forget_grant(given);
+        self.shredded.push((name, *grant));
         if customer.state.grants.is_empty() {
             self.unmapped.extend(customer.map_key());
         }

@@ -68,6 +68,10 @@ impl Epoch {
     pub(super) fn keys(&self) -> PathBuf {
         self.folder.join("keys.log")
     }
+
+    pub(super) fn leases(&self) -> PathBuf {
+        self.folder.join("leases.log")
+    }
 }
 
 /// The present epoch's number and folder; `None` where there is none yet.
@@ -132,6 +136,12 @@ impl NextEpoch for NextFiles<'_> {
     fn put_keys(&mut self, keys: &[(u64, Vec<u8>)]) -> Result<(), Fault> {
         let path = self.epoch()?.keys();
         self.keys.write_all(&key_frames(keys)).map_err(io("append to", &path))
+    }
+
+    fn put_leases(&mut self, serial: u64, frame: &[u8]) -> Result<(), Fault> {
+        let path = self.epoch()?.leases();
+        let frame = key_frames(&[(serial, frame.to_vec())]);
+        create(&path)?.write_all(&frame).map_err(io("write", &path))
     }
 
     fn put_rows(&mut self, rows: Vec<RowChange>, position: u64) -> Result<(), Fault> {
