@@ -491,7 +491,11 @@ impl Ledger {
 
     /// Counters since it was opened.
     pub fn stats(&self) -> Stats {
-        self.inner.counters.read(self.inner.published.size(), self.inner.is_stopped())
+        let inner = &self.inner;
+        let [leased_grants, leased_budgets] =
+            inner.leases().book.outstanding(inner.clock.now(), &inner.lease_rules);
+        let counted = inner.counters.read(inner.published.size(), inner.is_stopped());
+        Stats { leased_grants, leased_budgets, ..counted }
     }
 
     /// Whether entries are taken; otherwise why not.

@@ -16,6 +16,7 @@ mod heads;
 mod health;
 mod house;
 mod layers;
+mod leases;
 mod log;
 mod metrics;
 mod openapi;

@@ -354,6 +354,7 @@ impl LeaseBook {
         let ids: Vec<Jti> = row.leases.iter().map(|lease| lease.id).collect();
         if !row.tidy(now, rules.late_after_ms) {
             self.remove(key);
+            ids.iter().for_each(|id| drop(self.of_lease.remove(id)));
             return;
         }
         if before == (row.leases.len(), row.window) {

@@ -55,6 +55,10 @@ pub(super) struct Window {
 }
 
 impl Window {
+    fn length_ms(&self) -> u64 {
+        u64::from(self.seconds) * 1000
+    }
+
     /// First moment at which its units may be drawn on no more.
     pub(super) fn closes(&self) -> UnixMillis {
         UnixMillis(self.start.0.saturating_add(self.seconds.into()).saturating_mul(1000))
@@ -109,17 +113,18 @@ impl LimitRow {
 
     /// The window, and first moment at which another may begin. A window as the decision counts them begins with a use;
     /// which one is the first is known only once records have arrived, so the latest moment that is possible counts.
-    fn running(&self, now: UnixMillis) -> Option<(Window, UnixMillis)> {
+    fn window_ends(&self) -> Option<(Window, UnixMillis)> {
         let window = self.window?;
         let latest = self.in_window(window).filter(|lease| lease.charged() > 0).map(|lease| lease.expires).max();
-        let first = match (window.first_by, latest) {
-            (Some(known), Some(latest)) => known.min(latest),
-            (known, latest) => known.or(latest)?,
-        };
+        // none of the leases may have been used at all, so they say nothing where another use is known
+        let first = window.first_by.or(latest)?;
         // after an amendment, leases given under a longer window may outlast this one
         let first = latest.filter(|latest| *latest > window.closes()).unwrap_or(first);
-        let end = UnixMillis(first.0.saturating_add(u64::from(window.seconds) * 1000));
-        (now < end).then_some((window, end))
+        Some((window, UnixMillis(first.0.saturating_add(window.length_ms()))))
+    }
+
+    fn running(&self, now: UnixMillis) -> Option<(Window, UnixMillis)> {
+        self.window_ends().filter(|(_, end)| now < *end)
     }
 
     /// The count that the decision is to go by: leased units count as used.
@@ -143,15 +148,17 @@ impl LimitRow {
         UseCount { uses, window_start: UnixSeconds(begun), window_uses: taken }
     }
 
-    /// The window that a lease given at `now` is charged to; the one that recorded uses have begun, or a new one, where
-    /// none is running.
+    /// The window that a lease given at `now` is charged to: the one that is running, or a new one. Where the book knows of
+    /// none at all it is the one that recorded uses have begun; after one that it knows it knows better, since records may
+    /// arrive in another order than that of their uses.
     pub(super) fn open_window(&mut self, count: &UseCount, rate: &Rate, now: UnixMillis) -> Window {
         if let Some((window, _)) = self.running(now) {
             let window = Window { seconds: rate.seconds.get(), ..window };
             self.window = Some(window);
             return window;
         }
-        let recorded = recorded_window_closes(count, rate).is_some_and(|closes| now < closes);
+        let recorded = self.window.is_none()
+            && recorded_window_closes(count, rate).is_some_and(|closes| now < closes);
         let (start, direct) =
             if recorded { (count.window_start, count.window_uses) } else { (now.seconds(), 0) };
         let first_by = recorded.then_some(UnixMillis(start.0.saturating_mul(1000)));
@@ -164,40 +171,52 @@ impl LimitRow {
         window
     }
 
-    /// Charges a use that no lease covers to the window. One that was made before the window opened, and so close to it
-    /// that both fall in one window as the decision counts them, takes the window's start back.
+    /// Charges a use that no lease covers to the window, or to a new one after it. One that was made before the window
+    /// opened, and so close to it that both fall in one window as the decision counts them, takes the window's start back.
     pub(super) fn use_directly(&mut self, at: UnixSeconds) {
+        let at_ms = UnixMillis(at.0.saturating_mul(1000));
+        if let Some((Window { seconds, .. }, end)) = self.window_ends()
+            && end <= at_ms
+        {
+            self.window = Some(Window { start: at, seconds, direct: 1, first_by: Some(at_ms) });
+            return;
+        }
         let Self { leases, window, .. } = self;
         let Some(window) = window else { return };
         let start = window.start;
-        if at < start && start.0 < at.0.saturating_add(window.seconds.into()) {
+        if at.0.saturating_add(window.seconds.into()) <= start.0 {
+            // of a window before it
+            return;
+        }
+        if at < start {
             window.start = at;
             leases.iter_mut().filter(|lease| lease.window == Some(start)).for_each(|lease| lease.window = Some(at));
         }
         window.direct = window.direct.saturating_add(1);
-        window.used_by(UnixMillis(at.0.saturating_mul(1000)));
+        window.used_by(at_ms);
     }
 
     /// Drops what counts no more. Gives whether anything is left.
     pub(super) fn tidy(&mut self, now: UnixMillis, late_after_ms: u64) -> bool {
+        // one of which everything was given back; and one whose records can begin no window any more that is running now
+        let is_over = |(window, end): (Window, UnixMillis)| {
+            self.taken(window) == 0 || end.0.saturating_add(window.length_ms()) <= now.0
+        };
+        if self.window_ends().is_none_or(is_over) {
+            self.window = None;
+        }
         let Self { leases, capped, window, .. } = self;
         leases.retain(|lease| {
-            let lost = !*capped && lease.is_over(now, late_after_ms);
-            if lease.remaining() > 0 && !lost {
-                return true;
+            let window = window.as_mut().filter(|window| lease.window == Some(window.start));
+            if lease.remaining() > 0 {
+                // what nobody ever accounts for tells nothing of when the window's first use was
+                return *capped || window.is_some() || !lease.is_over(now, late_after_ms);
             }
-            if let Some(window) = window.as_mut().filter(|window| lease.window == Some(window.start))
-                && lease.charged() > 0
-            {
+            if let Some(window) = window {
                 window.direct = window.direct.saturating_add(lease.charged());
-                window.used_by(lease.expires);
             }
             false
         });
-        // one that ended, and one of which everything was given back
-        if self.running(now).is_none_or(|(window, _)| self.taken(window) == 0) {
-            self.window = None;
-        }
         !self.leases.is_empty() || self.window.is_some() || self.budget.is_some()
     }
 }

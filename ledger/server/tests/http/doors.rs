@@ -52,6 +52,10 @@ async fn doors_that_need_a_token_are_shut_without_one() {
     for (method, path) in [
         (Method::POST, "/v1/uses"),
         (Method::GET, "/v1/uses"),
+        (Method::POST, "/v1/leases"),
+        (Method::POST, "/v1/leases/releases"),
+        (Method::GET, "/v1/budgets"),
+        (Method::PUT, "/v1/budgets/a"),
         (Method::GET, "/v1/grants"),
         (Method::GET, "/v1/grants/0190163d-8694-7397-8c1f-0d9ef6b5d3a1"),
         (Method::GET, "/v1/receipts/0"),
@@ -81,6 +85,7 @@ async fn doors_that_need_a_token_are_shut_without_one() {
     }
     for (method, path) in [
         (Method::PUT, "/v1/gates/a"),
+        (Method::PUT, "/v1/budgets/a"),
         (Method::GET, "/v1/tokens"),
         (Method::POST, "/v1/tokens"),
         (Method::DELETE, "/v1/tokens/a"),
