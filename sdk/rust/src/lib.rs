@@ -14,6 +14,7 @@ mod clock;
 mod denial;
 mod gate;
 mod http;
+pub mod leases;
 mod link;
 mod permit;
 pub mod replica;

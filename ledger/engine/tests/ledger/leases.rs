@@ -154,6 +154,18 @@ impl Shop {
     }
 }
 
+/// Leases two uses of a customer's first grant to a gate of the world's.
+pub(crate) fn lease(world: &World, customer: &str) {
+    let signer = Signer::from_seed(&[33; 32]).unwrap();
+    world.ledger.register_gate(world.tenant, &gate_id(), *signer.public_key()).unwrap();
+    let grants = world.ledger.grants(world.tenant, None, 1000).unwrap();
+    let grant = grants.iter().find(|row| row.sub == world::sub(customer)).unwrap();
+    let of = Limit::Grant(GrantLimit { sub: world::sub(customer), grant: grant.grant.id });
+    let wants = List::new(vec![Want { of, least: 2, most: 2 }]).unwrap();
+    let answer = world.ledger.lease(world.tenant, LeaseRequest { gate: gate_id(), wants }).unwrap();
+    assert!(matches!(answer.leases[0], Leased::Lease(_)));
+}
+
 fn outstanding(units: u64) -> Charged {
     Charged { outstanding: units, written_off: 0 }
 }
