@@ -18,7 +18,7 @@ pub use book::{
     Ask, Budget, ChangedRows, Charged, GrantLimits, LEASES_PER_LIMIT_MAX, LeaseBook, LeaseRules, LimitKey,
     Outstanding, Taken,
 };
-pub(crate) use stored::{KeptLeases, forget, keep, frame_place, load, next_epoch, parse_mark};
+pub(crate) use stored::{KeptLeases, forget, frame_place, keep, load, next_epoch, parse_mark};
 
 use std::sync::{PoisonError, RwLockReadGuard, RwLockWriteGuard};
 
@@ -103,7 +103,11 @@ impl Ledger {
     pub fn charged(&self, tenant: TenantId, limit: &Limit) -> Result<Charged, AppendError> {
         let (facts, _) = admit::tenant_facts(&self.inner.keyring, tenant)?;
         let now = self.inner.clock.now();
-        Ok(self.inner.leases().book.charged(&self.inner.limit_key(&facts, limit), now, &self.inner.lease_rules))
+        Ok(self.inner.leases().book.charged(
+            &self.inner.limit_key(&facts, limit),
+            now,
+            &self.inner.lease_rules,
+        ))
     }
 }
 

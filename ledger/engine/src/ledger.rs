@@ -429,9 +429,9 @@ impl Ledger {
             return denial(DenialReason::NoGrant);
         };
         let count_of = |grant: &Jti| {
-            let counted = customer.as_ref().map(|known| {
-                inner.count_with_leases(number, key, known, grant, now.seconds())
-            });
+            let counted = customer
+                .as_ref()
+                .map(|known| inner.count_with_leases(number, key, known, grant, now.seconds()));
             counted.unwrap_or_default()
         };
         match decide(Vocabulary::builtin(), known, count_of, facts, now.seconds()) {
@@ -442,9 +442,9 @@ impl Ledger {
                 })
             }
             Decision::Permit(permission) => {
-                let limits = customer.as_ref().and_then(|customer| {
-                    inner.denied_by_leases(number, customer, &permission, facts, now)
-                });
+                let limits = customer
+                    .as_ref()
+                    .and_then(|customer| inner.denied_by_leases(number, customer, &permission, facts, now));
                 limits.map_or(Decision::Permit(permission), Decision::Denial)
             }
             decision => decision,

@@ -13,9 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use grantbook_record::event::Claims;
-use grantbook_record::lease::{
-    LeaseRequest, LeaseResponse, LeasesReleased, Limit, Release, sign_release,
-};
+use grantbook_record::lease::{LeaseRequest, LeaseResponse, LeasesReleased, Limit, Release, sign_release};
 use grantbook_record::list::List;
 use grantbook_record::{DenialReason, GateId, Jti, Signer, TenantId, UnixMillis};
 use serde::Serialize;
@@ -110,7 +108,9 @@ impl Leasing {
             };
             match answer {
                 Ok(units) => drawn.push(units),
-                Err(reason) => refused = Some(refused.map_or(reason, |first: DenialReason| first.min(reason))),
+                Err(reason) => {
+                    refused = Some(refused.map_or(reason, |first: DenialReason| first.min(reason)))
+                }
             }
         }
         let Some(reason) = refused else { return Ok(drawn) };

@@ -1,7 +1,8 @@
 //! The machine as a store.
 
 use grantbook_engine::store::{
-    BaseVisitor, BatchVisitor, Fault, LeaseVisitor, NextEpoch, Row, RowChange, Store, StoredBatch, StoredBundle,
+    BaseVisitor, BatchVisitor, Fault, LeaseVisitor, NextEpoch, Row, RowChange, Store, StoredBatch,
+    StoredBundle,
 };
 use grantbook_tlog::tile::TileCoord;
 

@@ -188,9 +188,9 @@ impl Checker<'_> {
                     self.report.finding(at(frame), format!("it is number {serial}, which does not follow"));
                 }
                 last = Some(*serial);
-                let opens = self.keyring.is_none_or(|keyring| {
-                    keyring.epoch().rows.open(sealed, &frame_place(*serial)).is_ok()
-                });
+                let opens = self
+                    .keyring
+                    .is_none_or(|keyring| keyring.epoch().rows.open(sealed, &frame_place(*serial)).is_ok());
                 if !opens {
                     self.report.finding(at(frame), "it does not open under the keyring's key");
                 }
@@ -222,7 +222,8 @@ impl Checker<'_> {
             }
         }
         if is_behind && frames.torn.is_empty() {
-            let note = "older than its mark, as out of a backup: nothing is leased until what it lacks is settled";
+            let note =
+                "older than its mark, as out of a backup: nothing is leased until what it lacks is settled";
             self.report.notes.push(format!("{}: {note}", self.files.sealed("leases.log")));
         }
         Ok(())

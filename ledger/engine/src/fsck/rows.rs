@@ -14,8 +14,8 @@ use crate::state::State;
 use crate::state_map::MAP;
 use crate::store::raw::{CopiedState, RawFiles};
 use crate::store::{
-    BUNDLE_WIDTH, BaseVisitor, BatchVisitor, LeaseVisitor, Fault, MemoryStore, NextEpoch, Row, RowChange, Store,
-    StoredBatch, StoredBundle, StoredItem,
+    BUNDLE_WIDTH, BaseVisitor, BatchVisitor, Fault, LeaseVisitor, MemoryStore, NextEpoch, Row, RowChange,
+    Store, StoredBatch, StoredBundle, StoredItem,
 };
 
 /// How findings name the state's folder.

@@ -229,7 +229,8 @@ impl LeaseBook {
     pub fn release(&mut self, tenant: u32, gate: &GateId, lease: &Jti, spent: u64) {
         let Some(key) = self.of_lease.get(lease).filter(|key| key.tenant() == tenant) else { return };
         let Some(row) = self.limits.get_mut(key) else { return };
-        let Some(found) = row.leases.iter_mut().find(|known| known.id == *lease && known.gate == *gate) else {
+        let Some(found) = row.leases.iter_mut().find(|known| known.id == *lease && known.gate == *gate)
+        else {
             return;
         };
         if found.spent.is_some() {
@@ -280,8 +281,7 @@ impl LeaseBook {
         let Some((row, budget)) = self.limits.get(key).and_then(|row| Some((row, row.budget?))) else {
             return true;
         };
-        minor == 0
-            || (budget.currency == currency && minor.saturating_sub(covered) <= row.budget_left())
+        minor == 0 || (budget.currency == currency && minor.saturating_sub(covered) <= row.budget_left())
     }
 
     /// Sets what a project may spend in all. `false` where something is spent or leased in another currency.

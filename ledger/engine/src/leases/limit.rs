@@ -115,7 +115,8 @@ impl LimitRow {
     /// which one is the first is known only once records have arrived, so the latest moment that is possible counts.
     fn window_ends(&self) -> Option<(Window, UnixMillis)> {
         let window = self.window?;
-        let latest = self.in_window(window).filter(|lease| lease.charged() > 0).map(|lease| lease.expires).max();
+        let latest =
+            self.in_window(window).filter(|lease| lease.charged() > 0).map(|lease| lease.expires).max();
         // none of the leases may have been used at all, so they say nothing where another use is known
         let first = window.first_by.or(latest)?;
         // after an amendment, leases given under a longer window may outlast this one
@@ -157,8 +158,8 @@ impl LimitRow {
             self.window = Some(window);
             return window;
         }
-        let recorded = self.window.is_none()
-            && recorded_window_closes(count, rate).is_some_and(|closes| now < closes);
+        let recorded =
+            self.window.is_none() && recorded_window_closes(count, rate).is_some_and(|closes| now < closes);
         let (start, direct) =
             if recorded { (count.window_start, count.window_uses) } else { (now.seconds(), 0) };
         let first_by = recorded.then_some(UnixMillis(start.0.saturating_mul(1000)));
@@ -190,7 +191,10 @@ impl LimitRow {
         }
         if at < start {
             window.start = at;
-            leases.iter_mut().filter(|lease| lease.window == Some(start)).for_each(|lease| lease.window = Some(at));
+            leases
+                .iter_mut()
+                .filter(|lease| lease.window == Some(start))
+                .for_each(|lease| lease.window = Some(at));
         }
         window.direct = window.direct.saturating_add(1);
         window.used_by(at_ms);

@@ -111,7 +111,8 @@ pub(crate) fn load(inner: &Inner) -> Result<(), OpenError> {
         Ok(())
     })?;
     let mark = inner.store.lease_mark()?;
-    let mark = mark.map(|mark| parse_mark(&mark).ok_or_else(|| damaged("its mark does not parse"))).transpose()?;
+    let mark =
+        mark.map(|mark| parse_mark(&mark).ok_or_else(|| damaged("its mark does not parse"))).transpose()?;
     if let Some((serial, until)) = mark {
         kept.until = until;
         if kept.serial < serial {

@@ -33,19 +33,34 @@ fn project_key() -> LimitKey {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Ask { gate: usize, least: u64, more: u64 },
-    Draw { gate: usize },
+    Ask {
+        gate: usize,
+        least: u64,
+        more: u64,
+    },
+    Draw {
+        gate: usize,
+    },
     /// A record reaches the ledger: which of those that wait.
-    Arrive { which: usize },
+    Arrive {
+        which: usize,
+    },
     /// A gate's word for one of its leases, `lie` units too few.
-    Release { which: usize, lie: u64 },
+    Release {
+        which: usize,
+        lie: u64,
+    },
     /// A gate is killed: it knows none of its leases any more.
-    Kill { gate: usize },
+    Kill {
+        gate: usize,
+    },
     /// A use that the ledger itself permits.
     Direct,
     /// The ledger starts again.
     Restart,
-    Wait { ms: u64 },
+    Wait {
+        ms: u64,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -138,7 +153,8 @@ impl World {
 
     /// Units that are charged and not recorded, added up from everything that ever happened.
     fn charged(&self) -> u64 {
-        let charged = |held: &Held| held.said.map_or(held.lease.units, |said| said.max(held.arrived)) - held.arrived;
+        let charged =
+            |held: &Held| held.said.map_or(held.lease.units, |said| said.max(held.arrived)) - held.arrived;
         self.held.iter().map(charged).sum()
     }
 
@@ -149,15 +165,26 @@ impl World {
                 let name = gate(number);
                 let ask = Ask { gate: &name, id: id(self.next), least, most: least + more, now: self.now };
                 self.next += 1;
-                let left = self.limits.cap.map(|cap| cap.saturating_sub(self.limits.count.uses + self.charged()));
+                let left =
+                    self.limits.cap.map(|cap| cap.saturating_sub(self.limits.count.uses + self.charged()));
                 match self.book.lease_grant(&grant_key(), &self.limits, &ask, &RULES) {
                     Leased::Lease(lease) => {
                         assert!((least..=least + more).contains(&lease.units));
                         assert!(lease.expires > self.now && lease.expires.0 <= self.now.0 + RULES.ttl_ms);
                         if let Some(left) = left {
-                            assert!(least <= left && lease.units <= least.max(left.div_ceil(2)), "{left} left");
+                            assert!(
+                                least <= left && lease.units <= least.max(left.div_ceil(2)),
+                                "{left} left"
+                            );
                         }
-                        self.held.push(Held { lease, gate: number, drawn: 0, arrived: 0, said: None, alive: true });
+                        self.held.push(Held {
+                            lease,
+                            gate: number,
+                            drawn: 0,
+                            arrived: 0,
+                            said: None,
+                            alive: true,
+                        });
                     }
                     Leased::Refused(DenialReason::Cap) => assert!(left.unwrap() < least, "{left:?} left"),
                     Leased::Refused(reason) => assert_eq!(reason, DenialReason::Rate),
@@ -166,7 +193,10 @@ impl World {
             Step::Draw { gate } => {
                 let now = self.now;
                 let can = |held: &&mut Held| {
-                    held.gate == gate && held.alive && now < held.lease.expires && held.drawn < held.lease.units
+                    held.gate == gate
+                        && held.alive
+                        && now < held.lease.expires
+                        && held.drawn < held.lease.units
                 };
                 if let Some(held) = self.held.iter_mut().find(can) {
                     held.drawn += 1;

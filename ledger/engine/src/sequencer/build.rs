@@ -384,9 +384,9 @@ impl<'a> Builder<'a> {
         }
         let known = customer.as_ref().map(|customer| customer.state.as_ref());
         let count_of = |grant: &Jti| {
-            let counted = customer.as_ref().map(|customer| {
-                self.inner.count_with_leases(tenant.number, name, customer, grant, at)
-            });
+            let counted = customer
+                .as_ref()
+                .map(|customer| self.inner.count_with_leases(tenant.number, name, customer, grant, at));
             counted.unwrap_or_default()
         };
         let permission = match decide(Vocabulary::builtin(), known, count_of, &facts, at) {

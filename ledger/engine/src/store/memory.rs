@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use grantbook_tlog::tile::TileCoord;
 
-use super::{BaseVisitor, BatchVisitor, Fault, LeaseVisitor, NextEpoch, Row, RowChange, Store, StoredBatch, StoredBundle};
+use super::{
+    BaseVisitor, BatchVisitor, Fault, LeaseVisitor, NextEpoch, Row, RowChange, Store, StoredBatch,
+    StoredBundle,
+};
 
 /// See the module's documentation. A clone is the same store.
 #[derive(Default, Clone)]

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use grantbook_engine::leases::Charged;
 use grantbook_engine::{
-    AppendError, AppendedUse, Clock, EraseError, Ledger, LedgerConfig, OpenError, Recorded, backup, fsck, restore,
+    AppendError, AppendedUse, Clock, EraseError, Ledger, LedgerConfig, OpenError, Recorded, backup, fsck,
+    restore,
 };
 use grantbook_plan::Decision;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{Channel, Claims, GrantPaused};
 use grantbook_record::lease::{
-    GrantLimit, Lease, LeaseRequest, Leased, LeasesReleased, Limit, ProjectBudget, Release, Want, sign_release,
+    GrantLimit, Lease, LeaseRequest, Leased, LeasesReleased, Limit, ProjectBudget, Release, Want,
+    sign_release,
 };
 use grantbook_record::list::List;
 use grantbook_record::terms::{Rate, UseCap, WindowSeconds};
@@ -96,7 +98,8 @@ impl Shop {
     fn release(&self, lease: Jti, spent: u64, signer: &Signer) -> Result<(), AppendError> {
         let releases = List::new(vec![Release { lease, spent }]).unwrap();
         let released = LeasesReleased { gate: gate_id(), releases };
-        let claims = Claims::new(self.world.tenant, Jti::new(self.world.config.clock.now(), random()), released);
+        let claims =
+            Claims::new(self.world.tenant, Jti::new(self.world.config.clock.now(), random()), released);
         self.world.ledger.release_leases(self.world.tenant, &sign_release(&claims, signer))
     }
 
@@ -141,7 +144,8 @@ impl Shop {
             Decision::Permit(_) => None,
             Decision::Denial(denial) => Some(denial.reason),
         };
-        let answer = match self.world.ledger.decide_and_record(self.world.tenant, &facts, None, None).unwrap() {
+        let answer = match self.world.ledger.decide_and_record(self.world.tenant, &facts, None, None).unwrap()
+        {
             Recorded::Permit { .. } => None,
             Recorded::Denial(denial) => Some(denial.reason),
         };
@@ -326,7 +330,10 @@ fn a_book_out_of_an_old_backup_leases_nothing_until_what_it_lacks_is_settled() {
         restore(&to, None, config, &keys, false, &mut |_, _| ()).unwrap();
         let report = fsck(config, false, &mut |_, _| ()).unwrap();
         assert!(report.findings.is_empty(), "{report:?}");
-        assert!(report.notes.iter().any(|note| note.contains("leases.log: older than its mark")), "{report:?}");
+        assert!(
+            report.notes.iter().any(|note| note.contains("leases.log: older than its mark")),
+            "{report:?}"
+        );
     });
     assert_eq!(shop.charged(), outstanding(2));
     assert_eq!(shop.ask(shop.limit(), 1, 1), Leased::Refused(DenialReason::Unleased));
@@ -450,8 +457,11 @@ fn many_gates_at_once_never_lease_more_than_there_is() {
 
 impl Shop {
     fn remote_raced(&self) -> bool {
-        let answer =
-            self.world.ledger.decide_and_record(self.world.tenant, &world::facts(CUSTOMER), None, None).unwrap();
+        let answer = self
+            .world
+            .ledger
+            .decide_and_record(self.world.tenant, &world::facts(CUSTOMER), None, None)
+            .unwrap();
         matches!(answer, Recorded::Permit { .. })
     }
 }

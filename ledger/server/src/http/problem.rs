@@ -228,9 +228,10 @@ impl From<ReleaseError> for Problem {
         let kind = match error {
             ReleaseError::TooLarge { .. } => ProblemKind::TooLarge,
             ReleaseError::BadSignature => ProblemKind::BadSignature,
-            ReleaseError::Jws(_) | ReleaseError::Typ | ReleaseError::Payload(_) | ReleaseError::Version(_) => {
-                ProblemKind::MalformedRequest
-            }
+            ReleaseError::Jws(_)
+            | ReleaseError::Typ
+            | ReleaseError::Payload(_)
+            | ReleaseError::Version(_) => ProblemKind::MalformedRequest,
         };
         Self::new(kind, error.to_string())
     }

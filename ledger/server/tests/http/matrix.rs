@@ -106,9 +106,10 @@ impl Stage {
                 let wants = json!([{"of": limit, "least": 1, "most": 1}]);
                 post("/v1/leases", json!({"gate": GATE, "wants": wants}))
             }
-            "release_leases" => {
-                post("/v1/leases/releases", json!({"release": self.book.release(GATE, &signer(40), jti(), 0)}))
-            }
+            "release_leases" => post(
+                "/v1/leases/releases",
+                json!({"release": self.book.release(GATE, &signer(40), jti(), 0)}),
+            ),
             "list_budgets" => get("/v1/budgets"),
             "set_budget" => {
                 let budget = json!({"currency": "CNY", "minor": 500_000});

@@ -120,7 +120,9 @@ impl<W> LeasePool<W> {
     /// Puts units back of a use that was not made. Where their lease was given back meanwhile they stay charged.
     pub fn give_back(&mut self, drawn: &Drawn) {
         let Some(held) = self.limits.get_mut(&drawn.of) else { return };
-        if let Some(slice) = held.slices.iter_mut().find(|slice| slice.lease.id == drawn.lease && !slice.closed) {
+        if let Some(slice) =
+            held.slices.iter_mut().find(|slice| slice.lease.id == drawn.lease && !slice.closed)
+        {
             slice.spent = slice.spent.saturating_sub(drawn.units);
         }
     }
@@ -142,7 +144,10 @@ impl<W> LeasePool<W> {
         for waited_for in [true, false] {
             for (of, held) in &mut self.limits {
                 let is_due = if waited_for { !held.waiting.is_empty() } else { held.runs_low(&rules, now) };
-                if !is_due || wants.len() == WANTS_MAX || (!waited_for && asked.iter().any(|(known, _)| known == of)) {
+                if !is_due
+                    || wants.len() == WANTS_MAX
+                    || (!waited_for && asked.iter().any(|(known, _)| known == of))
+                {
                     continue;
                 }
                 let waiting = std::mem::take(&mut held.waiting);
@@ -243,7 +248,8 @@ impl<W> LeasePool<W> {
 
 impl<W> Held<W> {
     fn live(&self, margin_ms: u64, now: UnixMillis) -> impl Iterator<Item = &Slice> {
-        let is_live = move |slice: &&Slice| !slice.closed && now.0.saturating_add(margin_ms) < slice.lease.expires.0;
+        let is_live =
+            move |slice: &&Slice| !slice.closed && now.0.saturating_add(margin_ms) < slice.lease.expires.0;
         self.slices.iter().filter(is_live)
     }
 
@@ -253,8 +259,12 @@ impl<W> Held<W> {
 
     /// Less than a quarter of what it drew on is left, and it is in use.
     fn runs_low(&self, rules: &PoolRules, now: UnixMillis) -> bool {
-        let units = self.live(rules.margin_ms, now).fold(0_u64, |sum, slice| sum.saturating_add(slice.lease.units));
-        units > 1 && self.demand > 0 && self.patient_until <= now && self.left(rules.margin_ms, now) < units / 4
+        let units =
+            self.live(rules.margin_ms, now).fold(0_u64, |sum, slice| sum.saturating_add(slice.lease.units));
+        units > 1
+            && self.demand > 0
+            && self.patient_until <= now
+            && self.left(rules.margin_ms, now) < units / 4
     }
 }
 

@@ -41,7 +41,9 @@ impl LeaseLog {
                 Next::End => return Ok(false),
                 Next::Frame(payload, length) => {
                     let batch = journal::decode(payload);
-                    for (serial, frame) in batch.ok_or_else(|| damaged(path, "a frame has no leases in it"))?.keys {
+                    for (serial, frame) in
+                        batch.ok_or_else(|| damaged(path, "a frame has no leases in it"))?.keys
+                    {
                         visit(serial, frame)?;
                     }
                     rest = rest.get(length..).unwrap_or_default();

@@ -73,9 +73,11 @@ impl Collector for EngineCollector {
         let figures: [(&str, &str, Figure); 3] = [
             ("leases", "Leases whose records may still arrive, by kind of limit", |leased| leased.leases),
             ("leased_units", "Their units that are not recorded", |leased| leased.charged.outstanding),
-            ("written_off_units", "Leased units that count as used since nobody accounted for them", |leased| {
-                leased.charged.written_off
-            }),
+            (
+                "written_off_units",
+                "Leased units that count as used since nobody accounted for them",
+                |leased| leased.charged.written_off,
+            ),
         ];
         for (name, help, figure) in figures {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;

@@ -153,13 +153,27 @@ impl Book {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Use { gate: usize, units: u64 },
+    Use {
+        gate: usize,
+        units: u64,
+    },
     /// A request leaves; its answer comes, or does not.
-    Ask { gate: usize, lost: bool },
-    Void { which: usize },
+    Ask {
+        gate: usize,
+        lost: bool,
+    },
+    Void {
+        which: usize,
+    },
     /// What is due, or everything, is given back; the answer comes, or does not.
-    Release { gate: usize, all: bool, lost: bool },
-    Wait { ms: u64 },
+    Release {
+        gate: usize,
+        all: bool,
+        lost: bool,
+    },
+    Wait {
+        ms: u64,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
