@@ -324,7 +324,8 @@ async fn a_gate_leases_draws_and_gives_back() {
     used.leases = List::new(ids.clone()).unwrap();
     let appended = book.post("/v1/uses", &book.batch(&key, used, 1)).await.expect(201).json();
     assert_eq!(appended["uses"][0].get("flag"), None);
-    let figures = book.get("/metrics").await.expect(200).text();
+    let answer = book.get("/metrics").await.expect(200);
+    let figures = answer.text();
     assert!(figures.contains("grantbook_leased_units{limit=\"grant\"} 2"), "{figures}");
     assert!(figures.contains("grantbook_leases{limit=\"budget\"} 1"), "{figures}");
     for (lease, spent) in [(ids[0], 1), (ids[1], 80), (ids[0], 1)] {

@@ -103,7 +103,9 @@ impl<W> LeasePool<W> {
     /// Draws units, all from one lease, or says what must be asked for.
     pub fn draw(&mut self, of: &Limit, units: u64, now: UnixMillis) -> Result<Drawn, Short> {
         let margin = self.rules.margin_ms;
-        let held = self.limits.entry(of.clone()).or_default();
+        let Some(held) = self.limits.get_mut(of) else {
+            return Err(Short { want: Want { of: of.clone(), least: units, most: units } });
+        };
         // the one that expires first is used up first
         let slices = held.slices.iter_mut().filter(|slice| {
             !slice.closed && slice.left() >= units && now.0.saturating_add(margin) < slice.lease.expires.0
