@@ -186,6 +186,9 @@ impl LeaseBook {
         payout_minor: u64,
     ) {
         let Outcome::Permitted(permitted) = &record.outcome else { return };
+        if self.is_empty() {
+            return;
+        }
         let used = Taken { gate: &record.gate, leases: &record.leases, at: record.at };
         self.take_use(&grant_key(tenant, name, permitted.grant), &used);
         let project = LimitKey::Budget { tenant, project: record.facts.requester.clone() };
