@@ -176,8 +176,8 @@ impl<'s> Run<'s> {
         // from here on the gate draws on it no more, whatever becomes of its word
         told.units = told.drawn;
         let releases = List::new(vec![Release { lease, spent: told.drawn }]).unwrap();
-        let released = LeasesReleased { gate: self.shop.gate.clone(), releases };
-        let claims = Claims::new(self.shop.id, self.jti(), released);
+        let word = LeasesReleased { gate: self.shop.gate.clone(), releases };
+        let claims = Claims::new(self.shop.id, self.jti(), word);
         self.ledger.release_leases(self.shop.id, &sign_release(&claims, &self.shop.gate_key))?;
         self.told.get_mut(&lease).unwrap().released = true;
         Ok(())

@@ -188,7 +188,7 @@ impl Inner {
         }
         let ask = Ask::of(want, gate, Jti::new(now, crate::random::bytes()), now);
         let key = self.limit_key(tenant, &want.of);
-        let leased = match &want.of {
+        let answer = match &want.of {
             Limit::Budget(_) => leases.book.lease_budget(&key, &ask, &self.lease_rules),
             Limit::Grant(GrantLimit { sub, grant: id }) => {
                 let name = self.state.customer_key(tenant.id, sub);
@@ -211,10 +211,10 @@ impl Inner {
                 leases.book.lease_grant(&key, &limits, &ask, &self.lease_rules)
             }
         };
-        if let Leased::Lease(lease) = &leased {
+        if let Leased::Lease(lease) = &answer {
             leases.until = leases.until.max(lease.expires);
         }
-        Ok(leased)
+        Ok(answer)
     }
 }
 
@@ -246,11 +246,13 @@ pub(crate) fn settle(inner: &Inner, jobs: Vec<LeaseJob>, now: UnixMillis) -> Res
         let mut leases = inner.leases_mut();
         match job {
             LeaseJob::Lease(tenant, LeaseRequest { gate, wants }, reply) => {
-                let leased = wants.iter().map(|want| inner.lease_one(&mut leases, &tenant, &gate, want, now));
-                let leased = List::new(leased.collect::<Result<Vec<_>, Fault>>()?);
+                let mut given = Vec::with_capacity(wants.len());
+                for want in wants.iter() {
+                    given.push(inner.lease_one(&mut leases, &tenant, &gate, want, now)?);
+                }
                 // as many as wants
-                let Some(leased) = leased else { continue };
-                answers.push(Box::new(move || drop(reply.send(Ok(LeaseResponse { leases: leased })))));
+                let Some(given) = List::new(given) else { continue };
+                answers.push(Box::new(move || drop(reply.send(Ok(LeaseResponse { leases: given })))));
             }
             LeaseJob::Release(tenant, LeasesReleased { gate, releases }, reply) => {
                 for release in releases.iter() {
@@ -265,7 +267,9 @@ pub(crate) fn settle(inner: &Inner, jobs: Vec<LeaseJob>, now: UnixMillis) -> Res
         }
     }
     stored::keep(inner, asked, now)?;
-    answers.into_iter().for_each(|answer| answer());
+    for answer in answers {
+        answer();
+    }
     Ok(())
 }
 

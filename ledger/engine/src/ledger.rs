@@ -116,6 +116,8 @@ pub(crate) struct Inner {
     stopped: watch::Sender<bool>,
     /// What stopped it.
     fault: Mutex<Option<String>>,
+    /// How many grants were withdrawn or revoked since it was opened.
+    pub(crate) endings: watch::Sender<u64>,
     withdrawing: RwLock<BTreeSet<(CustomerKey, Jti)>>,
     withdrawing_count: AtomicUsize,
 }
@@ -159,6 +161,7 @@ impl Inner {
             jobs: Mutex::new(None),
             stopped: watch::Sender::new(false),
             fault: Mutex::new(None),
+            endings: watch::Sender::new(0),
             withdrawing: RwLock::new(BTreeSet::new()),
             withdrawing_count: AtomicUsize::new(0),
         }
@@ -447,7 +450,7 @@ impl Ledger {
                     .and_then(|customer| inner.denied_by_leases(number, customer, &permission, facts, now));
                 limits.map_or(Decision::Permit(permission), Decision::Denial)
             }
-            decision => decision,
+            denied @ Decision::Denial(_) => denied,
         }
     }
 

@@ -23,6 +23,7 @@ mod ledger;
 mod migrate;
 mod nodes;
 mod open;
+mod owed;
 mod publication;
 mod published;
 mod random;
@@ -55,6 +56,7 @@ pub use keyring::{
 };
 pub use ledger::{Appended, AppendedUse, Ledger, Recorded};
 pub use migrate::{Migration, migrate};
+pub use owed::{Acknowledgement, Ending};
 pub use publication::PublishedCheckpoint;
 pub use reads::{GrantRow, UseRow};
 pub use state::GateProgress;

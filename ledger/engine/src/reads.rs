@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use grantbook_plan::{CustomerState, GrantState, UseCount};
+use grantbook_plan::{CustomerState, Duties, GrantState, UseCount};
 use grantbook_record::archive::First;
 use grantbook_record::day::UnixMillis;
 use grantbook_record::encoding::{Base64Bytes, Bytes32};
@@ -12,7 +12,8 @@ use grantbook_record::head::{Head, SignedHead};
 use grantbook_record::receipt::{self, Content, EventContent, LinkOpening, UseContent, WireOpening};
 use grantbook_record::uses::{BatchTree, UseRecord, parse_head};
 use grantbook_record::{
-    Currency, DenialReason, Entry, Envelope, GateId, Jti, Quantity, Receipt, SubjectId, TenantId, strict_json,
+    Currency, DenialReason, Entry, Envelope, GateId, Jti, Quantity, Receipt, SubjectId, TenantId,
+    UnixSeconds, strict_json,
 };
 use grantbook_tlog::tile::{BundleCoord, TileCoord, encode_bundle};
 use grantbook_tlog::{Hash, LeafIndex, TlogProof, TreeSize};
@@ -25,7 +26,7 @@ use crate::publication::PublishedCheckpoint;
 use crate::published::OwnedItem;
 use crate::sequencer::AppendedUses;
 use crate::sequencer::build::{body_place, shared_place};
-use crate::state::GateProgress;
+use crate::state::{Customer, GateProgress};
 
 /// A grant as listed.
 #[derive(Debug, Clone)]
@@ -38,6 +39,25 @@ pub struct GrantRow {
     pub grant: GrantState,
     /// How much of it is used up.
     pub count: UseCount,
+    /// What is owed because of its uses and its end.
+    pub duties: Duties,
+}
+
+impl GrantRow {
+    pub(crate) fn new(customer: &Customer, grant: &GrantState) -> Self {
+        Self {
+            leaf_index: LeafIndex(grant.given),
+            sub: customer.sub.clone(),
+            grant: grant.clone(),
+            count: customer.count(&grant.id),
+            duties: customer.duties(&grant.id),
+        }
+    }
+
+    /// When the oldest data that is kept of its uses must be deleted.
+    pub fn deletion_due(&self) -> Option<UnixSeconds> {
+        self.duties.deletion_due(&self.grant.terms)
+    }
 }
 
 /// A recorded use, or a recorded denial, as listed.
@@ -277,15 +297,8 @@ impl Ledger {
             let Some(sub) = &key.sub else { continue };
             let name = self.inner.state.customer_key(tenant, sub);
             let Some(customer) = self.inner.state.customer(name)? else { continue };
-            let Some(grant) = customer.state.grants.iter().find(|grant| grant.given == leaf) else {
-                continue;
-            };
-            listed.push(GrantRow {
-                leaf_index: LeafIndex(leaf),
-                sub: customer.sub.clone(),
-                grant: grant.clone(),
-                count: customer.count(&grant.id),
-            });
+            let grant = customer.state.grants.iter().find(|grant| grant.given == leaf);
+            listed.extend(grant.map(|grant| GrantRow::new(&customer, grant)));
         }
         Ok(listed)
     }

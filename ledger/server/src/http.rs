@@ -3,11 +3,13 @@
 //! Calls of the ledger block (they wait for the disk), so they run on the blocking threads; only what reads memory is
 //! called directly.
 
+mod acknowledgements;
 mod admin;
 mod authzen;
 mod body;
 mod caller;
 mod connections;
+mod deletions;
 mod erasures;
 mod events;
 mod feed;
@@ -17,6 +19,7 @@ mod health;
 mod house;
 mod layers;
 mod leases;
+mod live_gates;
 mod log;
 mod metrics;
 mod openapi;
@@ -31,7 +34,7 @@ mod uses;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use grantbook_engine::{Ledger, TenantError};
 use grantbook_portal::Overview;
@@ -88,6 +91,8 @@ pub(crate) struct Shared {
     /// Open feeds.
     feeds: Arc<Semaphore>,
     followers: erasures::Followers,
+    live_gates: live_gates::LiveGates,
+    waiting: acknowledgements::Waiting,
     /// Of these, those of each tenant's tokens.
     tenants_requests: places::Places,
     tenants_feeds: places::Places,
@@ -164,6 +169,8 @@ impl Server {
             requests: Semaphore::new(limits.requests_max as usize),
             feeds: Arc::new(Semaphore::new(limits.feed_subscribers_max as usize)),
             followers: erasures::Followers::new(),
+            live_gates: live_gates::LiveGates::new(3 * ledger.freshness_bound(), Instant::now()),
+            waiting: acknowledgements::Waiting::default(),
             events_rate: rate::RateLimiter::new(limits.events_per_second),
             tenants_requests: places::Places::new(limits.tenant_requests_max),
             tenants_feeds: places::Places::new(limits.tenant_feed_subscribers_max),
@@ -204,13 +211,15 @@ impl Server {
         };
         let grace = Duration::from_millis(limits.shutdown_grace_ms);
         let house = tokio::spawn(house::keep(app.clone()));
+        let acknowledging = tokio::spawn(acknowledgements::keep(app.clone()));
         let reload = tls.clone().map(|tls| tokio::spawn(tls.reload_on_hangup()));
         connections::serve(listener, tls, openapi::router(app), limits.connections_max, grace, told).await;
         if let Some(reload) = reload {
             reload.abort();
         }
-        // it ends by itself, between two of its works
+        // they end by themselves, between two of their works
         let _ = house.await;
+        let _ = acknowledging.await;
         let closed = tokio::task::spawn_blocking(move || ledger.close()).await;
         match closed {
             Ok(Ok(())) => Ok(()),

@@ -189,8 +189,8 @@ impl Shared {
     async fn release(&self, releases: Vec<Release>) -> Result<(), LinkFault> {
         let now = (self.config.now)().ok_or(LinkFault::Unreachable)?;
         let Some(listed) = List::new(releases.clone()) else { return Ok(()) };
-        let released = LeasesReleased { gate: self.config.gate.clone(), releases: listed };
-        let claims = Claims::new(self.config.tenant, Jti::new(now, random()?), released);
+        let word = LeasesReleased { gate: self.config.gate.clone(), releases: listed };
+        let claims = Claims::new(self.config.tenant, Jti::new(now, random()?), word);
         let release = sign_release(&claims, &self.config.signer);
         self.in_time(self.http.tell(RELEASES, &Released { release })).await?;
         self.pool().released(&releases);

@@ -172,11 +172,11 @@ impl LeaseBook {
         let mut expires = UnixMillis(ask.now.0.saturating_add(rules.ttl_ms));
         let mut window = None;
         if let Some(rate) = limits.rate {
-            let left = rate_left(&count, &rate, ask.now);
+            let left = rate_left(&count, rate, ask.now);
             let Some(within) = slice(left, ask) else { return self.refuse(key, DenialReason::Rate) };
             units = units.min(within);
             let Some(row) = self.limits.get_mut(key) else { return Leased::Refused(DenialReason::Unleased) };
-            let opened = row.open_window(&limits.count, &rate, ask.now);
+            let opened = row.open_window(&limits.count, rate, ask.now);
             window = Some(opened.start);
             expires = expires.min(opened.closes());
         }
@@ -345,7 +345,9 @@ impl LeaseBook {
     /// Drops what counts no more, of all limits.
     pub fn tidy(&mut self, now: UnixMillis, rules: &LeaseRules) {
         let keys: Vec<LimitKey> = self.limits.keys().cloned().collect();
-        keys.iter().for_each(|key| self.tidy_one(key, now, rules));
+        for key in &keys {
+            self.tidy_one(key, now, rules);
+        }
     }
 
     fn tidy_one(&mut self, key: &LimitKey, now: UnixMillis, rules: &LeaseRules) {
@@ -354,7 +356,9 @@ impl LeaseBook {
         let ids: Vec<Jti> = row.leases.iter().map(|lease| lease.id).collect();
         if !row.tidy(now, rules.late_after_ms) {
             self.remove(key);
-            ids.iter().for_each(|id| drop(self.of_lease.remove(id)));
+            for id in &ids {
+                self.of_lease.remove(id);
+            }
             return;
         }
         if before == (row.leases.len(), row.window) {
@@ -459,7 +463,7 @@ impl LimitRow {
 }
 
 /// Units of a rate that are left.
-fn rate_left(count: &UseCount, rate: &Rate, now: UnixMillis) -> u64 {
+fn rate_left(count: &UseCount, rate: Rate, now: UnixMillis) -> u64 {
     let closes = count.window_start.0.saturating_add(rate.seconds.get().into()).saturating_mul(1000);
     let used = if count.window_uses > 0 && now.0 < closes { count.window_uses } else { 0 };
     rate.uses.get().saturating_sub(used).into()

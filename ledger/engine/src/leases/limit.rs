@@ -134,7 +134,7 @@ impl LimitRow {
         let (Some(rate), Some((window, end))) = (rate, self.running(now)) else {
             return UseCount { uses, ..count };
         };
-        let recorded = if recorded_window_closes(&count, rate).is_some_and(|closes| now < closes) {
+        let recorded = if recorded_window_closes(&count, *rate).is_some_and(|closes| now < closes) {
             count.window_uses
         } else {
             0
@@ -152,7 +152,7 @@ impl LimitRow {
     /// The window that a lease given at `now` is charged to: the one that is running, or a new one. Where the book knows of
     /// none at all it is the one that recorded uses have begun; after one that it knows it knows better, since records may
     /// arrive in another order than that of their uses.
-    pub(super) fn open_window(&mut self, count: &UseCount, rate: &Rate, now: UnixMillis) -> Window {
+    pub(super) fn open_window(&mut self, count: &UseCount, rate: Rate, now: UnixMillis) -> Window {
         if let Some((window, _)) = self.running(now) {
             let window = Window { seconds: rate.seconds.get(), ..window };
             self.window = Some(window);
@@ -226,7 +226,7 @@ impl LimitRow {
 }
 
 /// First moment after the window that recorded uses have begun.
-fn recorded_window_closes(count: &UseCount, rate: &Rate) -> Option<UnixMillis> {
+fn recorded_window_closes(count: &UseCount, rate: Rate) -> Option<UnixMillis> {
     let end = count.window_start.0.saturating_add(rate.seconds.get().into());
     (count.window_uses > 0).then_some(UnixMillis(end.saturating_mul(1000)))
 }

@@ -158,9 +158,9 @@ impl World {
         self.held.iter().map(charged).sum()
     }
 
-    fn take(&mut self, step: Step) {
+    fn take(&mut self, step: &Step) {
         let seconds = self.now.seconds();
-        match step {
+        match *step {
             Step::Ask { gate: number, least, more } => {
                 let name = gate(number);
                 let ask = Ask { gate: &name, id: id(self.next), least, most: least + more, now: self.now };
@@ -256,12 +256,12 @@ impl World {
 }
 
 /// The largest number of uses that one window, as the decision counts them, holds.
-fn fullest_window(uses: &[UnixSeconds], rate: &Rate) -> u32 {
+fn fullest_window(uses: &[UnixSeconds], rate: Rate) -> u32 {
     let mut sorted = uses.to_vec();
     sorted.sort_unstable();
     let mut count = UseCount::default();
     let counted = sorted.into_iter().map(|at| {
-        count.count(Some(rate), at);
+        count.count(Some(&rate), at);
         count.window_uses
     });
     counted.max().unwrap_or(0)
@@ -278,7 +278,7 @@ proptest! {
     fn a_cap_is_never_passed(cap in 1..25_u64, steps in prop::collection::vec(step(), 1..120)) {
         let mut world = World::new(Some(cap), None);
         for step in steps {
-            world.take(step);
+            world.take(&step);
             let recorded = world.limits.count.uses;
             let Charged { outstanding, written_off } = world.book.charged(&grant_key(), world.now, &RULES);
             prop_assert_eq!(outstanding + written_off, world.charged());
@@ -290,10 +290,10 @@ proptest! {
         }
         // every gate says what it drew, and every record arrives: nothing is lost
         for which in 0..world.held.len() {
-            world.take(Step::Release { which, lie: 0 });
+            world.take(&Step::Release { which, lie: 0 });
         }
         while !world.waiting.is_empty() {
-            world.take(Step::Arrive { which: 0 });
+            world.take(&Step::Arrive { which: 0 });
         }
         if !world.has_lied {
             prop_assert_eq!(world.book.charged(&grant_key(), world.now, &RULES), Charged::default());
@@ -318,8 +318,8 @@ proptest! {
             if matches!(step, Step::Release { lie: 1.., .. }) {
                 continue;
             }
-            world.take(step);
-            prop_assert!(fullest_window(&world.uses, &rate) <= uses, "{:?}", world.uses);
+            world.take(&step);
+            prop_assert!(fullest_window(&world.uses, rate) <= uses, "{:?}", world.uses);
             if let Some(cap) = cap {
                 prop_assert!(world.uses.len() as u64 <= cap);
             }

@@ -97,9 +97,8 @@ impl Shop {
 
     fn release(&self, lease: Jti, spent: u64, signer: &Signer) -> Result<(), AppendError> {
         let releases = List::new(vec![Release { lease, spent }]).unwrap();
-        let released = LeasesReleased { gate: gate_id(), releases };
-        let claims =
-            Claims::new(self.world.tenant, Jti::new(self.world.config.clock.now(), random()), released);
+        let word = LeasesReleased { gate: gate_id(), releases };
+        let claims = Claims::new(self.world.tenant, Jti::new(self.world.config.clock.now(), random()), word);
         self.world.ledger.release_leases(self.world.tenant, &sign_release(&claims, signer))
     }
 
@@ -308,6 +307,19 @@ fn what_a_crash_leaves_of_a_frame_is_dropped_and_damage_is_not() {
     std::fs::write(&log, &both).unwrap();
     assert!(Ledger::open(&config).is_ok());
     drop(folder);
+}
+
+#[test]
+fn a_torn_frame_ends_with_its_epoch() {
+    let shop = Shop::open(|_| ());
+    shop.lease(2);
+    let (log, whole) = (shop.leases_log(), std::fs::read(shop.leases_log()).unwrap());
+    let shop = shop
+        .reopen(|_| std::fs::write(&log, [whole.as_slice(), &whole[..whole.len() - 3]].concat()).unwrap());
+    shop.world.ledger.roll_epoch().unwrap();
+    shop.lease(3);
+    let shop = shop.reopen(|_| ());
+    assert_eq!(shop.charged(), outstanding(5));
 }
 
 fn flipped(bytes: &[u8], at: usize) -> Vec<u8> {

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use utoipa::ToSchema;
 
 use super::App;
+use super::acknowledgements::settle;
 use super::body;
 use super::caller::{Admin, Caller};
 use super::page::parse_number;
@@ -343,6 +344,8 @@ fn still(pending: &PendingErasure, expected: &[GateId]) -> Vec<GateId> {
 }
 
 pub(super) async fn finish(app: &App, tenant: TenantId, id: u64) -> Result<ErasureView, Problem> {
+    // so that what is acknowledged is, before nobody knows the customer any more
+    settle(app).await;
     let expected = expected(app, tenant);
     let finished = app.blocking(move |ledger| ledger.finish_erasure(tenant, id, &expected)).await?;
     match finished {

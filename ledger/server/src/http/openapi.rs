@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 
 use super::problem::Problem;
 use super::{
-    App, admin, authzen, erasures, events, feed, grants, heads, health, layers, leases, log, metrics,
-    receipts, states, uses,
+    App, acknowledgements, admin, authzen, deletions, erasures, events, feed, grants, heads, health, layers,
+    leases, log, metrics, receipts, states, uses,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -52,6 +52,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(events::append))
         .routes(routes!(grants::list))
         .routes(routes!(grants::one))
+        .routes(routes!(acknowledgements::one))
+        .routes(routes!(acknowledgements::open))
+        .routes(routes!(deletions::list))
         .routes(routes!(uses::append, uses::list))
         .routes(routes!(leases::lease))
         .routes(routes!(leases::release))

@@ -217,8 +217,8 @@ async fn leases_and_budgets_are_refused_for_their_form() {
     let forged = [good.rsplit_once('.').unwrap().0, other.rsplit_once('.').unwrap().1].join(".");
     let of = |tenant: TenantId, at: u64| {
         let releases = List::new(vec![Release { lease: jti(), spent: 0 }]).unwrap();
-        let released = LeasesReleased { gate: gate.clone(), releases };
-        release(&sign_release(&Claims::new(tenant, jti_at(UnixMillis(at)), released), &key))
+        let word = LeasesReleased { gate: gate.clone(), releases };
+        release(&sign_release(&Claims::new(tenant, jti_at(UnixMillis(at)), word), &key))
     };
     let set = |project: &str, body: &Value| {
         Call::new(Method::PUT, format!("/v1/budgets/{project}")).token(&book.sandbox.token).json(body)
@@ -407,6 +407,7 @@ async fn events_are_refused_for_what_they_say() {
         send(Envelope::sign(Kind::GrantWithdrawn, &claims.to_json(), &[&customer.signer]))
     };
     book.send(claims(grant)).await.expect(201);
+    book.all_acknowledged().await;
     let cases = vec![
         Case("jti again", claims(jti()), 409, "jti-conflict"),
         Case("withdrawn twice", send(book.withdrawal(&customer, grant)), 409, "state-conflict"),

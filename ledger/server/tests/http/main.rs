@@ -7,6 +7,7 @@
     reason = "tests fail by panicking, in their helpers too"
 )]
 
+mod acknowledgements;
 mod authzen;
 mod book;
 mod client;

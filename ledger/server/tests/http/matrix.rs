@@ -89,6 +89,9 @@ impl Stage {
             }
             "list_grants" => get("/v1/grants"),
             "get_grant" => get(&format!("/v1/grants/{}", self.grant)),
+            "get_acknowledgements" => get(&format!("/v1/grants/{}/acknowledgements", self.grant)),
+            "list_open_acknowledgements" => get("/v1/acknowledgements"),
+            "list_deletions" => get("/v1/deletions"),
             "sign_head" => post("/v1/heads", json!({"nonce": "A".repeat(43)})),
             "list_holds" => get("/v1/holds"),
             "place_hold" => post("/v1/holds", json!({"sub": CUSTOMERS[0], "reason": REASON})),

@@ -174,6 +174,7 @@ impl NextEpoch for NextFiles<'_> {
         let mut present = store.epoch.write().unwrap_or_else(PoisonError::into_inner);
         let old = std::mem::replace(&mut *present, Arc::new(epoch));
         drop(present);
+        store.leases.renewed();
         fs::remove_dir_all(&old.folder).map_err(io("remove", &old.folder))?;
         sync_dir(&all)
     }

@@ -60,6 +60,11 @@ impl LeaseLog {
         }
     }
 
+    /// Another log has taken the place of this one.
+    pub(super) fn renewed(&self) {
+        *self.torn.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     pub(super) fn append(&self, path: &Path, serial: u64, frame: &[u8]) -> Result<(), Fault> {
         let mut file = File::options().create(true).append(true).open(path).map_err(io("open", path))?;
         if let Some(whole) = self.torn.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -75,7 +80,7 @@ impl LeaseLog {
 
     pub(super) fn replace(&self, path: &Path, serial: u64, frame: &[u8]) -> Result<(), Fault> {
         durable::replace(path, &key_frames(&[(serial, frame.to_vec())]))?;
-        *self.torn.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.renewed();
         Ok(())
     }
 }
