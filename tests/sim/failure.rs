@@ -9,6 +9,8 @@ pub(crate) enum Op {
     PutTile,
     PutKeys,
     SetAnchor,
+    PutLeases,
+    SetMark,
     Apply,
     ClearState,
     FlushState,
@@ -73,6 +75,8 @@ impl Op {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Commit => "commit",
+            Self::PutLeases => "put leases",
+            Self::SetMark => "set the leases' mark",
             Self::Apply => "apply",
             Self::SetAnchor => "set anchor",
             Self::PutTile => "put tile",

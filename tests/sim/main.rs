@@ -24,6 +24,7 @@ mod disk;
 mod epochs;
 mod failure;
 mod invariants;
+mod leases;
 mod model;
 mod run;
 mod site;

@@ -10,20 +10,21 @@ pub use log::{
     bundle, checkpoint, log_keys, note, policy, proof_file, tile_path, vkey, witness_answer, witness_request,
 };
 pub use record::{
-    archive, entry, envelope, event, frame, head, jwk, receipt, scope, signed_head, state_proof, terms,
-    use_batch, use_record,
+    archive, entry, envelope, event, frame, head, jwk, lease_release, receipt, scope, signed_head,
+    state_proof, terms, use_batch, use_record,
 };
 
 /// A parser's name and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target by name.
-pub const TARGETS: [Target; 24] = [
+pub const TARGETS: [Target; 25] = [
     ("envelope", envelope),
     ("event", event),
     ("entry", entry),
     ("use_batch", use_batch),
     ("use_record", use_record),
+    ("lease_release", lease_release),
     ("receipt", receipt),
     ("archive", archive),
     ("state_proof", state_proof),

@@ -7,6 +7,7 @@ use grantbook_record::archive::Reader;
 use grantbook_record::event::{self, Claims};
 use grantbook_record::feed::Frame;
 use grantbook_record::head::{Head, SignedHead};
+use grantbook_record::lease::{LeasesReleased, WANTS_MAX, parse_release};
 use grantbook_record::strict_json;
 use grantbook_record::uses::{UseBatch, UseRecord};
 use grantbook_record::{
@@ -99,6 +100,15 @@ pub fn use_batch(data: &[u8]) {
 pub fn use_record(data: &[u8]) {
     if let Ok(record) = UseRecord::parse(data) {
         assert_eq!(UseRecord::parse(&record.to_json()), Ok(record));
+    }
+}
+
+/// Releases of leases.
+pub fn lease_release(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok((claims, _)) = parse_release(text) {
+        assert!(claims.event.releases.len() <= WANTS_MAX);
+        round_trip::<Claims<LeasesReleased>>(&claims.to_json());
     }
 }
 

@@ -24,6 +24,8 @@ pub struct LedgerConfig {
     pub freshness_bound: Duration,
     /// How long after a use its record may arrive without being marked late.
     pub late_after: Duration,
+    /// How long a gate may draw on a lease at most.
+    pub lease_ttl: Duration,
     /// From when on checkpoints in receipts bear the ML-DSA-44 signature too, which published ones always do.
     pub post_quantum_from: Option<UnixSeconds>,
     /// Memory that the state's store may use as cache, in bytes.
@@ -86,6 +88,7 @@ impl LedgerConfig {
             origin: None,
             freshness_bound: Duration::from_secs(5),
             late_after: Duration::from_secs(24 * 3600),
+            lease_ttl: Duration::from_secs(60),
             post_quantum_from: None,
             state_cache_bytes: 64 * 1024 * 1024,
             clock: Clock::system(),

@@ -15,6 +15,7 @@ use crate::AppendError;
 use crate::acts::record;
 use crate::archive;
 use crate::keyring::EpochKeys;
+use crate::leases;
 use crate::ledger::{Inner, Ledger};
 use crate::published::{open_owners, seal_owners};
 use crate::sequencer::{Appended, Job};
@@ -70,6 +71,7 @@ pub(crate) fn roll(inner: &Inner, day: Day, now: UnixMillis) -> Result<(Epoch, A
     let tenant_id = |number: u32| inner.keyring.tenant_id(number);
     let live = inner.state.copy_rows(&next, writer.as_mut(), tenant_id, |leaf| owner_of(inner, leaf))?;
     copy_owners(inner, &next, writer.as_mut(), &live)?;
+    let leases = leases::next_epoch(inner, &next, writer.as_mut())?;
     let tail = tail(inner, &next, &live);
     {
         // readers wait here, so that rows, owners and the keys to them change at once
@@ -80,6 +82,7 @@ pub(crate) fn roll(inner: &Inner, day: Day, now: UnixMillis) -> Result<(Epoch, A
         owners.clone_from(&next.owners);
     }
     inner.keyring.set_epoch(next);
+    inner.leases_mut().rolled(leases);
     inner.published.disown(|key_id| !live.contains(key_id));
     inner.forget_unkept_keys();
     inner.keyring.destroy_other_epochs()?;

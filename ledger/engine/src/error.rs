@@ -2,6 +2,7 @@
 
 use grantbook_plan::Refusal;
 use grantbook_record::EnvelopeError;
+use grantbook_record::lease::ReleaseError;
 use grantbook_record::uses::UseError;
 
 use crate::store::Fault;
@@ -111,6 +112,15 @@ pub enum AppendError {
     /// No such gate of the tenant, or signed with another key than its own.
     #[error("unknown gate, expected one that is registered, signing with its key")]
     UnknownGate,
+    /// A want that nothing can fulfil.
+    #[error("malformed want, expected 1 <= least <= most")]
+    Want,
+    /// The release of leases.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+    /// A budget that cannot be set.
+    #[error("{0}")]
+    Budget(&'static str),
     /// More waits than may.
     #[error("too much waits to be appended, try again later")]
     Busy,

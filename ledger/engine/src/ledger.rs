@@ -19,11 +19,12 @@ use grantbook_record::{
 use grantbook_tlog::{LeafIndex, LogKeys};
 use tokio::sync::watch;
 
-use crate::admit::{self, Closing};
+use crate::admit::{self, Closing, TenantFacts};
 use crate::clock::Clock;
 use crate::config::{Archiving, LedgerConfig};
 use crate::error::{AppendError, OpenError, ReadError};
 use crate::keyring::{self, Keyring, SecretStore};
+use crate::leases::{KeptLeases, LeaseRules};
 use crate::publication::Publication;
 use crate::published::Published;
 use crate::reads::SignedBatch;
@@ -104,6 +105,8 @@ pub(crate) struct Inner {
     pub(crate) counters: Counters,
     pub(crate) freshness_bound: Duration,
     pub(crate) late_after: Duration,
+    pub(crate) lease_rules: LeaseRules,
+    pub(crate) leases: RwLock<KeptLeases>,
     pub(crate) last_day: Day,
     pub(crate) archiving: Archiving,
     pub(crate) trim_every_entries: u64,
@@ -146,6 +149,11 @@ impl Inner {
             counters,
             freshness_bound: config.freshness_bound,
             late_after: config.late_after,
+            lease_rules: LeaseRules {
+                ttl_ms: milliseconds(config.lease_ttl),
+                late_after_ms: milliseconds(config.late_after),
+            },
+            leases: RwLock::default(),
             last_day,
             archiving: config.archiving,
             trim_every_entries: config.trim_every_entries,
@@ -420,17 +428,30 @@ impl Ledger {
         let key = inner.state.customer_key(tenant, &facts.data_subject);
         let Ok(customer) = inner.state.customer(key) else { return denial(DenialReason::EvaluationError) };
         let known = customer.as_ref().map(|customer| customer.state.as_ref());
-        let count_of =
-            |grant: &Jti| customer.as_ref().map(|customer| customer.count(grant)).unwrap_or_default();
-        let now = inner.clock.now().seconds();
-        match decide(Vocabulary::builtin(), known, count_of, facts, now) {
+        let now = inner.clock.now();
+        let Ok((TenantFacts { number, .. }, _)) = admit::tenant_facts(&inner.keyring, tenant) else {
+            return denial(DenialReason::NoGrant);
+        };
+        let count_of = |grant: &Jti| {
+            let counted = customer
+                .as_ref()
+                .map(|known| inner.count_with_leases(number, key, known, grant, now.seconds()));
+            counted.unwrap_or_default()
+        };
+        match decide(Vocabulary::builtin(), known, count_of, facts, now.seconds()) {
             Decision::Permit(permission) if inner.is_withdrawing(key, &permission.grant) => {
                 Decision::Denial(Denial {
                     grant: Some(permission.grant),
                     ..Denial::of(DenialReason::Withdrawn)
                 })
             }
-            decision => decision,
+            Decision::Permit(permission) => {
+                let limits = customer
+                    .as_ref()
+                    .and_then(|customer| inner.denied_by_leases(number, customer, &permission, facts, now));
+                limits.map_or(Decision::Permit(permission), Decision::Denial)
+            }
+            denied @ Decision::Denial(_) => denied,
         }
     }
 
@@ -487,7 +508,11 @@ impl Ledger {
 
     /// Counters since it was opened.
     pub fn stats(&self) -> Stats {
-        self.inner.counters.read(self.inner.published.size(), self.inner.is_stopped())
+        let inner = &self.inner;
+        let [leased_grants, leased_budgets] =
+            inner.leases().book.outstanding(inner.clock.now(), &inner.lease_rules);
+        let counted = inner.counters.read(inner.published.size(), inner.is_stopped());
+        Stats { leased_grants, leased_budgets, ..counted }
     }
 
     /// Whether entries are taken; otherwise why not.
@@ -498,6 +523,10 @@ impl Ledger {
         let jobs = self.inner.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         if jobs.is_some() { Ok(()) } else { Err("the ledger is closing".to_owned()) }
     }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A thread that panics leaves as much unknown as a fault.

@@ -18,6 +18,7 @@ mod erase;
 mod error;
 mod fsck;
 mod keyring;
+pub mod leases;
 mod ledger;
 mod migrate;
 mod nodes;

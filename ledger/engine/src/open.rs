@@ -14,6 +14,7 @@ use crate::body::{Body, BodyContent, SharedHead};
 use crate::config::LedgerConfig;
 use crate::error::{OpenError, ReadError};
 use crate::keyring::{Keyring, PERMANENT, SecretStore};
+use crate::leases;
 use crate::ledger::Inner;
 use crate::published::{Addition, OwnedItem, Published, open_owners};
 use crate::sequencer::sign_checkpoint;
@@ -56,6 +57,7 @@ pub(crate) fn open(
     check_anchor(&inner, checkpoint.as_deref())?;
     inner.load_witnessed()?;
     replay(&inner, whole_from, seen_keys, new_keys)?;
+    leases::load(&inner)?;
     show_feeds(&inner)?;
     Ok(inner)
 }

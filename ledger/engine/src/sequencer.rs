@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use grantbook_plan::Denial;
 use grantbook_plan::decide::Permission;
 use grantbook_record::day::{Day, UnixMillis};
+use grantbook_record::event::Event;
 use grantbook_record::{DenialReason, Entry};
 use grantbook_tlog::{Checkpoint, Hash, TreeSize, cosignature, leaf_hash};
 
@@ -23,6 +24,7 @@ use crate::archive::keep_bundles;
 use crate::config::Archiving;
 use crate::epoch::{self, Epoch};
 use crate::error::AppendError;
+use crate::leases::{self, LeaseJob, settle};
 use crate::ledger::Inner;
 use crate::published::Addition;
 use crate::state_root::record_state_root;
@@ -51,6 +53,8 @@ pub(crate) enum Job {
     /// The map's root goes on the log, unless it is there.
     StateRoot(Reply<Option<Appended>>),
     Import(Box<ImportedUse>, Reply<Appended>),
+    /// After the batch of all that came before.
+    Leases(Box<LeaseJob>),
 }
 
 pub(crate) type Reply<T> = SyncSender<Result<T, AppendError>>;
@@ -133,18 +137,24 @@ fn archived(inner: &Inner) -> bool {
 fn weight(job: &Job) -> usize {
     match job {
         Job::Uses(batch, _) => batch.batch.records.len(),
-        Job::Event(..) | Job::Question(..) | Job::Import(..) => 1,
+        Job::Event(..) | Job::Question(..) | Job::Import(..) | Job::Leases(_) => 1,
         // after a batch: nothing may be under way
         Job::Roll(_) | Job::DrainMap(_) | Job::StateRoot(_) => BATCH_ENTRIES,
     }
 }
 
 fn sequence(inner: &Inner, jobs: Vec<Job>, day: Day, now: UnixMillis) -> Result<(), Fault> {
+    if jobs.iter().any(is_erasure) {
+        // what somebody erased was paid can be read no more afterwards
+        leases::keep(inner, true, now)?;
+    }
     let mut builder = Builder::new(inner, day, now.seconds());
     let mut questions = Vec::new();
     let mut after = Vec::new();
+    let mut asked = Vec::new();
     for job in jobs {
         match job {
+            Job::Leases(job) => asked.push(*job),
             Job::Roll(_) | Job::DrainMap(_) | Job::StateRoot(_) => after.push(job),
             Job::Event(event, reply) => builder.event(*event, reply)?,
             Job::Uses(batch, reply) => builder.uses(*batch, reply)?,
@@ -158,15 +168,20 @@ fn sequence(inner: &Inner, jobs: Vec<Job>, day: Day, now: UnixMillis) -> Result<
     if let Some(built) = builder.finish() {
         commit(inner, built, day, now)?;
     }
+    settle(inner, asked, now)?;
     for job in after {
         match job {
             Job::Roll(reply) => answer(&reply, epoch::roll(inner, day, now)?),
             Job::DrainMap(reply) => answer(&reply, inner.state.drain_map()?),
             Job::StateRoot(reply) => answer(&reply, record_state_root(inner, day, now)?),
-            Job::Event(..) | Job::Uses(..) | Job::Import(..) | Job::Question(..) => {}
+            Job::Event(..) | Job::Uses(..) | Job::Import(..) | Job::Question(..) | Job::Leases(_) => {}
         }
     }
     Ok(())
+}
+
+fn is_erasure(job: &Job) -> bool {
+    matches!(job, Job::Event(event, _) if matches!(event.claims.event, Event::SubjectErased(_)))
 }
 
 fn answer<T>(reply: &Reply<T>, done: T) {
@@ -195,6 +210,7 @@ pub(crate) fn commit(inner: &Inner, built: Built, day: Day, now: UnixMillis) -> 
     let took = begun.elapsed();
     // from here on the batch is there after a crash; nobody has been told yet
     inner.keep_later(&stored.keys);
+    let (customers, grants) = built.changes.gone();
     let endings = built.changes.endings;
     inner.state.commit(built.changes, size.0)?;
     inner.store.set_anchor(&signed)?;
@@ -205,6 +221,7 @@ pub(crate) fn commit(inner: &Inner, built: Built, day: Day, now: UnixMillis) -> 
         inner.endings.send_modify(|count| *count = count.wrapping_add(endings));
     }
     inner.counters.batch(kinds.into_iter(), took);
+    leases::forget(inner, &customers, &grants, now)?;
     for acknowledge in built.acknowledgements {
         acknowledge();
     }

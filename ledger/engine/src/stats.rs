@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use grantbook_record::Kind;
 
+use crate::leases::Outstanding;
+
 /// What a ledger has done since it was opened. Plain numbers; durations in nanoseconds.
 #[derive(Debug, Clone, Default)]
 pub struct Stats {
@@ -26,6 +28,10 @@ pub struct Stats {
     pub tree_size: u64,
     /// Complete bundles that are kept as files.
     pub archived_bundles: u64,
+    /// What gates have leased of grants.
+    pub leased_grants: Outstanding,
+    /// What gates have leased of budgets.
+    pub leased_budgets: Outstanding,
     /// Whether a fault has stopped the sequencer.
     pub stopped: bool,
 }
@@ -64,6 +70,7 @@ impl Counters {
             tree_size,
             archived_bundles: self.archived_bundles.load(Ordering::Relaxed),
             stopped,
+            ..Stats::default()
         }
     }
 }

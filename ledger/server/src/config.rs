@@ -56,6 +56,8 @@ pub struct ServerConfig {
     pub freshness_bound_ms: u64,
     /// How long after a use its record may arrive unmarked, in milliseconds.
     pub late_after_ms: u64,
+    /// How long a gate may draw on a lease at most, in milliseconds.
+    pub lease_ttl_ms: u64,
     /// Memory that the state's store may use as cache, in MiB.
     pub store_cache_mib: u32,
     /// Days after which a new key epoch begins, 1 to 30.
@@ -289,6 +291,7 @@ impl ServerConfig {
         ledger.origin.clone_from(&self.origin);
         ledger.freshness_bound = Duration::from_millis(self.freshness_bound_ms);
         ledger.late_after = Duration::from_millis(self.late_after_ms);
+        ledger.lease_ttl = Duration::from_millis(self.lease_ttl_ms);
         ledger.post_quantum_from = self.post_quantum_from;
         ledger.state_cache_bytes = u64::from(self.store_cache_mib) << 20;
         ledger

@@ -18,6 +18,7 @@ mod heads;
 mod health;
 mod house;
 mod layers;
+mod leases;
 mod live_gates;
 mod log;
 mod metrics;

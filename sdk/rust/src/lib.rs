@@ -21,6 +21,7 @@ mod denial;
 pub mod facts;
 mod gate;
 mod http;
+pub mod leases;
 mod link;
 pub mod obligations;
 mod permit;

@@ -15,6 +15,8 @@ pub(crate) struct Content {
     pub(super) bundles: BTreeMap<u64, StoredBundle>,
     pub(super) tiles: BTreeMap<String, Vec<u8>>,
     pub(super) keys: Vec<(u64, Vec<u8>)>,
+    pub(super) leases: Vec<(u64, Vec<u8>)>,
+    pub(super) lease_mark: Option<String>,
     pub(crate) anchor: Option<String>,
     pub(super) witnessed: Option<String>,
     /// The rows with which the epoch began, in parts, with their position.

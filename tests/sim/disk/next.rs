@@ -11,6 +11,7 @@ pub(super) struct NextParts<'a> {
     machine: &'a Machine,
     owners: BTreeMap<u64, Vec<u8>>,
     keys: Vec<(u64, Vec<u8>)>,
+    leases: Vec<(u64, Vec<u8>)>,
     base: Vec<(Vec<RowChange>, u64)>,
     finished: bool,
 }
@@ -19,8 +20,8 @@ impl<'a> NextParts<'a> {
     pub(super) fn begin(machine: &'a Machine) -> Result<Box<dyn NextEpoch + 'a>, Fault> {
         // what is left of one that was begun before is removed first
         machine.call(Op::NextEpoch, |content, _| content.left = 1, |content| content.left = 1)?;
-        let (owners, keys, base) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Ok(Box::new(Self { machine, owners, keys, base, finished: false }))
+        let (owners, keys, leases, base) = (BTreeMap::new(), Vec::new(), Vec::new(), Vec::new());
+        Ok(Box::new(Self { machine, owners, keys, leases, base, finished: false }))
     }
 
     /// Nothing that is written of it is read before it is finished, so of a part that was written nothing shows.
@@ -42,6 +43,12 @@ impl NextEpoch for NextParts<'_> {
         Ok(())
     }
 
+    fn put_leases(&mut self, serial: u64, frame: &[u8]) -> Result<(), Fault> {
+        self.put()?;
+        self.leases = vec![(serial, frame.to_vec())];
+        Ok(())
+    }
+
     fn put_rows(&mut self, rows: Vec<RowChange>, position: u64) -> Result<(), Fault> {
         self.put()?;
         self.base.push((rows, position));
@@ -54,6 +61,7 @@ impl NextEpoch for NextParts<'_> {
             std::mem::take(&mut self.keys),
             std::mem::take(&mut self.base),
         );
+        let leases = std::mem::take(&mut self.leases);
         let go_over = |content: &mut Content| {
             content.rolled += 1;
             content.batches = vec![tail.clone()];
@@ -61,6 +69,7 @@ impl NextEpoch for NextParts<'_> {
                 bundle.owners = owners.get(index).cloned().unwrap_or_default();
             }
             content.keys.clone_from(&keys);
+            content.leases.clone_from(&leases);
             content.rows.clear();
             for (rows, position) in &base {
                 content.change(rows.clone(), *position);

@@ -1,7 +1,8 @@
 //! The machine as a store.
 
 use grantbook_engine::store::{
-    BaseVisitor, BatchVisitor, Fault, NextEpoch, Row, RowChange, Store, StoredBatch, StoredBundle,
+    BaseVisitor, BatchVisitor, Fault, LeaseVisitor, NextEpoch, Row, RowChange, Store, StoredBatch,
+    StoredBundle,
 };
 use grantbook_tlog::tile::TileCoord;
 
@@ -126,6 +127,30 @@ impl Store for Machine {
             visit(id, wrapped);
         }
         Ok(())
+    }
+
+    fn leases(&self, visit: LeaseVisitor<'_>) -> Result<bool, Fault> {
+        // a torn frame is dropped when it is read back: the same as none
+        let frames = self.read(|content| content.leases.clone())?;
+        frames.into_iter().try_for_each(|(serial, frame)| visit(serial, frame))?;
+        Ok(false)
+    }
+
+    fn append_leases(&self, serial: u64, frame: &[u8]) -> Result<(), Fault> {
+        self.call(Op::PutLeases, |_, _| (), |content| content.leases.push((serial, frame.to_vec())))
+    }
+
+    fn replace_leases(&self, serial: u64, frame: &[u8]) -> Result<(), Fault> {
+        self.call(Op::PutLeases, |_, _| (), |content| content.leases = vec![(serial, frame.to_vec())])
+    }
+
+    fn lease_mark(&self) -> Result<Option<String>, Fault> {
+        self.read(|content| content.lease_mark.clone())
+    }
+
+    fn set_lease_mark(&self, mark: &str) -> Result<(), Fault> {
+        // half a slot leaves the other one
+        self.call(Op::SetMark, |_, _| (), |content| content.lease_mark = Some(mark.to_owned()))
     }
 
     fn anchor(&self) -> Result<Option<String>, Fault> {

@@ -1,5 +1,6 @@
 //! Taking a backup. A server may be appending all the while, so the order matters:
 //!
+//! 0. the leases: what they say of the log is then in what the anchor vouches for;
 //! 1. the anchor: what it vouches for is durable, and nothing beyond it is copied;
 //! 2. the journal, whole frames up to there: the archiver drops a file of it only after its entries are in bundles, so
 //! 3. the bundles and tiles, of entries that the anchor vouches for: they reach to where the journal begins or further;
@@ -64,6 +65,7 @@ fn generation(
     progress: Progress<'_>,
 ) -> Result<Option<BackupReport>, BackupError> {
     let before = vaulted.manifest(None)?;
+    let leases = whole_frames(files, &files.sealed("leases.log"))?;
     let anchor = files.anchor()?.ok_or_else(|| BackupError::wrong("anchor", "it is missing"))?;
     let anchored = keys.verify_checkpoint(anchor.as_bytes());
     let TreeSize(size) = anchored.map_err(|error| BackupError::wrong("anchor", error))?.checkpoint.size();
@@ -93,11 +95,11 @@ fn generation(
         level += 1;
     }
     let keys_log = files.sealed("keys.log");
-    if let Some(bytes) = durable::read(&files.data().join(&keys_log))? {
-        let mut frames = Frames::default();
-        frames.take(&keys_log, &bytes);
-        let end = frames.whole.last().map_or(0, |frame| frame.offset + frame.length);
-        copy.put(&keys_log, bytes.get(..end).unwrap_or_default(), 0)?;
+    if let Some(bytes) = whole_frames(files, &keys_log)? {
+        copy.put(&keys_log, &bytes, 0)?;
+    }
+    if let Some(bytes) = leases {
+        copy.put(&files.sealed("leases.log"), &bytes, 0)?;
     }
     let base = files.sealed("base.log");
     if files.data().join(&base).exists() {
@@ -133,6 +135,15 @@ fn generation(
         copied_files,
         copied_bytes,
     }))
+}
+
+/// A file of frames, without what is torn at its end; `None` where there is no such file.
+fn whole_frames(files: &RawFiles, name: &str) -> Result<Option<Vec<u8>>, BackupError> {
+    let Some(mut bytes) = durable::read(&files.data().join(name))? else { return Ok(None) };
+    let mut frames = Frames::default();
+    frames.take(name, &bytes);
+    bytes.truncate(frames.whole.last().map_or(0, |frame| frame.offset + frame.length));
+    Ok(Some(bytes))
 }
 
 type JournalFiles = Vec<(String, Vec<u8>)>;

@@ -13,6 +13,7 @@ use grantbook_tlog::{Checkpoint, CompactRange, Hash, TreeSize, leaf_hash};
 use super::item::{DataKeys, PendingBatch, Place};
 use super::{FsckReport, Progress};
 use crate::keyring::Keyring;
+use crate::leases::{frame_place, parse_mark};
 use crate::nodes::{Edge, FullTile, full_tile, tile_bytes};
 use crate::published::{Owner, open_owners};
 use crate::store::raw::{Frame, RawFiles, VaultItem};
@@ -102,6 +103,7 @@ pub(super) fn check(
         report,
     };
     checker.check_keys(&keys_log);
+    checker.check_leases()?;
     let last = checker.check_frames();
     let journal_end = checker.frames.last().map_or(0, end);
     let anchored = checker.check_anchor();
@@ -174,6 +176,57 @@ impl Checker<'_> {
             }
         }
         self.report.keys = self.keys.len();
+    }
+
+    /// Each frame of the leases opens, and none is missing that somebody was told of.
+    fn check_leases(&mut self) -> Result<(), Fault> {
+        let frames = self.files.leases()?;
+        let mut last = None;
+        for frame in &frames.whole {
+            for (serial, sealed) in &frame.batch.keys {
+                if last.is_some_and(|last| last + 1 != *serial) {
+                    self.report.finding(at(frame), format!("it is number {serial}, which does not follow"));
+                }
+                last = Some(*serial);
+                let opens = self
+                    .keyring
+                    .is_none_or(|keyring| keyring.epoch().rows.open(sealed, &frame_place(*serial)).is_ok());
+                if !opens {
+                    self.report.finding(at(frame), "it does not open under the keyring's key");
+                }
+            }
+        }
+        let marked = match self.files.lease_mark() {
+            Ok(mark) => mark.map(|mark| parse_mark(&mark)),
+            Err(fault) => {
+                self.report.findings.push(fault.to_string());
+                return Ok(());
+            }
+        };
+        let marked = match marked {
+            Some(None) => {
+                self.report.finding("mark of the leases", "it does not parse");
+                return Ok(());
+            }
+            Some(Some((serial, _))) => serial,
+            None => 0,
+        };
+        let is_behind = last.unwrap_or(0) < marked;
+        for torn in &frames.torn {
+            let place = format!("{}, frame at byte {}", torn.file, torn.offset);
+            if torn.last && !is_behind {
+                let note = "torn by a crash, and nobody was told of it: the next lease takes its place";
+                self.report.notes.push(format!("{place}: {note}"));
+            } else {
+                self.report.finding(place, "torn: length, checksum or bytes are not what was written");
+            }
+        }
+        if is_behind && frames.torn.is_empty() {
+            let note =
+                "older than its mark, as out of a backup: nothing is leased until what it lacks is settled";
+            self.report.notes.push(format!("{}: {note}", self.files.sealed("leases.log")));
+        }
+        Ok(())
     }
 
     /// Gives the last checkpoint.

@@ -14,8 +14,8 @@ use crate::state::State;
 use crate::state_map::MAP;
 use crate::store::raw::{CopiedState, RawFiles};
 use crate::store::{
-    BUNDLE_WIDTH, BaseVisitor, BatchVisitor, Fault, MemoryStore, NextEpoch, Row, RowChange, Store,
-    StoredBatch, StoredBundle, StoredItem,
+    BUNDLE_WIDTH, BaseVisitor, BatchVisitor, Fault, LeaseVisitor, MemoryStore, NextEpoch, Row, RowChange,
+    Store, StoredBatch, StoredBundle, StoredItem,
 };
 
 /// How findings name the state's folder.
@@ -267,6 +267,27 @@ impl Store for LogUntil {
             frame.batch.keys.into_iter().for_each(|(id, wrapped)| visit(id, wrapped));
         }
         Ok(())
+    }
+
+    fn leases(&self, _: LeaseVisitor<'_>) -> Result<bool, Fault> {
+        // they are no part of the fold
+        Ok(false)
+    }
+
+    fn append_leases(&self, _: u64, _: &[u8]) -> Result<(), Fault> {
+        Err(read_only())
+    }
+
+    fn replace_leases(&self, _: u64, _: &[u8]) -> Result<(), Fault> {
+        Err(read_only())
+    }
+
+    fn lease_mark(&self) -> Result<Option<String>, Fault> {
+        Ok(None)
+    }
+
+    fn set_lease_mark(&self, _: &str) -> Result<(), Fault> {
+        Err(read_only())
     }
 
     fn anchor(&self) -> Result<Option<String>, Fault> {

@@ -7,7 +7,7 @@ mod owing;
 use grantbook_compliance::Opening;
 use grantbook_plan::admission::{self, Context};
 use grantbook_plan::decide::{Permission, decide, judge_grant};
-use grantbook_plan::{Admitted, CustomerState, Decision, Denial, EntryRef, Vocabulary};
+use grantbook_plan::{Admitted, CustomerState, Decision, Denial, EntryRef, UseCount, Vocabulary};
 use grantbook_record::day::{Day, UnixMillis, UnixSeconds};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::entry::{self, DayKey, LinkTarget, Salt};
@@ -24,10 +24,11 @@ use crate::admit::{
 use crate::body::{Body, BodyContent, SharedHead};
 use crate::error::AppendError;
 use crate::keyring::LOG;
+use crate::leases::{LimitKey, Taken, grant_key};
 use crate::ledger::Inner;
 use crate::published::{Addition, OwnedItem, Owner, seal_owners};
 use crate::state::{
-    BatchRow, Changes, Customer, FoldedEvent, FoldedUse, JtiRow, UseIdRow, half, half_digest,
+    BatchRow, Changes, Customer, CustomerKey, FoldedEvent, FoldedUse, JtiRow, UseIdRow, half, half_digest,
 };
 use crate::store::{Fault, StoredBatch, StoredItem};
 
@@ -270,11 +271,12 @@ impl<'a> Builder<'a> {
         let mut verdict = Verdict::default();
         let (mut currency, mut payout_minor) = (Currency::NONE, 0);
         if let Outcome::Permitted(_) = record.outcome {
-            verdict = self.judge(customer.as_ref(), record);
             if let Some(grant) = grant {
                 currency = grant.terms.compensation.currency();
                 payout_minor = grant.terms.compensation.payout_per_use_minor();
             }
+            let pays = (currency, payout_minor.into());
+            verdict = self.judge((tenant.number, name), customer.as_ref(), record, pays);
             // the price changed between admission and now
             if used.committed.openings.get(1).map(|payout| payout.value) != Some(u64::from(payout_minor)) {
                 used.committed = commit_use(record.at, payout_minor);
@@ -300,11 +302,20 @@ impl<'a> Builder<'a> {
         let (leaf_index, _) = self.place(tenant, owner, &key.key, &draft, content)?;
         let (day, imported) = (self.day, false);
         let folded = FoldedUse { record, flag, currency, payout_minor, leaf_index, day, imported };
-        self.changes.use_(state, (tenant.number, tenant.id), &folded)
+        self.changes.use_(state, (tenant.number, tenant.id), &folded)?;
+        self.inner.leases_mut().book.take_record(tenant.number, name, record, currency, payout_minor.into());
+        Ok(())
     }
 
-    /// What a permitted use breaks, judged as of the time at which the gate recorded it.
-    fn judge(&self, customer: Option<&Customer>, record: &UseRecord) -> Verdict {
+    /// What a permitted use breaks, judged as of the time at which the gate recorded it. What it drew on leases is charged
+    /// already; without one it competes for what is left.
+    fn judge(
+        &self,
+        (tenant, name): (u32, CustomerKey),
+        customer: Option<&Customer>,
+        record: &UseRecord,
+        (currency, payout_minor): (Currency, u64),
+    ) -> Verdict {
         let flagged = |flag| Verdict { flag: Some(flag), in_window: false };
         let late_after = self.inner.late_after.as_secs();
         if record.at.0.saturating_add(late_after) < self.now.0
@@ -317,8 +328,24 @@ impl<'a> Builder<'a> {
         else {
             return flagged(DenialReason::NoGrant);
         };
-        match judge_grant(Vocabulary::builtin(), grant, customer.count(&grant.id), &record.facts, record.at) {
-            Ok(()) => Verdict::default(),
+        let used = Taken { gate: &record.gate, leases: &record.leases, at: record.at };
+        let is_leased = self.inner.leases().book.covered(&grant_key(tenant, name, grant.id), &used, 1) > 0;
+        let count = if is_leased {
+            UseCount::default()
+        } else {
+            self.inner.count_with_leases(tenant, name, customer, &grant.id, record.at)
+        };
+        match judge_grant(Vocabulary::builtin(), grant, count, &record.facts, record.at) {
+            Ok(()) => {
+                let project = LimitKey::Budget { tenant, project: record.facts.requester.clone() };
+                let leases = self.inner.leases();
+                let covered = leases.book.covered(&project, &used, payout_minor);
+                if leases.book.pays(&project, currency, payout_minor, covered) {
+                    Verdict::default()
+                } else {
+                    flagged(DenialReason::Budget)
+                }
+            }
             Err(denial) => {
                 // inside the bound a gate could not know yet; never after it
                 let bound = self.inner.freshness_bound.as_secs();
@@ -369,14 +396,25 @@ impl<'a> Builder<'a> {
             });
         }
         let known = customer.as_ref().map(|customer| customer.state.as_ref());
-        let count_of =
-            |grant: &Jti| customer.as_ref().map(|customer| customer.count(grant)).unwrap_or_default();
+        let count_of = |grant: &Jti| {
+            let counted = customer
+                .as_ref()
+                .map(|customer| self.inner.count_with_leases(tenant.number, name, customer, grant, at));
+            counted.unwrap_or_default()
+        };
         let permission = match decide(Vocabulary::builtin(), known, count_of, &facts, at) {
             Decision::Denial(denial) => return Ok(Ok(Answer::Denial(denial))),
             Decision::Permit(permission) => permission,
         };
         if self.inner.is_withdrawing(name, &permission.grant) {
             let denial = Denial { grant: Some(permission.grant), ..Denial::of(DenialReason::Withdrawn) };
+            return Ok(Ok(Answer::Denial(denial)));
+        }
+        let now = UnixMillis(self.now.0.saturating_mul(1000));
+        let unpaid = customer.as_ref().and_then(|customer| {
+            self.inner.denied_by_leases(tenant.number, customer, &permission, &facts, now)
+        });
+        if let Some(denial) = unpaid {
             return Ok(Ok(Answer::Denial(denial)));
         }
         let Ok(gate) = GateId::parse(REMOTE_GATE) else {

@@ -46,6 +46,8 @@ pub(crate) struct Changes {
     grants: BTreeMap<(u32, u64), u64>,
     /// Customers erased in this batch.
     pub(super) erased: BTreeSet<CustomerKey>,
+    /// Grants shredded in this batch.
+    shredded: Vec<(CustomerKey, Jti)>,
     /// Keys that leave the map of grant states: of customers erased, or without grants.
     pub(super) unmapped: BTreeSet<StateKey>,
     /// Data keys destroyed in this batch.
@@ -94,6 +96,11 @@ fn imported_name(gate: &GateId, seq: u64) -> String {
 }
 
 impl Changes {
+    /// Customers erased and grants shredded in this batch.
+    pub(crate) fn gone(&self) -> (Vec<CustomerKey>, Vec<(CustomerKey, Jti)>) {
+        (self.erased.iter().copied().collect(), self.shredded.clone())
+    }
+
     /// A customer as this batch has left it so far.
     pub(crate) fn customer(&self, state: &State, key: CustomerKey) -> Result<Option<Customer>, Fault> {
         match self.customers.get(&key) {
@@ -437,6 +444,7 @@ impl Changes {
         let Some(known) = customer.state.grant(grant) else { return Ok(()) };
         let (given, ended) = (known.given, known.status_entry);
         Arc::make_mut(&mut customer.state).forget_grant(given);
+        self.shredded.push((name, *grant));
         if customer.state.grants.is_empty() {
             self.unmapped.extend(customer.map_key());
         }

@@ -32,6 +32,15 @@ pub(super) const ENDING: &[u8] = b"e";
 pub(crate) struct CustomerKey(pub(super) [u8; 16]);
 
 impl CustomerKey {
+    /// From the bytes that another name of the same key came with.
+    pub(crate) fn of_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) fn bytes(self) -> [u8; 16] {
+        self.0
+    }
+
     pub(super) fn first(self) -> u8 {
         let [first, ..] = self.0;
         first

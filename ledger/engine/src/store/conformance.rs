@@ -27,6 +27,8 @@ pub fn check<S: Store>(mut open: impl FnMut() -> Result<S, Fault>) -> Result<(),
     rule(store.position()? == 0, "an empty store's state is at 0")?;
     rule(store.bundles()? == 0, "an empty store has no bundles")?;
     rule(store.anchor()?.is_none(), "an empty store has no anchor")?;
+    rule(leases(&store)?.is_empty(), "an empty store has no leases")?;
+    rule(store.lease_mark()?.is_none(), "an empty store has no mark of its leases")?;
     rule(store.witnessed()?.is_none(), "an empty store has no witnessed checkpoint")?;
     rule(batches(&store)?.is_empty(), "an empty store has no batches")?;
     let written: Vec<StoredBatch> = (0_u8..5).map(batch).collect();
@@ -39,6 +41,7 @@ pub fn check<S: Store>(mut open: impl FnMut() -> Result<S, Fault>) -> Result<(),
     rule(batches(&store)? == written, "committed batches come back in order")?;
     check_state(&store)?;
     check_files(&store)?;
+    check_leases(&store)?;
     store.set_anchor("first")?;
     store.set_anchor("second")?;
     rule(store.anchor()?.as_deref() == Some("second"), "the anchor holds the last checkpoint")?;
@@ -50,6 +53,8 @@ pub fn check<S: Store>(mut open: impl FnMut() -> Result<S, Fault>) -> Result<(),
     let store = open()?;
     rule(store.position()? == 9, "a flushed state is there after an orderly end")?;
     rule(store.anchor()?.as_deref() == Some("second"), "the anchor is there after an orderly end")?;
+    rule(leases(&store)? == [(4, vec![5]), (5, vec![6])], "leases are there after an orderly end")?;
+    rule(store.lease_mark()?.as_deref() == Some("5 2"), "their mark is the last one set")?;
     let witnessed = store.witnessed()?;
     rule(witnessed.as_deref() == Some("witnessed by more"), "the witnessed checkpoint is the last one set")?;
     let before = batches(&store)?;
@@ -83,6 +88,7 @@ fn check_epoch(store: &impl Store) -> Result<(), Broken> {
         next.put_owners(index, &[u8::try_from(index).unwrap_or(0); 20])?;
     }
     next.put_keys(&[(6, vec![9])])?;
+    next.put_leases(6, &[7])?;
     next.put_rows(vec![(b"c".to_vec(), Some(vec![2]))], 12)?;
     rule(store.row(b"c")?.is_none(), "nothing of the next epoch is read before it is finished")?;
     next.finish(&batch(9))?;
@@ -93,6 +99,10 @@ fn check_epoch(store: &impl Store) -> Result<(), Broken> {
     let mut keys = Vec::new();
     store.keys(&mut |id, wrapped| keys.push((id, wrapped)))?;
     rule(keys == [(6, vec![9])], "the keys of the epoch before are gone")?;
+    rule(leases(store)? == [(6, vec![7])], "the next epoch has leases of its own")?;
+    store.append_leases(7, &[8])?;
+    rule(leases(store)? == [(6, vec![7]), (7, vec![8])], "and goes on from them")?;
+    rule(store.lease_mark()?.as_deref() == Some("5 2"), "their mark is of no epoch")?;
     store.clear_state()?;
     let mut base = Vec::new();
     store.base(&mut |rows, position| {
@@ -106,6 +116,29 @@ fn check_epoch(store: &impl Store) -> Result<(), Broken> {
     store.apply(vec![(b"c".to_vec(), Some(vec![2]))], 12)?;
     store.flush_state()?;
     Ok(())
+}
+
+fn check_leases(store: &impl Store) -> Result<(), Broken> {
+    for serial in 1..4 {
+        store.append_leases(serial, &[u8::try_from(serial).unwrap_or(0); 3])?;
+    }
+    rule(leases(store)? == [(1, vec![1; 3]), (2, vec![2; 3]), (3, vec![3; 3])], "leases come back in order")?;
+    store.replace_leases(4, &[5])?;
+    rule(leases(store)? == [(4, vec![5])], "one frame takes the place of all")?;
+    store.append_leases(5, &[6])?;
+    store.set_lease_mark("4 1")?;
+    store.set_lease_mark("5 2")?;
+    Ok(())
+}
+
+fn leases(store: &impl Store) -> Result<Vec<(u64, Vec<u8>)>, Broken> {
+    let mut frames = Vec::new();
+    let torn = store.leases(&mut |serial, frame| {
+        frames.push((serial, frame));
+        Ok(())
+    })?;
+    rule(!torn, "leases that were all written are whole")?;
+    Ok(frames)
 }
 
 fn batch(number: u8) -> StoredBatch {

@@ -8,17 +8,20 @@
 //!   journal/<first leaf index>.log     batches, until their bundles are kept
 //!   owners/x000/000                    whose the entries of a bundle are
 //!   keys.log                           wrapped data keys whose batches were trimmed
+//!   leases.log                         what gates hold of caps, rates and budgets, sealed
 //!   base.log                           the rows with which the epoch began; none in the first
 //!   state/                             sled: rebuilt from the rest when missing, behind or broken
 //! <data>/version                       the format's version
 //! <data>/witnessed                     last checkpoint that a quorum of witnesses cosigned
 //! <anchor>                             last signed checkpoint, outside the data folder
+//! <anchor>.leases                      how far leases.log had come
 //! ```
 
 mod anchor;
 mod base;
 pub(crate) mod durable;
 mod epoch;
+mod leases;
 pub(crate) mod raw;
 mod state;
 pub(crate) mod version;
@@ -34,12 +37,13 @@ use grantbook_tlog::tile::{BundleCoord, TileCoord, encode_bundle, parse_bundle};
 use super::cursor::{Cursor, put_bytes};
 use super::journal::{self, Next};
 use super::{
-    BUNDLE_WIDTH, BaseVisitor, BatchVisitor, Fault, NextEpoch, Row, RowChange, Store, StoredBatch,
-    StoredBundle, StoredItem,
+    BUNDLE_WIDTH, BaseVisitor, BatchVisitor, Fault, LeaseVisitor, NextEpoch, Row, RowChange, Store,
+    StoredBatch, StoredBundle, StoredItem,
 };
 use anchor::Anchor;
 use durable::{create_dir, io, sync_dir, write_new};
 use epoch::{Epoch, NextFiles};
+use leases::LeaseLog;
 
 /// Bytes after which a new journal file is begun.
 const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
@@ -53,6 +57,7 @@ const WITNESSED_FILE: &str = "witnessed";
 pub struct FileStore {
     data: PathBuf,
     anchor: Anchor,
+    leases: LeaseLog,
     cache_bytes: u64,
     epoch: RwLock<Arc<Epoch>>,
     journal: Mutex<Option<Segment>>,
@@ -82,6 +87,7 @@ impl FileStore {
         Ok(Self {
             data: data.to_owned(),
             anchor: Anchor::new(anchor),
+            leases: LeaseLog::beside(anchor),
             cache_bytes: state_cache_bytes,
             epoch: RwLock::new(Arc::new(epoch)),
             journal: Mutex::new(None),
@@ -351,6 +357,26 @@ impl Store for FileStore {
                 }
             }
         }
+    }
+
+    fn leases(&self, visit: LeaseVisitor<'_>) -> Result<bool, Fault> {
+        self.leases.read(&self.present().leases(), visit)
+    }
+
+    fn append_leases(&self, serial: u64, frame: &[u8]) -> Result<(), Fault> {
+        self.leases.append(&self.present().leases(), serial, frame)
+    }
+
+    fn replace_leases(&self, serial: u64, frame: &[u8]) -> Result<(), Fault> {
+        self.leases.replace(&self.present().leases(), serial, frame)
+    }
+
+    fn lease_mark(&self) -> Result<Option<String>, Fault> {
+        self.leases.mark.read()
+    }
+
+    fn set_lease_mark(&self, mark: &str) -> Result<(), Fault> {
+        self.leases.mark.write(mark)
     }
 
     fn anchor(&self) -> Result<Option<String>, Fault> {

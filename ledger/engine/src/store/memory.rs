@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use grantbook_tlog::tile::TileCoord;
 
-use super::{BaseVisitor, BatchVisitor, Fault, NextEpoch, Row, RowChange, Store, StoredBatch, StoredBundle};
+use super::{
+    BaseVisitor, BatchVisitor, Fault, LeaseVisitor, NextEpoch, Row, RowChange, Store, StoredBatch,
+    StoredBundle,
+};
 
 /// See the module's documentation. A clone is the same store.
 #[derive(Default, Clone)]
@@ -21,6 +24,8 @@ struct Parts {
     bundles: BTreeMap<u64, StoredBundle>,
     tiles: BTreeMap<String, Vec<u8>>,
     keys: Vec<(u64, Vec<u8>)>,
+    leases: Vec<(u64, Vec<u8>)>,
+    lease_mark: Option<String>,
     anchor: Option<String>,
     witnessed: Option<String>,
     rows: BTreeMap<Vec<u8>, Vec<u8>>,
@@ -85,6 +90,31 @@ impl Store for MemoryStore {
         for (id, wrapped) in keys {
             visit(id, wrapped);
         }
+        Ok(())
+    }
+
+    fn leases(&self, visit: LeaseVisitor<'_>) -> Result<bool, Fault> {
+        let frames = self.parts().leases.clone();
+        frames.into_iter().try_for_each(|(serial, frame)| visit(serial, frame))?;
+        Ok(false)
+    }
+
+    fn append_leases(&self, serial: u64, frame: &[u8]) -> Result<(), Fault> {
+        self.parts().leases.push((serial, frame.to_vec()));
+        Ok(())
+    }
+
+    fn replace_leases(&self, serial: u64, frame: &[u8]) -> Result<(), Fault> {
+        self.parts().leases = vec![(serial, frame.to_vec())];
+        Ok(())
+    }
+
+    fn lease_mark(&self) -> Result<Option<String>, Fault> {
+        Ok(self.parts().lease_mark.clone())
+    }
+
+    fn set_lease_mark(&self, mark: &str) -> Result<(), Fault> {
+        self.parts().lease_mark = Some(mark.to_owned());
         Ok(())
     }
 
@@ -163,6 +193,7 @@ impl Store for MemoryStore {
         let mut next = self.parts().clone();
         next.rolled += 1;
         next.keys.clear();
+        next.leases.clear();
         next.rows.clear();
         Ok(Box::new(NextParts { store: self, next }))
     }
@@ -184,6 +215,11 @@ impl NextEpoch for NextParts<'_> {
 
     fn put_keys(&mut self, keys: &[(u64, Vec<u8>)]) -> Result<(), Fault> {
         self.next.keys.extend_from_slice(keys);
+        Ok(())
+    }
+
+    fn put_leases(&mut self, serial: u64, frame: &[u8]) -> Result<(), Fault> {
+        self.next.leases = vec![(serial, frame.to_vec())];
         Ok(())
     }
 

@@ -19,7 +19,7 @@ const STATE_FLIPS: usize = 40;
 
 /// Where a part of the data folder lies: what is sealed under the epoch's key lies with the epoch.
 fn place(config: &LedgerConfig, part: &str) -> PathBuf {
-    let sealed = ["journal", "owners", "keys.log", "state"].contains(&part);
+    let sealed = ["journal", "owners", "keys.log", "leases.log", "state"].contains(&part);
     config.data_dir.join(if sealed { "epochs/1" } else { "" }).join(part)
 }
 
@@ -37,6 +37,9 @@ fn closed() -> (tempfile::TempDir, LedgerConfig) {
                 world.withdraw(&customer, &sub, grant.id);
             }
         }
+    }
+    for number in 0..3 {
+        crate::leases::lease(&world, &format!("cs-{}", 10 + 20 * number));
     }
     world.ledger.close().unwrap();
     let World { folder, config, ledger, .. } = world;
@@ -141,7 +144,13 @@ fn copied(folder: &Path, config: &LedgerConfig, number: usize) -> LedgerConfig {
     world::copy_folder(&config.data_dir, &copy.data_dir);
     world::copy_folder(&config.keyring_dir, &copy.keyring_dir);
     std::fs::copy(&config.anchor, &copy.anchor).unwrap();
+    std::fs::copy(mark(config), mark(&copy)).unwrap();
     copy
+}
+
+/// How far the leases had come.
+fn mark(config: &LedgerConfig) -> PathBuf {
+    config.anchor.with_extension("anchor.leases")
 }
 
 fn flip_and_check(config: &LedgerConfig, copy: usize) {
@@ -149,7 +158,9 @@ fn flip_and_check(config: &LedgerConfig, copy: usize) {
     for kind in ["journal", "entries", "vault", "owners", "tile"] {
         files(&place(config, kind), kinds.entry(kind).or_default());
     }
-    kinds.insert("keys.log", vec![place(config, "keys.log")]);
+    for log in ["keys.log", "leases.log"] {
+        kinds.insert(log, vec![place(config, log)]);
+    }
     files(&config.keyring_dir, kinds.entry("keyring").or_default());
     let mut sequence = Sequence(20 + copy as u64);
     for number in (copy..FLIPS).step_by(COPIES) {

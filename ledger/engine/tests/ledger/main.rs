@@ -7,6 +7,7 @@ mod backups;
 mod erase;
 mod flips;
 mod keyring_backup;
+mod leases;
 mod owed;
 mod shred;
 mod state_proofs;

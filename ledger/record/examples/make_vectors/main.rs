@@ -9,6 +9,7 @@
 
 mod cases;
 mod cases_of_events;
+mod cases_of_leases;
 mod cases_of_state_proofs;
 mod cases_of_the_log;
 #[path = "../../tests/record/ledger.rs"]

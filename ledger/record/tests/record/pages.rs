@@ -51,6 +51,7 @@ pub(crate) fn example(name: &str) -> String {
         "use-record" => pretty(&story::record(story::FIRST).to_json()),
         "use-head" => pretty(decoded(story::batch().head.as_bytes(), 1).as_bytes()),
         "use-batch" => pretty(&serde_json::to_vec(&story::batch()).unwrap()),
+        "lease-release" => pretty(&story::release().to_json()),
         "receipt" => pretty(&log.receipt(WITHDRAWN_AT).to_json()),
         "receipt-of-a-use" => pretty(&log.receipt(USES_AT).to_json()),
         "proof" => log.receipt(GRANT_AT).proof,

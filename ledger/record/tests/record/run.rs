@@ -3,6 +3,7 @@
 use grantbook_record::encoding::{array_from_base64url, from_base64url};
 use grantbook_record::feed::{Chain, FeedPosition, Frame};
 use grantbook_record::head::SignedHead;
+use grantbook_record::lease::{parse_release, verify_release};
 use grantbook_record::uses::UseBatch;
 use grantbook_record::{
     Entry, Envelope, Event, Kind, PublicKey, Receipt, StateProof, TenantId, UnixSeconds, encoding::Bytes32,
@@ -11,8 +12,8 @@ use grantbook_tlog::LogKeys;
 use serde_json::Value;
 
 /// The formats, as their vector files are named.
-pub(crate) const FORMATS: [&str; 8] =
-    ["event", "envelope", "entry", "use-batch", "receipt", "feed", "head", "state-proof"];
+pub(crate) const FORMATS: [&str; 9] =
+    ["event", "envelope", "entry", "use-batch", "receipt", "feed", "head", "state-proof", "lease"];
 
 /// Why a case was refused.
 #[derive(Debug)]
@@ -102,6 +103,10 @@ pub(crate) fn run(format: &str, setup: &Setup, input: &Value) -> Result<(), Refu
         }
         "state-proof" => {
             StateProof::parse(text("state_proof").as_bytes())?.verify(&setup.log_keys)?;
+        }
+        "lease" => {
+            let (_, kid) = parse_release(text("release"))?;
+            verify_release(text("release"), &setup.key(kid).unwrap_or(setup.keys[0]))?;
         }
         other => panic!("no format {other}"),
     }

@@ -1,5 +1,6 @@
 //! Good inputs of every parser, from which fuzzing starts.
 
+use grantbook_record::lease::sign_release;
 use grantbook_tlog::tile::encode_bundle;
 use grantbook_tlog::{AddCheckpoint, Note, TreeSize, consistency_proof};
 
@@ -27,6 +28,7 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
         "frame" => log.feed().0.iter().map(grantbook_record::feed::Frame::to_json).collect(),
         "head" => vec![log.heads(&nonces())[0].head.clone().into_bytes()],
         "signed_head" => vec![log.heads(&nonces())[0].to_json()],
+        "lease_release" => vec![sign_release(&story::release(), &story::gate()).into_bytes()],
         "scope" => vec![serde_json::to_vec(&terms().scope).unwrap()],
         "terms" => vec![serde_json::to_vec(&terms()).unwrap()],
         "jwk" => vec![serde_json::to_vec(customer().public_key()).unwrap()],

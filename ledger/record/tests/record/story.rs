@@ -9,6 +9,7 @@ use grantbook_record::event::{
     NoticePublished, OperatorActed, RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade,
     Revoker, StateRoot, SubjectErased, TemplatePublished, about_tenant,
 };
+use grantbook_record::lease::{LeasesReleased, Release};
 use grantbook_record::list::List;
 use grantbook_record::scope::{Clause, Condition};
 use grantbook_record::state_proof::GrantStatus;
@@ -345,6 +346,13 @@ pub(crate) fn record(seq: u64) -> UseRecord {
             outcome,
         )
     }
+}
+
+/// The gate's word for two leases.
+pub(crate) fn release() -> Claims<LeasesReleased> {
+    let releases = [(50, 3), (51, 0)].map(|(number, spent)| Release { lease: jti(number), spent });
+    let gate = GateId::parse("underwriting-1").unwrap();
+    Claims::new(tenant(), jti(42), LeasesReleased { gate, releases: List::new(releases.to_vec()).unwrap() })
 }
 
 /// Two permitted uses and a denied one, signed by the gate.

@@ -64,6 +64,10 @@ fn every_error_is_provoked() {
         ("feed", "TooLarge Schema/UnknownField Spelling Sequence Receipt/Mismatch Chain About"),
         ("head", "TooLarge Schema/UnknownField Form BadSignature Origin Tenant Nonce"),
         (
+            "lease",
+            "TooLarge Jws/NotCompact Typ Payload/UnknownField Payload/Expected Version/Version BadSignature",
+        ),
+        (
             "state-proof",
             "TooLarge Schema/UnknownField Schema/Expected Spelling Version Root/Mismatch Enrolment/Inclusion/Root Checkpoints \
              Kind NotFirst Size NotEnrolled Entries Map",
@@ -91,6 +95,7 @@ fn oversize(format: &str) -> Option<Value> {
     match format {
         "envelope" => Some(json!({ "envelope": "A".repeat(4 * 132 * 1024 / 3 + 4) })),
         "use-batch" => Some(json!({ "batch": spaces(4 * 1024 * 1024 + 1) })),
+        "lease" => Some(json!({ "release": "A".repeat(64 * 1024 + 1) })),
         "receipt" => Some(json!({ "receipt": spaces(512 * 1024 + 1) })),
         "state-proof" => Some(json!({ "state_proof": spaces(1024 * 1024 + 1) })),
         "feed" => Some(json!({ "frame": spaces(512 * 1024 + 1), "position": 0, "chain": Bytes32([0; 32]) })),
@@ -155,7 +160,7 @@ fn the_pages_show_what_the_code_makes() {
 
 #[test]
 fn the_pages_state_the_limits_of_the_code() {
-    use grantbook_record::{envelope, feed, head, jws, receipt, state_proof, uses};
+    use grantbook_record::{envelope, feed, head, jws, lease, receipt, state_proof, uses};
     for (format, limit) in [
         ("event", envelope::PAYLOAD_BYTES_MAX),
         ("envelope", envelope::ENVELOPE_BYTES_MAX),
@@ -168,6 +173,8 @@ fn the_pages_state_the_limits_of_the_code() {
         ("use-batch", uses::RECORD_BYTES_MAX),
         ("receipt", receipt::RECEIPT_BYTES_MAX),
         ("feed", feed::FRAME_BYTES_MAX),
+        ("lease", lease::WANTS_MAX),
+        ("lease", lease::RELEASE_BYTES_MAX),
         ("head", head::HEAD_BYTES_MAX),
         ("head", head::SIGNED_HEAD_BYTES_MAX),
         ("state-proof", state_proof::STATE_PROOF_BYTES_MAX),

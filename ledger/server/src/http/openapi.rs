@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::problem::Problem;
 use super::{
     App, acknowledgements, admin, authzen, deletions, erasures, events, feed, grants, heads, health, layers,
-    log, metrics, receipts, states, uses,
+    leases, log, metrics, receipts, states, uses,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -31,6 +31,7 @@ use super::{
         (name = "events", description = "Signed envelopes: keys, templates, notices, requests, grants"),
         (name = "grants", description = "Grants as the events have made them"),
         (name = "uses", description = "Recorded uses and denials"),
+        (name = "leases", description = "Slices of caps, rates and budgets that gates use up by themselves"),
         (name = "receipts", description = "What proves an entry offline"),
         (name = "feed", description = "What replicas follow"),
         (name = "authzen", description = "OpenID AuthZEN Authorization API 1.0"),
@@ -57,6 +58,10 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(acknowledgements::open))
         .routes(routes!(deletions::list))
         .routes(routes!(uses::append, uses::list))
+        .routes(routes!(leases::lease))
+        .routes(routes!(leases::release))
+        .routes(routes!(leases::set_budget))
+        .routes(routes!(leases::list_budgets))
         .routes(routes!(receipts::one))
         .routes(routes!(states::one))
         .routes(routes!(heads::sign))

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use grantbook_engine::{AppendError, ReadError, TenantError};
 use grantbook_plan::Refusal;
 use grantbook_record::EnvelopeError;
+use grantbook_record::lease::ReleaseError;
 use grantbook_record::strict_json::JsonError;
 use grantbook_record::uses::UseError;
 use serde::Serialize;
@@ -222,6 +223,20 @@ impl From<UseError> for Problem {
     }
 }
 
+impl From<ReleaseError> for Problem {
+    fn from(error: ReleaseError) -> Self {
+        let kind = match error {
+            ReleaseError::TooLarge { .. } => ProblemKind::TooLarge,
+            ReleaseError::BadSignature => ProblemKind::BadSignature,
+            ReleaseError::Jws(_)
+            | ReleaseError::Typ
+            | ReleaseError::Payload(_)
+            | ReleaseError::Version(_) => ProblemKind::MalformedRequest,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let kind = match refusal {
@@ -251,6 +266,9 @@ impl From<AppendError> for Problem {
             AppendError::UseIdConflict => ProblemKind::UseConflict,
             AppendError::Sequence { .. } => ProblemKind::SequenceConflict,
             AppendError::UnknownGate => ProblemKind::BadSignature,
+            AppendError::Want => ProblemKind::MalformedRequest,
+            AppendError::Budget(_) => ProblemKind::Refused,
+            AppendError::Release(error) => return error.into(),
             AppendError::Busy => ProblemKind::Busy,
             AppendError::Stopped => ProblemKind::Stopped,
             AppendError::Store(ref fault) => {

@@ -10,6 +10,8 @@ use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{
     Bounds, Claims, Evidence, GrantGiven, GrantWithdrawn, KeyEnrolled, NoticePublished, TemplatePublished,
 };
+use grantbook_record::lease::{LeasesReleased, Release, sign_release};
+use grantbook_record::list::List;
 use grantbook_record::terms::{Language, TemplateRef, Terms};
 use grantbook_record::uses::{self, Denied, Outcome, Permitted, UseFacts, UseRecord};
 use grantbook_record::{
@@ -230,6 +232,13 @@ impl Book {
     pub(crate) fn withdrawal(&self, customer: &Customer, grant: Jti) -> Vec<u8> {
         let event = GrantWithdrawn { sub: customer.sub.clone(), grant, channel: None };
         self.envelope(Kind::GrantWithdrawn, event, &[&customer.signer])
+    }
+
+    /// A gate's word for one lease.
+    pub(crate) fn release(&self, gate: &str, signer: &Signer, lease: Jti, spent: u64) -> String {
+        let releases = List::new(vec![Release { lease, spent }]).unwrap();
+        let word = LeasesReleased { gate: GateId::parse(gate).unwrap(), releases };
+        sign_release(&Claims::new(self.tenant(), jti(), word), signer)
     }
 
     /// A batch of one record by a gate.

@@ -3,9 +3,11 @@
 use grantbook_record::day::{UnixMillis, UnixSeconds};
 use grantbook_record::envelope::ENVELOPE_BYTES_MAX;
 use grantbook_record::event::{Claims, GrantPaused, GrantWithdrawn};
+use grantbook_record::lease::{LeasesReleased, Release, sign_release};
+use grantbook_record::list::List;
 use grantbook_record::terms::Terms;
 use grantbook_record::uses::BATCH_BYTES_MAX;
-use grantbook_record::{Envelope, Jti, Kind, SubjectId, TenantId};
+use grantbook_record::{Envelope, GateId, Jti, Kind, SubjectId, TenantId};
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -52,6 +54,10 @@ async fn doors_that_need_a_token_are_shut_without_one() {
     for (method, path) in [
         (Method::POST, "/v1/uses"),
         (Method::GET, "/v1/uses"),
+        (Method::POST, "/v1/leases"),
+        (Method::POST, "/v1/leases/releases"),
+        (Method::GET, "/v1/budgets"),
+        (Method::PUT, "/v1/budgets/a"),
         (Method::GET, "/v1/grants"),
         (Method::GET, "/v1/grants/0190163d-8694-7397-8c1f-0d9ef6b5d3a1"),
         (Method::GET, "/v1/receipts/0"),
@@ -81,6 +87,7 @@ async fn doors_that_need_a_token_are_shut_without_one() {
     }
     for (method, path) in [
         (Method::PUT, "/v1/gates/a"),
+        (Method::PUT, "/v1/budgets/a"),
         (Method::GET, "/v1/tokens"),
         (Method::POST, "/v1/tokens"),
         (Method::DELETE, "/v1/tokens/a"),
@@ -194,6 +201,145 @@ async fn events_are_refused_for_their_form() {
         ),
     ];
     check(&book, cases).await;
+}
+
+#[tokio::test]
+async fn leases_and_budgets_are_refused_for_their_form() {
+    let book = Book::open().await;
+    let (gate, key) = (GateId::parse("north").unwrap(), signer(40));
+    book.ledger.register_gate(book.tenant(), &gate, *key.public_key()).unwrap();
+    let post = |path: &str, body: &Value| Call::post(path).token(&book.service_token).json(body);
+    let wants = |wants: Value| post("/v1/leases", &json!({"gate": "north", "wants": wants}));
+    let want = |least: Value, most: Value| json!({"of": {"budget": {"project": "pricing"}}, "least": least, "most": most});
+    let release = |text: &str| post("/v1/leases/releases", &json!({"release": text}));
+    let good = book.release("north", &key, jti(), 0);
+    let other = book.release("north", &key, jti(), 1);
+    let forged = [good.rsplit_once('.').unwrap().0, other.rsplit_once('.').unwrap().1].join(".");
+    let of = |tenant: TenantId, at: u64| {
+        let releases = List::new(vec![Release { lease: jti(), spent: 0 }]).unwrap();
+        let word = LeasesReleased { gate: gate.clone(), releases };
+        release(&sign_release(&Claims::new(tenant, jti_at(UnixMillis(at)), word), &key))
+    };
+    let set = |project: &str, body: &Value| {
+        Call::new(Method::PUT, format!("/v1/budgets/{project}")).token(&book.sandbox.token).json(body)
+    };
+    let unknown = json!({"gate": "nobody", "wants": [want(json!(1), json!(1))]});
+    let foreign = json!({"gate": "north", "wants": [want(json!(1), json!(1))]});
+    let cases = vec![
+        Case("no want", wants(json!([])), 400, "malformed-request"),
+        Case("too many", wants(json!(vec![want(json!(1), json!(1)); 257])), 400, "malformed-request"),
+        Case("nothing wanted", wants(json!([want(json!(0), json!(1))])), 400, "malformed-request"),
+        Case("least above most", wants(json!([want(json!(2), json!(1))])), 400, "malformed-request"),
+        Case("negative", wants(json!([want(json!(-1), json!(1))])), 400, "malformed-request"),
+        Case("a fraction", wants(json!([want(json!(0.5), json!(1))])), 400, "malformed-request"),
+        Case(
+            "unknown member",
+            wants(json!([{"of": {"x": 1}, "least": 1, "most": 1}])),
+            400,
+            "malformed-request",
+        ),
+        Case("unknown gate", post("/v1/leases", &unknown), 403, "bad-signature"),
+        Case(
+            "gate of another tenant",
+            Call::post("/v1/leases").token(&book.stranger_token).json(&foreign),
+            403,
+            "bad-signature",
+        ),
+        Case(
+            "no JSON",
+            Call::post("/v1/leases").token(&book.service_token).bytes(OCTETS, "x"),
+            415,
+            "unsupported-content-type",
+        ),
+        Case(
+            "oversize",
+            Call::post("/v1/leases")
+                .token(&book.service_token)
+                .bytes("application/json", vec![b' '; 65 * 1024]),
+            413,
+            "too-large",
+        ),
+        Case("method", Call::get("/v1/leases").token(&book.service_token), 405, "method-not-allowed"),
+        Case("release: no JWS", release("Zhang San"), 400, "malformed-request"),
+        Case("release: no member", post("/v1/leases/releases", &json!({})), 400, "malformed-request"),
+        Case(
+            "release: by another key",
+            release(&book.release("north", &signer(41), jti(), 0)),
+            403,
+            "bad-signature",
+        ),
+        Case("release: unknown gate", release(&book.release("nobody", &key, jti(), 0)), 403, "bad-signature"),
+        Case("release: another's signature", release(&forged), 403, "bad-signature"),
+        Case("release: of another tenant", of(TenantId::from_bytes([5; 16]), now().0), 422, "wrong-audience"),
+        Case("release: signed too long ago", of(book.tenant(), now().0 - 2 * 86_400_000), 422, "wrong-time"),
+        Case(
+            "budget: no currency",
+            set("pricing", &json!({"currency": "", "minor": 1})),
+            400,
+            "malformed-request",
+        ),
+        Case(
+            "budget: negative",
+            set("pricing", &json!({"currency": "CNY", "minor": -1})),
+            400,
+            "malformed-request",
+        ),
+        Case(
+            "budget: no project",
+            set("Zhang%20San", &json!({"currency": "CNY", "minor": 1})),
+            400,
+            "malformed-request",
+        ),
+    ];
+    check(&book, cases).await;
+}
+
+#[tokio::test]
+async fn a_gate_leases_draws_and_gives_back() {
+    let book = Book::open().await;
+    let published = book.publish().await;
+    let customer = book.customer("cs-00004", 1).await;
+    let grant = book.grant(&customer, &published).await;
+    let (gate, key) = (GateId::parse("north").unwrap(), signer(40));
+    book.ledger.register_gate(book.tenant(), &gate, *key.public_key()).unwrap();
+    let budget = json!({"currency": "CNY", "minor": 500});
+    let set = Call::new(Method::PUT, "/v1/budgets/recommender").token(&book.sandbox.token);
+    book.send(set.json(&budget)).await.expect(204);
+    let limit = json!({"grant": {"sub": "cs-00004", "grant": grant}});
+    let wants = json!([
+        {"of": limit, "least": 3, "most": 3},
+        {"of": {"budget": {"project": "recommender"}}, "least": 160, "most": 160},
+        {"of": limit, "least": 1, "most": 1},
+    ]);
+    let leases = book.post("/v1/leases", &json!({"gate": "north", "wants": wants})).await.expect(200).json();
+    let leases = &leases["leases"];
+    assert_eq!((&leases[0]["lease"]["units"], &leases[1]["lease"]["units"]), (&json!(3), &json!(160)));
+    assert_eq!(leases[2], json!({"refused": "cap"}));
+    let ask = evaluation(&facts("cs-00004", 2), "use-1");
+    let denied = book.post("/access/v1/evaluation", &ask).await.expect(200).json();
+    assert_eq!(denied["context"]["reason"], json!("cap"));
+    let ids: Vec<Jti> =
+        [0, 1].map(|at| serde_json::from_value(leases[at]["lease"]["id"].clone()).unwrap()).to_vec();
+    let mut used = record("north", 0, facts("cs-00004", 2), Some(grant));
+    used.leases = List::new(ids.clone()).unwrap();
+    let appended = book.post("/v1/uses", &book.batch(&key, used, 1)).await.expect(201).json();
+    assert_eq!(appended["uses"][0].get("flag"), None);
+    let answer = book.get("/metrics").await.expect(200);
+    let figures = answer.text();
+    assert!(figures.contains("grantbook_leased_units{limit=\"grant\"} 2"), "{figures}");
+    assert!(figures.contains("grantbook_leases{limit=\"budget\"} 1"), "{figures}");
+    for (lease, spent) in [(ids[0], 1), (ids[1], 80), (ids[0], 1)] {
+        let body = json!({"release": book.release("north", &key, lease, spent)});
+        book.post("/v1/leases/releases", &body).await.expect(204);
+    }
+    let budgets = book.get("/v1/budgets").await.expect(200).json();
+    let shown = json!([{"project": "recommender", "currency": "CNY", "minor": 500, "spent": 80,
+        "outstanding": 0, "written_off": 0}]);
+    assert_eq!(budgets["budgets"], shown);
+    assert_eq!(book.post("/access/v1/evaluation", &ask).await.expect(200).json()["decision"], json!(true));
+    let other = Call::new(Method::PUT, "/v1/budgets/recommender").token(&book.sandbox.token);
+    let other = book.send(other.json(&json!({"currency": "EUR", "minor": 500}))).await;
+    assert_eq!((other.status.as_u16(), other.slug().as_str()), (422, "refused"));
 }
 
 fn at(claims: &mut Value, millis: u64) {

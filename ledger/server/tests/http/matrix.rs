@@ -12,7 +12,7 @@ use grantbook_record::{GateId, Jti, SubjectId};
 use http_body_util::BodyExt as _;
 use serde_json::json;
 
-use crate::book::{Book, Customer, Published, evaluation, facts, record, signer};
+use crate::book::{Book, Customer, Published, evaluation, facts, jti, record, signer};
 use crate::client::Call;
 use crate::golden;
 
@@ -117,6 +117,20 @@ impl Stage {
             "revoke_token" => {
                 Some(Call::new(hyper::Method::DELETE, format!("/v1/tokens/{}", self.spare_token)))
             }
+            "lease" => {
+                let limit = json!({"grant": {"sub": CUSTOMERS[0], "grant": self.grant}});
+                let wants = json!([{"of": limit, "least": 1, "most": 1}]);
+                post("/v1/leases", json!({"gate": GATE, "wants": wants}))
+            }
+            "release_leases" => post(
+                "/v1/leases/releases",
+                json!({"release": self.book.release(GATE, &signer(40), jti(), 0)}),
+            ),
+            "list_budgets" => get("/v1/budgets"),
+            "set_budget" => {
+                let budget = json!({"currency": "CNY", "minor": 500_000});
+                Some(Call::new(hyper::Method::PUT, "/v1/budgets/recommender").json(&budget))
+            }
             "list_uses" => get("/v1/uses"),
             "append_uses" => {
                 let first = record(GATE, 0, facts(CUSTOMERS[0], 2), Some(self.grant));
@@ -218,6 +232,8 @@ async fn untouched(stage: &Stage) {
     assert_eq!(erasures["erasures"][0]["waiting_for"], json!([GATE]));
     assert_eq!(admin("/v1/holds").await["holds"].as_array().unwrap().len(), 1);
     assert!(admin("/v1/tokens").await.to_string().contains(&stage.spare_token));
+    assert_eq!(admin("/v1/budgets").await["budgets"], json!([]));
+    assert_eq!(book.ledger.stats().leased_grants.leases, 0);
     assert_eq!(admin("/v1/uses").await["uses"], json!([]));
     assert_eq!(admin("/v1/grants").await["grants"].as_array().unwrap().len(), 1);
     assert_eq!(admin("/v1/tenant").await["gates"].as_array().unwrap().len(), 1);

@@ -68,6 +68,10 @@ impl Epoch {
     pub(super) fn keys(&self) -> PathBuf {
         self.folder.join("keys.log")
     }
+
+    pub(super) fn leases(&self) -> PathBuf {
+        self.folder.join("leases.log")
+    }
 }
 
 /// The present epoch's number and folder; `None` where there is none yet.
@@ -134,6 +138,12 @@ impl NextEpoch for NextFiles<'_> {
         self.keys.write_all(&key_frames(keys)).map_err(io("append to", &path))
     }
 
+    fn put_leases(&mut self, serial: u64, frame: &[u8]) -> Result<(), Fault> {
+        let path = self.epoch()?.leases();
+        let frame = key_frames(&[(serial, frame.to_vec())]);
+        create(&path)?.write_all(&frame).map_err(io("write", &path))
+    }
+
     fn put_rows(&mut self, rows: Vec<RowChange>, position: u64) -> Result<(), Fault> {
         let path = self.epoch()?.base();
         self.base.write_all(&base::frame(&rows, position)).map_err(io("append to", &path))?;
@@ -164,6 +174,7 @@ impl NextEpoch for NextFiles<'_> {
         let mut present = store.epoch.write().unwrap_or_else(PoisonError::into_inner);
         let old = std::mem::replace(&mut *present, Arc::new(epoch));
         drop(present);
+        store.leases.renewed();
         fs::remove_dir_all(&old.folder).map_err(io("remove", &old.folder))?;
         sync_dir(&all)
     }

@@ -126,6 +126,18 @@ impl RawFiles {
         Ok(frames)
     }
 
+    /// Every frame of the leases.
+    pub(crate) fn leases(&self) -> Result<Frames, Fault> {
+        let mut frames = Frames::default();
+        frames.scan(&self.data, &self.sealed("leases.log"))?;
+        Ok(frames)
+    }
+
+    /// How far the leases had come.
+    pub(crate) fn lease_mark(&self) -> Result<Option<String>, Fault> {
+        super::leases::mark_of(&self.anchor).read()
+    }
+
     /// The bundles of which `part` (`entries`, `vault` or `owners`) is there.
     pub(crate) fn bundles(&self, part: &str) -> Result<Listing<u64>, Fault> {
         let folder = self.folder_of(part);

@@ -1,6 +1,7 @@
 //! The ledger's own figures, read when they are asked for.
 
 use grantbook_engine::Ledger;
+use grantbook_engine::leases::Outstanding;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
@@ -66,6 +67,24 @@ impl Collector for EngineCollector {
         ] {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
+        }
+        let kinds = [("grant", stats.leased_grants), ("budget", stats.leased_budgets)];
+        type Figure = fn(&Outstanding) -> u64;
+        let figures: [(&str, &str, Figure); 3] = [
+            ("leases", "Leases whose records may still arrive, by kind of limit", |leased| leased.leases),
+            ("leased_units", "Their units that are not recorded", |leased| leased.charged.outstanding),
+            (
+                "written_off_units",
+                "Leased units that count as used since nobody accounted for them",
+                |leased| leased.charged.written_off,
+            ),
+        ];
+        for (name, help, figure) in figures {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (limit, leased) in &kinds {
+                let gauge = ConstGauge::new(i64::try_from(figure(leased)).unwrap_or(i64::MAX));
+                gauge.encode(family.encode_family(&[("limit", *limit)])?)?;
+            }
         }
         Ok(())
     }

@@ -1,0 +1,204 @@
+//! Leases of caps, rates and budgets, for a gate that decides by itself. Specification: `docs/spec/lease.md`.
+//!
+//! [`LeasePool`] knows what is held and decides what to ask for; [`Leasing`] asks over HTTP, one request at a time, which
+//! serves everybody who waits. What is drawn is charged at the ledger already, so a gate that dies overspends nothing.
+
+#![expect(dead_code, reason = "the gate draws on it")]
+
+mod pool;
+
+pub use pool::{Drawn, LeasePool, PoolRules, Served, Short};
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use grantbook_record::event::Claims;
+use grantbook_record::lease::{LeaseRequest, LeaseResponse, LeasesReleased, Limit, Release, sign_release};
+use grantbook_record::list::List;
+use grantbook_record::{DenialReason, GateId, Jti, Signer, TenantId, UnixMillis};
+use serde::Serialize;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::AbortHandle;
+use tokio::time::{sleep, timeout};
+
+use crate::denial::LinkFault;
+use crate::gate::random;
+use crate::http::Http;
+
+const LEASES: &str = "/v1/leases";
+const RELEASES: &str = "/v1/leases/releases";
+/// Between two looks at what is to be given back.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
+
+type Waiter = oneshot::Sender<Result<Drawn, DenialReason>>;
+
+/// The ledger's time, as a gate knows it; `None` while it knows none.
+pub type LedgerTime = Arc<dyn Fn() -> Option<UnixMillis> + Send + Sync>;
+
+/// Which gate it is, and how its leases are asked for.
+pub(crate) struct LeasingConfig {
+    pub(crate) tenant: TenantId,
+    pub(crate) gate: GateId,
+    /// The gate's key.
+    pub(crate) signer: Signer,
+    pub(crate) rules: PoolRules,
+    /// How long one use may wait for its units.
+    pub(crate) deadline: Duration,
+    pub(crate) now: LedgerTime,
+}
+
+/// A pool and the tasks that fill and empty it, which end when it is dropped.
+pub(crate) struct Leasing {
+    shared: Arc<Shared>,
+    tasks: [AbortHandle; 2],
+}
+
+struct Shared {
+    http: Arc<Http>,
+    config: LeasingConfig,
+    pool: Mutex<LeasePool<Waiter>>,
+    /// Somebody waits, or something may run low.
+    wanted: Notify,
+}
+
+#[derive(Serialize)]
+struct Released {
+    release: String,
+}
+
+impl Leasing {
+    /// Must be called within a Tokio runtime.
+    pub(crate) fn start(http: Arc<Http>, config: LeasingConfig) -> Self {
+        let pool = Mutex::new(LeasePool::new(config.rules));
+        let shared = Arc::new(Shared { http, config, pool, wanted: Notify::new() });
+        let asks = tokio::spawn(Arc::clone(&shared).ask()).abort_handle();
+        let releases = tokio::spawn(Arc::clone(&shared).give_back_what_is_due()).abort_handle();
+        Self { shared, tasks: [asks, releases] }
+    }
+
+    /// Draws units of every limit, or of none. What is not held is asked for, all of it at once, until the deadline.
+    pub(crate) async fn draw(&self, limits: &[(Limit, u64)]) -> Result<Vec<Drawn>, DenialReason> {
+        let shared = &self.shared;
+        let now = (shared.config.now)().ok_or(DenialReason::Stale)?;
+        let (mut drawn, mut waits) = (Vec::with_capacity(limits.len()), Vec::new());
+        {
+            let mut pool = shared.pool();
+            for (of, units) in limits {
+                match pool.draw(of, *units, now) {
+                    Ok(units) => drawn.push(units),
+                    Err(Short { .. }) => {
+                        let (waiter, wait) = oneshot::channel();
+                        pool.wait(of, *units, waiter);
+                        waits.push(wait);
+                    }
+                }
+            }
+        }
+        shared.wanted.notify_one();
+        let mut refused = None;
+        let within = tokio::time::Instant::now() + shared.config.deadline;
+        for mut wait in waits {
+            let answer = match tokio::time::timeout_at(within, &mut wait).await {
+                Ok(answer) => answer.unwrap_or(Err(DenialReason::Unleased)),
+                // it may have come in this very moment
+                Err(_) => {
+                    wait.close();
+                    wait.try_recv().unwrap_or(Err(DenialReason::Unleased))
+                }
+            };
+            match answer {
+                Ok(units) => drawn.push(units),
+                Err(reason) => {
+                    refused = Some(refused.map_or(reason, |first: DenialReason| first.min(reason)))
+                }
+            }
+        }
+        let Some(reason) = refused else { return Ok(drawn) };
+        drawn.iter().for_each(|units| self.give_back(units));
+        Err(reason)
+    }
+
+    /// Puts units back of a use that was not made.
+    pub(crate) fn give_back(&self, drawn: &Drawn) {
+        self.shared.pool().give_back(drawn);
+    }
+
+    /// Gives everything back, as far as the ledger answers in time.
+    pub(crate) async fn drain(&self) {
+        loop {
+            let releases = self.shared.pool().drain();
+            if releases.is_empty() || self.shared.release(releases).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Leasing {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+impl Shared {
+    fn pool(&self) -> MutexGuard<'_, LeasePool<Waiter>> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One request after another, each for all that is wanted when it leaves.
+    async fn ask(self: Arc<Self>) {
+        loop {
+            let wants = match (self.config.now)() {
+                Some(now) => self.pool().next_request(now),
+                None => Vec::new(),
+            };
+            let Some(wants) = List::new(wants) else {
+                self.wanted.notified().await;
+                continue;
+            };
+            let request = LeaseRequest { gate: self.config.gate.clone(), wants };
+            let answer = self.in_time(self.http.ask::<LeaseResponse>(LEASES, &request)).await;
+            let now = (self.config.now)();
+            let served = match (answer, now) {
+                (Ok(LeaseResponse { leases }), Some(now)) => self.pool().answered(leases.to_vec(), now),
+                _ => self.pool().failed(),
+            };
+            for Served { waiter, drawn } in served {
+                // whoever waited may have gone away
+                if let Err(Ok(drawn)) = waiter.send(drawn) {
+                    self.pool().give_back(&drawn);
+                }
+            }
+        }
+    }
+
+    async fn give_back_what_is_due(self: Arc<Self>) {
+        loop {
+            sleep(LOOK_AFTER).await;
+            let Some(now) = (self.config.now)() else { continue };
+            let releases = self.pool().due(now);
+            if !releases.is_empty() {
+                // what was not taken in is said again the next time
+                let _ = self.release(releases).await;
+            }
+        }
+    }
+
+    async fn release(&self, releases: Vec<Release>) -> Result<(), LinkFault> {
+        let now = (self.config.now)().ok_or(LinkFault::Unreachable)?;
+        let Some(listed) = List::new(releases.clone()) else { return Ok(()) };
+        let word = LeasesReleased { gate: self.config.gate.clone(), releases: listed };
+        let claims = Claims::new(self.config.tenant, Jti::new(now, random()?), word);
+        let release = sign_release(&claims, &self.config.signer);
+        self.in_time(self.http.tell(RELEASES, &Released { release })).await?;
+        self.pool().released(&releases);
+        Ok(())
+    }
+
+    async fn in_time<T>(&self, answer: impl Future<Output = Result<T, LinkFault>>) -> Result<T, LinkFault> {
+        let deadline = self.config.deadline;
+        timeout(deadline, answer).await.map_err(|_| LinkFault::Deadline { deadline })?
+    }
+}
