@@ -6,7 +6,7 @@
 //! | `u` ‖ customer key | sealed: uses of each grant |
 //! | `t` ‖ tenant | sealed: data key id, feed position and chain, templates, notices, groups |
 //! | `w` ‖ tenant ‖ gate | progress of a gate |
-//! | `b` ‖ tenant ‖ gate ‖ first sequence number | where a batch stands: first leaf index, count, digest of its head |
+//! | `b` ‖ tenant ‖ gate ‖ complement of first sequence number | where a batch stands: first leaf index, count, digest of its head |
 //! | `i` ‖ tenant ‖ digest of the use id | where a use with a caller's id stands, and the digest of its question |
 //! | `j` ‖ digest of tenant and jti | where an envelope stands, and the digest of its bytes |
 //! | `f` ‖ tenant ‖ sequence | leaf index and chain value of a feed frame |
@@ -145,6 +145,21 @@ impl State {
     pub(crate) fn batch(&self, tenant: u32, gate: &GateId, first: u64) -> Result<Option<BatchRow>, Fault> {
         let row = self.store.row(&rows::batch_key(tenant, gate, first))?;
         row.map(|bytes| BatchRow::decode(&bytes).ok_or_else(|| damaged("batch"))).transpose()
+    }
+
+    /// The batch that has a record, and the sequence number of its first one.
+    pub(crate) fn batch_with(
+        &self,
+        tenant: u32,
+        gate: &GateId,
+        seq: u64,
+    ) -> Result<Option<(u64, BatchRow)>, Fault> {
+        let after = seq.checked_add(1).map(|next| rows::batch_key(tenant, gate, next));
+        let found = self.store.rows(&rows::batch_prefix(tenant, gate), after.as_deref(), 1)?;
+        let Some((key, value)) = found.into_iter().next() else { return Ok(None) };
+        let read = rows::batch_first(&key).zip(BatchRow::decode(&value));
+        let (first, row) = read.ok_or_else(|| damaged("batch"))?;
+        Ok((seq - first < u64::from(row.count)).then_some((first, row)))
     }
 
     pub(crate) fn use_id(&self, tenant: u32, id: &str) -> Result<Option<UseIdRow>, Fault> {

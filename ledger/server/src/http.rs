@@ -11,6 +11,7 @@ mod connections;
 mod erasures;
 mod events;
 mod feed;
+mod gate_keys;
 mod grants;
 mod heads;
 mod health;

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::problem::Problem;
 use super::{
-    App, admin, authzen, erasures, events, feed, grants, heads, health, layers, log, metrics, receipts,
+    App, admin, authzen, erasures, events, feed, gate_keys, grants, heads, health, layers, log, metrics, receipts,
     states, uses,
 };
 
@@ -53,10 +53,12 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(grants::one))
         .routes(routes!(uses::append, uses::list))
         .routes(routes!(receipts::one))
+        .routes(routes!(receipts::of_use))
         .routes(routes!(states::one))
         .routes(routes!(heads::sign))
         .routes(routes!(admin::tenant))
         .routes(routes!(admin::register_gate, admin::gate))
+        .routes(routes!(gate_keys::hand_out))
         .routes(routes!(admin::create_token, admin::list_tokens))
         .routes(routes!(admin::revoke_token))
         .routes(routes!(erasures::erase, erasures::list))
