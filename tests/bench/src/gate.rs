@@ -1,10 +1,10 @@
 //! Decisions: embedded, against a peer in the same process, and over HTTP against a bare echo.
 
-#[cfg(feature = "peers")]
-mod cedar;
 mod embedded;
 mod http;
 mod load;
+#[cfg(feature = "peers")]
+mod peers;
 
 use std::path::PathBuf;
 

@@ -132,6 +132,6 @@ pub(super) fn measure(report: &mut Report, customers: usize) -> Result<(), Failu
     report.at_most("gate.decision_us", at_large * 1e6, 1.0);
 
     #[cfg(feature = "peers")]
-    super::cedar::measure(report)?;
+    super::peers::measure(report)?;
     Ok(())
 }
