@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::denial::{Denial, LinkFault, Source};
+use crate::spool::UseRef;
 
 /// Path of the evaluation endpoint.
 pub(crate) const EVALUATION: &str = "/access/v1/evaluation";
@@ -104,6 +105,7 @@ pub(crate) struct Recorded {
     pub(crate) leaf_index: LeafIndex,
     pub(crate) obligations: Vec<Obligation>,
     pub(crate) receipt: Box<Receipt>,
+    pub(crate) use_ref: UseRef,
 }
 
 #[derive(Deserialize)]
@@ -146,8 +148,9 @@ impl Answer {
             detail: None,
             source: Source::Ledger,
         })?;
-        verify_receipt(&receipt, keys, &Expected { facts, use_id, tenant, grant, leaf_index })?;
-        Ok(Recorded { grant, leaf_index: LeafIndex(leaf_index), obligations, receipt })
+        let expected = Expected { facts, use_id, tenant, grant, leaf_index };
+        let use_ref = verify_receipt(&receipt, keys, &expected)?;
+        Ok(Recorded { grant, leaf_index: LeafIndex(leaf_index), obligations, receipt, use_ref })
     }
 }
 
@@ -159,7 +162,7 @@ struct Expected<'a> {
     leaf_index: u64,
 }
 
-fn verify_receipt(receipt: &Receipt, keys: &LogKeys, expected: &Expected<'_>) -> Result<(), LinkFault> {
+fn verify_receipt(receipt: &Receipt, keys: &LogKeys, expected: &Expected<'_>) -> Result<UseRef, LinkFault> {
     let refused = |expected| Err(LinkFault::Receipt { expected });
     if receipt.v != receipt::VERSION {
         return refused("a version that is known");
@@ -180,7 +183,9 @@ fn verify_receipt(receipt: &Receipt, keys: &LogKeys, expected: &Expected<'_>) ->
         return refused("that of the use which was asked about");
     }
     match &record.outcome {
-        Outcome::Permitted(permitted) if permitted.grant == expected.grant => Ok(()),
+        Outcome::Permitted(permitted) if permitted.grant == expected.grant => {
+            Ok(UseRef { gate: record.gate.clone(), seq: record.seq })
+        }
         _ => refused("that of a use permitted under the grant which the answer names"),
     }
 }

@@ -17,14 +17,16 @@ mod http;
 mod link;
 mod permit;
 pub mod replica;
+mod spool;
 pub mod sse;
 mod tls;
 
 pub use clock::BootTime;
 pub use denial::{Denial, LinkFault, Source};
 pub use gate::{CheckOptions, ConnectError, Door, Gate, GateConfig, Token};
-pub use permit::Permit;
+pub use permit::{Permit, Voided};
 pub use replica::{Fault, Pins, Question, Replica};
+pub use spool::{Durability, SpoolConfig, SpoolError, SpoolStatus, Unsent, UseRef};
 pub use tls::{Identity, Tls};
 
 // the words of a question and of its answer, so that callers need no second crate
@@ -32,5 +34,6 @@ pub use grantbook_plan::Parties;
 pub use grantbook_plan::decide::{Decision, Detail, Permission};
 pub use grantbook_record::terms::Obligation;
 pub use grantbook_record::uses::{UseFacts, UseId};
-pub use grantbook_record::{DenialReason, Jti, PublicKey, Receipt, TenantId};
+pub use grantbook_record::provenance::Provenance;
+pub use grantbook_record::{DenialReason, GateId, Jti, PublicKey, Receipt, Signer, TenantId};
 pub use grantbook_tlog::{LeafIndex, LogKeys};

@@ -1,12 +1,13 @@
 //! Two tasks that keep a replica fed and fresh: one follows the feed, the other asks for heads.
 
-use std::sync::{Arc, RwLock};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::feed::Frame;
 use grantbook_record::head::SignedHead;
-use grantbook_record::{GateId, SubjectId};
+use grantbook_record::{GateId, SubjectId, UnixMillis, UnixSeconds};
 use http_body_util::BodyExt as _;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -15,9 +16,10 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::clock::BootTime;
 use crate::denial::LinkFault;
-use crate::gate::random;
+use crate::gate::{machine_time, random};
 use crate::http::Http;
 use crate::replica::{Fault, Pins, Question, Replica};
+use crate::spool;
 use crate::sse::{SseEvent, SseParser};
 
 const FEED: &str = "/v1/feed";
@@ -25,6 +27,8 @@ const HEADS: &str = "/v1/heads";
 const ERASURES: &str = "/v1/erasures";
 /// The kind of the feed's events that are no frames: a customer is to be forgotten.
 const PURGE: &[u8] = b"purge";
+/// The kind of those that say which key epoch it is.
+const EPOCH: &[u8] = b"epoch";
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// Heads asked for at a time.
@@ -41,6 +45,9 @@ struct Shared {
     pins: Pins,
     name: Option<GateId>,
     bound: Duration,
+    spool: Option<Arc<spool::Shared>>,
+    /// Erasures for which the gate is forgetting customers now.
+    purging: Mutex<BTreeSet<u64>>,
     replica: RwLock<Replica>,
     /// A head was taken in, or a frame for which one waited.
     changed: Notify,
@@ -66,6 +73,12 @@ struct Purge {
     sub: SubjectId,
 }
 
+/// Which key epoch it is.
+#[derive(Deserialize)]
+struct EpochBegun {
+    epoch: u64,
+}
+
 #[derive(Serialize)]
 struct Purged {
     gate: GateId,
@@ -78,10 +91,17 @@ struct Ask {
 
 impl Link {
     /// Must be called within a Tokio runtime.
-    pub(crate) fn start(http: Arc<Http>, pins: Pins, name: Option<GateId>, bound: Duration) -> Self {
+    pub(crate) fn start(
+        http: Arc<Http>,
+        pins: Pins,
+        name: Option<GateId>,
+        bound: Duration,
+        spool: Option<Arc<spool::Shared>>,
+    ) -> Self {
         let replica = RwLock::new(Replica::new(pins.clone(), bound));
         let (changed, emptied) = (Notify::new(), Notify::new());
-        let shared = Arc::new(Shared { http, pins, name, bound, replica, changed, emptied });
+        let purging = Mutex::default();
+        let shared = Arc::new(Shared { http, pins, name, bound, spool, purging, replica, changed, emptied });
         let follow = tokio::spawn(Arc::clone(&shared).follow()).abort_handle();
         let refresh = tokio::spawn(Arc::clone(&shared).refresh()).abort_handle();
         Self { shared, tasks: [follow, refresh] }
@@ -90,6 +110,16 @@ impl Link {
     /// Reads the replica; `None` if it is unusable.
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Replica) -> T) -> Option<T> {
         self.shared.replica.read().ok().map(|replica| read(&replica))
+    }
+
+    /// The ledger's time, as a clock; the machine's before the first head.
+    pub(crate) fn time(&self) -> Box<dyn Fn() -> UnixMillis + Send + Sync> {
+        let shared = Arc::clone(&self.shared);
+        Box::new(move || {
+            let read = shared.replica.read().ok();
+            let at = read.and_then(|replica| replica.time_at(BootTime::now()));
+            at.map_or_else(machine_time, |UnixSeconds(at)| UnixMillis(at.saturating_mul(1000)))
+        })
     }
 
     /// Waits until the replica is fresh.
@@ -136,7 +166,7 @@ impl Shared {
     }
 
     /// Ends when the stream does, when it stalls, or when the replica was emptied.
-    async fn follow_once(&self) -> Result<(), Broken> {
+    async fn follow_once(self: &Arc<Self>) -> Result<(), Broken> {
         let last = self.position().checked_sub(1);
         let path = match &self.name {
             Some(name) => format!("{FEED}?gate={name}"),
@@ -160,7 +190,11 @@ impl Shared {
                 parser.push(bytes).map_err(|_| LinkFault::Answer { expected: "frames of bounded size" })?;
             for SseEvent { kind, data } in events {
                 if kind == PURGE {
-                    self.purge(&data).await?;
+                    self.purge(&data)?;
+                    continue;
+                }
+                if kind == EPOCH {
+                    self.tell_epoch(&data)?;
                     continue;
                 }
                 let frame = Frame::parse(&data)
@@ -170,14 +204,44 @@ impl Shared {
         }
     }
 
-    /// Forgets a customer and says so.
-    async fn purge(&self, json: &[u8]) -> Result<(), Broken> {
+    /// Forgets a customer, and says so when nothing of theirs is left in the spool. The feed goes on meanwhile.
+    fn purge(self: &Arc<Self>, json: &[u8]) -> Result<(), Broken> {
         let Some(gate) = self.name.clone() else { return Ok(()) };
         let Purge { erasure, sub } = serde_json::from_slice(json)
             .map_err(|_| LinkFault::Answer { expected: "a purge of the feed's schema" })?;
         self.write(|replica| replica.forget(&sub))?;
-        let path = format!("{ERASURES}/{erasure}/purged");
-        Ok(self.in_time(BACKOFF_MAX, self.http.tell(&path, &Purged { gate })).await?)
+        if !self.purging.lock().is_ok_and(|mut purging| purging.insert(erasure)) {
+            return Ok(());
+        }
+        let shared = Arc::clone(self);
+        tokio::spawn(async move {
+            if let Some(spool) = &shared.spool {
+                spool.forget(&sub).await;
+            }
+            let path = format!("{ERASURES}/{erasure}/purged");
+            let mut backoff = BACKOFF_MIN;
+            while shared
+                .in_time(BACKOFF_MAX, shared.http.tell(&path, &Purged { gate: gate.clone() }))
+                .await
+                .is_err()
+            {
+                sleep(backoff).await;
+                backoff = (backoff * 2).min(BACKOFF_MAX);
+            }
+            if let Ok(mut purging) = shared.purging.lock() {
+                purging.remove(&erasure);
+            }
+        });
+        Ok(())
+    }
+
+    fn tell_epoch(&self, json: &[u8]) -> Result<(), Broken> {
+        let EpochBegun { epoch } = serde_json::from_slice(json)
+            .map_err(|_| LinkFault::Answer { expected: "an epoch of the feed's schema" })?;
+        if let Some(spool) = &self.spool {
+            spool.tell_epoch(epoch);
+        }
+        Ok(())
     }
 
     /// Verifies outside the lock, so that decisions go on meanwhile.

@@ -170,6 +170,18 @@ impl Replica {
         (now < until).then_some(until)
     }
 
+    /// The ledger's time: that of the newest head that counts, and what has passed since; `None` without one.
+    pub fn time_at(&self, now: BootTime) -> Option<UnixSeconds> {
+        self.freshness.counted().map(|counted| counted.time_at(now))
+    }
+
+    /// Whether uses under this grant are limited in number, over its life or within a time; `None` for one that is not
+    /// known.
+    pub fn is_limited(&self, sub: &SubjectId, grant: &Jti) -> Option<bool> {
+        let limits = &self.customers.get(sub)?.state.grant(grant)?.terms.limits;
+        Some(limits.uses.is_some() || limits.rate.is_some())
+    }
+
     /// Since when it waits for frames that a signed head says there are; `None` if it waits for none.
     pub fn waiting_since(&self) -> Option<BootTime> {
         self.freshness.waiting_since()
