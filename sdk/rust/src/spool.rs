@@ -290,26 +290,7 @@ impl Spool {
             state.acknowledge(expected);
         }
         let (log, state) = Log::start(disk, owner, key, read)?;
-        let shared = Arc::new(Shared {
-            gate,
-            tenant,
-            log_keys,
-            http,
-            first: watch::Sender::new(state.first()),
-            epoch: watch::Sender::new(epoch),
-            told: watch::Sender::new(epoch),
-            guarded: Mutex::new(Guarded {
-                state,
-                waiting: Vec::new(),
-                urgent: false,
-                orders: VecDeque::new(),
-                closing: false,
-            }),
-            wake: Condvar::new(),
-            work: Notify::new(),
-            recent: Mutex::default(),
-            halted: AtomicBool::new(false),
-        });
+        let shared = Arc::new(Shared::new(gate, tenant, log_keys, http, state, epoch));
         let for_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("grantbook-spool".to_owned());
         let thread = thread.spawn(move || writer::run(&for_thread, log));
@@ -330,6 +311,36 @@ impl Drop for Spool {
 }
 
 impl Shared {
+    fn new(
+        gate: GateId,
+        tenant: TenantId,
+        log_keys: LogKeys,
+        http: Arc<Http>,
+        state: State,
+        epoch: u64,
+    ) -> Self {
+        Self {
+            gate,
+            tenant,
+            log_keys,
+            http,
+            first: watch::Sender::new(state.first()),
+            epoch: watch::Sender::new(epoch),
+            told: watch::Sender::new(epoch),
+            guarded: Mutex::new(Guarded {
+                state,
+                waiting: Vec::new(),
+                urgent: false,
+                orders: VecDeque::new(),
+                closing: false,
+            }),
+            wake: Condvar::new(),
+            work: Notify::new(),
+            recent: Mutex::default(),
+            halted: AtomicBool::new(false),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Guarded> {
         self.guarded.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -159,9 +159,14 @@ impl Log {
         Ok(())
     }
 
-    /// Begins a segment with these entries, which are all that counts from now on, and removes the others. After an
-    /// error either the last one goes on, or the new one is there and another is to be begun.
-    pub(super) fn begin(&mut self, key: Option<SealingKey>, entries: &[Entry], next: u64) -> io::Result<()> {
+    /// Begins a segment with these entries, which are all that counts from now on, and removes the others; `false` if that
+    /// failed. After an error either the last segment goes on, or only a new one can be written.
+    pub(super) fn begin(
+        &mut self,
+        key: Option<SealingKey>,
+        entries: &[Entry],
+        next: u64,
+    ) -> io::Result<bool> {
         let number = self.segment + 1;
         let sealing = key.as_ref().unwrap_or(&self.key);
         let header = SegmentHeader { epoch: sealing.epoch(), number }.to_bytes();
@@ -193,7 +198,7 @@ impl Log {
         }
         (self.segment, self.chain, self.bytes) = (number, chain, bytes.len() as u64);
         self.poisoned = false;
-        self.remove_others()
+        Ok(self.remove_others().is_ok())
     }
 
     fn remove_others(&mut self) -> io::Result<()> {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::entry::Entry;
 use super::log::Log;
+use super::seal::SealingKey;
 use super::{Order, Shared};
 
 /// How long what nobody waits for may lie in memory.
@@ -27,26 +28,7 @@ enum Work {
 pub(super) fn run(shared: &Shared, mut log: Log) {
     loop {
         match shared.next_work() {
-            Work::Group(entries, next) => {
-                let written = if log.is_poisoned() {
-                    Err(entries)
-                } else {
-                    log.append(&entries, next).map_err(|_| entries)
-                };
-                match written {
-                    Ok(()) => shared.written(next),
-                    Err(entries) => {
-                        shared.refused(entries);
-                        // what failed may have been the file and not the disk, and a smaller file may fit
-                        if log.is_poisoned() || log.bytes() > shared.lock().state.bytes() * 2 {
-                            write_anew(shared, &mut log, None);
-                        }
-                    }
-                }
-                if log.bytes() > shared.waste_max() {
-                    write_anew(shared, &mut log, None);
-                }
-            }
+            Work::Group(entries, next) => write(shared, &mut log, entries, next),
             Work::Anew(Order { key, done }) => {
                 // whoever is gone does not want to know
                 let _ = done.send(write_anew(shared, &mut log, key));
@@ -60,17 +42,34 @@ pub(super) fn run(shared: &Shared, mut log: Log) {
     }
 }
 
+/// Writes a group; where that fails, whoever waits for it is refused.
+pub(super) fn write(shared: &Shared, log: &mut Log, entries: Vec<Entry>, next: u64) {
+    match log.append(&entries, next) {
+        Ok(()) => shared.written(next),
+        Err(_) => {
+            shared.refused(entries);
+            // what failed may have been the file and not the disk, and a smaller file may fit
+            if log.is_poisoned() || log.bytes() > shared.lock().state.bytes() * 2 {
+                write_anew(shared, log, None);
+            }
+        }
+    }
+    if log.bytes() > shared.waste_max() {
+        write_anew(shared, log, None);
+    }
+}
+
 /// Begins a segment with all that there is. Whether that is done, the last segment is removed.
-fn write_anew(shared: &Shared, log: &mut Log, key: Option<super::seal::SealingKey>) -> bool {
+pub(super) fn write_anew(shared: &Shared, log: &mut Log, key: Option<SealingKey>) -> bool {
     let (taken, (entries, next)) = {
         let mut guarded = shared.lock();
         let (taken, _) = guarded.state.take_queue();
         (taken, guarded.state.snapshot())
     };
-    if log.begin(key, &entries, next).is_ok() {
+    if let Ok(alone) = log.begin(key, &entries, next) {
         shared.epoch.send_replace(log.epoch());
         shared.written(next);
-        return true;
+        return alone;
     }
     if log.is_poisoned() {
         shared.refused(taken);
