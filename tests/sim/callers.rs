@@ -4,7 +4,7 @@ use grantbook_record::encoding::Bytes32;
 use grantbook_record::entry::Salt;
 use grantbook_record::event::{
     Claims, Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked, GrantWithdrawn,
-    KeyEnrolled, Revoker, VERSION,
+    KeyEnrolled, Revoker,
 };
 use grantbook_record::uses::{Denied, Outcome, Permitted, UseId, UseRecord, sign_batch};
 use grantbook_record::{DenialReason, Kind, Signer, Term};

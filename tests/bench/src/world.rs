@@ -7,7 +7,7 @@ use grantbook_record::encoding::Bytes32;
 use grantbook_record::entry::Salt;
 use grantbook_record::event::{
     Bounds, Claims, Evidence, GrantGiven, GrantWithdrawn, KeyEnrolled, LocalText, NoticePublished,
-    TemplatePublished, VERSION,
+    TemplatePublished,
 };
 use grantbook_record::list::List;
 use grantbook_record::terms::Language;

@@ -10,7 +10,7 @@ use grantbook_plan::{Admitted, CustomerState, Decision, Denial, EntryRef, Vocabu
 use grantbook_record::day::{Day, UnixMillis, UnixSeconds};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::entry::{self, DayKey, LinkTarget, Salt};
-use grantbook_record::event::{Claims, Event, VERSION};
+use grantbook_record::event::{Claims, Event};
 use grantbook_record::receipt::LinkOpening;
 use grantbook_record::uses::{BATCH_TYP, BatchHead, Outcome, Permitted, UseRecord, batch_root};
 use grantbook_record::{Currency, DenialReason, Entry, EnvelopeError, GateId, Jti, Kind, jws};

@@ -6,7 +6,7 @@ use grantbook_engine::{AppendedUse, Ledger};
 use grantbook_plan::{Decision, UseCount, Vocabulary, decide};
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::entry::Salt;
-use grantbook_record::event::{Claims, VERSION};
+use grantbook_record::event::Claims;
 use grantbook_record::uses::{Denied, Outcome, Permitted, UseFacts, UseRecord, sign_batch};
 use grantbook_record::{GateId, Jti, Signer, TenantId};
 use rand_core::OsRng;

@@ -239,18 +239,12 @@ pub(crate) fn facts(sub: &str, month: u8) -> UseFacts {
 }
 
 pub(crate) fn record(gate: &str, seq: u64, facts: UseFacts, grant: Option<Jti>) -> UseRecord {
-    UseRecord {
-        v: 1,
-        gate: GateId::parse(gate).unwrap(),
-        seq,
-        at: UnixSeconds(now().0 / 1000),
-        facts,
-        outcome: match grant {
-            Some(grant) => Outcome::Permitted(Permitted::committed(grant)),
-            None => Outcome::Denied(Denied { reason: DenialReason::NoGrant, grant: None }),
-        },
-        use_id: None,
-    }
+    let outcome = match grant {
+        Some(grant) => Outcome::Permitted(Permitted::committed(grant)),
+        None => Outcome::Denied(Denied { reason: DenialReason::NoGrant, grant: None }),
+    };
+    let at = UnixSeconds(now().0 / 1000);
+    UseRecord::new(GateId::parse(gate).unwrap(), seq, at, facts, outcome)
 }
 
 pub(crate) fn evaluation(facts: &UseFacts, use_id: &str) -> Value {

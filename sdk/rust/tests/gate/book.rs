@@ -72,6 +72,8 @@ pub(crate) fn facts(customer: &str) -> UseFacts {
         fields: one(term("date")),
         data_period: period(),
         rows: std::collections::BTreeMap::new(),
+        level: None,
+        onward: grantbook_record::list::List::default(),
     }
 }
 

@@ -24,7 +24,13 @@ pub(super) fn ask(rules: usize) -> Result<Ask, Failure> {
         .map(|number| {
             let recipient = recipient(number, rules);
             let row = [
-                &recipient, "cs-1", "profile", "service-personalisation", "purchases", "19970101", "19970930",
+                &recipient,
+                "cs-1",
+                "profile",
+                "service-personalisation",
+                "purchases",
+                "19970101",
+                "19970930",
             ];
             row.map(str::to_owned).to_vec()
         })
@@ -38,7 +44,13 @@ pub(super) fn ask(rules: usize) -> Result<Ask, Failure> {
     })?;
     Ok(Box::new(move || {
         let request = (
-            "recommender", "cs-1", "profile", "service-personalisation", "purchases", "19970201", "19970201",
+            "recommender",
+            "cs-1",
+            "profile",
+            "service-personalisation",
+            "purchases",
+            "19970201",
+            "19970201",
         );
         enforcer.enforce(request).unwrap_or(false)
     }))
