@@ -234,7 +234,9 @@ impl Gate {
                 let (http, log_keys) = (Arc::clone(&http), log_keys.clone());
                 Some(Spool::open(spool, http, name.clone(), tenant, log_keys, connect_within).await?)
             }
-            _ => return Err(ConnectError::Config("a spool, expected an embedded gate with a name".to_owned())),
+            _ => {
+                return Err(ConnectError::Config("a spool, expected an embedded gate with a name".to_owned()));
+            }
         };
         let link = match door {
             Door::Remote => None,
@@ -247,7 +249,8 @@ impl Gate {
                 Some(link)
             }
         };
-        let recording = link.as_ref().zip(spool).map(|(link, spool)| Recording::start(spool, link, record_denials));
+        let recording =
+            link.as_ref().zip(spool).map(|(link, spool)| Recording::start(spool, link, record_denials));
         Ok(Self(Arc::new(Inner { http, tenant, log_keys, bound, deadline, recording, link })))
     }
 
@@ -474,7 +477,8 @@ impl Recording {
     /// Records a denial, unless the gate does not know what time it is.
     fn record(&self, facts: &UseFacts, denial: &Denial, link: &Link) {
         let now = BootTime::now();
-        let Some((Some(at), position)) = link.read(|replica| (replica.time_at(now), replica.position())) else {
+        let Some((Some(at), position)) = link.read(|replica| (replica.time_at(now), replica.position()))
+        else {
             return;
         };
         let outcome = Outcome::Denied(Denied { reason: denial.reason, grant: denial.grant });
@@ -486,10 +490,7 @@ impl Recording {
 
 impl Link {
     /// Asks the replica, and names it and the age of its head where it denies.
-    fn permit<T>(
-        &self,
-        ask: impl FnOnce(&Replica, BootTime) -> Result<T, Decided>,
-    ) -> Result<T, Denial> {
+    fn permit<T>(&self, ask: impl FnOnce(&Replica, BootTime) -> Result<T, Decided>) -> Result<T, Denial> {
         let now = BootTime::now();
         let answer = self.read(|replica| (ask(replica, now), replica.head_age(now)));
         let unusable = (Err(Decided::of(DenialReason::EvaluationError)), None);

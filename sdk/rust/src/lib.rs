@@ -32,8 +32,8 @@ pub use tls::{Identity, Tls};
 // the words of a question and of its answer, so that callers need no second crate
 pub use grantbook_plan::Parties;
 pub use grantbook_plan::decide::{Decision, Detail, Permission};
+pub use grantbook_record::provenance::Provenance;
 pub use grantbook_record::terms::Obligation;
 pub use grantbook_record::uses::{UseFacts, UseId};
-pub use grantbook_record::provenance::Provenance;
-pub use grantbook_record::{DenialReason, GateId, Jti, PublicKey, Receipt, Signer, TenantId};
+pub use grantbook_record::{DenialReason, GateId, Jti, PublicKey, Receipt, Signer, TenantId, Thumbprint};
 pub use grantbook_tlog::{LeafIndex, LogKeys};

@@ -131,7 +131,9 @@ pub enum SpoolError {
     },
     /// The ledger and the spool do not go together: one of them was put back to an earlier state, or another gate has the
     /// name. Nothing was changed.
-    #[error("the ledger expects record {expected} of this gate, and its spool holds those from {first} to before {next}")]
+    #[error(
+        "the ledger expects record {expected} of this gate, and its spool holds those from {first} to before {next}"
+    )]
     Sequence {
         /// As the ledger says.
         expected: u64,
@@ -273,7 +275,8 @@ impl Spool {
         within: Duration,
     ) -> Result<Self, SpoolError> {
         let SpoolConfig { dir, signer, max_bytes } = config;
-        let asked = async { Ok::<_, LinkFault>((fetch_key(&http, &gate).await?, progress(&http, &gate).await?)) };
+        let asked =
+            async { Ok::<_, LinkFault>((fetch_key(&http, &gate).await?, progress(&http, &gate).await?)) };
         let asked = timeout(within, asked).await.map_err(|_| LinkFault::Deadline { deadline: within })??;
         let (key, expected) = asked;
         let epoch = key.epoch();

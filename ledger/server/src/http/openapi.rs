@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 
 use super::problem::Problem;
 use super::{
-    App, admin, authzen, erasures, events, feed, gate_keys, grants, heads, health, layers, log, metrics, receipts,
-    states, uses,
+    App, admin, authzen, erasures, events, feed, gate_keys, grants, heads, health, layers, log, metrics,
+    receipts, states, uses,
 };
 
 #[derive(utoipa::OpenApi)]

@@ -28,8 +28,16 @@ pub(super) enum Entry {
     /// No record before this number is in the spool.
     Start(u64),
     /// The next record; while it is open, what became of it is still to come.
-    Placed { seq: u64, open: bool, salt: Salt, json: Arc<[u8]> },
-    Ended { seq: u64, ending: Ending },
+    Placed {
+        seq: u64,
+        open: bool,
+        salt: Salt,
+        json: Arc<[u8]>,
+    },
+    Ended {
+        seq: u64,
+        ending: Ending,
+    },
     /// The ledger has all records before this number.
     Acknowledged(u64),
 }
@@ -115,8 +123,12 @@ mod tests {
 
     #[test]
     fn entries_come_back_and_a_cut_gives_none() {
-        let placed =
-            |open| Entry::Placed { seq: 7, open, salt: Salt(Bytes32([3; 32])), json: b"{}".as_slice().into() };
+        let placed = |open| Entry::Placed {
+            seq: 7,
+            open,
+            salt: Salt(Bytes32([3; 32])),
+            json: b"{}".as_slice().into(),
+        };
         let mut entries = vec![Entry::Start(7), placed(true), placed(false), Entry::Acknowledged(8)];
         for ending in [Ending::Committed, Ending::Voided, Ending::Unknown] {
             entries.push(Entry::Ended { seq: 7, ending });

@@ -226,7 +226,11 @@ mod tests {
     fn before_a_whole_frame_everything_wrong_is_damage() {
         let (one, other) = (frame(7, &sealed(900)), frame(8, &sealed(20)));
         for length in 1..one.len() {
-            assert_eq!(next(&[&one[..length], other.as_slice()].concat(), 0), Next::Damaged, "cut at {length}");
+            assert_eq!(
+                next(&[&one[..length], other.as_slice()].concat(), 0),
+                Next::Damaged,
+                "cut at {length}"
+            );
         }
         let mut unwritten = one.clone();
         unwritten[512..].fill(0);

@@ -182,9 +182,8 @@ fn nothing_of_a_customer_can_be_read_and_a_new_key_leaves_nothing_to_the_old_one
 fn at_its_bound_and_on_a_full_disk_permits_are_refused_and_resume_by_themselves() {
     let disk = SimDisk::new(1);
     let mut bench = Bench::start(&disk, 1, 0).unwrap();
-    let place = |bench: &Bench| {
-        bench.shared.place(record("anna"), crate::BootTime::now(), crate::Durability::Disk)
-    };
+    let place =
+        |bench: &Bench| bench.shared.place(record("anna"), crate::BootTime::now(), crate::Durability::Disk);
     let mut held = Vec::new();
     while let Ok(placed) = place(&bench) {
         held.push(placed);

@@ -135,7 +135,9 @@ fn failed() -> io::Error {
 
 impl Disk for SimDisk {
     fn segments(&mut self) -> io::Result<Vec<u64>> {
-        self.with(|inner| if inner.crashed { Err(failed()) } else { Ok(inner.files.keys().copied().collect()) })
+        self.with(
+            |inner| if inner.crashed { Err(failed()) } else { Ok(inner.files.keys().copied().collect()) },
+        )
     }
 
     fn read(&mut self, number: u64) -> io::Result<Vec<u8>> {
