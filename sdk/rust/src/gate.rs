@@ -235,7 +235,9 @@ impl Gate {
                 Some(Spool::open(spool, http, name.clone(), tenant, log_keys, connect_within).await?)
             }
             _ => {
-                return Err(ConnectError::Config("a spool, expected an embedded gate with a name".to_owned()));
+                return Err(ConnectError::Config(
+                    "a spool, expected an embedded gate with a name".to_owned(),
+                ));
             }
         };
         let link = match door {

@@ -44,14 +44,13 @@ pub(super) fn run(shared: &Shared, mut log: Log) {
 
 /// Writes a group; where that fails, whoever waits for it is refused.
 pub(super) fn write(shared: &Shared, log: &mut Log, entries: Vec<Entry>, next: u64) {
-    match log.append(&entries, next) {
-        Ok(()) => shared.written(next),
-        Err(_) => {
-            shared.refused(entries);
-            // what failed may have been the file and not the disk, and a smaller file may fit
-            if log.is_poisoned() || log.bytes() > shared.lock().state.bytes() * 2 {
-                write_anew(shared, log, None);
-            }
+    if log.append(&entries, next).is_ok() {
+        shared.written(next);
+    } else {
+        shared.refused(entries);
+        // what failed may have been the file and not the disk, and a smaller file may fit
+        if log.is_poisoned() || log.bytes() > shared.lock().state.bytes() * 2 {
+            write_anew(shared, log, None);
         }
     }
     if log.bytes() > shared.waste_max() {

@@ -85,7 +85,7 @@ impl SimDisk {
             if let Some(file) = files.get_mut(last)
                 && file.len() > *synced
             {
-                let kept = *synced + dice.below((file.len() - *synced + 1) as u64) as usize;
+                let kept = *synced + dice.index(file.len() - *synced + 1);
                 file.truncate(kept);
                 for start in (0..kept).step_by(SECTOR) {
                     let (from, to) = (start.max(*synced), (start + SECTOR).min(kept));
@@ -172,7 +172,7 @@ impl Disk for SimDisk {
             let room = inner.capacity.saturating_sub(inner.used()).min(bytes.len());
             let (written, fine) = match inner.fate() {
                 Fate::Well => (room, room == bytes.len()),
-                Fate::Fails | Fate::Crashes => (inner.dice.below(room as u64 + 1) as usize, false),
+                Fate::Fails | Fate::Crashes => (inner.dice.index(room + 1), false),
             };
             let last = inner.last;
             inner.files.get_mut(&last).ok_or_else(failed)?.extend(&bytes[..written]);
@@ -200,12 +200,12 @@ impl Disk for SimDisk {
             }
             let fate = inner.fate();
             if matches!(fate, Fate::Well) || inner.dice.below(2) == 0 {
-                let (last, length) = (inner.last, length as usize);
+                let (last, length) = (inner.last, usize::try_from(length).unwrap());
                 inner.files.get_mut(&last).ok_or_else(failed)?.truncate(length);
                 inner.synced = inner.synced.min(length);
             }
             if matches!(fate, Fate::Well) {
-                inner.synced = length as usize;
+                inner.synced = usize::try_from(length).unwrap();
                 Ok(())
             } else {
                 Err(failed())

@@ -91,7 +91,7 @@ impl Run {
         self.bench().write();
         let mut still = Vec::new();
         for (salt, durability, mut placed) in std::mem::take(&mut self.waiting) {
-            let told = placed.durable.as_mut().map_or(Ok(true), |waiting| waiting.try_recv());
+            let told = placed.durable.as_mut().map_or(Ok(true), tokio::sync::oneshot::Receiver::try_recv);
             match told {
                 Ok(true) => {
                     placed.durable = None;
@@ -115,7 +115,7 @@ impl Run {
         if self.out.is_empty() {
             return;
         }
-        let at = usize::try_from(self.dice.below(self.out.len() as u64)).unwrap();
+        let at = self.dice.index(self.out.len());
         let (salt, placed) = self.out.swap_remove(at);
         let (ending, said) = match self.dice.below(3) {
             0 => (Ending::Committed, placed.end(Ending::Committed)),
@@ -206,8 +206,7 @@ impl Run {
                 self.disk.fail_one_in(one_in);
             }
             18 => {
-                let calls = usize::try_from(self.dice.below(6)).unwrap();
-                self.disk.crash_in(calls);
+                self.disk.crash_in(self.dice.index(6));
             }
             _ => {
                 let Bench { shared, log } = self.bench();
