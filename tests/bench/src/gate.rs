@@ -5,6 +5,7 @@ mod http;
 mod load;
 #[cfg(feature = "peers")]
 mod peers;
+mod spool;
 
 use std::path::PathBuf;
 
@@ -38,6 +39,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     embedded::measure(&mut report, options.customers)?;
     if !options.embedded_only {
         http::measure(&mut report, options)?;
+        spool::measure(&mut report, options)?;
     }
     Ok(report)
 }

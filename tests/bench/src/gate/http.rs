@@ -74,7 +74,7 @@ pub(super) fn measure(report: &mut Report, options: &Options) -> Result<(), Fail
 }
 
 /// A ledger whose customers have granted.
-fn ledger(dir: &Path) -> Result<(World, Vec<Customer>), Failure> {
+pub(super) fn ledger(dir: &Path) -> Result<(World, Vec<Customer>), Failure> {
     let world = World::new(dir)?;
     let mut customers =
         (0..CUSTOMERS + WITHDRAWALS).map(Customer::new).collect::<Result<Vec<_>, Failure>>()?;
@@ -104,14 +104,14 @@ fn evaluation(token: &str, customer: &Customer, fields: &[&str]) -> Result<Vec<u
     Ok(load::post(PATH, token, &question(customer, fields)?))
 }
 
-struct Serving {
-    address: SocketAddr,
+pub(super) struct Serving {
+    pub(super) address: SocketAddr,
     stop: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<Result<(), grantbook_server::ServeError>>,
 }
 
 impl Serving {
-    fn start(runtime: &Runtime, world: &World) -> Result<Self, Failure> {
+    pub(super) fn start(runtime: &Runtime, world: &World) -> Result<Self, Failure> {
         let mut config = ServerConfig::load(None, &Flags::default())?;
         config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         // one tenant makes all the load
@@ -127,7 +127,7 @@ impl Serving {
         Ok(Self { address, stop, task })
     }
 
-    fn stop(self, runtime: &Runtime) -> Result<(), Failure> {
+    pub(super) fn stop(self, runtime: &Runtime) -> Result<(), Failure> {
         let _ = self.stop.send(());
         Ok(runtime.block_on(self.task)??)
     }
