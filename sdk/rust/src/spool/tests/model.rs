@@ -258,8 +258,15 @@ impl Run {
     }
 }
 
+/// `PROPTEST_CASES=2000` for a long run.
+fn config() -> ProptestConfig {
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    let cases = std::env::var("PROPTEST_CASES").map_or(48, |_| config.cases);
+    ProptestConfig { cases, ..config }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn no_permit_is_without_its_record_whatever_crashes_and_fails(seed in any::<u64>(), steps in 10_usize..300) {
