@@ -324,11 +324,20 @@ impl Gate {
         link: &Link,
         spool: &Arc<spool::Shared>,
     ) -> Result<Permit, Denial> {
-        let decided = link.permit(|replica, now| match replica.decide(facts, options.at_least, now) {
-            Decision::Permit(permission) => Ok(permission),
-            Decision::Denial(denial) => Err(denial),
-        })?;
+        let (decided, seen) =
+            link.permit(|replica, now| match replica.decide(facts, options.at_least, now) {
+                Decision::Permit(permission) => Ok((permission, (replica.position(), replica.time_at(now)))),
+                Decision::Denial(denial) => Err(denial),
+            })?;
         let grant = decided.grant;
+        // what was decided in the same second on the same frames holds, unless the head has become old or the customer was
+        // forgotten since
+        let holds = |replica: &Replica, now| {
+            let same = (replica.position(), replica.time_at(now)) == seen
+                && replica.fresh_until(now).is_some()
+                && replica.is_limited(&facts.data_subject, &grant).is_some();
+            if same { Ok(()) } else { replica.confirm(facts, &grant, now).map(|_| ()) }
+        };
         let mut record = UseRecord::new(
             spool.gate.clone(),
             0,
@@ -344,7 +353,7 @@ impl Gate {
         }
         // within one look at the replica, so that a customer who is forgotten by it gets no record afterwards
         let (placed, until) = link.permit(|replica, now| {
-            replica.confirm(facts, &grant, now)?;
+            holds(replica, now)?;
             let stale = || Decided::of(DenialReason::Stale);
             let until = replica.fresh_until(now).ok_or_else(stale)?.min(now.after(self.0.bound));
             record.at = replica.time_at(now).ok_or_else(stale)?;
@@ -356,9 +365,9 @@ impl Gate {
             return Err(Denial::by_gate(DenialReason::SpoolFull, Some(grant)));
         }
         // deny beats allow: a withdrawal may have come in meanwhile, and then the record says that nothing was used
-        let permission = link.permit(|replica, now| replica.confirm(facts, &grant, now))?;
+        link.permit(holds)?;
         placed.hand_out();
-        let Permission { obligations, .. } = permission;
+        let Permission { obligations, .. } = decided;
         let use_ref = placed.use_ref();
         Ok(Permit { grant, obligations, expires: until, use_ref, recorded: Recorded::Spool(placed) })
     }

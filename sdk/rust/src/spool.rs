@@ -215,7 +215,8 @@ struct Order {
 pub(crate) struct Placed {
     shared: Arc<Shared>,
     pub(crate) seq: u64,
-    on_drop: Ending,
+    /// `None`: nothing, as somebody else has the use as well.
+    on_drop: Option<Ending>,
     /// It was not written.
     taken_back: bool,
     durable: Option<oneshot::Receiver<bool>>,
@@ -362,8 +363,10 @@ impl Shared {
         if self.halted.load(Ordering::SeqCst) || guarded.closing {
             return Err(Unplaced::Full);
         }
-        let seq = match guarded.state.place(record, salt, Some(until), class) {
-            Ok(Placing::New(seq) | Placing::Again(seq)) => seq,
+        // until its permit is out, nobody can have used the data
+        let (seq, on_drop) = match guarded.state.place(record, salt, Some(until), class) {
+            Ok(Placing::New(seq)) => (seq, Some(Ending::Voided)),
+            Ok(Placing::Again(seq)) => (seq, None),
             Ok(Placing::OtherUse) => return Err(Unplaced::OtherUse),
             Ok(Placing::TooLarge) => return Err(Unplaced::TooLarge),
             Err(Full) => return Err(Unplaced::Full),
@@ -377,8 +380,7 @@ impl Shared {
         }
         drop(guarded);
         self.wake.notify_one();
-        // until its permit is out, nobody can have used the data
-        Ok(Placed { shared: Arc::clone(self), seq, on_drop: Ending::Voided, taken_back: false, durable })
+        Ok(Placed { shared: Arc::clone(self), seq, on_drop, taken_back: false, durable })
     }
 
     /// Records a denial, if there is room; nobody waits for it.
@@ -401,7 +403,7 @@ impl Shared {
         if placed.taken_back || matches!(told, Some(Ok(false))) {
             return None;
         }
-        let holds = guarded.state.end(placed.seq, placed.on_drop);
+        let holds = guarded.state.end(placed.seq, placed.on_drop?);
         drop(guarded);
         self.wake.notify_one();
         self.work.notify_one();
@@ -512,12 +514,12 @@ impl Placed {
 
     /// The permit goes out: from now on nobody knows what becomes of the use until somebody says so.
     pub(crate) fn hand_out(&mut self) {
-        self.on_drop = Ending::Unknown;
+        self.on_drop = Some(Ending::Unknown);
     }
 
     /// Says what became of the use, and gives what holds; `None` once the ledger has it.
     pub(crate) fn end(mut self, ending: Ending) -> Option<Ending> {
-        self.on_drop = ending;
+        self.on_drop = Some(ending);
         let shared = Arc::clone(&self.shared);
         shared.end(&mut self)
     }

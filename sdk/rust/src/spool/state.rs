@@ -46,6 +46,8 @@ struct Place {
     sub: SubjectId,
     stage: Stage,
     class: Class,
+    /// Several permits are out for it: none of their holders knows what the others have done.
+    asked_again: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,6 +190,11 @@ impl State {
         class: Class,
     ) -> Result<Placing, Full> {
         if let Some(placing) = self.recall(&record) {
+            if let Placing::Again(seq) = placing
+                && let Some(place) = self.place_at_mut(seq)
+            {
+                place.asked_again = true;
+            }
             return Ok(placing);
         }
         let seq = self.next();
@@ -207,7 +214,7 @@ impl State {
         if let Some(id) = record.use_id {
             self.known.note(id, &record.facts, seq);
         }
-        self.push(Place { json, salt, sub: record.facts.data_subject, stage, class });
+        self.push(Place { json, salt, sub: record.facts.data_subject, stage, class, asked_again: false });
         Ok(Placing::New(seq))
     }
 
@@ -217,10 +224,12 @@ impl State {
     }
 
     /// Says what became of a use, and gives what holds: what was said before and may be on its way already stands. Who
-    /// said nothing may still say that the data was used. `None` once the ledger has it.
+    /// said nothing may still say that the data was used. One that several have permits for is not given back by any of
+    /// them. `None` once the ledger has it.
     pub(super) fn end(&mut self, seq: u64, ending: Ending) -> Option<Ending> {
         let frozen = seq < self.frozen;
         let place = self.place_at_mut(seq)?;
+        let ending = if place.asked_again && ending == Ending::Voided { Ending::Unknown } else { ending };
         let holds = match place.stage {
             Stage::Open(_) => None,
             Stage::Ended(Ending::Unknown) if ending == Ending::Committed && !frozen => None,
@@ -347,7 +356,7 @@ impl State {
                 }
                 let stage = if open { Stage::Open(None) } else { Stage::Ended(Ending::Committed) };
                 let (sub, class) = (record.facts.data_subject, Class::Enqueued);
-                self.push(Place { json, salt, sub, stage, class });
+                self.push(Place { json, salt, sub, stage, class, asked_again: false });
                 self.durable = self.next();
                 true
             }

@@ -12,10 +12,12 @@ use grantbook_tlog::{LogKeys, SignatureKind, SigningKey};
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::entry::Ending;
 use super::log::{self, Log, Owner};
 use super::seal::SealingKey;
 use super::state::State;
 use super::{Shared, SpoolError, writer};
+use crate::BootTime;
 use crate::http::Http;
 use crate::tls::Tls;
 use disk::SimDisk;
@@ -99,7 +101,7 @@ fn a_damaged_byte_anywhere_is_named_and_nothing_is_skipped() {
     let disk = SimDisk::new(1);
     let mut bench = Bench::start(&disk, 1, 5).unwrap();
     for _ in 0..4 {
-        let until = crate::BootTime::now();
+        let until = BootTime::now();
         let _placed = bench.shared.place(record("anna"), until, crate::Durability::Disk).unwrap();
         bench.write();
     }
@@ -129,7 +131,7 @@ fn a_spool_that_does_not_go_with_the_ledger_is_refused() {
     let disk = SimDisk::new(1);
     let mut bench = Bench::start(&disk, 1, 5).unwrap();
     let placed: Vec<_> = (0..3)
-        .map(|_| bench.shared.place(record("anna"), crate::BootTime::now(), crate::Durability::Disk).unwrap())
+        .map(|_| bench.shared.place(record("anna"), BootTime::now(), crate::Durability::Disk).unwrap())
         .collect();
     bench.write();
     drop(placed);
@@ -153,14 +155,14 @@ fn a_spool_that_does_not_go_with_the_ledger_is_refused() {
 fn nothing_of_a_customer_can_be_read_and_a_new_key_leaves_nothing_to_the_old_one() {
     let disk = SimDisk::new(1);
     let mut bench = Bench::start(&disk, 1, 0).unwrap();
-    let placed = bench.shared.place(record("anna-of-shop"), crate::BootTime::now(), crate::Durability::Disk);
+    let placed = bench.shared.place(record("anna-of-shop"), BootTime::now(), crate::Durability::Disk);
     bench.write();
     let held = |needle: &[u8], hay: &[u8]| hay.windows(needle.len()).any(|window| window == needle);
     // it is in the record
     let outgoing = {
         drop(placed);
         bench.write();
-        bench.shared.lock().state.outgoing(crate::BootTime::now())
+        bench.shared.lock().state.outgoing(BootTime::now())
     };
     assert!(held(b"anna-of-shop", &outgoing[0].json));
     let raw = || disk.files().into_values().flatten().collect::<Vec<_>>();
@@ -182,8 +184,7 @@ fn nothing_of_a_customer_can_be_read_and_a_new_key_leaves_nothing_to_the_old_one
 fn at_its_bound_and_on_a_full_disk_permits_are_refused_and_resume_by_themselves() {
     let disk = SimDisk::new(1);
     let mut bench = Bench::start(&disk, 1, 0).unwrap();
-    let place =
-        |bench: &Bench| bench.shared.place(record("anna"), crate::BootTime::now(), crate::Durability::Disk);
+    let place = |bench: &Bench| bench.shared.place(record("anna"), BootTime::now(), crate::Durability::Disk);
     let mut held = Vec::new();
     while let Ok(placed) = place(&bench) {
         held.push(placed);
@@ -193,7 +194,7 @@ fn at_its_bound_and_on_a_full_disk_permits_are_refused_and_resume_by_themselves(
     let count = held.len() as u64;
     drop(held);
     bench.write();
-    assert_eq!(bench.shared.lock().state.outgoing(crate::BootTime::now()).len() as u64, count);
+    assert_eq!(bench.shared.lock().state.outgoing(BootTime::now()).len() as u64, count);
     bench.shared.acknowledge(count, Vec::new());
     bench.write();
     drop(place(&bench).unwrap());
@@ -205,11 +206,36 @@ fn at_its_bound_and_on_a_full_disk_permits_are_refused_and_resume_by_themselves(
     bench.write();
     assert!(bench.shared.status().is_full && place(&bench).is_err());
     drop(refused);
-    assert_eq!(bench.shared.lock().state.outgoing(crate::BootTime::now()).len(), 1);
+    assert_eq!(bench.shared.lock().state.outgoing(BootTime::now()).len(), 1);
     bench.shared.acknowledge(count + 1, Vec::new());
     disk.set_capacity(1000);
     bench.write();
     assert!(!bench.shared.status().is_full);
     let placed = place(&bench).unwrap();
     assert_eq!(placed.seq, count + 1, "the number of what was refused is free");
+}
+
+#[test]
+fn a_use_that_several_have_permits_for_is_given_back_by_none_of_them() {
+    let disk = SimDisk::new(1);
+    let mut bench = Bench::start(&disk, 1, 0).unwrap();
+    let mut record = record("anna");
+    record.use_id = Some(crate::UseId::try_from("order-7".to_owned()).unwrap());
+    let until = BootTime(std::time::Duration::MAX);
+    let place = |bench: &mut Bench| {
+        let placed = bench.shared.place(record.clone(), until, crate::Durability::Disk).unwrap();
+        bench.write();
+        placed
+    };
+    let mut first = place(&mut bench);
+    first.hand_out();
+    // asked for again, and nothing comes of it
+    drop(place(&mut bench));
+    assert!(bench.shared.lock().state.outgoing(BootTime::now()).is_empty(), "the first is out");
+    let mut again = place(&mut bench);
+    assert_eq!(again.seq, first.seq);
+    again.hand_out();
+    assert_eq!(again.end(Ending::Voided), Some(Ending::Unknown));
+    assert_eq!(first.end(Ending::Committed), Some(Ending::Committed));
+    assert_eq!(bench.shared.lock().state.outgoing(BootTime::now()).len(), 1);
 }

@@ -1,7 +1,6 @@
 //! AuthZEN over keep-alive loopback connections, against a bare JSON echo under the same load in the same run.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,7 +23,7 @@ const ROUNDS: u32 = 3;
 const PATH: &str = "/access/v1/evaluation";
 
 pub(super) fn measure(report: &mut Report, options: &Options) -> Result<(), Failure> {
-    let (world, mut customers) = ledger(&options.dir)?;
+    let (world, mut customers) = ledger(World::new(&options.dir)?)?;
     let withdrawing = customers.split_off(CUSTOMERS);
     let servers = Builder::new_multi_thread().enable_all().build()?;
     let clients = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
@@ -74,8 +73,7 @@ pub(super) fn measure(report: &mut Report, options: &Options) -> Result<(), Fail
 }
 
 /// A ledger whose customers have granted.
-pub(super) fn ledger(dir: &Path) -> Result<(World, Vec<Customer>), Failure> {
-    let world = World::new(dir)?;
+pub(super) fn ledger(world: World) -> Result<(World, Vec<Customer>), Failure> {
     let mut customers =
         (0..CUSTOMERS + WITHDRAWALS).map(Customer::new).collect::<Result<Vec<_>, Failure>>()?;
     let enrolments: Vec<_> = customers.iter().map(|customer| world.enrolment(customer)).collect();
