@@ -1,7 +1,7 @@
 //! Faults of the machine, put to the built program: system calls that fail, a disk that is full, files that are damaged.
 //! Nothing acknowledged is lost, the operator is told which file it is, and the exit status says so.
 
-mod calls;
+pub(crate) mod calls;
 mod damage;
 mod list;
 mod stopping;

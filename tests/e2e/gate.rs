@@ -163,10 +163,11 @@ async fn a_permit_through_either_door_has_a_receipt_that_verifies_offline() {
     for gate in [story.remote().await, story.embedded(story.world.address()).await] {
         let permit = permit(&gate, &story.facts()).await;
         assert_eq!(permit.grant(), story.grant.id);
-        let path = format!("/v1/receipts/{}", permit.leaf_index().0);
+        let leaf_index = permit.leaf_index().expect("recorded by the ledger");
+        let path = format!("/v1/receipts/{}", leaf_index.0);
         let served = story.world.get(&path, &story.enterprise.service).await.expect(200);
         Receipt::parse(&served.body).expect("a receipt").verify(&keys).expect("valid");
-        receipts.push((permit.leaf_index(), permit.receipt().to_json()));
+        receipts.push((leaf_index, permit.receipt().expect("recorded by the ledger").to_json()));
     }
     story.world.stop().await;
     for (leaf_index, json) in receipts {
@@ -322,7 +323,7 @@ async fn heads_that_were_held_back_are_old_when_they_come() {
 async fn a_demanded_position_is_reached_or_denied() {
     let story = Story::begin().await;
     let gates = [story.remote().await, story.embedded(story.world.address()).await];
-    let resting_on = |leaf_index| CheckOptions { use_id: None, at_least: Some(leaf_index) };
+    let resting_on = |leaf_index| CheckOptions { at_least: Some(leaf_index), ..CheckOptions::default() };
     for (gate, by_replica) in gates.iter().zip([false, true]) {
         let nobody_has = resting_on(LeafIndex(1_000_000));
         let denial = gate.check_with(&story.facts(), &nobody_has).await.expect_err("ahead of the log");

@@ -21,6 +21,7 @@ mod proxy;
 mod public_log;
 mod readme;
 mod replay;
+mod spool;
 mod tidy;
 mod tools;
 mod witness;

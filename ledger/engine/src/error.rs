@@ -161,6 +161,9 @@ pub enum TenantError {
     /// No such tenant.
     #[error("no such tenant")]
     UnknownTenant,
+    /// No such gate of the tenant.
+    #[error("no such gate")]
+    UnknownGate,
     /// No such token.
     #[error("no such token")]
     UnknownToken,

@@ -120,6 +120,8 @@ pub(crate) struct EpochKeys {
     pub(crate) owners: SealKey,
     /// Keys the names of customers' rows.
     pub(crate) index: [u8; 32],
+    /// Leads to the keys under which gates seal what they keep.
+    gates: Zeroizing<[u8; 32]>,
 }
 
 pub(crate) struct Keyring {
@@ -526,7 +528,13 @@ impl EpochKeys {
             wrap: SealKey::from_bytes(derive("wrap")),
             owners: SealKey::from_bytes(derive("owners")),
             index: derive("index"),
+            gates: Zeroizing::new(derive("gates")),
         }
+    }
+
+    /// The key under which one gate seals what it keeps.
+    pub(crate) fn gate_key(&self, tenant: TenantId, gate: &GateId) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(derived(b"grantbook-gate/v1", &self.gates, &format!("{tenant}/{gate}")))
     }
 
     /// The name on disk of what has `name` in memory: names of different epochs cannot be joined.

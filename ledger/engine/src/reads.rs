@@ -275,6 +275,13 @@ impl Ledger {
         self.inner.receipt_at(leaf.0)
     }
 
+    /// The receipt of a gate's record by its number in the gate's spool, as [`Self::receipt`] gives it.
+    pub fn use_receipt(&self, tenant: TenantId, gate: &GateId, seq: u64) -> Result<Receipt, ReadError> {
+        let found = self.inner.state.batch_with(self.inner.number(tenant)?, gate, seq)?;
+        let (first, row) = found.ok_or(ReadError::NotFound)?;
+        self.inner.receipt_at(row.leaf_index.saturating_add(seq - first))
+    }
+
     /// A customer's keys, grants and requests.
     pub fn customer(&self, tenant: TenantId, sub: &SubjectId) -> Option<CustomerState> {
         let key = self.inner.state.customer_key(tenant, sub);

@@ -6,7 +6,7 @@
 //! | `u` ‖ customer key | sealed: uses of each grant, and what is owed because of them |
 //! | `t` ‖ tenant | sealed: data key id, feed position and chain, templates, notices, groups |
 //! | `w` ‖ tenant ‖ gate | progress of a gate |
-//! | `b` ‖ tenant ‖ gate ‖ first sequence number | where a batch stands: first leaf index, count, digest of its head |
+//! | `b` ‖ tenant ‖ gate ‖ complement of first sequence number | where a batch stands: first leaf index, count, digest of its head |
 //! | `i` ‖ tenant ‖ digest of the use id | where a use with a caller's id stands, and the digest of its question |
 //! | `j` ‖ digest of tenant and jti | where an envelope stands, and the digest of its bytes |
 //! | `f` ‖ tenant ‖ sequence | leaf index and chain value of a feed frame |
@@ -148,6 +148,21 @@ impl State {
         row.map(|bytes| BatchRow::decode(&bytes).ok_or_else(|| damaged("batch"))).transpose()
     }
 
+    /// The batch that has a record, and the sequence number of its first one.
+    pub(crate) fn batch_with(
+        &self,
+        tenant: u32,
+        gate: &GateId,
+        seq: u64,
+    ) -> Result<Option<(u64, BatchRow)>, Fault> {
+        let after = seq.checked_add(1).map(|next| rows::batch_key(tenant, gate, next));
+        let found = self.store.rows(&rows::batch_prefix(tenant, gate), after.as_deref(), 1)?;
+        let Some((key, value)) = found.into_iter().next() else { return Ok(None) };
+        let read = rows::batch_first(&key).zip(BatchRow::decode(&value));
+        let (first, row) = read.ok_or_else(|| damaged("batch"))?;
+        Ok((seq - first < u64::from(row.count)).then_some((first, row)))
+    }
+
     pub(crate) fn use_id(&self, tenant: u32, id: &str) -> Result<Option<UseIdRow>, Fault> {
         let row = self.store.row(&rows::use_id_key(tenant, id))?;
         row.map(|bytes| UseIdRow::decode(&bytes).ok_or_else(|| damaged("use id"))).transpose()
@@ -161,21 +176,6 @@ impl State {
         rows.into_iter()
             .map(|(key, value)| rows::feed_row(&key, &value).ok_or_else(|| damaged("feed")))
             .collect()
-    }
-
-    /// The batch in which a gate's record of this number stands, and the number of its first.
-    pub(crate) fn batch_with(
-        &self,
-        tenant: u32,
-        gate: &GateId,
-        seq: u64,
-    ) -> Result<Option<(u64, BatchRow)>, Fault> {
-        let from = rows::batch_key(tenant, gate, seq);
-        let prefix = from.len().checked_sub(8).and_then(|end| from.get(..end)).unwrap_or_default();
-        let after = seq.checked_add(1).map(|next| rows::batch_key(tenant, gate, next));
-        let rows = self.store.rows(prefix, after.as_deref(), 1)?;
-        let Some((key, value)) = rows.first() else { return Ok(None) };
-        rows::batch_row(key, value).map(Some).ok_or_else(|| damaged("batch"))
     }
 
     /// Entries that ended grants and that somebody has not acknowledged, with the data key ids of the grants.

@@ -1,6 +1,7 @@
 //! Tenants, gates and tokens, as the facade offers them.
 
 use grantbook_record::{GateId, PublicKey, TenantId};
+use zeroize::Zeroizing;
 
 use crate::error::TenantError;
 use crate::keyring::{Principal, Role, SandboxTenant, Tenant, TokenInfo};
@@ -35,6 +36,20 @@ impl Ledger {
     /// Lets a gate sign batches with its key. The same again changes nothing.
     pub fn register_gate(&self, tenant: TenantId, id: &GateId, key: PublicKey) -> Result<(), TenantError> {
         self.inner.keyring.register_gate(tenant, id, key)
+    }
+
+    /// The present key epoch, and the key under which a registered gate seals what it keeps as long as the epoch lasts.
+    pub fn gate_key(
+        &self,
+        tenant: TenantId,
+        gate: &GateId,
+    ) -> Result<(u64, Zeroizing<[u8; 32]>), TenantError> {
+        let known = self.tenant(tenant).ok_or(TenantError::UnknownTenant)?;
+        if !known.gates.iter().any(|known| known.id == *gate) {
+            return Err(TenantError::UnknownGate);
+        }
+        let epoch = self.inner.keyring.epoch();
+        Ok((epoch.number, epoch.gate_key(tenant, gate)))
     }
 
     /// Makes a bearer token; the secret is shown this once.

@@ -13,6 +13,7 @@ mod deletions;
 mod erasures;
 mod events;
 mod feed;
+mod gate_keys;
 mod grants;
 mod heads;
 mod health;

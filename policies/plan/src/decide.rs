@@ -75,6 +75,8 @@ pub struct Permission {
     pub payout: Price,
     /// Days after the use by which the data is deleted; `None`: no limit.
     pub retention_days: Option<u32>,
+    /// Whether uses under it are limited in number, over the grant's life or within a time.
+    pub limited: bool,
 }
 
 /// A grant as the decision sees it, wherever it is kept.
@@ -390,6 +392,7 @@ impl Permission {
                 minor: terms.compensation.payout_per_use_minor(),
             },
             retention_days: terms.limits.retention_days.map(RetentionDays::get),
+            limited: terms.limits.uses.is_some() || terms.limits.rate.is_some(),
         }
     }
 }

@@ -80,7 +80,7 @@ impl From<Expect> for Decision {
             Expect::Permit(Permit { grant, given, payout, retention_days, obligations }) => {
                 let currency = payout.currency.unwrap_or(Currency::NONE);
                 let payout = grantbook_record::Price { currency, minor: payout.minor };
-                Self::Permit(Permission { grant, given, obligations, payout, retention_days })
+                Self::Permit(Permission { grant, given, obligations, payout, retention_days, limited })
             }
         }
     }

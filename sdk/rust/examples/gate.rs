@@ -29,10 +29,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }))?;
     match gate.check(&facts).await {
         Ok(permit) => {
-            println!("permitted under {}, entry {}", permit.grant(), permit.leaf_index());
+            println!("permitted under {}", permit.grant());
             println!("obligations: {:?}", permit.obligations());
-            // read the data here, while permit.is_live(); keep the receipt
-            println!("{}", String::from_utf8_lossy(&permit.receipt().to_json()));
+            // read the data here, while permit.is_live(); then say that it was used, and keep the receipt
+            let used = permit.commit();
+            println!("{}", String::from_utf8_lossy(&gate.receipt(&used).await?.to_json()));
         }
         Err(denial) => println!("denied ({}): {}; {}", denial.reason, denial.what(), denial.remedy()),
     }

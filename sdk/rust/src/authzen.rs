@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use grantbook_plan::decide::Detail;
 use grantbook_record::day::DataPeriod;
+use grantbook_record::provenance::Provenance;
 use grantbook_record::receipt::{self, VerifiedContent};
 use grantbook_record::scope::AttributeValue;
 use grantbook_record::terms::{Level, Obligation};
@@ -14,7 +15,9 @@ use grantbook_tlog::{LeafIndex, LogKeys};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::check::CheckOptions;
 use crate::denial::{Denial, LinkFault, Source};
+use crate::spool::UseRef;
 
 /// Path of the evaluation endpoint.
 pub(crate) const EVALUATION: &str = "/access/v1/evaluation";
@@ -66,10 +69,12 @@ struct Context<'a> {
     use_id: &'a UseId,
     #[serde(skip_serializing_if = "Option::is_none")]
     at_least: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provenance: Option<&'a Provenance>,
 }
 
 impl<'a> Evaluation<'a> {
-    pub(crate) fn of(facts: &'a UseFacts, use_id: &'a UseId, at_least: Option<LeafIndex>) -> Self {
+    pub(crate) fn of(facts: &'a UseFacts, use_id: &'a UseId, options: &'a CheckOptions) -> Self {
         Self {
             subject: Subject { r#type: "service", id: &facts.requester },
             resource: Resource {
@@ -89,7 +94,8 @@ impl<'a> Evaluation<'a> {
                 level: facts.level,
                 onward: &facts.onward,
                 use_id,
-                at_least: at_least.map(|leaf_index| leaf_index.0),
+                at_least: options.at_least.map(|leaf_index| leaf_index.0),
+                provenance: options.provenance.as_deref(),
             },
         }
     }
@@ -110,6 +116,7 @@ pub(crate) struct Recorded {
     pub(crate) leaf_index: LeafIndex,
     pub(crate) obligations: Vec<Obligation>,
     pub(crate) receipt: Box<Receipt>,
+    pub(crate) use_ref: UseRef,
 }
 
 #[derive(Deserialize)]
@@ -152,8 +159,9 @@ impl Answer {
             detail: None,
             source: Source::Ledger,
         })?;
-        verify_receipt(&receipt, keys, &Expected { facts, use_id, tenant, grant, leaf_index })?;
-        Ok(Recorded { grant, leaf_index: LeafIndex(leaf_index), obligations, receipt })
+        let expected = Expected { facts, use_id, tenant, grant, leaf_index };
+        let use_ref = verify_receipt(&receipt, keys, &expected)?;
+        Ok(Recorded { grant, leaf_index: LeafIndex(leaf_index), obligations, receipt, use_ref })
     }
 }
 
@@ -165,7 +173,7 @@ struct Expected<'a> {
     leaf_index: u64,
 }
 
-fn verify_receipt(receipt: &Receipt, keys: &LogKeys, expected: &Expected<'_>) -> Result<(), LinkFault> {
+fn verify_receipt(receipt: &Receipt, keys: &LogKeys, expected: &Expected<'_>) -> Result<UseRef, LinkFault> {
     let refused = |expected| Err(LinkFault::Receipt { expected });
     if receipt.v != receipt::VERSION {
         return refused("a version that is known");
@@ -186,7 +194,9 @@ fn verify_receipt(receipt: &Receipt, keys: &LogKeys, expected: &Expected<'_>) ->
         return refused("that of the use which was asked about");
     }
     match &record.outcome {
-        Outcome::Permitted(permitted) if permitted.grant == expected.grant => Ok(()),
+        Outcome::Permitted(permitted) if permitted.grant == expected.grant => {
+            Ok(UseRef { gate: record.gate.clone(), seq: record.seq })
+        }
         _ => refused("that of a use permitted under the grant which the answer names"),
     }
 }

@@ -26,6 +26,8 @@ pub enum Source {
         /// Age of the newest head that it has reached; `None` if it never reached one.
         head_age: Option<Duration>,
     },
+    /// The gate itself: its spool, its leases, its facts.
+    Gate,
     /// The ledger.
     Ledger,
     /// Nobody: the ledger's answer did not come, or cannot be believed.
@@ -93,6 +95,11 @@ impl Denial {
         self.reason.remedy()
     }
 
+    /// The gate itself says no.
+    pub(crate) fn by_gate(reason: DenialReason, grant: Option<Jti>) -> Self {
+        Self { reason, grant, detail: None, source: Source::Gate }
+    }
+
     pub(crate) fn decided(decided: Decided, source: Source) -> Self {
         let Decided { reason, grant, detail } = decided;
         Self { reason, grant, detail, source }
@@ -109,7 +116,7 @@ impl std::error::Error for Denial {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.source {
             Source::Link(fault) => Some(fault),
-            Source::Replica { .. } | Source::Ledger => None,
+            Source::Replica { .. } | Source::Gate | Source::Ledger => None,
         }
     }
 }

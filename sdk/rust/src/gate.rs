@@ -1,28 +1,32 @@
 //! The gate itself: one question before each use.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use grantbook_plan::Parties;
-use grantbook_plan::decide::{Decision, Denial as Decided, Permission};
-use grantbook_record::uses::{UseFacts, UseId};
-use grantbook_record::{DenialReason, GateId, Jti, TenantId, UnixMillis};
-use grantbook_tlog::{LeafIndex, LogKeys};
+use grantbook_plan::decide::{Decision, Denial as Decided};
+use grantbook_record::receipt::VerifiedContent;
+use grantbook_record::uses::{Denied, Outcome, UseFacts, UseRecord};
+use grantbook_record::{DenialReason, GateId, Receipt, TenantId, UnixMillis};
+use grantbook_tlog::LogKeys;
 use rand_core::{OsRng, RngCore as _};
-use tokio::time::{sleep, timeout};
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
 
-use crate::authzen::{Answer, EVALUATION, Evaluation, Recorded};
 use crate::clock::BootTime;
-use crate::denial::{Denial, LinkFault, Source};
+use crate::denial::{Denial, LinkFault};
+use crate::gate_key;
+use crate::house::House;
 use crate::http::{ClientError, Http};
-use crate::link::Link;
-use crate::permit::Permit;
-use crate::replica::{Pins, Replica};
+use crate::leases::{Leasing, LeasingConfig, PoolRules};
+use crate::link::{Link, SaveEvery};
+use crate::obligations::Means;
+use crate::replica::{Pins, Replica, SnapshotError, StateFolder};
+use crate::spool::{self, Spool, SpoolConfig, SpoolError, SpoolStatus, Unsent, UseRef};
 use crate::tls::Tls;
 
 const VKEY: &str = "/log/vkey";
-/// Between two tries of one question.
-const RETRY_AFTER: Duration = Duration::from_millis(50);
 
 /// How a gate reaches the ledger and whom it believes.
 #[derive(Debug, Clone)]
@@ -41,6 +45,17 @@ pub struct GateConfig {
     pub door: Door,
     /// Its name, under which an embedded gate says that it has forgotten customers who are erased.
     pub name: Option<GateId>,
+    /// Where an embedded gate with a name keeps its replica, so that a restart need not read the whole feed again.
+    pub state: Option<StateConfig>,
+    /// Rules of the enterprise's own that need facts from outside.
+    pub house: Option<House>,
+    /// What obligations are carried out with: then a use whose obligations these cannot carry out is denied. Without it
+    /// they are the caller's to know.
+    pub means: Option<Arc<Means>>,
+    /// Where an embedded gate with a name records uses until the ledger has them. Without it the ledger records each.
+    pub spool: Option<SpoolConfig>,
+    /// Whether denials are recorded as well, in the spool; by default they are not.
+    pub record_denials: bool,
     /// How old what a decision rests on may be.
     pub bound: Duration,
     /// How long one question may take, tries and all.
@@ -60,6 +75,11 @@ impl GateConfig {
             log_keys,
             door: Door::Remote,
             name: None,
+            state: None,
+            house: None,
+            means: None,
+            spool: None,
+            record_denials: false,
             bound: Duration::from_secs(5),
             deadline: Duration::from_secs(2),
             connect_within: Duration::from_secs(30),
@@ -70,6 +90,24 @@ impl GateConfig {
     #[must_use]
     pub fn named(self, name: GateId) -> Self {
         Self { name: Some(name), ..self }
+    }
+
+    /// The same with a folder for its replica, for an embedded gate with a name.
+    #[must_use]
+    pub fn with_state(self, dir: impl Into<PathBuf>) -> Self {
+        Self { state: Some(StateConfig { dir: dir.into(), every: SaveEvery::default() }), ..self }
+    }
+
+    /// The same with rules that need facts from outside.
+    #[must_use]
+    pub fn with_house(self, house: House) -> Self {
+        Self { house: Some(house), ..self }
+    }
+
+    /// The same with a spool, for an embedded gate with a name.
+    #[must_use]
+    pub fn spooled(self, spool: SpoolConfig) -> Self {
+        Self { spool: Some(spool), ..self }
     }
 
     /// The same with authorities or a client certificate of its own.
@@ -85,13 +123,22 @@ impl GateConfig {
     }
 }
 
+/// Where an embedded gate keeps its replica.
+#[derive(Debug, Clone)]
+pub struct StateConfig {
+    /// A folder of this gate's own; made where there is none.
+    pub dir: PathBuf,
+    /// How often.
+    pub every: SaveEvery,
+}
+
 /// How the gate decides.
 #[derive(Debug, Clone, Copy)]
 pub enum Door {
     /// The ledger decides each use.
     Remote,
-    /// A replica denies by itself; what it would permit, the ledger decides again and records. Needs the enterprise's
-    /// key and the operator's, to tell whose events to believe.
+    /// A replica decides by itself. With a spool its permits are recorded there; without one the ledger decides again and
+    /// records. Needs the enterprise's key and the operator's, to tell whose events to believe.
     Embedded(Parties),
 }
 
@@ -130,6 +177,12 @@ pub enum ConnectError {
     /// The server's log has other keys than those that were pinned.
     #[error("the server's log has other keys, expected those that are pinned")]
     OtherLog,
+    /// The spool cannot be used.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// The folder of the replica cannot be used.
+    #[error(transparent)]
+    State(#[from] SnapshotError),
     /// The replica was not fed in time.
     #[error("replica not fed within {} ms", within.as_millis())]
     NotReady {
@@ -144,26 +197,37 @@ impl From<ClientError> for ConnectError {
     }
 }
 
-/// What a question may demand beside the facts.
-#[derive(Debug, Clone, Default)]
-pub struct CheckOptions {
-    /// The use's id: asking again with it is the same use, recorded once. Without it each question has a new one.
-    pub use_id: Option<UseId>,
-    /// The decision must rest on a state that has this entry.
-    pub at_least: Option<LeafIndex>,
-}
-
 /// The gate; clones are the same gate.
 #[derive(Clone)]
-pub struct Gate(Arc<Inner>);
+pub struct Gate(pub(crate) Arc<Inner>);
 
-struct Inner {
-    http: Arc<Http>,
-    tenant: TenantId,
-    log_keys: LogKeys,
-    bound: Duration,
-    deadline: Duration,
-    link: Option<Link>,
+pub(crate) struct Inner {
+    pub(crate) http: Arc<Http>,
+    pub(crate) tenant: TenantId,
+    pub(crate) log_keys: LogKeys,
+    pub(crate) bound: Duration,
+    pub(crate) deadline: Duration,
+    pub(crate) house: Option<House>,
+    pub(crate) means: Option<Arc<Means>>,
+    // before the link, so that its tasks end first
+    pub(crate) recording: Option<Recording>,
+    pub(crate) link: Option<Link>,
+}
+
+/// A spool with its two tasks, which end when it is dropped, and the leases that its uses draw on.
+pub(crate) struct Recording {
+    tasks: [AbortHandle; 2],
+    pub(crate) denials: bool,
+    pub(crate) leasing: Arc<Leasing>,
+    pub(crate) spool: Spool,
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
 }
 
 impl std::fmt::Debug for Gate {
@@ -176,8 +240,8 @@ impl Gate {
     /// Connects, and sees that the server's log is the pinned one; an embedded gate is ready to permit afterwards.
     /// Must be called within a Tokio runtime.
     pub async fn connect(config: GateConfig) -> Result<Self, ConnectError> {
-        let GateConfig { server, token, tls, tenant, log_keys, door, name, bound, deadline, connect_within } =
-            config;
+        let GateConfig { server, token, tls, tenant, log_keys, door, name, spool, .. } = config;
+        let GateConfig { state, house, means, record_denials, bound, deadline, connect_within, .. } = config;
         if bound < Duration::from_millis(30) {
             return Err(ConnectError::Bound { got: bound });
         }
@@ -187,51 +251,102 @@ impl Gate {
         if !LogKeys::parse(&text).is_ok_and(|served| served.are_those_pinned(&log_keys)) {
             return Err(ConnectError::OtherLog);
         }
+        let spool = match (spool, &name, &door) {
+            (None, ..) => None,
+            (Some(spool), Some(name), Door::Embedded(_)) => {
+                let (http, log_keys) = (Arc::clone(&http), log_keys.clone());
+                Some(Spool::open(spool, http, name.clone(), tenant, log_keys, connect_within).await?)
+            }
+            _ => {
+                return Err(ConnectError::Config(
+                    "a spool, expected an embedded gate with a name".to_owned(),
+                ));
+            }
+        };
         let link = match door {
             Door::Remote => None,
             Door::Embedded(parties) => {
                 let pins = Pins { tenant, log_keys: log_keys.clone(), parties };
-                let link = Link::start(Arc::clone(&http), Replica::new(pins, bound), name, bound, None);
+                let (replica, save) = match (state, &name) {
+                    (None, _) => (Replica::new(pins, bound), None),
+                    (Some(state), Some(name)) => {
+                        let key = timeout(connect_within, gate_key::fetch(&http, name));
+                        let key =
+                            key.await.map_err(|_| LinkFault::Deadline { deadline: connect_within })??;
+                        let folder = StateFolder::open(state.dir, &pins, name, &key.key, key.epoch);
+                        let folder = Arc::new(folder.map_err(SnapshotError::from)?);
+                        // without a snapshot that can be used the feed is read from its start
+                        let (replica, _) = Replica::open(pins, bound, folder)?;
+                        (replica, Some(state.every))
+                    }
+                    (Some(_), None) => {
+                        return Err(ConnectError::Config("a folder, expected a gate with a name".to_owned()));
+                    }
+                };
+                let shared = spool.as_ref().map(|spool| Arc::clone(&spool.shared));
+                let link = Link::start(Arc::clone(&http), replica, name, bound, shared, save);
                 let ready = timeout(connect_within, link.ready()).await;
                 ready.map_err(|_| ConnectError::NotReady { within: connect_within })?;
                 Some(link)
             }
         };
-        Ok(Self(Arc::new(Inner { http, tenant, log_keys, bound, deadline, link })))
+        let recording = link.as_ref().zip(spool).map(|(link, spool)| {
+            let leasing = LeasingConfig {
+                tenant,
+                gate: spool.shared.gate.clone(),
+                signer: spool.signer.clone(),
+                rules: PoolRules::default(),
+                deadline,
+                now: link.ledger_time(),
+            };
+            let leasing = Arc::new(Leasing::start(Arc::clone(&http), leasing));
+            Recording::start(spool, link, leasing, record_denials)
+        });
+        Ok(Self(Arc::new(Inner { http, tenant, log_keys, bound, deadline, house, means, recording, link })))
     }
 
-    /// May this use go on? A permit's use is recorded before this returns; whatever goes wrong is a denial.
-    pub async fn check(&self, facts: &UseFacts) -> Result<Permit, Denial> {
-        self.check_with(facts, &CheckOptions::default()).await
-    }
-
-    /// The same with an id of the caller's own, or resting on a state that has a certain entry.
-    pub async fn check_with(&self, facts: &UseFacts, options: &CheckOptions) -> Result<Permit, Denial> {
-        if let Some(link) = &self.0.link {
-            link.permit(|replica, now| match replica.decide(facts, options.at_least, now) {
-                Decision::Permit(permission) => Ok(permission),
-                Decision::Denial(denial) => Err(denial),
-            })?;
-        }
-        let use_id = match &options.use_id {
-            Some(use_id) => use_id.clone(),
-            None => new_use_id()?,
+    /// The receipt of a use, verified. Waits until the ledger has the use; asked for later, it is one that witnesses vouch
+    /// for, where there are witnesses.
+    pub async fn receipt(&self, use_ref: &UseRef) -> Result<Receipt, LinkFault> {
+        let spool = self.0.recording.as_ref().map(|recording| &recording.spool.shared);
+        let own = spool.filter(|spool| spool.gate == use_ref.gate);
+        let at_hand = match own {
+            Some(spool) => spool.sent(use_ref.seq).await,
+            None => None,
         };
-        let sent = BootTime::now();
-        let recorded = self.record(facts, &use_id, options.at_least).await?;
-        let Recorded { grant, leaf_index, mut obligations, receipt } = recorded;
-        let mut expires = sent.after(self.0.bound);
-        if let Some(link) = &self.0.link {
-            // deny beats allow: a withdrawal may have come in meanwhile; and the obligations are those that were signed
-            let (permission, fresh_until) = link.permit(|replica, now| {
-                let permission = replica.confirm(facts, &grant, now)?;
-                Ok((permission, replica.fresh_until(now)))
-            })?;
-            let Permission { obligations: signed, .. } = permission;
-            obligations = signed;
-            expires = fresh_until.map_or(expires, |until| until.min(expires));
+        let receipt = match at_hand {
+            Some(receipt) => receipt,
+            None => spool::fetch(&self.0.http, use_ref).await?,
+        };
+        let refused = |expected| LinkFault::Receipt { expected };
+        let verified = receipt.verify(&self.0.log_keys);
+        let verified = verified.map_err(|_| refused("one that verifies against the pinned keys"))?;
+        match verified.content {
+            VerifiedContent::Use { record, batch, .. }
+                if record.gate == use_ref.gate && record.seq == use_ref.seq && batch.aud == self.0.tenant =>
+            {
+                Ok(receipt)
+            }
+            _ => Err(refused("that of the use which was asked about")),
         }
-        Ok(Permit { grant, obligations, receipt, leaf_index, expires })
+    }
+
+    /// Waits until the ledger has every use that is in the spool now, and gives leases back; before the process ends. Permits that are still out
+    /// hold it up until they expire.
+    pub async fn flush(&self, deadline: Duration) -> Result<(), Unsent> {
+        match &self.0.recording {
+            Some(recording) => {
+                let flushed = recording.spool.shared.flush(deadline).await;
+                recording.leasing.drain().await;
+                flushed
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// How the spool is; `None` without one. For metrics.
+    pub fn spool(&self) -> Option<SpoolStatus> {
+        self.0.recording.as_ref().map(|recording| recording.spool.shared.status())
     }
 
     /// What the replica alone says, with nothing recorded: for questions in bulk and for showing. Not a permission to
@@ -258,48 +373,36 @@ impl Gate {
     pub fn position(&self) -> u64 {
         self.0.link.as_ref().and_then(|link| link.read(|replica| replica.position().0)).unwrap_or(0)
     }
-
-    /// Has the ledger decide and record; passing faults are tried again under the same id until the deadline.
-    async fn record(
-        &self,
-        facts: &UseFacts,
-        use_id: &UseId,
-        at_least: Option<LeafIndex>,
-    ) -> Result<Recorded, Denial> {
-        let question = Evaluation::of(facts, use_id, at_least);
-        let deadline = self.0.deadline;
-        let tries = async {
-            loop {
-                match self.0.http.ask::<Answer>(EVALUATION, &question).await {
-                    Err(fault) if fault.is_passing() => sleep(RETRY_AFTER).await,
-                    answer => return answer,
-                }
-            }
-        };
-        let answer = timeout(deadline, tries).await.map_err(|_| LinkFault::Deadline { deadline })??;
-        answer.verify(facts, use_id, self.0.tenant, &self.0.log_keys)
-    }
 }
 
-impl Link {
-    /// Asks the replica, and names it and the age of its head where it denies.
-    fn permit<T>(
-        &self,
-        ask: impl FnOnce(&crate::replica::Replica, BootTime) -> Result<T, Decided>,
-    ) -> Result<T, Denial> {
+impl Recording {
+    fn start(spool: Spool, link: &Link, leasing: Arc<Leasing>, denials: bool) -> Self {
+        let (shared, signer) = (Arc::clone(&spool.shared), spool.signer.clone());
+        let tasks = [
+            tokio::spawn(spool::drain(Arc::clone(&shared), signer, link.time())).abort_handle(),
+            tokio::spawn(shared.follow_epochs()).abort_handle(),
+        ];
+        Self { tasks, denials, leasing, spool }
+    }
+
+    /// Records a denial, unless the gate does not know what time it is.
+    pub(crate) fn record(&self, facts: &UseFacts, denial: &Denial, link: &Link) {
         let now = BootTime::now();
-        let answer = self.read(|replica| (ask(replica, now), replica.head_age(now)));
-        let unusable = (Err(Decided::of(DenialReason::EvaluationError)), None);
-        let (answer, head_age) = answer.unwrap_or(unusable);
-        answer.map_err(|denial| Denial::decided(denial, Source::Replica { head_age }))
+        let Some((Some(at), position)) = link.read(|replica| (replica.time_at(now), replica.position()))
+        else {
+            return;
+        };
+        let outcome = Outcome::Denied(Denied { reason: denial.reason, grant: denial.grant });
+        let mut record = UseRecord::new(self.spool.shared.gate.clone(), 0, at, facts.clone(), outcome);
+        record.position = Some(position);
+        self.spool.shared.place_denial(record);
     }
 }
 
-/// A UUIDv7.
-fn new_use_id() -> Result<UseId, LinkFault> {
+/// By the machine's clock, which anybody may have set.
+pub(crate) fn machine_time() -> UnixMillis {
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let at = UnixMillis(u64::try_from(since_1970.as_millis()).unwrap_or(0));
-    UseId::try_from(Jti::new(at, random()?).to_string()).map_err(|_| LinkFault::Random)
+    UnixMillis(u64::try_from(since_1970.as_millis()).unwrap_or(0))
 }
 
 /// Bytes from the operating system.

@@ -1,4 +1,4 @@
-//! The client: three kinds of request over pooled HTTP/1.1 connections, with bounded answers.
+//! The client: a few kinds of request over pooled HTTP/1.1 connections, with bounded answers.
 
 use std::path::PathBuf;
 
@@ -66,14 +66,28 @@ impl Http {
     ) -> Result<A, LinkFault> {
         // string keys, no fallible serialisers
         let body = serde_json::to_vec(question).unwrap_or_default();
+        self.post_json(path, body, ANSWER_BYTES_MAX).await
+    }
+
+    /// `POST`s bytes of JSON, gives the JSON of a success, of at most so many bytes.
+    pub(crate) async fn post_json<A: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: Vec<u8>,
+        bytes_max: usize,
+    ) -> Result<A, LinkFault> {
         let request = self
             .request(Method::POST, path)
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, "application/json")
             .body(Full::from(body));
-        let bytes = collect(self.send(request).await?).await?;
-        serde_json::from_slice(&bytes)
-            .map_err(|_| LinkFault::Answer { expected: "JSON of the answer's schema" })
+        parse(&collect(self.send(request).await?, bytes_max).await?)
+    }
+
+    /// `GET`s JSON.
+    pub(crate) async fn read<A: DeserializeOwned>(&self, path: &str) -> Result<A, LinkFault> {
+        let request = self.request(Method::GET, path).header(ACCEPT, "application/json");
+        parse(&collect(self.send(request.body(Full::default())).await?, ANSWER_BYTES_MAX).await?)
     }
 
     /// `POST`s JSON that is answered without content.
@@ -86,7 +100,7 @@ impl Http {
     /// `GET`s a text.
     pub(crate) async fn text(&self, path: &str) -> Result<String, LinkFault> {
         let request = self.request(Method::GET, path).body(Full::default());
-        let bytes = collect(self.send(request).await?).await?;
+        let bytes = collect(self.send(request).await?, ANSWER_BYTES_MAX).await?;
         String::from_utf8(bytes.into()).map_err(|_| LinkFault::Answer { expected: "UTF-8 text" })
     }
 
@@ -113,14 +127,18 @@ impl Http {
         let request = request.map_err(|_| LinkFault::Unreachable)?;
         let response = self.client.request(request).await.map_err(|_| LinkFault::Unreachable)?;
         match response.status().as_u16() {
-            200 | 204 => Ok(response),
+            200 | 201 | 204 => Ok(response),
             got => Err(LinkFault::Status { got }),
         }
     }
 }
 
-async fn collect(response: Response<Incoming>) -> Result<Bytes, LinkFault> {
-    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+fn parse<A: DeserializeOwned>(bytes: &[u8]) -> Result<A, LinkFault> {
+    serde_json::from_slice(bytes).map_err(|_| LinkFault::Answer { expected: "JSON of the answer's schema" })
+}
+
+async fn collect(response: Response<Incoming>, bytes_max: usize) -> Result<Bytes, LinkFault> {
+    let body = Limited::new(response.into_body(), bytes_max).collect().await;
     let too_large =
         |error: &(dyn std::error::Error + 'static)| error.is::<http_body_util::LengthLimitError>();
     body.map(http_body_util::Collected::to_bytes).map_err(|error| {

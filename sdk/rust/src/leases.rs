@@ -3,8 +3,6 @@
 //! [`LeasePool`] knows what is held and decides what to ask for; [`Leasing`] asks over HTTP, one request at a time, which
 //! serves everybody who waits. What is drawn is charged at the ledger already, so a gate that dies overspends nothing.
 
-#![expect(dead_code, reason = "the gate draws on it")]
-
 mod pool;
 
 pub use pool::{Drawn, LeasePool, PoolRules, Served, Short};
@@ -64,6 +62,12 @@ struct Shared {
 #[derive(Serialize)]
 struct Released {
     release: String,
+}
+
+impl std::fmt::Debug for Leasing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Leasing").field("gate", &self.shared.config.gate).finish_non_exhaustive()
+    }
 }
 
 impl Leasing {

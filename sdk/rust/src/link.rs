@@ -2,24 +2,27 @@
 
 mod saving;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::feed::{FeedPosition, Frame};
 use grantbook_record::head::SignedHead;
-use grantbook_record::{GateId, SubjectId};
+use grantbook_record::{GateId, SubjectId, UnixMillis, UnixSeconds};
 use http_body_util::BodyExt as _;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::clock::BootTime;
 use crate::denial::LinkFault;
-use crate::gate::random;
+use crate::gate::{machine_time, random};
 use crate::http::Http;
+use crate::leases::LedgerTime;
 use crate::replica::{Fault, Pins, Question, Replica, SnapshotError};
+use crate::spool;
 use crate::sse::{SseEvent, SseParser};
 pub use saving::SaveEvery;
 
@@ -28,6 +31,8 @@ const HEADS: &str = "/v1/heads";
 const ERASURES: &str = "/v1/erasures";
 /// The kind of the feed's events that are no frames: a customer is to be forgotten.
 const PURGE: &[u8] = b"purge";
+/// The kind of those that say which key epoch it is.
+const EPOCH: &[u8] = b"epoch";
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// Heads asked for at a time.
@@ -46,6 +51,9 @@ struct Shared {
     pins: Pins,
     name: Option<GateId>,
     bound: Duration,
+    spool: Option<Arc<spool::Shared>>,
+    /// Erasures for which the gate is forgetting customers now.
+    purging: Mutex<BTreeSet<u64>>,
     replica: RwLock<Replica>,
     /// A head was taken in, or a frame for which one waited.
     changed: Notify,
@@ -55,6 +63,8 @@ struct Shared {
     saving: Mutex<()>,
     /// A frame was taken in that may end a grant, and the ledger wants to know when.
     ended: Notify,
+    /// The key epoch that there is, as far as the gate was told; 0 before.
+    epoch: watch::Sender<u64>,
 }
 
 /// Why following the feed ended.
@@ -75,6 +85,12 @@ enum Broken {
 struct Purge {
     erasure: u64,
     sub: SubjectId,
+}
+
+/// Which key epoch it is.
+#[derive(Deserialize)]
+struct EpochBegun {
+    epoch: u64,
 }
 
 #[derive(Serialize)]
@@ -103,23 +119,54 @@ impl Link {
         replica: Replica,
         name: Option<GateId>,
         bound: Duration,
+        spool: Option<Arc<spool::Shared>>,
         save: Option<SaveEvery>,
     ) -> Self {
-        let (pins, replica) = (replica.pins().clone(), RwLock::new(replica));
-        let (changed, emptied, ended) = (Notify::new(), Notify::new(), Notify::new());
-        let saving = Mutex::new(());
-        let shared = Arc::new(Shared { http, pins, name, bound, replica, changed, emptied, saving, ended });
+        let pins = replica.pins().clone();
+        let shared = Arc::new(Shared {
+            http,
+            pins,
+            name,
+            bound,
+            spool,
+            purging: Mutex::default(),
+            replica: RwLock::new(replica),
+            changed: Notify::new(),
+            emptied: Notify::new(),
+            saving: Mutex::new(()),
+            ended: Notify::new(),
+            epoch: watch::Sender::new(0),
+        });
         let mut tasks = vec![
             tokio::spawn(Arc::clone(&shared).follow()).abort_handle(),
             tokio::spawn(Arc::clone(&shared).refresh()).abort_handle(),
         ];
-        tasks.extend(save.map(|every| tokio::spawn(Arc::clone(&shared).keep_saving(every)).abort_handle()));
+        if let Some(every) = save {
+            tasks.push(tokio::spawn(Arc::clone(&shared).keep_saving(every)).abort_handle());
+            tasks.push(tokio::spawn(Arc::clone(&shared).follow_epochs()).abort_handle());
+        }
         Self { shared, tasks }
     }
 
     /// Reads the replica; `None` if it is unusable.
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Replica) -> T) -> Option<T> {
         self.shared.replica.read().ok().map(|replica| read(&replica))
+    }
+
+    /// The ledger's time, as a clock; the machine's before the first head.
+    pub(crate) fn time(&self) -> Box<dyn Fn() -> UnixMillis + Send + Sync> {
+        let shared = Arc::clone(&self.shared);
+        Box::new(move || {
+            let read = shared.replica.read().ok();
+            let at = read.and_then(|replica| replica.time_at(BootTime::now()));
+            at.map_or_else(machine_time, |UnixSeconds(at)| UnixMillis(at.saturating_mul(1000)))
+        })
+    }
+
+    /// The ledger's time to the millisecond, never earlier than it is; `None` before the first head.
+    pub(crate) fn ledger_time(&self) -> LedgerTime {
+        let shared = Arc::clone(&self.shared);
+        Arc::new(move || shared.replica.read().ok()?.ledger_time(BootTime::now()))
     }
 
     /// Waits until the replica is fresh.
@@ -190,7 +237,11 @@ impl Shared {
                 parser.push(bytes).map_err(|_| LinkFault::Answer { expected: "frames of bounded size" })?;
             for SseEvent { kind, data } in events {
                 if kind == PURGE {
-                    self.purge(&data).await?;
+                    self.purge(&data)?;
+                    continue;
+                }
+                if kind == EPOCH {
+                    self.tell_epoch(&data)?;
                     continue;
                 }
                 let frame = Frame::parse(&data)
@@ -200,15 +251,51 @@ impl Shared {
         }
     }
 
-    /// Forgets a customer, in memory and on disk, and only then says so.
-    async fn purge(self: &Arc<Self>, json: &[u8]) -> Result<(), Broken> {
+    /// Forgets a customer, and says so when nothing of theirs is left in memory, in the snapshot and in the spool. The feed
+    /// goes on meanwhile.
+    fn purge(self: &Arc<Self>, json: &[u8]) -> Result<(), Broken> {
         let Some(gate) = self.name.clone() else { return Ok(()) };
         let Purge { erasure, sub } = serde_json::from_slice(json)
             .map_err(|_| LinkFault::Answer { expected: "a purge of the feed's schema" })?;
         self.write(|replica| replica.forget(&sub))??;
-        self.leave_no_older_snapshot().await?;
-        let path = format!("{ERASURES}/{erasure}/purged");
-        Ok(self.in_time(BACKOFF_MAX, self.http.tell(&path, &Purged { gate })).await?)
+        if !self.purging.lock().is_ok_and(|mut purging| purging.insert(erasure)) {
+            return Ok(());
+        }
+        let shared = Arc::clone(self);
+        tokio::spawn(async move {
+            let mut backoff = BACKOFF_MIN;
+            while shared.leave_no_older_snapshot().await.is_err() {
+                sleep(backoff).await;
+                backoff = (backoff * 2).min(BACKOFF_MAX);
+            }
+            if let Some(spool) = &shared.spool {
+                spool.forget(&sub).await;
+            }
+            let path = format!("{ERASURES}/{erasure}/purged");
+            let mut backoff = BACKOFF_MIN;
+            while shared
+                .in_time(BACKOFF_MAX, shared.http.tell(&path, &Purged { gate: gate.clone() }))
+                .await
+                .is_err()
+            {
+                sleep(backoff).await;
+                backoff = (backoff * 2).min(BACKOFF_MAX);
+            }
+            if let Ok(mut purging) = shared.purging.lock() {
+                purging.remove(&erasure);
+            }
+        });
+        Ok(())
+    }
+
+    fn tell_epoch(&self, json: &[u8]) -> Result<(), Broken> {
+        let EpochBegun { epoch } = serde_json::from_slice(json)
+            .map_err(|_| LinkFault::Answer { expected: "an epoch of the feed's schema" })?;
+        self.epoch.send_replace(epoch);
+        if let Some(spool) = &self.spool {
+            spool.tell_epoch(epoch);
+        }
+        Ok(())
     }
 
     /// Verifies outside the lock, so that decisions go on meanwhile.

@@ -29,7 +29,7 @@ use grantbook_record::event::{Claims, Event};
 use grantbook_record::feed::{About, Chain, FeedPosition, GrantOf};
 use grantbook_record::head::{HeadError, SignedHead};
 use grantbook_record::uses::UseFacts;
-use grantbook_record::{DenialReason, Jti, ReceiptError, SubjectId, TenantId, UnixSeconds};
+use grantbook_record::{DenialReason, Jti, ReceiptError, SubjectId, TenantId, UnixMillis, UnixSeconds};
 use grantbook_tlog::{LeafIndex, LogKeys};
 
 use crate::clock::BootTime;
@@ -111,6 +111,30 @@ impl Question {
     }
 }
 
+/// Grants of which the ledger has no use left, as it said when it was asked for some.
+#[derive(Debug, Clone, Default)]
+pub struct UsedUp(Vec<(Jti, DenialReason)>);
+
+impl UsedUp {
+    /// Notes a grant, if that is what the reason says; whether it is one more than before.
+    pub fn note(&mut self, grant: Jti, reason: DenialReason) -> bool {
+        let is_new = !self.0.iter().any(|(known, _)| *known == grant);
+        let says_so = matches!(reason, DenialReason::Cap | DenialReason::Rate);
+        if is_new && says_so {
+            self.0.push((grant, reason));
+        }
+        is_new && says_so
+    }
+
+    fn count(&self, grant: &Jti, now: UnixSeconds) -> UseCount {
+        match self.0.iter().find(|(known, _)| known == grant) {
+            None => UseCount::default(),
+            Some((_, DenialReason::Rate)) => UseCount { uses: 0, window_start: now, window_uses: u32::MAX },
+            Some(_) => UseCount { uses: u64::MAX, ..UseCount::default() },
+        }
+    }
+}
+
 /// One enterprise's grants.
 #[derive(Debug)]
 pub struct Replica {
@@ -188,6 +212,21 @@ impl Replica {
     pub fn fresh_until(&self, now: BootTime) -> Option<BootTime> {
         let until = self.freshness.counted()?.sent.after(self.bound);
         (now < until).then_some(until)
+    }
+
+    /// The ledger's time: that of the newest head that counts, and what has passed since; `None` without one.
+    pub fn time_at(&self, now: BootTime) -> Option<UnixSeconds> {
+        self.ledger_time(now).map(UnixMillis::seconds)
+    }
+
+    /// The same to the millisecond; never earlier than the ledger's clock, since the head was signed after it was asked for.
+    pub fn ledger_time(&self, now: BootTime) -> Option<UnixMillis> {
+        self.freshness.counted().map(|counted| counted.time_at(now))
+    }
+
+    /// Whether something is known of this customer.
+    pub fn knows(&self, sub: &SubjectId) -> bool {
+        self.holdings.known(sub).is_some()
     }
 
     /// Since when it waits for frames that a signed head says there are; `None` if it waits for none.
@@ -304,23 +343,25 @@ impl Replica {
     /// Decides from the grants alone; nothing is recorded. Caps and rates are not looked at here: how much of a grant
     /// is used up is known to the ledger, which decides again when it records.
     pub fn decide(&self, facts: &UseFacts, at_least: Option<LeafIndex>, now: BootTime) -> Decision {
-        match self.permit(facts, at_least, now) {
+        match self.permit(facts, at_least, now, &UsedUp::default()) {
             Ok(permission) => Decision::Permit(permission),
             Err(denial) => Decision::Denial(denial),
         }
     }
 
-    fn permit(
+    /// The same where the ledger has said of some grants that they are used up.
+    pub fn permit(
         &self,
         facts: &UseFacts,
         at_least: Option<LeafIndex>,
         now: BootTime,
+        used_up: &UsedUp,
     ) -> Result<Permission, Denial> {
         // an unknown word comes first in the order of reasons; where the replica is ready, the decision sees to that
         let (customer, time) = self
             .ready(facts, at_least, now)
             .map_err(|denial| check_terms(Vocabulary::builtin(), facts).err().unwrap_or(denial))?;
-        match holdings::decide(customer.as_ref(), facts, time) {
+        match holdings::decide(customer.as_ref(), |grant| used_up.count(grant, time), facts, time) {
             Decision::Permit(permission) => {
                 unblocked(customer.as_ref(), &permission.grant)?;
                 Ok(permission)
@@ -365,7 +406,7 @@ impl Replica {
         if blocked || customer.is_some_and(|customer| customer.is_blocked()) {
             return Err(Denial::of(DenialReason::Blocked));
         }
-        Ok((customer, counted.time_at(now)))
+        Ok((customer, counted.time_at(now).seconds()))
     }
 }
 

@@ -6,6 +6,7 @@ mod http;
 mod load;
 #[cfg(feature = "peers")]
 mod peers;
+mod spool;
 
 use std::path::PathBuf;
 
@@ -39,6 +40,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     embedded::measure(&mut report, options.customers, &options.dir)?;
     if !options.embedded_only {
         http::measure(&mut report, options)?;
+        spool::measure(&mut report, options)?;
     }
     Ok(report)
 }

@@ -125,17 +125,17 @@ fn tear(ledger: &mut Ledger) {
 }
 
 /// A small disk of its own, unmounted with the value.
-struct Mount(PathBuf);
+pub(crate) struct Mount(PathBuf);
 
 impl Mount {
-    fn new(place: PathBuf, options: &str) -> Option<Self> {
+    pub(crate) fn new(place: PathBuf, options: &str) -> Option<Self> {
         fs::create_dir_all(&place).expect("a folder of ours");
         let mounted = mount(&["-t", "tmpfs", "-o", options, "tmpfs"], &place);
         mounted.then_some(Self(place))
     }
 }
 
-fn mount(arguments: &[&str], place: &PathBuf) -> bool {
+pub(crate) fn mount(arguments: &[&str], place: &PathBuf) -> bool {
     let done = Command::new("mount").args(arguments).arg(place).stderr(Stdio::null()).status();
     done.is_ok_and(|status| status.success())
 }

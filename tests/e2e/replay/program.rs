@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use serde_json::Value;
 
 /// The folder that this test's own program was built into: `<target>/<profile>`.
-fn profile_folder() -> PathBuf {
+pub(crate) fn profile_folder() -> PathBuf {
     let this = std::env::current_exe().expect("a test has a path");
     this.ancestors().nth(2).expect("<profile>/deps/<test>").to_owned()
 }

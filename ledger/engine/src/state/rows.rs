@@ -315,16 +315,20 @@ pub(super) fn gate_key(tenant: u32, gate: &GateId) -> Vec<u8> {
     [b"w".as_slice(), &tenant.to_be_bytes(), gate.as_str().as_bytes()].concat()
 }
 
-pub(super) fn batch_key(tenant: u32, gate: &GateId, first: u64) -> Vec<u8> {
+pub(super) fn batch_prefix(tenant: u32, gate: &GateId) -> Vec<u8> {
     // the gate's name is hashed, so that no name runs into the number after it
     let gate = half_digest(gate.as_str().as_bytes());
-    // the latest first, so that the batch with a given number is the first row from there on
-    [b"b".as_slice(), &tenant.to_be_bytes(), &gate, &(!first).to_be_bytes()].concat()
+    [b"b".as_slice(), &tenant.to_be_bytes(), &gate].concat()
 }
 
-/// First sequence number of a batch.
-pub(super) fn batch_row(key: &[u8], value: &[u8]) -> Option<(u64, BatchRow)> {
-    Some((!u64::from_be_bytes(*key.last_chunk()?), BatchRow::decode(value)?))
+/// Later batches come first, so that the one that has a record is the first that begins no later than it.
+pub(super) fn batch_key(tenant: u32, gate: &GateId, first: u64) -> Vec<u8> {
+    [batch_prefix(tenant, gate).as_slice(), &(!first).to_be_bytes()].concat()
+}
+
+/// Sequence number of a batch's first record.
+pub(super) fn batch_first(key: &[u8]) -> Option<u64> {
+    key.last_chunk().map(|first| !u64::from_be_bytes(*first))
 }
 
 pub(super) fn use_id_key(tenant: u32, id: &str) -> Vec<u8> {

@@ -91,7 +91,9 @@ impl From<ReadError> for Failure {
 impl From<TenantError> for Failure {
     fn from(error: TenantError) -> Self {
         match error {
-            TenantError::UnknownTenant | TenantError::UnknownToken => Self::no(error),
+            TenantError::UnknownTenant | TenantError::UnknownGate | TenantError::UnknownToken => {
+                Self::no(error)
+            }
             TenantError::Refused { .. } => Self::input(error),
             TenantError::Keyring(_) => Self::fault(error),
         }

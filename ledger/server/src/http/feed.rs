@@ -14,7 +14,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use grantbook_record::feed::{FeedPosition, Frame};
 use grantbook_record::{GateId, TenantId};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use utoipa::IntoParams;
 
@@ -37,7 +37,8 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 pub(super) struct FeedQuery {
     /// Sequence number of the first frame wanted, that is how many frames the reader has; 0 if absent.
     from: Option<String>,
-    /// Name of the gate that follows; it is then told which customers to forget, by events of the kind `purge`.
+    /// Name of the gate that follows; it is then told which customers to forget, by events of the kind `purge`, and which
+    /// key epoch it is, by events of the kind `epoch`.
     gate: Option<String>,
 }
 
@@ -45,7 +46,8 @@ pub(super) struct FeedQuery {
 ///
 /// Server-sent events: `id` is the frame's sequence number, `event` is `frame`, `data` a frame (docs/spec/feed.md).
 /// A gate that gives its name also gets events `purge`, without `id`: it forgets the customer and says so at
-/// `/v1/erasures/{id}/purged`.
+/// `/v1/erasures/{id}/purged`; and events `epoch`, without `id`, first of all and whenever a key epoch has begun: it fetches
+/// the new key at `/v1/gate-keys` and seals anew what it keeps.
 /// `Last-Event-ID` goes before `from`: the feed begins with the frame after it.
 #[utoipa::path(get, path = "/v1/feed", operation_id = "follow_feed", tag = "feed", security(("bearer" = [])),
     params(FeedQuery, ("Last-Event-ID" = Option<String>, Header, description = "Sequence number of the last frame that the reader has")),
@@ -83,6 +85,7 @@ pub(super) async fn follow(
         follower: gate.map(|gate| Follower::new(app.clone(), tenant, gate)),
         erasures: app.followers.erasures(),
         tenant,
+        told_epoch: 0,
         next,
         frames: Vec::new().into_iter(),
         published: app.ledger.wait_published(),
@@ -117,6 +120,8 @@ fn first_wanted(query: &FeedQuery, headers: &HeaderMap) -> Result<FeedPosition, 
 struct Reader {
     app: App,
     tenant: TenantId,
+    /// The key epoch that the gate was told of last; 0 for none.
+    told_epoch: u64,
     next: FeedPosition,
     frames: std::vec::IntoIter<Frame>,
     follower: Option<Follower>,
@@ -131,6 +136,10 @@ impl Reader {
     async fn event(&mut self) -> Option<Event> {
         let frame = match self.next().await? {
             Next::Frame(frame) => frame,
+            Next::Epoch(begun) => {
+                let event = Event::default().event("epoch").json_data(&begun);
+                return event.inspect_err(|error| tracing::error!(%error, "epoch not written")).ok();
+            }
             Next::Purge(purge) => {
                 let event = Event::default().event("purge").json_data(&purge);
                 return event.inspect_err(|error| tracing::error!(%error, "purge not written")).ok();
@@ -149,6 +158,11 @@ impl Reader {
         loop {
             if *self.stopping.borrow() {
                 return None;
+            }
+            let epoch = self.app.ledger.epoch().number;
+            if self.follower.is_some() && self.told_epoch != epoch {
+                self.told_epoch = epoch;
+                return Some(Next::Epoch(EpochBegun { epoch }));
             }
             if let Some(frame) = self.frames.next() {
                 return Some(Next::Frame(Box::new(frame)));
@@ -189,4 +203,11 @@ impl Reader {
 enum Next {
     Frame(Box<Frame>),
     Purge(Purge),
+    Epoch(EpochBegun),
+}
+
+/// What an event of the kind `epoch` tells a gate.
+#[derive(Serialize)]
+struct EpochBegun {
+    epoch: u64,
 }

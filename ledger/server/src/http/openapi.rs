@@ -15,8 +15,8 @@ use utoipa_axum::routes;
 
 use super::problem::Problem;
 use super::{
-    App, acknowledgements, admin, authzen, deletions, erasures, events, feed, grants, heads, health, layers,
-    leases, log, metrics, receipts, states, uses,
+    App, acknowledgements, admin, authzen, deletions, erasures, events, feed, gate_keys, grants, heads,
+    health, layers, leases, log, metrics, receipts, states, uses,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -63,10 +63,12 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(leases::set_budget))
         .routes(routes!(leases::list_budgets))
         .routes(routes!(receipts::one))
+        .routes(routes!(receipts::of_use))
         .routes(routes!(states::one))
         .routes(routes!(heads::sign))
         .routes(routes!(admin::tenant))
         .routes(routes!(admin::register_gate, admin::gate))
+        .routes(routes!(gate_keys::hand_out))
         .routes(routes!(admin::create_token, admin::list_tokens))
         .routes(routes!(admin::revoke_token))
         .routes(routes!(erasures::erase, erasures::list))

@@ -301,7 +301,9 @@ impl From<ReadError> for Problem {
 impl From<TenantError> for Problem {
     fn from(error: TenantError) -> Self {
         match error {
-            TenantError::UnknownTenant | TenantError::UnknownToken => Self::not_found(),
+            TenantError::UnknownTenant | TenantError::UnknownGate | TenantError::UnknownToken => {
+                Self::not_found()
+            }
             TenantError::Refused { .. } => Self::new(ProblemKind::Refused, error.to_string()),
             TenantError::Keyring(fault) => {
                 tracing::error!(%fault, "the keyring cannot be written");

@@ -95,6 +95,8 @@ impl Stage {
                 Some(Call::post("/v1/events").bytes("application/octet-stream", envelope))
             }
             "follow_feed" => get("/v1/feed"),
+            "get_gate_key" => post("/v1/gate-keys", json!({"gate": GATE})),
+            "get_use_receipt" => get(&format!("/v1/uses/{GATE}/0/receipt")),
             "get_gate" => get(&format!("/v1/gates/{GATE}")),
             "register_gate" => {
                 let key = json!(signer(41).public_key());

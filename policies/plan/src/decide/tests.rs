@@ -84,13 +84,15 @@ fn permits_say_what_to_do_and_what_to_pay() {
         obligations: terms(json!({})).obligations.to_vec(),
         payout: Price { currency: Currency::parse("CNY").unwrap(), minor: 80 },
         retention_days: Some(30),
+        limited: true,
     };
     assert_eq!(Setup::default().decide(), Decision::Permit(expected.clone()));
 
     let free = json!({"compensation": "none", "obligations": null, "limits": null});
     let free = Setup { terms: free, ..Setup::default() };
     let payout = Price { currency: Currency::NONE, minor: 0 };
-    let expected = Permission { obligations: vec![], payout, retention_days: None, ..expected };
+    let expected =
+        Permission { obligations: vec![], payout, retention_days: None, limited: false, ..expected };
     assert_eq!(free.decide(), Decision::Permit(expected.clone()));
 
     // a price per grant is not paid again for each use

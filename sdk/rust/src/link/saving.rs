@@ -8,10 +8,13 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::{Broken, Link, Shared};
+use crate::gate_key;
 use crate::replica::{Replica, SnapshotError, StateFolder};
 
 /// How often the replica is looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long one try to get a key may take.
+const KEY_WITHIN: Duration = Duration::from_secs(10);
 
 /// How much of the feed a restart may have to read again: a snapshot is written when either is reached.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +45,29 @@ impl Link {
 }
 
 impl Shared {
+    /// Seals the folder anew whenever a key epoch has begun, for ever.
+    pub(super) async fn follow_epochs(self: Arc<Self>) {
+        let mut told = self.epoch.subscribe();
+        loop {
+            let folder = self.reading(Replica::folder).ok().flatten();
+            let (Some(folder), Some(gate)) = (folder, &self.name) else { return };
+            let epoch = folder.epoch();
+            if told.wait_for(|told| *told > epoch).await.is_err() {
+                return;
+            }
+            let sealed = match self.in_time(KEY_WITHIN, gate_key::fetch(&self.http, gate)).await {
+                Ok(key) if key.epoch > epoch => {
+                    let folder = Arc::new(folder.of_epoch(&self.pins, gate, &key.key, key.epoch));
+                    self.blocking(|shared| shared.rewrite(Some(folder))).await.is_ok()
+                }
+                _ => false,
+            };
+            if !sealed {
+                sleep(LOOK).await;
+            }
+        }
+    }
+
     pub(super) async fn keep_saving(self: Arc<Self>, every: SaveEvery) {
         let (mut saved, mut since) = (self.position(), Instant::now());
         loop {

@@ -51,6 +51,11 @@ impl StateFolder {
         Self { path: self.path.clone(), lock: Arc::clone(&self.lock), seal: Arc::new(seal) }
     }
 
+    /// The key epoch for which it is sealed.
+    pub fn epoch(&self) -> u64 {
+        self.seal.epoch()
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

@@ -3,10 +3,10 @@
 
 use std::collections::VecDeque;
 
+use grantbook_record::UnixMillis;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::feed::Chain;
 use grantbook_record::head::Head;
-use grantbook_record::{UnixMillis, UnixSeconds};
 use grantbook_tlog::{Hash, TreeSize};
 
 use super::Fault;
@@ -40,9 +40,9 @@ pub(super) struct Counted {
 
 impl Counted {
     /// The ledger's time at `now`: the head's, and what has passed since its nonce was sent.
-    pub(super) fn time_at(&self, now: BootTime) -> UnixSeconds {
+    pub(super) fn time_at(&self, now: BootTime) -> UnixMillis {
         let passed = u64::try_from(now.since(self.sent).as_millis()).unwrap_or(u64::MAX);
-        UnixMillis(self.time.0.saturating_add(passed)).seconds()
+        UnixMillis(self.time.0.saturating_add(passed))
     }
 }
 

@@ -5,6 +5,7 @@ use std::hash::BuildHasher as _;
 use grantbook_plan::Vocabulary;
 use grantbook_plan::compact::{CompactPlan, CustomerKey, Known, Record};
 use grantbook_plan::decide::{Decision, Denial, UseCount, check_terms};
+use grantbook_record::Jti;
 use grantbook_record::uses::UseFacts;
 use grantbook_record::{DenialReason, SubjectId, UnixSeconds};
 use siphasher::sip128::SipHasher24;
@@ -58,7 +59,7 @@ impl Holdings {
 
     /// Decides by this customer's grants alone; blocks are not looked at.
     pub fn decide(&self, facts: &UseFacts, now: UnixSeconds) -> Decision {
-        decide(self.known(&facts.data_subject).as_ref(), facts, now)
+        decide(self.known(&facts.data_subject).as_ref(), |_| UseCount::default(), facts, now)
     }
 
     /// Everything known of a customer; nothing where they are not known.
@@ -108,12 +109,17 @@ impl Holdings {
     }
 }
 
-/// Decides by what is known of a customer. Caps and rates are not looked at: how much of a grant is used up is known to
-/// the ledger.
-pub(super) fn decide(known: Option<&Known<'_>>, facts: &UseFacts, now: UnixSeconds) -> Decision {
+/// Decides by what is known of a customer. How much of a grant is used up is known to the ledger alone, so it is an
+/// argument.
+pub(super) fn decide(
+    known: Option<&Known<'_>>,
+    count_of: impl Fn(&Jti) -> UseCount,
+    facts: &UseFacts,
+    now: UnixSeconds,
+) -> Decision {
     let vocabulary = Vocabulary::builtin();
     if let Some(known) = known {
-        return known.decide(vocabulary, |_| UseCount::default(), facts, now);
+        return known.decide(vocabulary, count_of, facts, now);
     }
     let unknown_term = check_terms(vocabulary, facts).err();
     Decision::Denial(unknown_term.unwrap_or(Denial::of(DenialReason::NoGrant)))

@@ -55,8 +55,8 @@ async fn a_permit_holds_a_verified_receipt_and_obligations() {
         assert_eq!(permit.grant(), grant);
         assert!(matches!(permit.obligations(), [Obligation::DeleteBy(_)]));
         assert!(permit.is_live());
-        assert_eq!(permit.leaf_index().0 + 1, ledger.book(|book| book.size()));
-        permit.receipt().verify(&ledger.book(|book| book.log_keys())).unwrap();
+        assert_eq!(permit.leaf_index().unwrap().0 + 1, ledger.book(|book| book.size()));
+        permit.receipt().unwrap().verify(&ledger.book(|book| book.log_keys())).unwrap();
     }
     assert_eq!(ledger.recorded(), 2);
 }
@@ -70,7 +70,7 @@ async fn a_retry_is_the_same_use() {
     assert_eq!(ledger.recorded(), 1);
 
     let use_id = Some(UseId::try_from("order-7".to_owned()).unwrap());
-    let options = CheckOptions { use_id, at_least: None };
+    let options = CheckOptions { use_id, ..CheckOptions::default() };
     let one = {
         // from another task, so that the question must be `Send`
         let (gate, options) = (gate.clone(), options.clone());

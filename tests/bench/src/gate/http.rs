@@ -1,7 +1,6 @@
 //! AuthZEN over keep-alive loopback connections, against a bare JSON echo under the same load in the same run.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,7 +23,7 @@ const ROUNDS: u32 = 3;
 const PATH: &str = "/access/v1/evaluation";
 
 pub(super) fn measure(report: &mut Report, options: &Options) -> Result<(), Failure> {
-    let (world, mut customers) = ledger(&options.dir)?;
+    let (world, mut customers) = ledger(World::new(&options.dir)?)?;
     let withdrawing = customers.split_off(CUSTOMERS);
     super::feed::measure(report, &world)?;
     let servers = Builder::new_multi_thread().enable_all().build()?;
@@ -75,8 +74,7 @@ pub(super) fn measure(report: &mut Report, options: &Options) -> Result<(), Fail
 }
 
 /// A ledger whose customers have granted.
-fn ledger(dir: &Path) -> Result<(World, Vec<Customer>), Failure> {
-    let world = World::new(dir)?;
+pub(super) fn ledger(world: World) -> Result<(World, Vec<Customer>), Failure> {
     let mut customers =
         (0..CUSTOMERS + WITHDRAWALS).map(Customer::new).collect::<Result<Vec<_>, Failure>>()?;
     let enrolments: Vec<_> = customers.iter().map(|customer| world.enrolment(customer)).collect();
@@ -105,14 +103,14 @@ fn evaluation(token: &str, customer: &Customer, fields: &[&str]) -> Result<Vec<u
     Ok(load::post(PATH, token, &question(customer, fields)?))
 }
 
-struct Serving {
-    address: SocketAddr,
+pub(super) struct Serving {
+    pub(super) address: SocketAddr,
     stop: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<Result<(), grantbook_server::ServeError>>,
 }
 
 impl Serving {
-    fn start(runtime: &Runtime, world: &World) -> Result<Self, Failure> {
+    pub(super) fn start(runtime: &Runtime, world: &World) -> Result<Self, Failure> {
         let mut config = ServerConfig::load(None, &Flags::default())?;
         config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         // one tenant makes all the load
@@ -128,7 +126,7 @@ impl Serving {
         Ok(Self { address, stop, task })
     }
 
-    fn stop(self, runtime: &Runtime) -> Result<(), Failure> {
+    pub(super) fn stop(self, runtime: &Runtime) -> Result<(), Failure> {
         let _ = self.stop.send(());
         Ok(runtime.block_on(self.task)??)
     }

@@ -1,0 +1,108 @@
+//! A gate with a spool: permits that are given from this machine alone, while the records of their uses go to the ledger
+//! behind them.
+//!
+//! `cargo run -p grantbook-sdk --example till -- till.json`
+//!
+//! `till.json` says where the ledger is, whom to believe, and what to ask; see [`Till`]. Each permit is a line `permit N
+//! F`, followed by what became of it: `committed N F`, `voided N F`, or nothing. F names the use. It goes on until its input
+//! ends; then it waits until the ledger has everything and says `drained`. A denial is a line `denied REASON`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use grantbook_sdk::{
+    CheckOptions, Gate, GateConfig, GateId, LogKeys, Parties, Signer, SpoolConfig, TenantId, Token, UseFacts,
+    UseId, Voided,
+};
+use serde::Deserialize;
+
+/// The file's members.
+#[derive(Deserialize)]
+struct Till {
+    server: String,
+    token: String,
+    tenant: TenantId,
+    /// Text of `/log/vkey`.
+    vkey: String,
+    /// Whom the replica believes.
+    enterprise: String,
+    operator: String,
+    /// The gate's name and the seed of its key.
+    gate: GateId,
+    seed: [u8; 32],
+    dir: PathBuf,
+    max_bytes: u64,
+    bound_ms: u64,
+    facts: UseFacts,
+    /// First part of the ids of its uses.
+    run: String,
+    /// Questions asked side by side.
+    callers: u32,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let file = std::env::args().nth(1).ok_or("expected a file")?;
+    let till: Till = serde_json::from_slice(&std::fs::read(file)?)?;
+    let thumbprint = |text: &str| grantbook_sdk::Thumbprint::parse(text).ok_or("expected a thumbprint");
+    let parties =
+        Parties { enterprise: thumbprint(&till.enterprise)?, operator: thumbprint(&till.operator)? };
+    let signer = Signer::from_seed(&till.seed).ok_or("expected another seed")?;
+    let spool = SpoolConfig { max_bytes: till.max_bytes, ..SpoolConfig::new(till.dir.clone(), signer) };
+    let log_keys = LogKeys::parse(&till.vkey)?;
+    let config = GateConfig::new(till.server.clone(), Token::new(till.token.clone()), till.tenant, log_keys)
+        .named(till.gate.clone())
+        .embedded(parties)
+        .spooled(spool);
+    let gate = Gate::connect(GateConfig { bound: Duration::from_millis(till.bound_ms), ..config }).await?;
+
+    let (till, ended, next) = (Arc::new(till), Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let callers: Vec<_> = (0..till.callers)
+        .map(|_| {
+            let (gate, till) = (gate.clone(), Arc::clone(&till));
+            let (ended, next) = (Arc::clone(&ended), Arc::clone(&next));
+            tokio::spawn(async move {
+                while !ended.load(Ordering::SeqCst) {
+                    ask(&gate, &till, next.fetch_add(1, Ordering::SeqCst)).await;
+                }
+            })
+        })
+        .collect();
+    tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink())).await??;
+    ended.store(true, Ordering::SeqCst);
+    for caller in callers {
+        caller.await?;
+    }
+    gate.flush(Duration::from_secs(60)).await?;
+    println!("drained");
+    Ok(())
+}
+
+async fn ask(gate: &Gate, till: &Till, number: u64) {
+    let name = format!("{}-{number}", till.run);
+    let use_id = UseId::try_from(name.clone()).ok();
+    match gate.check_with(&till.facts, &CheckOptions { use_id, ..CheckOptions::default() }).await {
+        Ok(permit) => {
+            let seq = permit.use_ref().seq;
+            println!("permit {seq} {name}");
+            match number % 3 {
+                0 => {
+                    permit.commit();
+                    println!("committed {seq} {name}");
+                }
+                1 => {
+                    if permit.void() == Voided::GivenBack {
+                        println!("voided {seq} {name}");
+                    }
+                }
+                _ => drop(permit),
+            }
+        }
+        Err(denial) => {
+            println!("denied {}", denial.reason);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
