@@ -63,6 +63,7 @@ struct Permit {
     given: u64,
     payout: Payout,
     retention_days: Option<u32>,
+    limited: bool,
     obligations: Vec<Obligation>,
 }
 
@@ -77,7 +78,7 @@ impl From<Expect> for Decision {
     fn from(expect: Expect) -> Self {
         match expect {
             Expect::Denial(denial) => Self::Denial(denial),
-            Expect::Permit(Permit { grant, given, payout, retention_days, obligations }) => {
+            Expect::Permit(Permit { grant, given, payout, retention_days, limited, obligations }) => {
                 let currency = payout.currency.unwrap_or(Currency::NONE);
                 let payout = grantbook_record::Price { currency, minor: payout.minor };
                 Self::Permit(Permission { grant, given, obligations, payout, retention_days, limited })

@@ -216,7 +216,8 @@ mod tests {
         });
         let facts: UseFacts = serde_json::from_value(facts).unwrap();
         let use_id = UseId::try_from("u-1".to_owned()).unwrap();
-        let asked = json!(Evaluation::of(&facts, &use_id, Some(LeafIndex(7)))).to_string();
+        let options = CheckOptions { at_least: Some(LeafIndex(7)), ..CheckOptions::default() };
+        let asked = json!(Evaluation::of(&facts, &use_id, &options)).to_string();
         for value in json!(facts).as_object().unwrap().values() {
             assert!(asked.contains(&value.to_string()), "{value} is not in {asked}");
         }

@@ -97,7 +97,7 @@ fn start(dir: &TempDir, server: &Server, address: &str) -> (Link, Option<Snapsho
     let (replica, refused) = Replica::open(pins, BOUND, folder).unwrap();
     let http = Arc::new(Http::new(address, "gbk_test", &Tls::default()).unwrap());
     let every = SaveEvery { frames: u64::MAX, time: Duration::from_secs(3600) };
-    (Link::start(http, replica, Some(gate), BOUND, Some(every)), refused)
+    (Link::start(http, replica, Some(gate), BOUND, None, Some(every)), refused)
 }
 
 /// Waits until the folder's lock is free: the tasks of a link end a moment after it.
