@@ -17,7 +17,7 @@ use grantbook_record::{DenialReason, GateId, Jti, Signer, TenantId, UnixMillis};
 use serde::Serialize;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::denial::LinkFault;
 use crate::gate::random;
@@ -88,37 +88,37 @@ impl Leasing {
         {
             let mut pool = shared.pool();
             for (of, units) in limits {
-                match pool.draw(of, *units, now) {
-                    Ok(units) => drawn.push(units),
-                    Err(Short { .. }) => {
-                        let (waiter, wait) = oneshot::channel();
-                        pool.wait(of, *units, waiter);
-                        waits.push(wait);
-                    }
+                if let Ok(units) = pool.draw(of, *units, now) {
+                    drawn.push(units);
+                } else {
+                    let (waiter, wait) = oneshot::channel();
+                    pool.wait(of, *units, waiter);
+                    waits.push(wait);
                 }
             }
         }
         shared.wanted.notify_one();
         let mut refused = None;
-        let within = tokio::time::Instant::now() + shared.config.deadline;
+        let within = Instant::now() + shared.config.deadline;
         for mut wait in waits {
-            let answer = match tokio::time::timeout_at(within, &mut wait).await {
-                Ok(answer) => answer.unwrap_or(Err(DenialReason::Unleased)),
+            let answer = if let Ok(answer) = timeout_at(within, &mut wait).await {
+                answer.unwrap_or(Err(DenialReason::Unleased))
+            } else {
                 // it may have come in this very moment
-                Err(_) => {
-                    wait.close();
-                    wait.try_recv().unwrap_or(Err(DenialReason::Unleased))
-                }
+                wait.close();
+                wait.try_recv().unwrap_or(Err(DenialReason::Unleased))
             };
             match answer {
                 Ok(units) => drawn.push(units),
                 Err(reason) => {
-                    refused = Some(refused.map_or(reason, |first: DenialReason| first.min(reason)))
+                    refused = Some(refused.map_or(reason, |first: DenialReason| first.min(reason)));
                 }
             }
         }
         let Some(reason) = refused else { return Ok(drawn) };
-        drawn.iter().for_each(|units| self.give_back(units));
+        for units in &drawn {
+            self.give_back(units);
+        }
         Err(reason)
     }
 

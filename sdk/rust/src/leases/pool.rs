@@ -85,13 +85,16 @@ impl<W> Default for Held<W> {
     }
 }
 
+/// A limit of which a slice was asked for, and who waits for how many units of it.
+type Asked<W> = (Limit, Vec<(u64, W)>);
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct LeasePool<W> {
     rules: PoolRules,
     limits: BTreeMap<Limit, Held<W>>,
     /// What the request under way asks for, and who waited for it then.
-    asked: Option<Vec<(Limit, Vec<(u64, W)>)>>,
+    asked: Option<Vec<Asked<W>>>,
 }
 
 impl<W> LeasePool<W> {

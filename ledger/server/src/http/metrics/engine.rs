@@ -9,6 +9,9 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
+/// A figure of what is leased.
+type Figure = fn(&Outstanding) -> u64;
+
 pub(super) struct EngineCollector {
     ledger: Ledger,
 }
@@ -69,7 +72,6 @@ impl Collector for EngineCollector {
             gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
         }
         let kinds = [("grant", stats.leased_grants), ("budget", stats.leased_budgets)];
-        type Figure = fn(&Outstanding) -> u64;
         let figures: [(&str, &str, Figure); 3] = [
             ("leases", "Leases whose records may still arrive, by kind of limit", |leased| leased.leases),
             ("leased_units", "Their units that are not recorded", |leased| leased.charged.outstanding),

@@ -240,7 +240,9 @@ proptest! {
                 }
                 Step::Release { gate, all, lost } => {
                     let releases = if all { pools[gate].drain() } else { pools[gate].due(now) };
-                    releases.iter().for_each(|release| book.release(release));
+                    for release in &releases {
+                        book.release(release);
+                    }
                     if !lost {
                         pools[gate].released(&releases);
                     }
