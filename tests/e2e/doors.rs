@@ -310,6 +310,7 @@ async fn an_envelope_sent_again_is_known_and_revives_nothing() {
     let mut book = Book::open().await;
     let grant = book.world.grant(&book.shop, &book.anna).await;
     book.world.withdraw(&book.shop, &book.anna, &grant).await;
+    book.world.all_acknowledged(&book.shop).await;
     for restarted in [false, true] {
         if restarted {
             book.world.stop().await;

@@ -245,6 +245,9 @@ async fn joined(world: &World, misuse: Misuse) -> Values {
         [format!("shop-{misuse:?}"), format!("club-{misuse:?}")].map(|name| name.to_lowercase());
     let (one, other) = (enterprise(world, &one, misuse).await, enterprise(world, &other, misuse).await);
     let keys = world.log_keys().await;
+    for enterprise in [&one, &other] {
+        world.all_acknowledged(enterprise).await;
+    }
     let mut one = all_values(world, &keys, &one).await;
     let mut other = all_values(world, &keys, &other).await;
     assert!(one.len() > 1000 && other.len() > 1000, "{} and {}", one.len(), other.len());

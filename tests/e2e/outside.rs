@@ -2,6 +2,7 @@
 //! packages, and aics-tlog from PyPI. Their programs are in `tests/outside`.
 
 mod proxy;
+mod schemathesis;
 
 use std::path::PathBuf;
 use std::process::Command;

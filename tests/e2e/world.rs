@@ -283,6 +283,17 @@ impl World {
         self.record(enterprise, Kind::GrantWithdrawn, event, &[&customer.key]).await.0
     }
 
+    /// Waits until every end of a grant is acknowledged, so that nothing comes to the log by itself.
+    pub(crate) async fn all_acknowledged(&self, enterprise: &Enterprise) {
+        loop {
+            let open = self.get("/v1/acknowledgements", &enterprise.service).await.expect(200).json();
+            if open["grants"] == json!([]) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// The keys that readers pin.
     pub(crate) async fn log_keys(&self) -> LogKeys {
         LogKeys::parse(self.send(Call::get("/log/vkey")).await.expect(200).text()).expect("keys")

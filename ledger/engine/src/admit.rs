@@ -10,6 +10,7 @@ use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::entry::Salt;
 use grantbook_record::event::{Claims, Event};
+use grantbook_record::provenance::Provenance;
 use grantbook_record::uses::{Outcome, UseBatch, UseError, UseFacts, UseId, UseRecord};
 use grantbook_record::{
     Class, Currency, Envelope, EnvelopeError, Kind, PublicKey, SubjectId, TenantId, Thumbprint,
@@ -82,6 +83,7 @@ pub(crate) struct AdmittedQuestion {
     pub(crate) tenant: TenantFacts,
     pub(crate) facts: UseFacts,
     pub(crate) use_id: Option<UseId>,
+    pub(crate) provenance: Option<Box<Provenance>>,
     pub(crate) salt: Salt,
     pub(crate) used: AdmittedUse,
     pub(crate) at: UnixSeconds,
@@ -247,11 +249,12 @@ pub(crate) fn question(
     tenant: TenantId,
     facts: &UseFacts,
     use_id: Option<UseId>,
+    provenance: Option<Box<Provenance>>,
     payout_minor: u32,
     now: UnixSeconds,
 ) -> Result<AdmittedQuestion, AppendError> {
     let (tenant, _) = tenant_facts(keyring, tenant)?;
-    let size = serde_json::to_vec(facts).map_or(usize::MAX, |json| json.len());
+    let size = serde_json::to_vec(&(facts, &provenance)).map_or(usize::MAX, |json| json.len());
     if size > grantbook_record::uses::RECORD_BYTES_MAX - 1024 {
         return Err(UseError::RecordTooLarge { got: size }.into());
     }
@@ -263,6 +266,7 @@ pub(crate) fn question(
         tenant,
         facts: facts.clone(),
         use_id,
+        provenance,
         salt: crate::random::with(Salt::random),
         used,
         at: now,

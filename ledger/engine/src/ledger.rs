@@ -11,6 +11,7 @@ use grantbook_plan::decide::{Permission, decide};
 use grantbook_plan::{Decision, Denial, UseCount, Vocabulary};
 use grantbook_record::day::Day;
 use grantbook_record::event::{Channel, Claims, Event, GrantWithdrawn};
+use grantbook_record::provenance::Provenance;
 use grantbook_record::uses::{UseFacts, UseId};
 use grantbook_record::{
     DenialReason, Envelope, Jti, Kind, PublicKey, Receipt, SubjectId, TenantId, UnixSeconds,
@@ -113,6 +114,8 @@ pub(crate) struct Inner {
     stopped: watch::Sender<bool>,
     /// What stopped it.
     fault: Mutex<Option<String>>,
+    /// How many grants were withdrawn or revoked since it was opened.
+    pub(crate) endings: watch::Sender<u64>,
     withdrawing: RwLock<BTreeSet<(CustomerKey, Jti)>>,
     withdrawing_count: AtomicUsize,
 }
@@ -151,6 +154,7 @@ impl Inner {
             jobs: Mutex::new(None),
             stopped: watch::Sender::new(false),
             fault: Mutex::new(None),
+            endings: watch::Sender::new(0),
             withdrawing: RwLock::new(BTreeSet::new()),
             withdrawing_count: AtomicUsize::new(0),
         }
@@ -439,6 +443,19 @@ impl Ledger {
         use_id: Option<UseId>,
         at_least: Option<LeafIndex>,
     ) -> Result<Recorded, AppendError> {
+        self.decide_and_trace(tenant, facts, use_id, at_least, None)
+    }
+
+    /// The same for an automatic decision: what is recorded says where it came from. That is no part of the question,
+    /// so asking again with another origin is the same use, as first recorded.
+    pub fn decide_and_trace(
+        &self,
+        tenant: TenantId,
+        facts: &UseFacts,
+        use_id: Option<UseId>,
+        at_least: Option<LeafIndex>,
+        provenance: Option<Box<Provenance>>,
+    ) -> Result<Recorded, AppendError> {
         let inner = &self.inner;
         let payout_minor = match self.decide(tenant, facts, at_least) {
             // a use that is recorded already under this id may have been the last one
@@ -449,7 +466,7 @@ impl Ledger {
             Decision::Permit(permission) => permission.payout.minor,
         };
         let now = inner.clock.now().seconds();
-        let question = admit::question(&inner.keyring, tenant, facts, use_id, payout_minor, now)?;
+        let question = admit::question(&inner.keyring, tenant, facts, use_id, provenance, payout_minor, now)?;
         match inner.submit(|reply| Job::Question(Box::new(question), reply))? {
             Answer::Denial(denial) => Ok(Recorded::Denial(denial)),
             Answer::Permit { permission, leaf_index, duplicate } => Ok(Recorded::Permit {

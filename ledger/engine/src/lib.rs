@@ -22,6 +22,7 @@ mod ledger;
 mod migrate;
 mod nodes;
 mod open;
+mod owed;
 mod publication;
 mod published;
 mod random;
@@ -54,8 +55,9 @@ pub use keyring::{
 };
 pub use ledger::{Appended, AppendedUse, Ledger, Recorded};
 pub use migrate::{Migration, migrate};
+pub use owed::{Acknowledgement, Ending};
 pub use publication::PublishedCheckpoint;
-pub use reads::{GrantRow, UseRow};
+pub use reads::{Customers, GrantRow, UseRow};
 pub use state::GateProgress;
 pub use stats::Stats;
 pub use transfer::{Archived, ImportError, Imported};

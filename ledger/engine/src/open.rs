@@ -402,6 +402,7 @@ fn replay_entry(
                 envelope_sha256: envelope.sha256(),
                 salt: body.salt,
                 admitted,
+                linked: Some(body.link.target.leaf_index),
             };
             changes.event(&inner.state, (owned.owner, tenant), origin, &folded)?;
         }
@@ -417,6 +418,7 @@ fn replay_entry(
                 currency: entry.currency,
                 payout_minor,
                 leaf_index: leaf,
+                day: entry.day,
                 imported: body.first.is_some(),
             };
             changes.use_(&inner.state, (number, tenant), &folded)?;

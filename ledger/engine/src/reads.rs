@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use grantbook_plan::{CustomerState, GrantState, UseCount};
+use grantbook_plan::{CustomerState, Duties, GrantState, TenantState, UseCount};
 use grantbook_record::archive::First;
 use grantbook_record::day::UnixMillis;
 use grantbook_record::encoding::{Base64Bytes, Bytes32};
@@ -12,7 +12,8 @@ use grantbook_record::head::{Head, SignedHead};
 use grantbook_record::receipt::{self, Content, EventContent, LinkOpening, UseContent, WireOpening};
 use grantbook_record::uses::{BatchTree, UseRecord, parse_head};
 use grantbook_record::{
-    Currency, DenialReason, Entry, Envelope, GateId, Jti, Quantity, Receipt, SubjectId, TenantId, strict_json,
+    Currency, DenialReason, Entry, Envelope, GateId, Jti, Quantity, Receipt, SubjectId, TenantId,
+    UnixSeconds, strict_json,
 };
 use grantbook_tlog::tile::{BundleCoord, TileCoord, encode_bundle};
 use grantbook_tlog::{Hash, LeafIndex, TlogProof, TreeSize};
@@ -25,7 +26,7 @@ use crate::publication::PublishedCheckpoint;
 use crate::published::OwnedItem;
 use crate::sequencer::AppendedUses;
 use crate::sequencer::build::{body_place, shared_place};
-use crate::state::GateProgress;
+use crate::state::{Customer, GateProgress};
 
 /// A grant as listed.
 #[derive(Debug, Clone)]
@@ -38,6 +39,34 @@ pub struct GrantRow {
     pub grant: GrantState,
     /// How much of it is used up.
     pub count: UseCount,
+    /// What is owed because of its uses and its end.
+    pub duties: Duties,
+}
+
+impl GrantRow {
+    pub(crate) fn new(customer: &Customer, grant: &GrantState) -> Self {
+        Self {
+            leaf_index: LeafIndex(grant.given),
+            sub: customer.sub.clone(),
+            grant: grant.clone(),
+            count: customer.count(&grant.id),
+            duties: customer.duties(&grant.id),
+        }
+    }
+
+    /// When the oldest data that is kept of its uses must be deleted.
+    pub fn deletion_due(&self) -> Option<UnixSeconds> {
+        self.duties.deletion_due(&self.grant.terms)
+    }
+}
+
+/// Customers as listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Customers {
+    /// Each with the leaf index of the first `grant.given` that is still known.
+    pub customers: Vec<(LeafIndex, SubjectId)>,
+    /// Where to go on, unless that was the end.
+    pub next: Option<LeafIndex>,
 }
 
 /// A recorded use, or a recorded denial, as listed.
@@ -249,7 +278,8 @@ impl Ledger {
     /// The receipt of a gate's record by its number in the gate's spool, as [`Self::receipt`] gives it.
     pub fn use_receipt(&self, tenant: TenantId, gate: &GateId, seq: u64) -> Result<Receipt, ReadError> {
         let found = self.inner.state.batch_with(self.inner.number(tenant)?, gate, seq)?;
-        let (first, row) = found.ok_or(ReadError::NotFound)?;
+        let within = found.filter(|(first, row)| seq - first < u64::from(row.count));
+        let (first, row) = within.ok_or(ReadError::NotFound)?;
         self.inner.receipt_at(row.leaf_index.saturating_add(seq - first))
     }
 
@@ -284,17 +314,45 @@ impl Ledger {
             let Some(sub) = &key.sub else { continue };
             let name = self.inner.state.customer_key(tenant, sub);
             let Some(customer) = self.inner.state.customer(name)? else { continue };
-            let Some(grant) = customer.state.grants.iter().find(|grant| grant.given == leaf) else {
-                continue;
-            };
-            listed.push(GrantRow {
-                leaf_index: LeafIndex(leaf),
-                sub: customer.sub.clone(),
-                grant: grant.clone(),
-                count: customer.count(&grant.id),
-            });
+            let grant = customer.state.grants.iter().find(|grant| grant.given == leaf);
+            listed.extend(grant.map(|grant| GrantRow::new(&customer, grant)));
         }
         Ok(listed)
+    }
+
+    /// A tenant's customers who have ever granted, by their first grants after `after`, among at most `limit` grants.
+    pub fn customers(
+        &self,
+        tenant: TenantId,
+        after: Option<LeafIndex>,
+        limit: usize,
+    ) -> Result<Customers, ReadError> {
+        let number = self.inner.number(tenant)?;
+        let rows = self.inner.state.grants(number, after.map(|leaf| leaf.0), limit)?;
+        let next = rows.last().filter(|_| rows.len() >= limit).map(|(leaf, _)| LeafIndex(*leaf));
+        let mut customers = Vec::new();
+        for (leaf, key_id) in rows {
+            let key = match self.inner.state.data_key(key_id) {
+                Ok(key) => key,
+                Err(ReadError::Erased) => continue,
+                Err(error) => return Err(error),
+            };
+            let Some(sub) = &key.sub else { continue };
+            let Some(customer) = self.inner.state.customer(self.inner.state.customer_key(tenant, sub))?
+            else {
+                continue;
+            };
+            if customer.state.grants.first().is_some_and(|first| first.given == leaf) {
+                customers.push((LeafIndex(leaf), sub.clone()));
+            }
+        }
+        Ok(Customers { customers, next })
+    }
+
+    /// What a tenant has published.
+    pub fn tenant_state(&self, tenant: TenantId) -> Result<TenantState, ReadError> {
+        let number = self.inner.number(tenant)?;
+        Ok(self.inner.state.tenant(number)?.state.clone())
     }
 
     /// A tenant's recorded uses and denials, by rising leaf index after `after`. May give fewer than `limit` and yet

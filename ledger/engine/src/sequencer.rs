@@ -195,11 +195,15 @@ pub(crate) fn commit(inner: &Inner, built: Built, day: Day, now: UnixMillis) -> 
     let took = begun.elapsed();
     // from here on the batch is there after a crash; nobody has been told yet
     inner.keep_later(&stored.keys);
+    let endings = built.changes.endings;
     inner.state.commit(built.changes, size.0)?;
     inner.store.set_anchor(&signed)?;
     let kinds: Vec<_> =
         stored.items.iter().filter_map(|item| Some(Entry::parse(&item.entry).ok()?.kind)).collect();
     inner.published.add(Addition { checkpoint: signed, ..built.addition });
+    if endings > 0 {
+        inner.endings.send_modify(|count| *count = count.wrapping_add(endings));
+    }
     inner.counters.batch(kinds.into_iter(), took);
     for acknowledge in built.acknowledgements {
         acknowledge();

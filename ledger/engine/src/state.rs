@@ -3,7 +3,7 @@
 //! | key | row |
 //! |---|---|
 //! | `c` ‖ customer key | sealed: data key id, pseudonym, keys, grants, requests |
-//! | `u` ‖ customer key | sealed: uses of each grant |
+//! | `u` ‖ customer key | sealed: uses of each grant, and what is owed because of them |
 //! | `t` ‖ tenant | sealed: data key id, feed position and chain, templates, notices, groups |
 //! | `w` ‖ tenant ‖ gate | progress of a gate |
 //! | `b` ‖ tenant ‖ gate ‖ complement of first sequence number | where a batch stands: first leaf index, count, digest of its head |
@@ -12,6 +12,7 @@
 //! | `f` ‖ tenant ‖ sequence | leaf index and chain value of a feed frame |
 //! | `g` ‖ tenant ‖ leaf index | id of the data key under which the events of the grant lie whose `grant.given` this is |
 //! | `k` ‖ key id | a wrapped data key |
+//! | `e` ‖ tenant ‖ leaf index | id of the data key of the grant that this entry ended, while somebody has not acknowledged it |
 //! | `m` ‖ … | sealed: the map of grant states, see [`crate::state_map`] |
 //! | `s` ‖ tenant | sealed: sums over the payouts of erased customers |
 //!
@@ -147,21 +148,6 @@ impl State {
         row.map(|bytes| BatchRow::decode(&bytes).ok_or_else(|| damaged("batch"))).transpose()
     }
 
-    /// The batch that has a record, and the sequence number of its first one.
-    pub(crate) fn batch_with(
-        &self,
-        tenant: u32,
-        gate: &GateId,
-        seq: u64,
-    ) -> Result<Option<(u64, BatchRow)>, Fault> {
-        let after = seq.checked_add(1).map(|next| rows::batch_key(tenant, gate, next));
-        let found = self.store.rows(&rows::batch_prefix(tenant, gate), after.as_deref(), 1)?;
-        let Some((key, value)) = found.into_iter().next() else { return Ok(None) };
-        let read = rows::batch_first(&key).zip(BatchRow::decode(&value));
-        let (first, row) = read.ok_or_else(|| damaged("batch"))?;
-        Ok((seq - first < u64::from(row.count)).then_some((first, row)))
-    }
-
     pub(crate) fn use_id(&self, tenant: u32, id: &str) -> Result<Option<UseIdRow>, Fault> {
         let row = self.store.row(&rows::use_id_key(tenant, id))?;
         row.map(|bytes| UseIdRow::decode(&bytes).ok_or_else(|| damaged("use id"))).transpose()
@@ -174,6 +160,35 @@ impl State {
         let rows = self.store.rows(&prefix, after.as_deref(), limit)?;
         rows.into_iter()
             .map(|(key, value)| rows::feed_row(&key, &value).ok_or_else(|| damaged("feed")))
+            .collect()
+    }
+
+    /// The batch in which a gate's record of this number stands, and the number of its first.
+    pub(crate) fn batch_with(
+        &self,
+        tenant: u32,
+        gate: &GateId,
+        seq: u64,
+    ) -> Result<Option<(u64, BatchRow)>, Fault> {
+        let from = rows::batch_key(tenant, gate, seq);
+        let prefix = from.len().checked_sub(8).and_then(|end| from.get(..end)).unwrap_or_default();
+        let after = seq.checked_add(1).map(|next| rows::batch_key(tenant, gate, next));
+        let rows = self.store.rows(prefix, after.as_deref(), 1)?;
+        let Some((key, value)) = rows.first() else { return Ok(None) };
+        rows::batch_row(key, value).map(Some).ok_or_else(|| damaged("batch"))
+    }
+
+    /// Entries that ended grants and that somebody has not acknowledged, with the data key ids of the grants.
+    pub(crate) fn endings(
+        &self,
+        tenant: u32,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<(u64, u64)>, Fault> {
+        let after = after.map(|leaf| rows::ending_key(tenant, leaf));
+        let rows = self.store.rows(&rows::ending_prefix(tenant), after.as_deref(), limit)?;
+        rows.into_iter()
+            .map(|(key, value)| rows::grant_row(&key, &value).ok_or_else(|| damaged("end of a grant")))
             .collect()
     }
 

@@ -1,8 +1,10 @@
 //! The payloads of envelopes, by kind. Specification: `docs/spec/event.md`.
 
 mod acts;
+mod duties;
 
 pub use acts::{AcceptedLoss, Act, OperatorActed, RolledEpoch, about_tenant};
+pub use duties::{Acknowledger, DataDeleted, RecipientAcknowledged, RecordedUse};
 use serde::{Deserialize, Serialize};
 
 use crate::day::UnixSeconds;
@@ -106,6 +108,10 @@ pub enum Event {
     GrantWithdrawn(GrantWithdrawn),
     /// `grant.revoked`
     GrantRevoked(GrantRevoked),
+    /// `data.deleted`
+    DataDeleted(DataDeleted),
+    /// `recipient.acknowledged`
+    RecipientAcknowledged(RecipientAcknowledged),
     /// `subject.erased`
     SubjectErased(SubjectErased),
     /// `operator.acted`
@@ -141,6 +147,8 @@ impl Event {
             Kind::GrantResumed => read(payload, Self::GrantResumed),
             Kind::GrantWithdrawn => read(payload, Self::GrantWithdrawn),
             Kind::GrantRevoked => read(payload, Self::GrantRevoked),
+            Kind::DataDeleted => read(payload, Self::DataDeleted),
+            Kind::RecipientAcknowledged => read(payload, Self::RecipientAcknowledged),
             Kind::SubjectErased => read(payload, Self::SubjectErased),
             Kind::OperatorActed => read(payload, Self::OperatorActed),
             Kind::StateRoot => read(payload, Self::StateRoot),
@@ -164,6 +172,8 @@ impl Event {
             Self::GrantResumed(_) => Kind::GrantResumed,
             Self::GrantWithdrawn(_) => Kind::GrantWithdrawn,
             Self::GrantRevoked(_) => Kind::GrantRevoked,
+            Self::DataDeleted(_) => Kind::DataDeleted,
+            Self::RecipientAcknowledged(_) => Kind::RecipientAcknowledged,
             Self::SubjectErased(_) => Kind::SubjectErased,
             Self::OperatorActed(_) => Kind::OperatorActed,
             Self::StateRoot(_) => Kind::StateRoot,
@@ -179,7 +189,7 @@ impl Event {
         }
     }
 
-    /// The grant that it changes, where it changes one.
+    /// The grant given before that it changes or is about, where there is one.
     pub fn changed_grant(&self) -> Option<Jti> {
         match self {
             Self::GrantAmended(event) => Some(event.grant),
@@ -187,6 +197,8 @@ impl Event {
             Self::GrantResumed(event) => Some(event.grant),
             Self::GrantWithdrawn(event) => Some(event.grant),
             Self::GrantRevoked(event) => Some(event.grant),
+            Self::DataDeleted(event) => Some(event.grant),
+            Self::RecipientAcknowledged(event) => Some(event.grant),
             _ => None,
         }
     }
@@ -205,6 +217,8 @@ impl Event {
             Self::GrantResumed(event) => Some(&event.sub),
             Self::GrantWithdrawn(event) => Some(&event.sub),
             Self::GrantRevoked(event) => Some(&event.sub),
+            Self::DataDeleted(event) => Some(&event.sub),
+            Self::RecipientAcknowledged(event) => Some(&event.sub),
             Self::TemplatePublished(_)
             | Self::NoticePublished(_)
             | Self::SubjectErased(_)

@@ -102,6 +102,7 @@ pub enum Completion {
 }
 
 impl Completion {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     fn is_committed(&self) -> bool {
         *self == Self::Committed
     }

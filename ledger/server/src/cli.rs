@@ -1,6 +1,7 @@
 //! The command line. Each command is a file; all share two ways to a ledger ([`door`]), one form of output and one list
 //! of exit statuses ([`failure`]).
 
+mod acknowledgements;
 mod backup;
 mod bench;
 mod check;
@@ -74,6 +75,7 @@ enum Command {
     /// Start the server
     #[command(after_help = "Example:
   grantbook serve --listen 127.0.0.1:8460 --data-dir ./ledger
+  grantbook serve --fixture ledger/server/fixtures/authzen-certification.json
 Every key of docs/reference/configuration.md can also be set in grantbook.toml or as GRANTBOOK_<KEY>.")]
     Serve(serve::ServeArgs),
     /// Tell the whole story in a temporary folder, with real keys, proofs and HTTP
@@ -109,6 +111,10 @@ Every key of docs/reference/configuration.md can also be set in grantbook.toml o
   grantbook withdraw --sandbox
   grantbook withdraw --key alice.key.json --receipt grant.json --server https://ledger.example")]
     Withdraw(grant::WithdrawArgs),
+    /// Show who has taken in that a grant has ended: gates, and recipients to whom data was passed on
+    #[command(after_help = "Example:
+  grantbook acknowledgements --sandbox")]
+    Acknowledgements(acknowledgements::AcknowledgementsArgs),
     /// Ask whether a use is permitted; a permit records the use and gives its receipt
     #[command(after_help = "Examples:
   grantbook check --sandbox --save receipt.json
@@ -225,6 +231,7 @@ fn run(command: Option<Command>, output: Output) -> Result<Verdict, Failure> {
         Some(Command::Template(command)) => template::run(&command, output),
         Some(Command::Grant(args)) => grant::give(&args, output),
         Some(Command::Withdraw(args)) => grant::withdraw(&args, output),
+        Some(Command::Acknowledgements(args)) => acknowledgements::show(&args, output),
         Some(Command::Check(args)) => check::run(&args, output),
         Some(Command::Replay(args)) => replay::run(&args, output),
         Some(Command::Verify(command)) => verify::run(&command, output),

@@ -49,6 +49,9 @@ pub struct ServerConfig {
     pub origin: Option<String>,
     /// Whether there is a sandbox tenant.
     pub sandbox: bool,
+    /// File of what tenants' AuthZEN callers mean by their words; absent: words of the vocabulary only.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub authzen_settings: Option<PathBuf>,
     /// How long a withdrawal may take to reach every gate, in milliseconds.
     pub freshness_bound_ms: u64,
     /// How long after a use its record may arrive unmarked, in milliseconds.

@@ -1,13 +1,15 @@
 //! The HTTP server: one router, one limit of requests under way, one deadline, one form of error.
 //!
-//! Calls of the ledger block (they wait for the disk), so they run on the blocking threads; only what reads memory is
-//! called directly.
+//! Calls of the ledger block (they wait for the disk), so they run on the blocking threads; only what reads memory, or at
+//! most a customer's row of the state, is called directly.
 
+mod acknowledgements;
 mod admin;
 mod authzen;
 mod body;
 mod caller;
 mod connections;
+mod deletions;
 mod erasures;
 mod events;
 mod feed;
@@ -17,6 +19,7 @@ mod heads;
 mod health;
 mod house;
 mod layers;
+mod live_gates;
 mod log;
 mod metrics;
 mod openapi;
@@ -29,9 +32,11 @@ mod states;
 mod tls;
 mod uses;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use grantbook_engine::{Ledger, TenantError};
 use grantbook_portal::Overview;
@@ -43,6 +48,7 @@ use crate::config::ServerConfig;
 use crate::witnessing::{Witnessing, WitnessingError};
 use problem::Problem;
 
+pub use authzen::{SETTINGS_BYTES_MAX, Settings as AuthzenSettings, SettingsError};
 pub use openapi::document as openapi_document;
 pub use tls::TlsError;
 
@@ -63,6 +69,14 @@ pub enum ServeError {
     /// The sandbox tenant cannot be made.
     #[error("sandbox tenant: {0}")]
     Sandbox(#[from] TenantError),
+    /// The AuthZEN settings cannot be used.
+    #[error("{}: {why}", file.display())]
+    Settings {
+        /// Their file.
+        file: std::path::PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The witnesses cannot be asked, or contradict the ledger.
     #[error("witnesses: {0}")]
     Witnessing(#[from] WitnessingError),
@@ -81,6 +95,7 @@ pub(crate) struct Shared {
     /// Without a final slash.
     base_url: String,
     metrics: metrics::Metrics,
+    authzen: authzen::AllSettings,
     /// Where checkpoints are published once they are witnessed.
     witnessing: Option<Arc<Witnessing>>,
     /// Requests under way, feeds aside.
@@ -88,6 +103,8 @@ pub(crate) struct Shared {
     /// Open feeds.
     feeds: Arc<Semaphore>,
     followers: erasures::Followers,
+    live_gates: live_gates::LiveGates,
+    waiting: acknowledgements::Waiting,
     /// Of these, those of each tenant's tokens.
     tenants_requests: places::Places,
     tenants_feeds: places::Places,
@@ -153,6 +170,7 @@ impl Server {
             let made = tokio::task::spawn_blocking(move || ledger.sandbox().map(|_| ())).await;
             made.map_err(|error| ServeError::Close(error.to_string()))??;
         }
+        let authzen = authzen_settings(&ledger, config.authzen_settings.as_deref())?;
         let witnessing = Witnessing::begin(ledger.clone(), &config.witness).await?;
         let (stop, stopping) = watch::channel(false);
         let limits = &config.limits;
@@ -160,10 +178,13 @@ impl Server {
         let shared = Shared {
             base_url: config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}")),
             metrics: metrics::Metrics::new(ledger.clone(), witnessing.as_deref()),
+            authzen: authzen::AllSettings::new(authzen),
             witnessing,
             requests: Semaphore::new(limits.requests_max as usize),
             feeds: Arc::new(Semaphore::new(limits.feed_subscribers_max as usize)),
             followers: erasures::Followers::new(),
+            live_gates: live_gates::LiveGates::new(3 * ledger.freshness_bound(), Instant::now()),
+            waiting: acknowledgements::Waiting::default(),
             events_rate: rate::RateLimiter::new(limits.events_per_second),
             tenants_requests: places::Places::new(limits.tenant_requests_max),
             tenants_feeds: places::Places::new(limits.tenant_feed_subscribers_max),
@@ -178,6 +199,11 @@ impl Server {
     /// The address listened on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What a tenant's AuthZEN callers mean by their words; takes the place of what the configuration says.
+    pub fn set_authzen(&self, tenant: TenantId, settings: AuthzenSettings) {
+        self.app.authzen.set(tenant, settings);
     }
 
     /// The address by which clients know the server, without a final slash.
@@ -204,19 +230,36 @@ impl Server {
         };
         let grace = Duration::from_millis(limits.shutdown_grace_ms);
         let house = tokio::spawn(house::keep(app.clone()));
+        let acknowledging = tokio::spawn(acknowledgements::keep(app.clone()));
         let reload = tls.clone().map(|tls| tokio::spawn(tls.reload_on_hangup()));
         connections::serve(listener, tls, openapi::router(app), limits.connections_max, grace, told).await;
         if let Some(reload) = reload {
             reload.abort();
         }
-        // it ends by itself, between two of its works
+        // they end by themselves, between two of their works
         let _ = house.await;
+        let _ = acknowledging.await;
         let closed = tokio::task::spawn_blocking(move || ledger.close()).await;
         match closed {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(ServeError::Close(error.to_string())),
             Err(error) => Err(ServeError::Close(error.to_string())),
         }
+    }
+}
+
+/// The settings of all tenants, where the configuration names a file of them.
+fn authzen_settings(
+    ledger: &Ledger,
+    file: Option<&Path>,
+) -> Result<BTreeMap<TenantId, AuthzenSettings>, ServeError> {
+    let Some(file) = file else { return Ok(BTreeMap::new()) };
+    let refuse = |why: String| ServeError::Settings { file: file.to_owned(), why };
+    let json = std::fs::read(file).map_err(|error| refuse(error.to_string()))?;
+    let all = AuthzenSettings::parse_all(&json).map_err(|error| refuse(error.to_string()))?;
+    match all.keys().find(|tenant| ledger.tenant(**tenant).is_none()) {
+        Some(tenant) => Err(refuse(format!("{tenant} is no tenant of this ledger"))),
+        None => Ok(all),
     }
 }
 

@@ -5,10 +5,12 @@
 //! HTTP. Reference: `docs/reference/http.md`, `docs/reference/configuration.md`.
 
 pub mod config;
+pub mod fixture;
 pub mod http;
 pub mod logging;
 mod witnessing;
 
 pub use config::{ConfigError, ENVELOPES_DAYS, Flags, ServerConfig};
+pub use fixture::{Fixture, FixtureError};
 pub use http::{ServeError, Server, serve};
 pub use witnessing::WitnessingError;

@@ -3,7 +3,10 @@
 //! Signatures are verified before; here it is asked whether the signers are the ones that the event needs.
 
 use grantbook_record::day::UnixSeconds;
-use grantbook_record::event::{Bounds, Event, Evidence, KeyEnrolled, KeyRotated, Revoker};
+use grantbook_record::event::{
+    Acknowledger, Bounds, DataDeleted, Event, Evidence, KeyEnrolled, KeyRotated, RecipientAcknowledged,
+    Revoker,
+};
 use grantbook_record::terms::{Compensation, RetentionDays};
 use grantbook_record::{Jti, Terms, Thumbprint};
 
@@ -65,6 +68,26 @@ pub enum Refusal {
         /// The state it is in.
         got: &'static str,
     },
+    /// The event that is acknowledged did not end the grant.
+    #[error("grant was not ended by that event, expected the jti of its withdrawal or revocation")]
+    NoSuchEnd,
+    /// Somebody who has nothing to acknowledge, or not by this word.
+    #[error(
+        "not a recipient of that kind, expected the one of the terms by gates, others whom uses name by themselves"
+    )]
+    NotARecipient,
+    /// The recipient has acknowledged the end.
+    #[error("recipient has acknowledged already, expected it once")]
+    AlreadyAcknowledged,
+    /// No such use under the grant.
+    #[error("no such use, expected a recorded one that this grant permitted")]
+    NoSuchUse,
+    /// The data of that use and of later ones is deleted.
+    #[error("deletion reaches no further than the last one, expected a later use")]
+    DeletedAlready,
+    /// Deleted at a time that has not come.
+    #[error("deleted in the future, expected a time up to the ledger's clock")]
+    DeletedAhead,
     /// No such open request.
     #[error("no such request, expected one that is open and has not expired")]
     NoSuchRequest,
@@ -222,6 +245,8 @@ pub fn check(
             }
             live(customer, &event.grant).map(|_| ())
         }
+        Event::DataDeleted(event) => check_deletion(event, signers, customer, context),
+        Event::RecipientAcknowledged(event) => check_acknowledgement(event, signers, customer, context),
         // whether there is such a data key, whether it may be destroyed, and whether the root is that of its map, only
         // the ledger can say
         Event::SubjectErased(_) | Event::OperatorActed(_) | Event::StateRoot(_) => {
@@ -282,6 +307,37 @@ fn check_rotation(
 fn new_recovery(customer: &CustomerState, recovery: &Thumbprint, new: &Thumbprint) -> Result<(), Refusal> {
     let used = customer.any_key(recovery).is_some() || customer.recovery == Some(*recovery);
     if used || recovery == new { Err(Refusal::KeyKnown) } else { Ok(()) }
+}
+
+/// Whether there is such a use, which is not covered yet, [`crate::Duties`] and the log say.
+fn check_deletion(
+    event: &DataDeleted,
+    signers: &[Thumbprint],
+    customer: &CustomerState,
+    context: &Context<'_>,
+) -> Result<(), Refusal> {
+    by_enterprise(signers, context)?;
+    customer.grant(&event.grant).ok_or(Refusal::NoSuchGrant)?;
+    if event.at <= context.now { Ok(()) } else { Err(Refusal::DeletedAhead) }
+}
+
+/// Whether the recipient is one, and has not done so yet, [`crate::Duties`] say; which event ended the grant, the log.
+fn check_acknowledgement(
+    event: &RecipientAcknowledged,
+    signers: &[Thumbprint],
+    customer: &CustomerState,
+    context: &Context<'_>,
+) -> Result<(), Refusal> {
+    match event.by {
+        Acknowledger::Gates(_) => expect(signers == [context.parties.operator], "the operator")?,
+        Acknowledger::Recipient => by_enterprise(signers, context)?,
+    }
+    let grant = customer.grant(&event.grant).ok_or(Refusal::NoSuchGrant)?;
+    if !matches!(grant.status, Status::Withdrawn | Status::Revoked) {
+        return Err(Refusal::NoSuchEnd);
+    }
+    let by_gates = matches!(event.by, Acknowledger::Gates(_));
+    if by_gates == (event.recipient == grant.terms.recipient) { Ok(()) } else { Err(Refusal::NotARecipient) }
 }
 
 fn expect(holds: bool, expected: &'static str) -> Result<(), Refusal> {

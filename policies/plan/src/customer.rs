@@ -173,7 +173,8 @@ impl CustomerState {
         self.keys.first().is_some_and(|first| first.evidence == Evidence::OperatorsWord)
     }
 
-    /// The entry that an event about this customer links to, with its group.
+    /// The entry that an event about this customer links to, with its group. An acknowledgement and a deletion link to
+    /// entries that are not kept here.
     pub fn link_target(&self, event: &Event) -> Option<(EntryRef, u16)> {
         self.grant(&event.changed_grant()?).map(|grant| (grant.terms_entry, grant.group))
     }
@@ -232,6 +233,8 @@ impl CustomerState {
             Event::GrantRevoked(event) => self.set_status(&event.grant, Status::Revoked, admitted),
             Event::TemplatePublished(_)
             | Event::NoticePublished(_)
+            | Event::DataDeleted(_)
+            | Event::RecipientAcknowledged(_)
             | Event::SubjectErased(_)
             | Event::OperatorActed(_)
             | Event::StateRoot(_) => {}

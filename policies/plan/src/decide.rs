@@ -138,6 +138,19 @@ pub enum Detail {
         /// First second after the running window.
         until: UnixSeconds,
     },
+    /// `budget`, `fact_missing`, `fact_stale`, `certificate` and `masking_level` by a house rule: the fact that failed.
+    Fact {
+        /// Id of the rule that demands it.
+        rule: Term,
+        /// Name of the fact.
+        fact: Term,
+        /// Who said it; absent where nobody did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        source: Option<Term>,
+        /// How old it is; absent where it is missing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        age_seconds: Option<u64>,
+    },
 }
 
 /// A part of a use that is a word of the vocabulary.
@@ -152,6 +165,18 @@ pub enum Part {
     Field,
     /// `action`
     Action,
+}
+
+impl Part {
+    /// Its name in messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Purpose => "purpose",
+            Self::Category => "category",
+            Self::Field => "field",
+            Self::Action => "action",
+        }
+    }
 }
 
 impl Denial {

@@ -11,6 +11,8 @@ pub mod admission;
 pub mod cover;
 pub mod customer;
 pub mod decide;
+pub mod duties;
+pub mod house;
 #[cfg(test)]
 mod samples;
 pub mod tenant;
@@ -19,5 +21,7 @@ pub mod vocabulary;
 pub use admission::{Parties, Refusal};
 pub use customer::{Admitted, CustomerState, EntryRef, GrantState, Status};
 pub use decide::{Decision, Denial, Permission, UseCount, decide, judge_grant};
+pub use duties::Duties;
+pub use house::{Fact, HouseRules};
 pub use tenant::TenantState;
 pub use vocabulary::Vocabulary;

@@ -7,7 +7,7 @@ use grantbook_plan::decide::Detail;
 use grantbook_record::day::DataPeriod;
 use grantbook_record::receipt::{self, VerifiedContent};
 use grantbook_record::scope::AttributeValue;
-use grantbook_record::terms::Obligation;
+use grantbook_record::terms::{Level, Obligation};
 use grantbook_record::uses::{Outcome, UseFacts, UseId};
 use grantbook_record::{DenialReason, Jti, Receipt, SubjectId, TenantId, Term};
 use grantbook_tlog::{LeafIndex, LogKeys};
@@ -60,6 +60,10 @@ struct Context<'a> {
     recipient: &'a Term,
     purpose: &'a Term,
     data_period: &'a DataPeriod,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    level: Option<Level>,
+    #[serde(skip_serializing_if = "<[Term]>::is_empty")]
+    onward: &'a [Term],
     use_id: &'a UseId,
     #[serde(skip_serializing_if = "Option::is_none")]
     at_least: Option<u64>,
@@ -83,6 +87,8 @@ impl<'a> Evaluation<'a> {
                 recipient: &facts.recipient,
                 purpose: &facts.purpose,
                 data_period: &facts.data_period,
+                level: facts.level,
+                onward: &facts.onward,
                 use_id,
                 at_least: at_least.map(|leaf_index| leaf_index.0),
             },
@@ -187,5 +193,27 @@ fn verify_receipt(receipt: &Receipt, keys: &LogKeys, expected: &Expected<'_>) ->
             Ok(UseRef { gate: record.gate.clone(), seq: record.seq })
         }
         _ => refused("that of a use permitted under the grant which the answer names"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn every_fact_of_a_use_is_asked_about() {
+        let facts = json!({
+            "data_subject": "cs-00004", "requester": "pricing", "recipient": "insurer",
+            "purpose": "insurance-underwriting", "action": "read", "categories": ["driving"], "fields": ["speed"],
+            "data_period": {"from": "2025-07-01", "to": "2025-07-31"}, "rows": {"region": "north"}, "level": 2,
+            "onward": ["printer"]
+        });
+        let facts: UseFacts = serde_json::from_value(facts).unwrap();
+        let use_id = UseId::try_from("u-1".to_owned()).unwrap();
+        let asked = json!(Evaluation::of(&facts, &use_id, Some(LeafIndex(7)))).to_string();
+        for value in json!(facts).as_object().unwrap().values() {
+            assert!(asked.contains(&value.to_string()), "{value} is not in {asked}");
+        }
     }
 }

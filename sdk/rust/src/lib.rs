@@ -10,16 +10,20 @@
 //! (`grantbook-record`). The replica does no I/O; [`sse`] parses; only the client and its two tasks touch the network.
 
 mod authzen;
+pub mod breaker;
 mod clock;
 mod denial;
+pub mod facts;
 mod gate;
 mod http;
 mod link;
+pub mod obligations;
 mod permit;
 pub mod replica;
 mod spool;
 pub mod sse;
 mod tls;
+mod whole_file;
 
 pub use clock::BootTime;
 pub use denial::{Denial, LinkFault, Source};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use grantbook_record::encoding::Bytes32;
-use grantbook_record::feed::Frame;
+use grantbook_record::feed::{FeedPosition, Frame};
 use grantbook_record::head::SignedHead;
 use grantbook_record::{GateId, SubjectId, UnixMillis, UnixSeconds};
 use http_body_util::BodyExt as _;
@@ -33,6 +33,8 @@ const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// Heads asked for at a time.
 const QUESTIONS_MAX: usize = 4;
+/// Between two heads that are asked for because of a frame.
+const EARLY_GAP: Duration = Duration::from_millis(50);
 
 /// A replica with its two tasks, which end when it is dropped.
 pub(crate) struct Link {
@@ -53,6 +55,8 @@ struct Shared {
     changed: Notify,
     /// The replica was emptied, so the feed must begin again.
     emptied: Notify,
+    /// A frame was taken in that may end a grant, and the ledger wants to know when.
+    ended: Notify,
 }
 
 /// Why following the feed ended.
@@ -87,6 +91,15 @@ struct Purged {
 #[derive(Serialize)]
 struct Ask {
     nonce: Bytes32,
+    /// How far this gate is, so that customers see when it has taken a withdrawal in.
+    #[serde(flatten)]
+    standing: Option<Standing>,
+}
+
+#[derive(Serialize)]
+struct Standing {
+    gate: GateId,
+    position: FeedPosition,
 }
 
 impl Link {
@@ -99,9 +112,10 @@ impl Link {
         spool: Option<Arc<spool::Shared>>,
     ) -> Self {
         let replica = RwLock::new(Replica::new(pins.clone(), bound));
-        let (changed, emptied) = (Notify::new(), Notify::new());
+        let (changed, emptied, ended) = (Notify::new(), Notify::new(), Notify::new());
         let purging = Mutex::default();
-        let shared = Arc::new(Shared { http, pins, name, bound, spool, purging, replica, changed, emptied });
+        let shared =
+            Arc::new(Shared { http, pins, name, bound, spool, purging, replica, changed, emptied, ended });
         let follow = tokio::spawn(Arc::clone(&shared).follow()).abort_handle();
         let refresh = tokio::spawn(Arc::clone(&shared).refresh()).abort_handle();
         Self { shared, tasks: [follow, refresh] }
@@ -247,7 +261,17 @@ impl Shared {
     /// Verifies outside the lock, so that decisions go on meanwhile.
     fn take_frame(&self, frame: &Frame) -> Result<(), Broken> {
         match self.pins.verify_frame(frame) {
-            Ok(verified) => self.write(|replica| replica.take_frame(verified))??,
+            Ok(verified) => {
+                let may_end = verified.may_end_a_grant();
+                let live = self.write(|replica| {
+                    replica.take_frame(verified)?;
+                    Ok::<_, Fault>(replica.fresh_until(BootTime::now()).is_some())
+                })??;
+                // one that is still being fed is not asked by anybody yet
+                if may_end && live && self.name.is_some() {
+                    self.ended.notify_one();
+                }
+            }
             Err(fault) => {
                 self.write(Replica::reset)?;
                 return Err(fault.into());
@@ -263,16 +287,29 @@ impl Shared {
         waiting.is_some_and(|since| BootTime::now().since(since) > self.bound / 2)
     }
 
-    /// Asks for a head every third of the bound, without waiting for the last answer.
+    /// Asks for a head every third of the bound, without waiting for the last answer; and once a grant may have ended, at
+    /// once, but never twice at a time.
     async fn refresh(self: Arc<Self>) {
         let mut ticks = interval(self.bound / 3);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut questions = JoinSet::new();
+        let mut early = JoinSet::new();
         loop {
-            ticks.tick().await;
-            while questions.try_join_next().is_some() {}
-            if questions.len() < QUESTIONS_MAX {
-                questions.spawn(Arc::clone(&self).ask_head());
+            tokio::select! {
+                _ = ticks.tick() => {
+                    while questions.try_join_next().is_some() {}
+                    if questions.len() < QUESTIONS_MAX {
+                        questions.spawn(Arc::clone(&self).ask_head());
+                    }
+                }
+                () = self.ended.notified(), if early.is_empty() => {
+                    let shared = Arc::clone(&self);
+                    early.spawn(async move {
+                        shared.ask_head().await;
+                        sleep(EARLY_GAP).await;
+                    });
+                }
+                _ = early.join_next(), if !early.is_empty() => {}
             }
         }
     }
@@ -281,7 +318,11 @@ impl Shared {
         let Ok(nonce) = random::<32>() else { return };
         // the age counts from here, so that the time on the wire makes a head older, never younger
         let sent = BootTime::now();
-        let ask = Ask { nonce: Bytes32(nonce) };
+        let standing = self
+            .name
+            .as_ref()
+            .map(|gate| Standing { gate: gate.clone(), position: FeedPosition(self.position()) });
+        let ask = Ask { nonce: Bytes32(nonce), standing };
         let Ok(head) = self.in_time(self.bound, self.http.ask::<SignedHead>(HEADS, &ask)).await else {
             return;
         };

@@ -2,6 +2,7 @@
 
 mod erasing;
 mod import;
+mod owing;
 
 use grantbook_compliance::Opening;
 use grantbook_plan::admission::{self, Context};
@@ -159,7 +160,12 @@ impl<'a> Builder<'a> {
                 self.close_payouts(tenant.number, erased.data_key, event.closing)?;
             }
         }
+        let owed = match self.owed(&tenant, claims, customer.as_ref(), event.first.is_some())? {
+            Ok(owed) => owed,
+            Err(refusal) => return Ok(Err(refusal.into())),
+        };
         let linked = customer_state.link_target(&claims.event);
+        let linked = linked.map(|(target, group)| (owed.unwrap_or(target), group));
         let group = match claims.event.granted_terms() {
             Some(terms) => tenant_row.state.group_to_be(terms),
             None => linked.map_or(0, |(_, group)| group),
@@ -191,8 +197,14 @@ impl<'a> Builder<'a> {
         let admitted = Admitted { jti: claims.jti, entry, at: event.at, group: 0 };
         let origin = inner.keyring.log_keys.origin();
         let owner = (owner, tenant.id);
-        let folded =
-            FoldedEvent { claims, envelope_sha256: event.envelope_sha256, salt: event.salt, admitted };
+        let linked = linked.map(|(target, _)| target.leaf_index);
+        let folded = FoldedEvent {
+            claims,
+            envelope_sha256: event.envelope_sha256,
+            salt: event.salt,
+            admitted,
+            linked,
+        };
         self.changes.event(&inner.state, owner, origin, &folded)?;
         Ok(Ok(Appended { leaf_index, duplicate: false }))
     }
@@ -286,7 +298,8 @@ impl<'a> Builder<'a> {
         let content = BodyContent::Use { record: json.to_vec(), batch_first, flag, in_window };
         let owner = Owner { tenant: tenant.number, key_id };
         let (leaf_index, _) = self.place(tenant, owner, &key.key, &draft, content)?;
-        let folded = FoldedUse { record, flag, currency, payout_minor, leaf_index, imported: false };
+        let (day, imported) = (self.day, false);
+        let folded = FoldedUse { record, flag, currency, payout_minor, leaf_index, day, imported };
         self.changes.use_(state, (tenant.number, tenant.id), &folded)
     }
 
@@ -341,7 +354,7 @@ impl<'a> Builder<'a> {
         question: AdmittedQuestion,
     ) -> Result<Result<Answer, AppendError>, Fault> {
         let state = &self.inner.state;
-        let AdmittedQuestion { tenant, facts, use_id, salt, used, at } = question;
+        let AdmittedQuestion { tenant, facts, use_id, provenance, salt, used, at } = question;
         let name = state.customer_key(tenant.id, &facts.data_subject);
         let customer = self.changes.customer(state, name)?;
         if let Some(id) = &use_id
@@ -378,6 +391,7 @@ impl<'a> Builder<'a> {
         });
         let record = UseRecord {
             use_id,
+            provenance,
             ..UseRecord::new(
                 gate,
                 progress.next_seq,

@@ -1,10 +1,13 @@
 //! One step of the fold: what an admitted record changes. The same for live batches and for replay from the log.
 
+mod owed;
+
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use grantbook_plan::{Admitted, EntryRef, UseCount};
+use grantbook_record::day::Day;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{Claims, Event, StateRoot};
 use grantbook_record::feed::{Chain, FeedPosition};
@@ -47,6 +50,8 @@ pub(crate) struct Changes {
     pub(super) unmapped: BTreeSet<StateKey>,
     /// Data keys destroyed in this batch.
     pub(super) destroyed: BTreeSet<u64>,
+    /// Grants that were withdrawn or revoked in this batch.
+    pub(crate) endings: u64,
 }
 
 pub(super) struct Changed {
@@ -62,6 +67,8 @@ pub(crate) struct FoldedEvent<'a> {
     /// The salt of its entry.
     pub(crate) salt: Salt,
     pub(crate) admitted: Admitted,
+    /// Leaf index of the entry that its own links to.
+    pub(crate) linked: Option<u64>,
 }
 
 /// A use as it was admitted.
@@ -71,13 +78,19 @@ pub(crate) struct FoldedUse<'a> {
     pub(crate) currency: Currency,
     pub(crate) payout_minor: u32,
     pub(crate) leaf_index: u64,
+    /// The day of its admission.
+    pub(crate) day: Day,
     /// Whether it was first admitted in another log.
     pub(crate) imported: bool,
 }
 
 /// Names an imported use among the ids of uses; no caller's id has a control character in it.
 pub(crate) fn imported_use_id(record: &UseRecord) -> String {
-    format!("imported\n{}\n{}", record.gate.as_str(), record.seq)
+    imported_name(&record.gate, record.seq)
+}
+
+fn imported_name(gate: &GateId, seq: u64) -> String {
+    format!("imported\n{}\n{seq}", gate.as_str())
 }
 
 impl Changes {
@@ -242,6 +255,7 @@ impl Changes {
             enrolment: None,
             state: Arc::default(),
             counts: BTreeMap::new(),
+            duties: BTreeMap::new(),
         });
         customer.key_id = id;
         let counts = self.customers.get(&name).is_some_and(|changed| changed.counts);
@@ -280,7 +294,7 @@ impl Changes {
         origin: &str,
         folded: &FoldedEvent<'_>,
     ) -> Result<(), Fault> {
-        let FoldedEvent { claims, envelope_sha256, salt, mut admitted } = *folded;
+        let FoldedEvent { claims, envelope_sha256, salt, mut admitted, .. } = *folded;
         let leaf_index = admitted.entry.leaf_index;
         let row = JtiRow { leaf_index, envelope: rows::half(&envelope_sha256) };
         self.jtis.insert((tenant, claims.jti), row);
@@ -311,7 +325,8 @@ impl Changes {
                     customer.enrolment = Some(Enrolment { leaf_index, salt });
                 }
                 Arc::make_mut(&mut customer.state).apply(event, &admitted);
-                let counts = self.customers.get(&key).is_some_and(|changed| changed.counts);
+                let mut counts = self.customers.get(&key).is_some_and(|changed| changed.counts);
+                counts |= self.owe(state, (number, tenant, origin), folded, &mut customer, key_id)?;
                 self.customers.insert(key, Changed { customer, state: true, counts });
             }
         }
@@ -397,6 +412,7 @@ impl Changes {
                 self.destroy_key(id);
             }
             self.rows.push((rows::grant_key(number, grant.given), None));
+            self.rows.push((rows::ending_key(number, grant.status_entry), None));
         }
         self.unmapped.extend(customer.as_ref().and_then(Customer::map_key));
         self.customers.remove(&name);
@@ -418,15 +434,18 @@ impl Changes {
         grant: &Jti,
     ) -> Result<(), Fault> {
         let Some(mut customer) = self.customer(state, name)? else { return Ok(()) };
-        let Some(given) = customer.state.grant(grant).map(|grant| grant.given) else { return Ok(()) };
+        let Some(known) = customer.state.grant(grant) else { return Ok(()) };
+        let (given, ended) = (known.given, known.status_entry);
         Arc::make_mut(&mut customer.state).forget_grant(given);
         if customer.state.grants.is_empty() {
             self.unmapped.extend(customer.map_key());
         }
         let changed = self.customers.get(&name).is_some_and(|changed| changed.counts);
-        let counts = customer.counts.remove(grant).is_some() || changed;
+        let counted = customer.counts.remove(grant).is_some();
+        let counts = customer.duties.remove(grant).is_some() || counted || changed;
         self.customers.insert(name, Changed { customer, state: true, counts });
         self.rows.push((rows::grant_key(number, given), None));
+        self.rows.push((rows::ending_key(number, ended), None));
         Ok(())
     }
 
@@ -437,7 +456,7 @@ impl Changes {
         (number, tenant): (u32, TenantId),
         used: &FoldedUse<'_>,
     ) -> Result<(), Fault> {
-        let FoldedUse { record, flag, currency, payout_minor, leaf_index, imported } = used;
+        let FoldedUse { record, flag, currency, payout_minor, leaf_index, imported, .. } = used;
         let mut progress = self.gate(state, number, &record.gate)?;
         progress.count(record.seq, &record.outcome, flag.is_some(), *currency, *payout_minor);
         self.gates.insert((number, record.gate.clone()), progress);
@@ -457,10 +476,12 @@ impl Changes {
         let Outcome::Permitted(permitted) = &record.outcome else { return Ok(()) };
         let key = state.customer_key(tenant, &record.facts.data_subject);
         let Some(mut customer) = self.customer(state, key)? else { return Ok(()) };
-        let Some(grant) = customer.state.grant(&permitted.grant) else { return Ok(()) };
+        let held = Arc::clone(&customer.state);
+        let Some(grant) = held.grant(&permitted.grant) else { return Ok(()) };
         let rate = grant.terms.limits.rate;
         let count: &mut UseCount = customer.counts.entry(permitted.grant).or_default();
         count.count(rate.as_ref(), record.at);
+        self.owe_for_use(state, number, used, grant, &mut customer)?;
         let changed_state = self.customers.get(&key).is_some_and(|changed| changed.state);
         self.customers.insert(key, Changed { customer, state: changed_state, counts: true });
         Ok(())

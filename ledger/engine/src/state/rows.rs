@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use grantbook_plan::{CustomerState, TenantState, UseCount};
+use grantbook_plan::{CustomerState, Duties, TenantState, UseCount};
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::feed::{Chain, FeedPosition};
@@ -25,6 +25,7 @@ pub(super) const USE_ID: &[u8] = b"i";
 pub(super) const GRANT: &[u8] = b"g";
 pub(super) const DATA_KEY: &[u8] = b"k";
 pub(super) const CLOSED: &[u8] = b"s";
+pub(super) const ENDING: &[u8] = b"e";
 
 /// The name of a customer in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +55,8 @@ pub(crate) struct Customer {
     pub(crate) enrolment: Option<Enrolment>,
     pub(crate) state: Arc<CustomerState>,
     pub(crate) counts: BTreeMap<Jti, UseCount>,
+    /// What is owed under grants, as far as anything is.
+    pub(crate) duties: BTreeMap<Jti, Duties>,
 }
 
 /// Where a customer's first key was enrolled.
@@ -79,30 +82,38 @@ impl Customer {
         serde_json::to_vec(&stored).unwrap_or_default()
     }
 
-    /// 16 + 8 + 8 + 4 bytes for each grant that was used.
+    /// How many grants were used, 16 + 8 + 8 + 4 bytes for each, and JSON of what is owed.
     pub(super) fn encode_counts(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(36 * self.counts.len());
+        let mut bytes = Vec::with_capacity(4 + 36 * self.counts.len());
+        bytes.extend_from_slice(&u32::try_from(self.counts.len()).unwrap_or(u32::MAX).to_be_bytes());
         for (grant, count) in &self.counts {
             bytes.extend_from_slice(grant.as_bytes());
             bytes.extend_from_slice(&count.uses.to_be_bytes());
             bytes.extend_from_slice(&count.window_start.0.to_be_bytes());
             bytes.extend_from_slice(&count.window_uses.to_be_bytes());
         }
+        if !self.duties.is_empty() {
+            bytes.extend(serde_json::to_vec(&self.duties).unwrap_or_default());
+        }
         bytes
     }
 
     pub(super) fn decode(state: &[u8], counts: Option<&[u8]>) -> Option<Self> {
         let stored: StoredCustomer<SubjectId, CustomerState> = serde_json::from_slice(state).ok()?;
-        let mut cursor = Cursor(counts.unwrap_or_default());
+        let mut cursor = Cursor(counts.unwrap_or(&[0; 4]));
         let mut counts = BTreeMap::new();
-        while !cursor.is_empty() {
+        for _ in 0..cursor.u32()? {
             let grant = Jti::from_bytes(cursor.array()?).ok()?;
             let uses = cursor.u64()?;
             let window_start = UnixSeconds(cursor.u64()?);
             counts.insert(grant, UseCount { uses, window_start, window_uses: cursor.u32()? });
         }
+        let duties = match cursor.0 {
+            [] => BTreeMap::new(),
+            json => serde_json::from_slice(json).ok()?,
+        };
         let StoredCustomer { key_id, sub, enrolment, state } = stored;
-        Some(Self { key_id, sub, enrolment, state: Arc::new(state), counts })
+        Some(Self { key_id, sub, enrolment, state: Arc::new(state), counts, duties })
     }
 
     /// The customer's key in the map of grant states; `None` before the first enrolment.
@@ -118,6 +129,10 @@ impl Customer {
 
     pub(crate) fn count(&self, grant: &Jti) -> UseCount {
         self.counts.get(grant).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn duties(&self, grant: &Jti) -> Duties {
+        self.duties.get(grant).cloned().unwrap_or_default()
     }
 }
 
@@ -291,20 +306,16 @@ pub(super) fn gate_key(tenant: u32, gate: &GateId) -> Vec<u8> {
     [b"w".as_slice(), &tenant.to_be_bytes(), gate.as_str().as_bytes()].concat()
 }
 
-pub(super) fn batch_prefix(tenant: u32, gate: &GateId) -> Vec<u8> {
+pub(super) fn batch_key(tenant: u32, gate: &GateId, first: u64) -> Vec<u8> {
     // the gate's name is hashed, so that no name runs into the number after it
     let gate = half_digest(gate.as_str().as_bytes());
-    [b"b".as_slice(), &tenant.to_be_bytes(), &gate].concat()
+    // the latest first, so that the batch with a given number is the first row from there on
+    [b"b".as_slice(), &tenant.to_be_bytes(), &gate, &(!first).to_be_bytes()].concat()
 }
 
-/// Later batches come first, so that the one that has a record is the first that begins no later than it.
-pub(super) fn batch_key(tenant: u32, gate: &GateId, first: u64) -> Vec<u8> {
-    [batch_prefix(tenant, gate).as_slice(), &(!first).to_be_bytes()].concat()
-}
-
-/// Sequence number of a batch's first record.
-pub(super) fn batch_first(key: &[u8]) -> Option<u64> {
-    key.last_chunk().map(|first| !u64::from_be_bytes(*first))
+/// First sequence number of a batch.
+pub(super) fn batch_row(key: &[u8], value: &[u8]) -> Option<(u64, BatchRow)> {
+    Some((!u64::from_be_bytes(*key.last_chunk()?), BatchRow::decode(value)?))
 }
 
 pub(super) fn use_id_key(tenant: u32, id: &str) -> Vec<u8> {
@@ -341,6 +352,14 @@ pub(super) fn grant_key(tenant: u32, leaf: u64) -> Vec<u8> {
 /// Leaf index and data key id.
 pub(super) fn grant_row(key: &[u8], value: &[u8]) -> Option<(u64, u64)> {
     Some((u64::from_be_bytes(*key.last_chunk()?), u64::from_be_bytes(value.try_into().ok()?)))
+}
+
+pub(super) fn ending_prefix(tenant: u32) -> Vec<u8> {
+    [ENDING, &tenant.to_be_bytes()].concat()
+}
+
+pub(super) fn ending_key(tenant: u32, leaf: u64) -> Vec<u8> {
+    [ending_prefix(tenant).as_slice(), &leaf.to_be_bytes()].concat()
 }
 
 pub(super) fn data_key_key(id: u64) -> Vec<u8> {

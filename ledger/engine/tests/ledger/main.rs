@@ -7,6 +7,7 @@ mod backups;
 mod erase;
 mod flips;
 mod keyring_backup;
+mod owed;
 mod shred;
 mod state_proofs;
 #[cfg(feature = "pkcs11")]

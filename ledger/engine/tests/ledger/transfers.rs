@@ -5,7 +5,7 @@ use grantbook_plan::CustomerState;
 use grantbook_record::archive::{First, Reader, Record};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::entry::Salt;
-use grantbook_record::event::{Channel, Claims, GrantPaused, GrantResumed};
+use grantbook_record::event::{Channel, Claims, DataDeleted, GrantPaused, GrantResumed, RecordedUse};
 use grantbook_record::terms::UseCap;
 use grantbook_record::uses::{Denied, Outcome, Permitted, UseRecord, sign_batch};
 use grantbook_record::{DenialReason, GateId, Jti, Kind, Signer, SubjectId, TenantId, strict_json};
@@ -35,6 +35,15 @@ fn story() -> World {
     world.ledger.withdraw_by_channel(world.tenant, &world::sub("cyn"), grants[2].2, Channel::Phone).unwrap();
     // a use of a grant that has ended is admitted and flagged, or falls into the window
     send_batch(&world, &gate, &id, &grants);
+    let (endings, _) = world.ledger.open_endings(world.tenant, None, 10).unwrap();
+    world.ledger.acknowledge(world.tenant, &endings[0], 1, grantbook_engine::Clock::system().now()).unwrap();
+    let event = DataDeleted {
+        sub: world::sub("bob"),
+        grant: grants[1].2,
+        through: RecordedUse { gate: id, seq: 1 },
+        at: grantbook_engine::Clock::system().now().seconds(),
+    };
+    world.append(Kind::DataDeleted, event, &[&world.enterprise]).unwrap();
     world
 }
 
@@ -126,6 +135,14 @@ fn a_tenant_moves_without_loss_and_again() {
                 |ledger: &Ledger| ledger.use_count(world.tenant, &world::sub(name), &state.grants[0].id);
             assert_eq!(count(ledger), count(&world.ledger), "{name}");
         }
+        let owed = |ledger: &Ledger| {
+            let rows = ledger.grants(world.tenant, None, 10).unwrap();
+            let due = rows.iter().map(|row| (row.deletion_due(), row.duties.deleted_through().is_some()));
+            let open = ledger.open_endings(world.tenant, None, 10).unwrap().0;
+            (due.collect::<Vec<_>>(), open.iter().map(|ending| ending.event).collect::<Vec<_>>())
+        };
+        assert_eq!(owed(ledger), owed(&world.ledger));
+        assert_eq!(owed(ledger).1.len(), 1);
         for gate in ["remote", "till-1"] {
             let gate = GateId::parse(gate).unwrap();
             let progress = |ledger: &Ledger| ledger.gate_progress(world.tenant, &gate).unwrap();

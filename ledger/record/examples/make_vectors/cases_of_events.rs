@@ -48,6 +48,26 @@ pub(crate) fn events() -> Vec<Case> {
             ),
         ],
     ));
+    cases.extend(edited(
+        &event(Kind::RecipientAcknowledged),
+        "payload",
+        &[
+            ("acknowledged by the recipient", "{\"gates\":3}", "\"recipient\""),
+            ("acknowledged by no gate", "{\"gates\":3}", "{\"gates\":0}"),
+            ("acknowledged by gates without their number", "{\"gates\":3}", "\"gates\""),
+            ("acknowledged by 2^32 gates", "{\"gates\":3}", "{\"gates\":4294967296}"),
+            ("acknowledged by nobody known", "{\"gates\":3}", "\"hearsay\""),
+        ],
+    ));
+    cases.extend(edited(
+        &event(Kind::DataDeleted),
+        "payload",
+        &[
+            ("deleted without a use", "\"through\":{\"gate\":\"underwriting-1\",\"seq\":42},", ""),
+            ("deleted through a leaf index", "{\"gate\":\"underwriting-1\",\"seq\":42}", "42"),
+            ("deleted through a negative number", "\"seq\":42", "\"seq\":-42"),
+        ],
+    ));
     for kind in [Kind::UseRecorded, Kind::VocabularyPublished, Kind::SubjectErased] {
         let input = json!({ "kind": kind.name(), "payload": payload(Kind::GrantPaused) });
         cases.push((format!("kind {kind}, which no envelope carries"), input));

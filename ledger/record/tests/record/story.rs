@@ -4,9 +4,10 @@
 use grantbook_record::day::{DataDay, DataPeriod, UnixMillis};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{
-    Act, Bounds, Claims, Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked,
-    GrantWithdrawn, KeyEnrolled, KeyRevoked, KeyRotated, LocalText, NoticePublished, OperatorActed,
-    RequestDeclined, RequestMade, Revoker, StateRoot, SubjectErased, TemplatePublished, about_tenant,
+    Acknowledger, Act, Bounds, Claims, DataDeleted, Evidence, GrantAmended, GrantGiven, GrantPaused,
+    GrantResumed, GrantRevoked, GrantWithdrawn, KeyEnrolled, KeyRevoked, KeyRotated, LocalText,
+    NoticePublished, OperatorActed, RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade,
+    Revoker, StateRoot, SubjectErased, TemplatePublished, about_tenant,
 };
 use grantbook_record::list::List;
 use grantbook_record::scope::{Clause, Condition};
@@ -176,7 +177,7 @@ impl Sample {
 }
 
 /// The kinds of which there is a sample: all that an envelope may carry now.
-pub(crate) const SAMPLES: [Kind; 16] = [
+pub(crate) const SAMPLES: [Kind; 18] = [
     Kind::KeyEnrolled,
     Kind::KeyRotated,
     Kind::KeyRevoked,
@@ -190,6 +191,8 @@ pub(crate) const SAMPLES: [Kind; 16] = [
     Kind::GrantResumed,
     Kind::GrantWithdrawn,
     Kind::GrantRevoked,
+    Kind::DataDeleted,
+    Kind::RecipientAcknowledged,
     Kind::SubjectErased,
     Kind::OperatorActed,
     Kind::StateRoot,
@@ -247,6 +250,22 @@ pub(crate) fn sample(kind: Kind) -> Sample {
         Kind::GrantRevoked => {
             let event = GrantRevoked { sub, grant, by: Revoker::Enterprise, reason: term("product-ended") };
             Sample::new(kind, 13, event, vec![enterprise()])
+        }
+        Kind::DataDeleted => {
+            let through = RecordedUse { gate: GateId::parse("underwriting-1").unwrap(), seq: FIRST + 1 };
+            let event = DataDeleted { sub, grant, through, at: UnixSeconds(NOW.0 + 660) };
+            Sample::new(kind, 20, event, vec![enterprise()])
+        }
+        Kind::RecipientAcknowledged => {
+            let event = RecipientAcknowledged {
+                sub,
+                grant,
+                ended: jti(12),
+                recipient: term("harbour-insurance"),
+                by: Acknowledger::Gates(3),
+                at: UnixMillis(NOW.0 * 1000 + 700_118),
+            };
+            Sample::new(kind, 21, event, vec![operator()])
         }
         Kind::SubjectErased => {
             Sample::new(kind, 14, SubjectErased { data_key: 17, given: None }, vec![operator()])

@@ -236,8 +236,13 @@ pub(crate) fn check_remote(
         "purpose": facts.purpose,
         "data_period": facts.data_period,
     });
-    if let (Some(use_id), Some(context)) = (use_id, context.as_object_mut()) {
-        context.insert("use_id".to_owned(), json!(use_id));
+    if let Some(context) = context.as_object_mut() {
+        let of_some = [
+            ("level", facts.level.map(|level| json!(level))),
+            ("onward", (!facts.onward.is_empty()).then(|| json!(facts.onward))),
+            ("use_id", use_id.map(|use_id| json!(use_id))),
+        ];
+        context.extend(of_some.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     }
     let request = json!({
         "subject": { "type": "service", "id": facts.requester },

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use grantbook_engine::{Ledger, ReadError};
 use grantbook_record::archive::{Reader, VerifiedRecord};
 use grantbook_record::encoding::Bytes32;
-use grantbook_record::event::{Evidence, Revoker};
+use grantbook_record::event::{Acknowledger, Evidence, Revoker};
 use grantbook_record::receipt::{Content, VerifiedContent};
 use grantbook_record::{Event, Jti, PublicKey, SubjectId, TenantId, Terms};
 use grantbook_tlog::LeafIndex;
@@ -292,6 +292,21 @@ fn history(page: &mut Page, grant: Jti, items: &[Item]) {
             Event::GrantGiven(given) if given.terms.supersedes == Some(grant) => {
                 format!("a new grant, {}, took its place", claims.jti)
             }
+            Event::RecipientAcknowledged(event) => match event.by {
+                Acknowledger::Gates(gates) => {
+                    format!("{} took its end in, at {gates} live gates, says the ledger", event.recipient)
+                }
+                Acknowledger::Recipient => {
+                    format!(
+                        "{}, to whom data was passed on, took its end in, says the enterprise",
+                        event.recipient
+                    )
+                }
+            },
+            Event::DataDeleted(event) => format!(
+                "the enterprise deleted the data of use {} of gate {} and of all earlier ones",
+                event.through.seq, event.through.gate
+            ),
             _ => continue,
         };
         changes += 1;

@@ -8,6 +8,7 @@ use grantbook_record::receipt::Content;
 use grantbook_record::{Envelope, Jti, Kind, Receipt, SubjectId, TenantId, Terms};
 use serde_json::json;
 
+use super::acknowledgements::wait_for_gates;
 use super::door::{Door, DoorArgs, Taken};
 use super::failure::Failure;
 use super::files;
@@ -54,6 +55,9 @@ pub(crate) struct WithdrawArgs {
     /// For the operator, with the ledger in this process: how the customer's word came
     #[arg(long, value_enum, conflicts_with = "key", requires = "data_dir")]
     channel: Option<ChannelArg>,
+    /// Do not wait for gates to take the withdrawal in
+    #[arg(long)]
+    no_wait: bool,
     /// File to write the receipt to
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
@@ -184,21 +188,29 @@ pub(crate) fn withdraw(args: &WithdrawArgs, output: Output) -> Result<Verdict, F
             _ => Err(Failure::input("expected --key FILE, or --channel with --data-dir")),
         }
     })();
+    // the receipt first: the withdrawal stands, whatever gates say
+    if let Ok(taken) = &done {
+        write_receipt(args.save.as_deref(), &taken.receipt)?;
+        output.say(format!("grant {grant} is withdrawn, entry {} of the log", taken.leaf_index));
+    }
+    let gates = match &done {
+        Ok(_) if !args.no_wait => wait_for_gates(&door, grant, output),
+        _ => None,
+    };
     door.close()?;
     let taken = done?;
-    write_receipt(args.save.as_deref(), &taken.receipt)?;
-    output.say(format!("grant {grant} is withdrawn, entry {} of the log", taken.leaf_index));
     output.result(&json!({
         "grant": grant,
         "leaf_index": taken.leaf_index,
         "duplicate": taken.duplicate,
         "receipt": taken.receipt,
+        "gates": gates,
     }));
     Ok(Verdict::Yes)
 }
 
 /// Which grant a receipt is of.
-fn grant_of(file: &Path) -> Result<(SubjectId, Jti, Option<TenantId>), Failure> {
+pub(crate) fn grant_of(file: &Path) -> Result<(SubjectId, Jti, Option<TenantId>), Failure> {
     let named = |why: &dyn std::fmt::Display| Failure::Input(format!("{}: {why}", file.display()));
     let receipt = Receipt::parse(&files::read(file)?).map_err(|error| named(&error))?;
     let claims = envelope_of(&receipt)?.event().map_err(|error| named(&error))?;

@@ -142,6 +142,11 @@ impl Remote {
         Ok(Self { agent, base: base.to_owned(), token: token.map(|token| token.to_owned().into()) })
     }
 
+    /// Whether it says who we are.
+    pub(crate) fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// The bytes at a path.
     pub(crate) fn get(&self, path: &str) -> Result<Vec<u8>, Refused> {
         answer(self.authorized(self.agent.get(self.url(path))).call())

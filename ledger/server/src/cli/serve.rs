@@ -4,14 +4,22 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use grantbook_engine::Ledger;
-use grantbook_server::{ConfigError, Flags, ServeError, Server, ServerConfig, logging};
+use grantbook_server::fixture::Loaded;
+use grantbook_server::{
+    ConfigError, Fixture, FixtureError, Flags, ServeError, Server, ServerConfig, logging,
+};
 use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::clock;
 use super::failure::Failure;
+use super::files;
 use super::output::{Output, Verdict};
 use super::sandbox::{DEFAULT_FOLDER, Sandbox};
+
+/// The folder, in the sandbox's, of a fixture's keys.
+const FIXTURE_KEYS: &str = "fixture";
 
 /// Arguments of `serve`.
 #[derive(Debug, Clone, Default, Args)]
@@ -19,6 +27,9 @@ pub(crate) struct ServeArgs {
     /// Configuration file [default: grantbook.toml, if it is there]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Templates, notices, grants and AuthZEN settings that the sandbox is to have
+    #[arg(long, value_name = "FILE")]
+    fixture: Option<PathBuf>,
     #[command(flatten)]
     flags: Flags,
 }
@@ -37,6 +48,10 @@ impl From<ServeError> for Failure {
 
 pub(crate) fn run(args: &ServeArgs, output: Output) -> Result<Verdict, Failure> {
     let config = ServerConfig::load(args.config.as_deref(), &args.flags)?;
+    let fixture = args.fixture.as_deref().map(read_fixture).transpose()?;
+    if fixture.is_some() && !config.sandbox {
+        return Err(Failure::input("a fixture without a sandbox, expected sandbox = true"));
+    }
     logging::init(&config.log).map_err(Failure::input)?;
     let ledger = Ledger::open(&config.ledger())?;
     let runtime = Runtime::new().map_err(Failure::fault)?;
@@ -45,13 +60,47 @@ pub(crate) fn run(args: &ServeArgs, output: Output) -> Result<Verdict, Failure> 
     let url = server.base_url().to_owned();
     let sandbox = in_sandbox.then(|| Sandbox::prepare(&ledger, &data_dir, &url)).transpose()?;
     let folder = sandbox.is_some().then(|| Sandbox::folder_of(&data_dir));
+    let mut result =
+        serde_json::Map::from_iter([("url".to_owned(), json!(url)), ("sandbox".to_owned(), json!(folder))]);
     match &folder {
         Some(folder) => output.say(welcome(&url, folder)),
         None => output.say(format!("Grantbook is at {url}; Ctrl-C stops it")),
     }
-    output.result(&json!({ "url": url, "sandbox": folder }));
+    if let (Some(fixture), Some(folder)) = (&fixture, &folder) {
+        let loaded = load(fixture, &ledger, &server, folder)?;
+        output.say(format!(
+            "The sandbox has {} grants of {} customers of the fixture, {} events of them new. Their keys are in {}.",
+            loaded.grants.len(),
+            loaded.customers.len(),
+            loaded.appended,
+            folder.join(FIXTURE_KEYS).display()
+        ));
+        let said = json!({ "grants": loaded.grants, "appended": loaded.appended });
+        result.extend([("fixture".to_owned(), said)]);
+    }
+    output.result(&json!(result));
     runtime.block_on(server.run(stopped()))?;
     Ok(Verdict::Yes)
+}
+
+fn read_fixture(file: &Path) -> Result<Fixture, Failure> {
+    let named = |error: FixtureError| Failure::Input(format!("{}: {error}", file.display()));
+    Fixture::parse(&files::read(file)?).map_err(named)
+}
+
+/// Loads a fixture, and writes its customers' keys beside those of the sandbox.
+fn load(fixture: &Fixture, ledger: &Ledger, server: &Server, folder: &Path) -> Result<Loaded, Failure> {
+    let loaded = fixture.load(ledger, clock::new_jti).map_err(|error| match error {
+        FixtureError::Read(_) => Failure::fault(error),
+        _ => Failure::input(error),
+    })?;
+    server.set_authzen(loaded.tenant, fixture.authzen().clone());
+    let keys = folder.join(FIXTURE_KEYS);
+    files::make_folder(&keys)?;
+    for (sub, key) in &loaded.customers {
+        files::replace(&keys.join(format!("{sub}.key.json")), &files::key_json(key))?;
+    }
+    Ok(loaded)
 }
 
 /// Until Ctrl-C or the word of a supervisor.

@@ -42,11 +42,13 @@ pub(super) struct TenantView {
 /// A token to be made.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"role": "service", "label": "web shop"}))]
 pub(super) struct TokenRequest {
     /// `service` or `admin`.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = "^(service|admin)$")]
     role: Role,
-    /// What it is for, for people.
+    /// What it is for, for people: 1 to 128 bytes without control characters.
+    #[schema(min_length = 1)]
     label: String,
 }
 
@@ -82,8 +84,8 @@ pub(super) async fn tenant(State(app): State<App>, caller: Caller) -> Result<Jso
 
 /// Register a gate
 #[utoipa::path(put, path = "/v1/gates/{gate}", operation_id = "register_gate", tag = "tenant", security(("bearer" = [])),
-    params(("gate" = String, Path, description = "Its name: 1 to 64 letters, digits, `.`, `_` or `-`")),
-    request_body(content = Object, description = "Its Ed25519 key, a JWK with crv, kty and x"),
+    params(("gate" = String, Path, description = "Its name: 1 to 64 letters, digits, `.`, `_` or `-`", pattern = "^[A-Za-z0-9._-]{1,64}$")),
+    request_body(content = Object, description = "Its Ed25519 key, a JWK with crv, kty and x", example = json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})),
     responses(
         (status = 204, description = "Registered; the same gate with the same key again changes nothing"),
         (status = 400, description = "malformed-request", content_type = "application/problem+json", body = ProblemDetails<'static>),

@@ -1,6 +1,14 @@
-//! OpenID AuthZEN Authorization API 1.0: single evaluation and discovery. Specification: `docs/spec/authzen.md`.
+//! OpenID AuthZEN Authorization API 1.0: evaluations, searches and discovery. Specification: `docs/spec/authzen.md`.
 
+pub(super) mod batch;
+mod members;
 mod request;
+pub(super) mod search;
+mod settings;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Extension;
 use axum::Json;
@@ -9,11 +17,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use grantbook_engine::Recorded;
-use grantbook_plan::Denial;
-use grantbook_record::strict_json;
+use grantbook_plan::{Decision, Denial};
 use grantbook_record::terms::Obligation;
 use grantbook_record::uses::UseId;
-use grantbook_record::{DenialReason, Jti, Receipt};
+use grantbook_record::{DenialReason, Jti, Receipt, TenantId};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -22,8 +29,34 @@ use super::App;
 use super::body;
 use super::caller::{Caller, within_rate};
 use super::layers::RequestId;
-use super::problem::{Problem, ProblemDetails};
+use super::problem::{Problem, ProblemDetails, TYPE_PREFIX};
+use members::Malformed;
 use request::{EvaluationRequest, Question, Unanswerable};
+pub use settings::{SETTINGS_BYTES_MAX, Settings, SettingsError};
+
+/// Every tenant's settings.
+#[derive(Debug, Default)]
+pub(super) struct AllSettings(RwLock<BTreeMap<TenantId, Arc<Settings>>>);
+
+impl AllSettings {
+    pub(super) fn new(all: BTreeMap<TenantId, Settings>) -> Self {
+        Self(RwLock::new(all.into_iter().map(|(tenant, settings)| (tenant, Arc::new(settings))).collect()))
+    }
+
+    pub(super) fn set(&self, tenant: TenantId, settings: Settings) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(tenant, Arc::new(settings));
+    }
+
+    fn of(&self, tenant: TenantId) -> Arc<Settings> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned().unwrap_or_default()
+    }
+}
+
+impl From<Malformed> for Problem {
+    fn from(error: Malformed) -> Self {
+        Self::malformed(error.to_string())
+    }
+}
 
 /// The answer to an evaluation.
 #[derive(Serialize, ToSchema)]
@@ -40,6 +73,18 @@ pub(super) struct EvaluationResponse {
 enum Context {
     Permit(Box<PermitContext>),
     Denial(DenialContext),
+    /// An evaluation among several that could not be made.
+    Failure {
+        error: ItemError,
+    },
+}
+
+/// Why one evaluation among several failed, as the problem that it would be alone.
+#[derive(Serialize)]
+struct ItemError {
+    status: u16,
+    r#type: String,
+    message: Cow<'static, str>,
 }
 
 #[derive(Serialize)]
@@ -101,12 +146,78 @@ impl EvaluationResponse {
         Self { decision: false, context: Context::Denial(context) }
     }
 
+    fn failed(problem: Problem) -> Self {
+        let Problem { kind, detail, .. } = problem;
+        let error = ItemError {
+            status: kind.status().as_u16(),
+            r#type: format!("{TYPE_PREFIX}{}", kind.slug()),
+            message: detail,
+        };
+        Self { decision: false, context: Context::Failure { error } }
+    }
+
     fn reason(&self) -> Option<DenialReason> {
         match &self.context {
             Context::Permit(_) => None,
             Context::Denial(denial) => Some(denial.reason),
+            Context::Failure { .. } => Some(DenialReason::EvaluationError),
         }
     }
+}
+
+/// The id of a use that names none itself.
+struct FallbackId {
+    /// The request's id, where it has the form of a use's.
+    id: Option<UseId>,
+    /// Whether the caller sent it: then a use may be recorded under it already.
+    is_callers: bool,
+}
+
+impl FallbackId {
+    fn of(request: Option<&RequestId>, suffix: Option<usize>) -> Self {
+        let Some(RequestId { id, is_clients }) = request else { return Self { id: None, is_callers: false } };
+        let text = id.to_str().ok().map(|id| match suffix {
+            None => id.to_owned(),
+            Some(at) => format!("{id}/{at}"),
+        });
+        Self { id: text.and_then(|text| UseId::try_from(text).ok()), is_callers: *is_clients }
+    }
+}
+
+/// Answers one evaluation; a permit is recorded first.
+async fn decide(
+    app: &App,
+    tenant: TenantId,
+    settings: &Settings,
+    request: EvaluationRequest,
+    fallback: FallbackId,
+) -> Result<EvaluationResponse, Problem> {
+    let response = match request.question(settings) {
+        Err(unanswerable) => EvaluationResponse::unanswerable(unanswerable),
+        Ok(Question { facts, use_id, at_least, provenance }) => {
+            let is_new = use_id.is_none() && !fallback.is_callers;
+            let use_id = use_id.or(fallback.id);
+            // the state is at hand, so a denial waits for no thread; under an id that was used before it may be a
+            // permit that is recorded, which the ledger looks up
+            let decided = is_new.then(|| app.ledger.decide(tenant, &facts, at_least));
+            if let Some(Decision::Denial(denial)) = decided {
+                EvaluationResponse::denied(&denial)
+            } else {
+                let answer = app.blocking(move |ledger| {
+                    ledger.decide_and_trace(tenant, &facts, use_id, at_least, provenance)
+                });
+                EvaluationResponse::recorded(answer.await??)
+            }
+        }
+    };
+    app.metrics.decision(response.reason());
+    Ok(response)
+}
+
+/// The body of a request of this API, which answers a wrong content type with 400.
+async fn body_of(headers: &HeaderMap, body: Body, limit: usize) -> Result<axum::body::Bytes, Problem> {
+    body::expect_json(headers).map_err(|problem| Problem::malformed(problem.detail))?;
+    body::read(body, limit).await
 }
 
 /// May this use of a customer's data go on?
@@ -132,31 +243,12 @@ pub(super) async fn evaluate(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<EvaluationResponse>, Problem> {
-    within_rate(&app, caller.tenant())?;
-    // the API answers a wrong content type with 400
-    body::expect_json(&headers).map_err(|problem| Problem::malformed(problem.detail))?;
-    let bytes = body::read(body, body::JSON_BYTES_MAX).await?;
-    // read as AuthZEN says, not as our own formats are: what is not known is ignored, whatever it holds
-    let request: EvaluationRequest =
-        serde_json::from_slice(&bytes).map_err(|error| strict_json::describe(&error))?;
-    let response = match request.question() {
-        Err(unanswerable) => EvaluationResponse::unanswerable(unanswerable),
-        Ok(Question { facts, use_id, at_least }) => {
-            let use_id = use_id.or_else(|| id.as_deref().and_then(use_id_of));
-            let tenant = caller.tenant();
-            let recorded = app
-                .blocking(move |ledger| ledger.decide_and_record(tenant, &facts, use_id, at_least))
-                .await??;
-            EvaluationResponse::recorded(recorded)
-        }
-    };
-    app.metrics.decision(response.reason());
-    Ok(Json(response))
-}
-
-/// The request's id as the use's: it is one for requests that come without, too.
-fn use_id_of(RequestId(id): &RequestId) -> Option<UseId> {
-    UseId::try_from(id.to_str().ok()?.to_owned()).ok()
+    let tenant = caller.tenant();
+    within_rate(&app, tenant)?;
+    let bytes = body_of(&headers, body, body::JSON_BYTES_MAX).await?;
+    let request = EvaluationRequest::parse(&bytes)?;
+    let settings = app.authzen.of(tenant);
+    decide(&app, tenant, &settings, request, FallbackId::of(id.as_deref(), None)).await.map(Json)
 }
 
 /// Where the API is (AuthZEN section "Policy Decision Point Metadata").
@@ -166,15 +258,28 @@ pub(super) struct Metadata {
     policy_decision_point: String,
     /// Address of single evaluations.
     access_evaluation_endpoint: String,
+    /// Address of several evaluations at once.
+    access_evaluations_endpoint: String,
+    /// Address of searches for subjects.
+    search_subject_endpoint: String,
+    /// Address of searches for resources.
+    search_resource_endpoint: String,
+    /// Address of searches for actions.
+    search_action_endpoint: String,
 }
 
 /// AuthZEN discovery
 #[utoipa::path(get, path = "/.well-known/authzen-configuration", operation_id = "get_authzen_configuration", tag = "authzen",
     responses((status = 200, description = "What is absent is not served", body = Metadata)))]
 pub(super) async fn metadata(State(app): State<App>) -> Response {
+    let at = |path: &str| format!("{}/access/v1/{path}", app.base_url);
     let metadata = Metadata {
         policy_decision_point: app.base_url.clone(),
-        access_evaluation_endpoint: format!("{}/access/v1/evaluation", app.base_url),
+        access_evaluation_endpoint: at("evaluation"),
+        access_evaluations_endpoint: at("evaluations"),
+        search_subject_endpoint: at("search/subject"),
+        search_resource_endpoint: at("search/resource"),
+        search_action_endpoint: at("search/action"),
     };
     ([(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"))], Json(metadata))
         .into_response()

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use utoipa::ToSchema;
 
 use super::App;
+use super::acknowledgements::settle;
 use super::body;
 use super::caller::{Admin, Caller};
 use super::page::parse_number;
@@ -26,12 +27,13 @@ use super::problem::{Problem, ProblemDetails, ProblemKind};
 /// Whom to erase, and how they asked for it.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"sub": "former-customer", "channel": "mail"}))]
 pub(super) struct ErasureRequest {
     /// The customer's pseudonym.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = "^[A-Za-z0-9._:-]{1,64}$")]
     sub: SubjectId,
     /// `session`, `phone`, `mail`, `letter` or `in_person`.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = "^(session|phone|mail|letter|in_person)$")]
     channel: Channel,
 }
 
@@ -79,27 +81,30 @@ pub(super) struct Erasures {
 #[serde(deny_unknown_fields)]
 pub(super) struct Purged {
     /// The gate that has forgotten the customer, and has nothing of theirs left to record.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = "^[A-Za-z0-9._-]{1,64}$")]
     gate: GateId,
 }
 
 /// A customer to be held.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"sub": "sandbox-customer", "reason": "file 12 of 2026"}))]
 pub(super) struct HoldRequest {
     /// The customer's pseudonym.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = "^[A-Za-z0-9._:-]{1,64}$")]
     sub: SubjectId,
     /// The ground, such as a court's file number; 1 to 256 bytes.
+    #[schema(min_length = 1)]
     reason: String,
 }
 
 /// A customer whose hold ends.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"sub": "sandbox-customer"}))]
 pub(super) struct LiftRequest {
     /// The customer's pseudonym.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = "^[A-Za-z0-9._:-]{1,64}$")]
     sub: SubjectId,
 }
 
@@ -343,6 +348,8 @@ fn still(pending: &PendingErasure, expected: &[GateId]) -> Vec<GateId> {
 }
 
 pub(super) async fn finish(app: &App, tenant: TenantId, id: u64) -> Result<ErasureView, Problem> {
+    // so that what is acknowledged is, before nobody knows the customer any more
+    settle(app).await;
     let expected = expected(app, tenant);
     let finished = app.blocking(move |ledger| ledger.finish_erasure(tenant, id, &expected)).await?;
     match finished {

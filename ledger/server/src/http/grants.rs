@@ -2,11 +2,10 @@
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use grantbook_engine::{GrantRow, Ledger};
-use grantbook_plan::{GrantState, Status, UseCount};
+use grantbook_engine::{GrantRow, Ledger, ReadError};
+use grantbook_plan::Status;
 use grantbook_record::day::UnixSeconds;
-use grantbook_record::receipt::Content;
-use grantbook_record::{Envelope, Event, Jti, SubjectId, TenantId, Terms};
+use grantbook_record::{Jti, SubjectId, TenantId, Terms};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -20,6 +19,7 @@ use super::problem::{Problem, ProblemDetails};
 #[into_params(parameter_in = Query)]
 pub(super) struct SubjectQuery {
     /// Only this data subject's.
+    #[param(nullable = false, pattern = "^[A-Za-z0-9._:-]{1,64}$")]
     sub: Option<String>,
 }
 
@@ -52,13 +52,22 @@ pub(super) struct GrantView {
     starts: UnixSeconds,
     /// Uses so far, amendments included.
     uses: u64,
+    /// Leaf index of the last use whose data is deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted_through: Option<u64>,
+    /// When the oldest data that is kept of its uses must be deleted, Unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
+    deletion_due: Option<UnixSeconds>,
     /// docs/spec/event.md
     #[schema(value_type = Object)]
     terms: Terms,
 }
 
 impl GrantView {
-    fn new(sub: SubjectId, grant: GrantState, count: UseCount) -> Self {
+    fn new(row: GrantRow) -> Self {
+        let deletion_due = row.deletion_due();
+        let GrantRow { sub, grant, count, duties, .. } = row;
         Self {
             grant: grant.id,
             leaf_index: grant.given,
@@ -66,6 +75,8 @@ impl GrantView {
             status: grant.status,
             starts: grant.starts,
             uses: count.uses,
+            deleted_through: duties.deleted_through(),
+            deletion_due,
             terms: grant.terms,
         }
     }
@@ -92,28 +103,28 @@ pub(super) async fn list(
         .map_err(|error| Problem::malformed(error.to_string()))?;
     let (tenant, limit) = (caller.tenant(), page.limit);
     let grants: Vec<GrantView> = app
-        .blocking(move |ledger| match sub {
-            Some(sub) => Ok(of_subject(ledger, tenant, &sub, &page)),
-            None => ledger.grants(tenant, page.after, page.limit).map(|rows| {
-                let view = |GrantRow { sub, grant, count, .. }| GrantView::new(sub, grant, count);
-                rows.into_iter().map(view).collect()
-            }),
+        .blocking(move |ledger| {
+            let rows = match sub {
+                Some(sub) => of_subject(ledger, tenant, &sub, &page),
+                None => ledger.grants(tenant, page.after, page.limit),
+            };
+            rows.map(|rows| rows.into_iter().map(GrantView::new).collect())
         })
         .await??;
     let next = page::next(grants.len(), limit, grants.last().map(|grant| grant.leaf_index));
     Ok(Json(GrantsPage { grants, next }))
 }
 
-fn of_subject(ledger: &Ledger, tenant: TenantId, sub: &SubjectId, page: &Page) -> Vec<GrantView> {
-    let grants = ledger.customer(tenant, sub).map(|customer| customer.grants).unwrap_or_default();
-    let wanted = grants.into_iter().filter(|grant| page.after.is_none_or(|after| grant.given > after.0));
-    wanted
-        .take(page.limit)
-        .map(|grant| {
-            let count = ledger.use_count(tenant, sub, &grant.id);
-            GrantView::new(sub.clone(), grant, count)
-        })
-        .collect()
+fn of_subject(
+    ledger: &Ledger,
+    tenant: TenantId,
+    sub: &SubjectId,
+    page: &Page,
+) -> Result<Vec<GrantRow>, ReadError> {
+    let mut rows = ledger.grants_of(tenant, sub)?;
+    rows.retain(|row| page.after.is_none_or(|after| row.leaf_index > after));
+    rows.truncate(page.limit);
+    Ok(rows)
 }
 
 /// One grant
@@ -123,6 +134,7 @@ fn of_subject(ledger: &Ledger, tenant: TenantId, sub: &SubjectId, page: &Page) -
         (status = 200, description = "The grant with all its amendments so far", body = GrantView),
         (status = 401, description = "unauthorized", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 404, description = "not-found, also for grants of other tenants", content_type = "application/problem+json", body = ProblemDetails<'static>),
+        (status = 410, description = "erased", content_type = "application/problem+json", body = ProblemDetails<'static>),
     ))]
 pub(super) async fn one(
     State(app): State<App>,
@@ -131,20 +143,6 @@ pub(super) async fn one(
 ) -> Result<Json<GrantView>, Problem> {
     let jti = Jti::parse(&jti).map_err(|_| Problem::not_found())?;
     let tenant = caller.tenant();
-    let found = app.blocking(move |ledger| find(ledger, tenant, &jti)).await??;
-    found.map(Json).ok_or_else(Problem::not_found)
-}
-
-/// The log says whose grant it is; the state says what became of it.
-fn find(ledger: &Ledger, tenant: TenantId, jti: &Jti) -> Result<Option<GrantView>, Problem> {
-    let Some(leaf_index) = ledger.find_event(tenant, jti) else { return Ok(None) };
-    let Content::Event(content) = ledger.receipt(tenant, leaf_index)?.content else { return Ok(None) };
-    let claims = Envelope::parse(&content.envelope.0)?.event()?;
-    let Event::GrantGiven(given) = claims.event else { return Ok(None) };
-    let customer = ledger.customer(tenant, &given.sub);
-    let grant = customer.and_then(|customer| customer.grant(jti).cloned());
-    Ok(grant.map(|grant| {
-        let count = ledger.use_count(tenant, &given.sub, jti);
-        GrantView::new(given.sub, grant, count)
-    }))
+    let row = app.blocking(move |ledger| ledger.grant(tenant, &jti)).await??;
+    Ok(Json(GrantView::new(row)))
 }

@@ -1,11 +1,16 @@
 //! `POST /v1/heads`: how far the tenant's feed reaches, signed over the asker's nonce.
 
+use std::time::Instant;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use grantbook_engine::Clock;
 use grantbook_record::encoding::Bytes32;
+use grantbook_record::feed::FeedPosition;
 use grantbook_record::head::SignedHead;
+use grantbook_record::{GateId, TenantId};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -19,8 +24,16 @@ use super::problem::{Problem, ProblemDetails};
 #[serde(deny_unknown_fields)]
 pub(super) struct HeadRequest {
     /// 32 random bytes as base64url, never used before.
-    #[schema(value_type = String, min_length = 43, max_length = 43)]
+    #[schema(value_type = String, pattern = "^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$")]
     nonce: Bytes32,
+    /// The registered gate that asks, together with `position`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    gate: Option<GateId>,
+    /// How many frames of the feed it has folded: how far it is, as `/v1/grants/{jti}/acknowledgements` shows it.
+    #[serde(default)]
+    #[schema(value_type = Option<u64>)]
+    position: Option<FeedPosition>,
 }
 
 /// A fresh signed head
@@ -37,7 +50,21 @@ pub(super) async fn sign(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<SignedHead>, Problem> {
-    let HeadRequest { nonce } = body::read_json(&headers, body).await?;
+    let HeadRequest { nonce, gate, position } = body::read_json(&headers, body).await?;
     let tenant = caller.tenant();
+    match (gate, position) {
+        (Some(gate), Some(position)) => note(&app, tenant, gate, position)?,
+        (None, None) => {}
+        _ => return Err(Problem::malformed("expected gate and position together, or neither")),
+    }
     Ok(Json(app.blocking(move |ledger| ledger.signed_head(tenant, nonce.0)).await??))
+}
+
+/// Notes how far a gate is. One that is not registered, or says that it is ahead of the feed, gets its head all the same.
+fn note(app: &App, tenant: TenantId, gate: GateId, position: FeedPosition) -> Result<(), Problem> {
+    let known = app.ledger.tenant(tenant).is_some_and(|tenant| tenant.gates.iter().any(|one| one.id == gate));
+    if known && position <= app.ledger.feed_end(tenant)?.position {
+        app.live_gates.report(tenant, gate, position, Clock::system().now(), Instant::now());
+    }
+    Ok(())
 }

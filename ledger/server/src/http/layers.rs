@@ -15,7 +15,11 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The id of a request: the client's, or one that was made.
 #[derive(Debug, Clone)]
-pub(super) struct RequestId(pub(super) HeaderValue);
+pub(super) struct RequestId {
+    pub(super) id: HeaderValue,
+    /// Whether the client sent it; one that was made was never used before.
+    pub(super) is_clients: bool,
+}
 
 /// Names the request, counts it, logs it, and gives errors their one form.
 pub(super) async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
@@ -23,9 +27,11 @@ pub(super) async fn observe(State(app): State<App>, mut request: Request, next: 
     let method = request.method().clone();
     // the pattern, never the path: paths hold grants' ids
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let id = request.headers().get(&X_REQUEST_ID).cloned().or_else(made_id);
+    let sent = request.headers().get(&X_REQUEST_ID).cloned();
+    let is_clients = sent.is_some();
+    let id = sent.or_else(made_id);
     if let Some(id) = &id {
-        request.extensions_mut().insert(RequestId(id.clone()));
+        request.extensions_mut().insert(RequestId { id: id.clone(), is_clients });
     }
     let mut response = problem::normalise(next.run(request).await);
     let headers = response.headers_mut();

@@ -1,5 +1,7 @@
 //! The routes, and the document that describes them: OpenAPI 3.1.
 
+mod completion;
+
 use axum::Router;
 use axum::http::header;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -13,8 +15,8 @@ use utoipa_axum::routes;
 
 use super::problem::Problem;
 use super::{
-    App, admin, authzen, erasures, events, feed, gate_keys, grants, heads, health, layers, log, metrics,
-    receipts, states, uses,
+    App, acknowledgements, admin, authzen, deletions, erasures, events, feed, gate_keys, grants, heads,
+    health, layers, log, metrics, receipts, states, uses,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -51,6 +53,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(events::append))
         .routes(routes!(grants::list))
         .routes(routes!(grants::one))
+        .routes(routes!(acknowledgements::one))
+        .routes(routes!(acknowledgements::open))
+        .routes(routes!(deletions::list))
         .routes(routes!(uses::append, uses::list))
         .routes(routes!(receipts::one))
         .routes(routes!(receipts::of_use))
@@ -67,6 +72,10 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(erasures::place_hold, erasures::list_holds))
         .routes(routes!(erasures::lift_hold))
         .routes(routes!(authzen::evaluate))
+        .routes(routes!(authzen::batch::evaluate))
+        .routes(routes!(authzen::search::subjects))
+        .routes(routes!(authzen::search::resources))
+        .routes(routes!(authzen::search::actions))
         .routes(routes!(authzen::metadata))
 }
 
@@ -115,6 +124,7 @@ pub fn document() -> OpenApi {
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("gbk_… , bound to one tenant and one role"))
         .build();
+    completion::complete(&mut document);
     document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(bearer));
     document
 }

@@ -11,8 +11,10 @@ use super::problem::Problem;
 #[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
     /// `next` of the page before; without it the list begins.
+    #[param(nullable = false, pattern = "^(0|[1-9][0-9]{0,18})$")]
     cursor: Option<String>,
     /// Most rows wanted; the server may give fewer.
+    #[param(nullable = false, value_type = Option<u32>, minimum = 1, maximum = 500)]
     limit: Option<String>,
 }
 

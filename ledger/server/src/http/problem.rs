@@ -230,6 +230,8 @@ impl From<Refusal> for Problem {
             | Refusal::KeyKnown
             | Refusal::GrantEnded
             | Refusal::GrantStatus { .. }
+            | Refusal::AlreadyAcknowledged
+            | Refusal::DeletedAlready
             | Refusal::Version { .. } => ProblemKind::StateConflict,
             _ => ProblemKind::Refused,
         };

@@ -182,17 +182,3 @@ async fn caps_hold_whoever_asks() {
         assert_eq!(denied["context"]["detail"], json!({"cap": 3}));
     }
 }
-
-#[tokio::test]
-async fn discovery_names_what_is_served() {
-    let book = Book::open_with(|config| config.public_url = Some("https://ledger.test".to_owned())).await;
-    let metadata = book.send(Call::get("/.well-known/authzen-configuration")).await.expect(200);
-    assert_eq!(metadata.header("content-type"), "application/json");
-    assert_eq!(
-        metadata.json(),
-        json!({
-            "policy_decision_point": "https://ledger.test",
-            "access_evaluation_endpoint": "https://ledger.test/access/v1/evaluation"
-        })
-    );
-}

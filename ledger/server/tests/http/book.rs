@@ -37,7 +37,8 @@ pub(crate) struct Book {
     pub(crate) stranger_token: String,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
-    _folder: tempfile::TempDir,
+    config: ServerConfig,
+    folder: tempfile::TempDir,
 }
 
 /// A customer with an enrolled key.
@@ -52,6 +53,14 @@ impl Book {
     }
 
     pub(crate) async fn open_with(change: impl FnOnce(&mut ServerConfig)) -> Self {
+        Self::open_prepared(change, |_, _| {}).await
+    }
+
+    /// `prepare` is called before the server answers.
+    pub(crate) async fn open_prepared(
+        change: impl FnOnce(&mut ServerConfig),
+        prepare: impl FnOnce(&Ledger, &Server),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let flags = Flags {
             listen: Some("127.0.0.1:0".parse().unwrap()),
@@ -63,8 +72,17 @@ impl Book {
         std::fs::write(&file, "").unwrap();
         let mut config = ServerConfig::load(Some(&file), &flags).unwrap();
         change(&mut config);
+        Self::start(folder, config, prepare).await
+    }
+
+    async fn start(
+        folder: tempfile::TempDir,
+        config: ServerConfig,
+        prepare: impl FnOnce(&Ledger, &Server),
+    ) -> Self {
         let ledger = Ledger::open(&config.ledger()).unwrap();
-        let server = Server::bind(ledger.clone(), config).await.unwrap();
+        let server = Server::bind(ledger.clone(), config.clone()).await.unwrap();
+        prepare(&ledger, &server);
         let address = server.address();
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(async move {
@@ -73,11 +91,13 @@ impl Book {
         let sandbox = ledger.sandbox().unwrap();
         let (_, service_token) =
             ledger.create_token(sandbox.tenant.id, grantbook_engine::Role::Service, "tests").unwrap();
-        let stranger = ledger.create_tenant("stranger", *signer(250).public_key(), false).unwrap();
+        let known = ledger.tenants().into_iter().find(|tenant| tenant.name == "stranger");
+        let stranger = known
+            .unwrap_or_else(|| ledger.create_tenant("stranger", *signer(250).public_key(), false).unwrap());
         let (_, stranger_token) =
             ledger.create_token(stranger.id, grantbook_engine::Role::Admin, "tests").unwrap();
         let (stop, running) = (Some(stop), Some(running));
-        Self { address, ledger, sandbox, service_token, stranger_token, stop, running, _folder: folder }
+        Self { address, ledger, sandbox, service_token, stranger_token, stop, running, config, folder }
     }
 
     /// Tells the server to stop and waits until it has.
@@ -85,6 +105,21 @@ impl Book {
         drop(self.stop.take());
         if let Some(running) = self.running.take() {
             running.await.unwrap();
+        }
+    }
+
+    /// The same ledger in a new server.
+    pub(crate) async fn restart(mut self) -> Self {
+        self.stop().await;
+        let Self { ledger, config, folder, .. } = self;
+        drop(ledger);
+        Self::start(folder, config, |_, _| {}).await
+    }
+
+    /// Waits until every end of a grant is acknowledged, so that nothing comes to the log by itself.
+    pub(crate) async fn all_acknowledged(&self) {
+        while self.get("/v1/acknowledgements").await.expect(200).json()["grants"] != json!([]) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     }
 

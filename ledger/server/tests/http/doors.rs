@@ -261,6 +261,7 @@ async fn events_are_refused_for_what_they_say() {
         send(Envelope::sign(Kind::GrantWithdrawn, &claims.to_json(), &[&customer.signer]))
     };
     book.send(claims(grant)).await.expect(201);
+    book.all_acknowledged().await;
     let cases = vec![
         Case("jti again", claims(jti()), 409, "jti-conflict"),
         Case("withdrawn twice", send(book.withdrawal(&customer, grant)), 409, "state-conflict"),

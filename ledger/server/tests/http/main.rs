@@ -7,7 +7,10 @@
     reason = "tests fail by panicking, in their helpers too"
 )]
 
+mod acknowledgements;
 mod authzen;
+mod authzen_batch;
+mod authzen_certification;
 mod book;
 mod client;
 mod doors;

@@ -64,6 +64,19 @@ impl Stage {
         match operation {
             "get_authzen_configuration" => get("/.well-known/authzen-configuration"),
             "evaluate" => post("/access/v1/evaluation", evaluation(&facts(CUSTOMERS[0], 2), "use-1")),
+            "evaluate_several" => post(
+                "/access/v1/evaluations",
+                json!({"evaluations": [evaluation(&facts(CUSTOMERS[0], 2), "use-2")]}),
+            ),
+            "search_subjects" => {
+                post("/access/v1/search/subject", evaluation(&facts(CUSTOMERS[0], 2), "use-1"))
+            }
+            "search_resources" => {
+                post("/access/v1/search/resource", evaluation(&facts(CUSTOMERS[0], 2), "use-1"))
+            }
+            "search_actions" => {
+                post("/access/v1/search/action", evaluation(&facts(CUSTOMERS[0], 2), "use-1"))
+            }
             "get_liveness" => get("/healthz"),
             "get_checkpoint" => get("/log/checkpoint"),
             "get_public_event" => get(&format!("/log/public/{}", self.given)),
@@ -91,6 +104,9 @@ impl Stage {
             }
             "list_grants" => get("/v1/grants"),
             "get_grant" => get(&format!("/v1/grants/{}", self.grant)),
+            "get_acknowledgements" => get(&format!("/v1/grants/{}/acknowledgements", self.grant)),
+            "list_open_acknowledgements" => get("/v1/acknowledgements"),
+            "list_deletions" => get("/v1/deletions"),
             "sign_head" => post("/v1/heads", json!({"nonce": "A".repeat(43)})),
             "list_holds" => get("/v1/holds"),
             "place_hold" => post("/v1/holds", json!({"sub": CUSTOMERS[0], "reason": REASON})),

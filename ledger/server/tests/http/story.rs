@@ -50,6 +50,7 @@ async fn a_grant_permits_until_it_is_withdrawn() {
     assert_eq!(denial.json()["context"]["grant"], json!(grant));
 
     // the same envelope again is the same event
+    book.all_acknowledged().await;
     let size = book.size_root();
     let again = book.append(withdrawal).await.expect(200).json();
     assert_eq!(again["duplicate"], json!(true));

@@ -49,6 +49,21 @@ pub(super) struct Known {
     pub(super) group: u16,
 }
 
+impl VerifiedFrame {
+    /// Whether a grant that permitted uses before it may not do so after it.
+    pub fn may_end_a_grant(&self) -> bool {
+        match &self.reading {
+            Reading::Known(known) => match &known.claims.event {
+                Event::GrantPaused(_) | Event::GrantWithdrawn(_) | Event::GrantRevoked(_) => true,
+                Event::GrantGiven(given) => given.terms.supersedes.is_some(),
+                _ => false,
+            },
+            Reading::Erased | Reading::UnknownCritical => true,
+            Reading::Opaque => false,
+        }
+    }
+}
+
 impl Pins {
     /// Verifies a frame's receipt against the pinned keys, and that it is about what its event is about.
     pub fn verify_frame(&self, frame: &Frame) -> Result<VerifiedFrame, Fault> {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::{Args, Parser as _};
+use grantbook_engine::LedgerConfig;
 use grantbook_record::Terms;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
@@ -26,13 +27,15 @@ pub(crate) struct Reopened {
     data_dir: PathBuf,
     /// Customers in it, numbered from 0
     customers: usize,
-    /// Terms of their grants, JSON
-    terms: String,
+    /// Terms of their grants, JSON; without them the state's store alone is opened
+    terms: Option<String>,
 }
 
 /// Resident memory above that of a process which has opened nothing, bytes.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct Memory {
+    /// Of a process that has opened the state's store alone.
+    pub(super) state_bytes: f64,
     pub(super) opened_bytes: f64,
     /// After decisions about customers chosen at random.
     pub(super) read_bytes: f64,
@@ -46,21 +49,32 @@ pub(super) fn in_a_process_of_its_own(
     customers: usize,
     terms: &Terms,
 ) -> Result<Memory, Failure> {
-    let output = Command::new(std::env::current_exe()?)
-        .arg("reopened")
-        .arg(data_dir)
-        .args([customers.to_string(), serde_json::to_string(terms)?])
-        .output()?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into());
-    }
-    Ok(serde_json::from_slice(&output.stdout)?)
+    let run = |terms: Option<String>| {
+        let program = std::env::current_exe()?;
+        let mut command = Command::new(program);
+        let output = command.arg("reopened").arg(data_dir).arg(customers.to_string()).args(terms).output()?;
+        if output.status.success() {
+            Ok(serde_json::from_slice(&output.stdout)?)
+        } else {
+            Err(Failure::from(String::from_utf8_lossy(&output.stderr)))
+        }
+    };
+    let Memory { state_bytes, .. } = run(None)?;
+    Ok(Memory { state_bytes, ..run(Some(serde_json::to_string(terms)?))? })
 }
 
 /// What that process does: the JSON of a [`Memory`].
 pub(crate) fn run(arguments: &Reopened) -> Result<String, Failure> {
     let empty = resident_bytes();
-    let world = World::reopen(&arguments.data_dir, serde_json::from_str(&arguments.terms)?)?;
+    let Some(terms) = &arguments.terms else {
+        let config = LedgerConfig::new(&arguments.data_dir);
+        let path = arguments.data_dir.join("epochs/1/state");
+        let state = sled::Config::default().path(path).cache_capacity(config.state_cache_bytes).open()?;
+        let state_bytes = resident_bytes() - empty;
+        drop(state);
+        return Ok(serde_json::to_string(&Memory { state_bytes, ..Memory::default() })?);
+    };
+    let world = World::reopen(&arguments.data_dir, serde_json::from_str(terms)?)?;
     let opened_bytes = resident_bytes() - empty;
     let mut rng = ChaCha8Rng::seed_from_u64(2);
     let numbers: Vec<usize> = (0..READS)
@@ -85,7 +99,7 @@ pub(crate) fn run(arguments: &Reopened) -> Result<String, Failure> {
     let held = float(intake.made - arguments.customers) * float(size_of::<Customer>());
     let written_bytes = resident_bytes() - empty - held;
     intake.world.ledger.close()?;
-    Ok(serde_json::to_string(&Memory { opened_bytes, read_bytes, written_bytes })?)
+    Ok(serde_json::to_string(&Memory { opened_bytes, read_bytes, written_bytes, ..Memory::default() })?)
 }
 
 /// The options as they are when nobody gives any.

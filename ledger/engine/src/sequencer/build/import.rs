@@ -68,7 +68,8 @@ impl Builder<'_> {
         let owner = Owner { tenant: tenant.number, key_id };
         let (leaf_index, _) = self.place(&tenant, owner, &key.key, &draft, content)?;
         let payout_minor = used.payout_minor;
-        let folded = FoldedUse { record: &record, flag, currency, payout_minor, leaf_index, imported: true };
+        let (day, imported) = (self.day, true);
+        let folded = FoldedUse { record: &record, flag, currency, payout_minor, leaf_index, day, imported };
         self.changes.use_(state, (tenant.number, tenant.id), &folded)?;
         Ok(Ok(Appended { leaf_index, duplicate: false }))
     }
