@@ -278,8 +278,7 @@ impl Ledger {
     /// The receipt of a gate's record by its number in the gate's spool, as [`Self::receipt`] gives it.
     pub fn use_receipt(&self, tenant: TenantId, gate: &GateId, seq: u64) -> Result<Receipt, ReadError> {
         let found = self.inner.state.batch_with(self.inner.number(tenant)?, gate, seq)?;
-        let within = found.filter(|(first, row)| seq - first < u64::from(row.count));
-        let (first, row) = within.ok_or(ReadError::NotFound)?;
+        let (first, row) = found.ok_or(ReadError::NotFound)?;
         self.inner.receipt_at(row.leaf_index.saturating_add(seq - first))
     }
 

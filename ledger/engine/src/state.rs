@@ -148,6 +148,21 @@ impl State {
         row.map(|bytes| BatchRow::decode(&bytes).ok_or_else(|| damaged("batch"))).transpose()
     }
 
+    /// The batch that has a record, and the sequence number of its first one.
+    pub(crate) fn batch_with(
+        &self,
+        tenant: u32,
+        gate: &GateId,
+        seq: u64,
+    ) -> Result<Option<(u64, BatchRow)>, Fault> {
+        let after = seq.checked_add(1).map(|next| rows::batch_key(tenant, gate, next));
+        let found = self.store.rows(&rows::batch_prefix(tenant, gate), after.as_deref(), 1)?;
+        let Some((key, value)) = found.into_iter().next() else { return Ok(None) };
+        let read = rows::batch_first(&key).zip(BatchRow::decode(&value));
+        let (first, row) = read.ok_or_else(|| damaged("batch"))?;
+        Ok((seq - first < u64::from(row.count)).then_some((first, row)))
+    }
+
     pub(crate) fn use_id(&self, tenant: u32, id: &str) -> Result<Option<UseIdRow>, Fault> {
         let row = self.store.row(&rows::use_id_key(tenant, id))?;
         row.map(|bytes| UseIdRow::decode(&bytes).ok_or_else(|| damaged("use id"))).transpose()
