@@ -443,10 +443,10 @@ async fn a_key_epoch_that_begins_seals_the_spool_anew() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_erased_customer_is_sent_and_gone_from_the_spool() {
     let story = Story::begin().await;
-    let gate = story.gate().await;
     let sub = story.customer.sub.clone();
     let other = story.world.customer(&story.enterprise, "bert").await;
     story.world.grant(&story.enterprise, &other).await;
+    let gate = story.gate().await;
     // the customer's record waits behind one that is open
     let open = permit(&gate, &other.facts(), &CheckOptions::default()).await;
     let used = permit(&gate, &story.facts(), &CheckOptions::default()).await.commit();
