@@ -460,7 +460,10 @@ async fn an_erased_customer_is_forgotten_by_every_gate_and_new_ones_follow_the_f
     let (tenant, sub) = (enterprise.id, customer.sub.clone());
     let ask = json!({"sub": sub, "channel": "mail"}).to_string();
     let call = Call::post("/v1/erasures", JSON, ask).token(Some(&enterprise.admin));
-    let begun: Value = world.send(call).await.expect(202).json();
+    // 200 where both gates were quicker than the answer
+    let answer = world.send(call).await;
+    assert!(matches!(answer.status, 200 | 202), "{}", answer.status);
+    let begun: Value = answer.json();
     let started = Instant::now();
     let path = format!("/v1/erasures/{}", begun["erasure"]);
     let done = loop {

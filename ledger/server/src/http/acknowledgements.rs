@@ -68,7 +68,7 @@ struct EndedView {
     /// Where its entry stands in the log.
     leaf_index: u64,
     /// When, Unix seconds.
-    #[schema(value_type = Option<u64>)]
+    #[schema(value_type = u64, required = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<UnixSeconds>,
 }
@@ -82,7 +82,7 @@ struct GatesView {
     of: u64,
     /// When the last of all did, Unix milliseconds; absent until all have, and where there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<u64>)]
+    #[schema(value_type = u64, required = false)]
     at: Option<UnixMillis>,
     /// Each of them, as far as this server remembers.
     each: Vec<GateView>,
@@ -96,7 +96,7 @@ struct GateView {
     gate: GateId,
     /// When it said that it had taken it in, Unix milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<u64>)]
+    #[schema(value_type = u64, required = false)]
     at: Option<UnixMillis>,
 }
 

@@ -19,6 +19,7 @@ use super::problem::{Problem, ProblemDetails};
 #[into_params(parameter_in = Query)]
 pub(super) struct DueQuery {
     /// Only what is due before this time, Unix seconds.
+    #[param(nullable = false, pattern = "^(0|[1-9][0-9]{0,18})$")]
     due_before: Option<String>,
 }
 

@@ -22,7 +22,7 @@ use super::problem::{Problem, ProblemDetails};
 #[serde(deny_unknown_fields)]
 pub(super) struct GateKeyRequest {
     /// Its name.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = "^[A-Za-z0-9._-]{1,64}$")]
     gate: GateId,
 }
 

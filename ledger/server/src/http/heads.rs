@@ -28,11 +28,11 @@ pub(super) struct HeadRequest {
     nonce: Bytes32,
     /// The registered gate that asks, together with `position`.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String, required = false, pattern = "^[A-Za-z0-9._-]{1,64}$")]
     gate: Option<GateId>,
     /// How many frames of the feed it has folded: how far it is, as `/v1/grants/{jti}/acknowledgements` shows it.
     #[serde(default)]
-    #[schema(value_type = Option<u64>)]
+    #[schema(value_type = u64, required = false)]
     position: Option<FeedPosition>,
 }
 

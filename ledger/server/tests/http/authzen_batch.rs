@@ -172,6 +172,7 @@ async fn a_search_for_customers_tells_only_the_tenants_own_and_goes_on_where_it_
     book.append(book.withdrawal(&customers[1], second)).await.expect(201);
     let mut ask = unnamed("anybody");
     ask["resource"].as_object_mut().unwrap().remove("id");
+    book.all_acknowledged().await;
     let before = book.size_root();
     let all = book.post(RESOURCE, &ask).await.expect(200).json();
     let found = |answer: &Value| -> Vec<String> {

@@ -145,6 +145,13 @@ fn is_broken(error: &sled::Error) -> bool {
 }
 
 fn fault(path: &Path, error: &sled::Error) -> Fault {
+    // not for want of the system
+    if let sled::Error::Io(error) = error
+        && let Some(code) = error.raw_os_error()
+    {
+        let source = std::io::Error::from_raw_os_error(code);
+        return Fault::Io { doing: "use", what: path.display().to_string(), source };
+    }
     Fault::Damaged { what: path.display().to_string(), why: error.to_string() }
 }
 
