@@ -223,8 +223,8 @@ fn leases_outlive_every_fault_and_never_pass_the_cap() {
             (0..STEPS).for_each(|_| run.step());
             (run.faults, run.told.len(), run.next_seq)
         }));
-        let (struck, told, used) = ran.unwrap_or_else(|_| panic!("seed {seed}"));
-        (faults, leases, uses) = (faults + struck, leases + told, uses + used);
+        let (struck, told, drawn) = ran.unwrap_or_else(|_| panic!("seed {seed}"));
+        (faults, leases, uses) = (faults + struck, leases + told, uses + drawn);
     }
     println!("{faults} faults, {leases} leases, {uses} uses drawn on them");
     assert!(faults > SEEDS && leases > 500 && uses > 500, "{faults} {leases} {uses}");

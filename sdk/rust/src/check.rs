@@ -95,17 +95,14 @@ impl Gate {
 
     /// The ledger decides again and records.
     async fn check_by_ledger(&self, facts: &UseFacts, options: &CheckOptions) -> Result<Permit, Denial> {
-        let nothing = Price { currency: Currency::NONE, minor: 0 };
-        match &self.0.link {
-            Some(link) => {
-                let Seen { permission, seen } = self.decided(facts, options, link, &UsedUp::default())?;
-                self.judged(facts, Some(&permission), permission.payout, seen.1).await?;
-            }
-            None => {
-                self.unsuspended(facts)?;
-                // by the machine's clock: there is no head to go by, and nothing but facts of its own is judged here
-                self.judged(facts, None, nothing, Some(machine_time().seconds())).await?;
-            }
+        if let Some(link) = &self.0.link {
+            let Seen { permission, seen } = self.decided(facts, options, link, &UsedUp::default())?;
+            self.judged(facts, Some(&permission), permission.payout, seen.1).await?;
+        } else {
+            self.unsuspended(facts)?;
+            // by the machine's clock: there is no head to go by; and of the payout only the ledger knows
+            let nothing = Price { currency: Currency::NONE, minor: 0 };
+            self.judged(facts, None, nothing, Some(machine_time().seconds())).await?;
         }
         let use_id = match &options.use_id {
             Some(use_id) => use_id.clone(),
@@ -197,7 +194,9 @@ impl Gate {
                 Ok(Permit { grant, obligations, expires: until, use_ref, recorded })
             }
             Err(denial) => {
-                units.map(Units::give_back);
+                if let Some(units) = units {
+                    units.give_back();
+                }
                 Err(denial)
             }
         }

@@ -103,7 +103,9 @@ impl Permit {
             Recorded::Ledger { .. } => Voided::Charged,
             Recorded::Spool { placed, units } => match placed.end(Ending::Voided) {
                 Some(Ending::Voided) => {
-                    units.map(Units::give_back);
+                    if let Some(units) = units {
+                        units.give_back();
+                    }
                     Voided::GivenBack
                 }
                 _ => Voided::Charged,

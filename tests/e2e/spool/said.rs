@@ -46,7 +46,7 @@ impl Said {
                     child.kill().expect("a child of ours");
                     child.wait().expect("a child of ours");
                     // what it had said before is in the pipe
-                    for line in receive.iter() {
+                    for line in &receive {
                         self.take(&line);
                     }
                     break;

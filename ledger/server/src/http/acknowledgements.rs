@@ -85,12 +85,12 @@ struct GatesView {
     #[schema(value_type = u64, required = false)]
     at: Option<UnixMillis>,
     /// Each of them, as far as this server remembers.
-    each: Vec<GateView>,
+    each: Vec<GateTakenInView>,
 }
 
 /// A gate.
 #[derive(Serialize, ToSchema)]
-struct GateView {
+struct GateTakenInView {
     /// Its name.
     #[schema(value_type = String)]
     gate: GateId,
@@ -246,7 +246,7 @@ fn recipients(ledger: &Ledger, grant: &GrantState, duties: &Duties) -> Result<Ve
 
 impl GatesView {
     fn of(taken: &TakenIn) -> Self {
-        let each = taken.gates.iter().map(|(gate, at)| GateView { gate: gate.clone(), at: *at });
+        let each = taken.gates.iter().map(|(gate, at)| GateTakenInView { gate: gate.clone(), at: *at });
         Self {
             taken_in: taken.count() as u64,
             of: taken.gates.len() as u64,

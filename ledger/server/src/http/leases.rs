@@ -28,10 +28,10 @@ pub(super) struct Released {
 #[serde(deny_unknown_fields)]
 pub(super) struct BudgetSet {
     /// ISO 4217 code.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = "^[A-Z]{3}$", example = "CNY")]
     currency: Currency,
     /// In all, in minor units.
-    #[schema(value_type = u64)]
+    #[schema(value_type = u64, example = 500_000)]
     minor: MinorUnits,
 }
 
@@ -124,7 +124,7 @@ pub(super) async fn release(
 ///
 /// The project is the `requester` of its uses; one without a budget is not limited. What it has spent stays spent.
 #[utoipa::path(put, path = "/v1/budgets/{project}", operation_id = "set_budget", tag = "leases", security(("bearer" = [])),
-    params(("project" = String, Path, description = "The requester: 1 to 64 lower-case letters, digits, `_` or `-`, beginning with a letter")),
+    params(("project" = String, Path, description = "The requester: 1 to 64 lower-case letters, digits, `_` or `-`, beginning with a letter", pattern = "^[a-z][a-z0-9_-]{0,63}$")),
     request_body = BudgetSet,
     responses(
         (status = 204, description = "Set: durable"),

@@ -48,12 +48,12 @@ pub(super) fn show(report: &mut Report, intake: Intake<'_>) -> Result<(), Failur
     report.figure_beside("restart", fastest.as_secs_f64(), "s", Beside::DownTo(2.0));
     let cache = float(usize::try_from(config.state_cache_bytes)?) / MIB;
     let memory = reopened::in_a_process_of_its_own(data, made, &terms)?;
-    report.figure("memory, the state's sled alone", memory.state_bytes / MIB, "MiB");
-    report.figure("memory, opened", memory.opened_bytes / MIB, "MiB");
-    report.figure("memory, after reads of customers at random", memory.read_bytes / MIB, "MiB");
+    report.figure("memory, the state's sled alone", memory.state / MIB, "MiB");
+    report.figure("memory, opened", memory.opened / MIB, "MiB");
+    report.figure("memory, after reads of customers at random", memory.read / MIB, "MiB");
     report.figure_beside(
         "memory, after grants and uses as well",
-        memory.written_bytes / MIB,
+        memory.written / MIB,
         "MiB",
         Beside::DownTo(300.0 + cache),
     );

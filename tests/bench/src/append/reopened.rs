@@ -35,12 +35,12 @@ pub(crate) struct Reopened {
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Memory {
     /// Of a process that has opened the state's store alone.
-    pub(super) state_bytes: f64,
-    pub(super) opened_bytes: f64,
+    pub(super) state: f64,
+    pub(super) opened: f64,
     /// After decisions about customers chosen at random.
-    pub(super) read_bytes: f64,
+    pub(super) read: f64,
     /// After new customers, their grants and uses as well.
-    pub(super) written_bytes: f64,
+    pub(super) written: f64,
 }
 
 /// Runs this program again, and takes what it prints.
@@ -59,8 +59,8 @@ pub(super) fn in_a_process_of_its_own(
             Err(Failure::from(String::from_utf8_lossy(&output.stderr)))
         }
     };
-    let Memory { state_bytes, .. } = run(None)?;
-    Ok(Memory { state_bytes, ..run(Some(serde_json::to_string(terms)?))? })
+    let Memory { state, .. } = run(None)?;
+    Ok(Memory { state, ..run(Some(serde_json::to_string(terms)?))? })
 }
 
 /// What that process does: the JSON of a [`Memory`].
@@ -70,12 +70,12 @@ pub(crate) fn run(arguments: &Reopened) -> Result<String, Failure> {
         let config = LedgerConfig::new(&arguments.data_dir);
         let path = arguments.data_dir.join("epochs/1/state");
         let state = sled::Config::default().path(path).cache_capacity(config.state_cache_bytes).open()?;
-        let state_bytes = resident_bytes() - empty;
+        let memory = Memory { state: resident_bytes() - empty, ..Memory::default() };
         drop(state);
-        return Ok(serde_json::to_string(&Memory { state_bytes, ..Memory::default() })?);
+        return Ok(serde_json::to_string(&memory)?);
     };
     let world = World::reopen(&arguments.data_dir, serde_json::from_str(terms)?)?;
-    let opened_bytes = resident_bytes() - empty;
+    let opened = resident_bytes() - empty;
     let mut rng = ChaCha8Rng::seed_from_u64(2);
     let numbers: Vec<usize> = (0..READS)
         .map(|_| usize::try_from(rng.next_u32()).unwrap_or(0) % arguments.customers.max(1))
@@ -86,7 +86,7 @@ pub(crate) fn run(arguments: &Reopened) -> Result<String, Failure> {
         let _ = ledger.decide(*tenant, &facts(Customer::new(*number)?.sub.as_str())?, None);
         Ok(())
     })?;
-    let read_bytes = resident_bytes() - empty;
+    let read = resident_bytes() - empty;
 
     let options = OptionsOnly::try_parse_from(["grantbook-bench"])?.options;
     let mut intake = Intake::new(world, &options, arguments.customers);
@@ -97,9 +97,9 @@ pub(crate) fn run(arguments: &Reopened) -> Result<String, Failure> {
         intake.uses(1)?;
     }
     let held = float(intake.made - arguments.customers) * float(size_of::<Customer>());
-    let written_bytes = resident_bytes() - empty - held;
+    let written = resident_bytes() - empty - held;
     intake.world.ledger.close()?;
-    Ok(serde_json::to_string(&Memory { opened_bytes, read_bytes, written_bytes, ..Memory::default() })?)
+    Ok(serde_json::to_string(&Memory { opened, read, written, ..Memory::default() })?)
 }
 
 /// The options as they are when nobody gives any.
