@@ -14,6 +14,7 @@ mod doors;
 mod durability;
 mod erasure;
 mod faults;
+mod fleet;
 mod gate;
 mod isolation;
 mod outside;

@@ -97,8 +97,9 @@ impl Story {
         let till = json!({
             "server": format!("http://{}", self.world.address()), "token": self.enterprise.service,
             "tenant": self.enterprise.id, "vkey": self.world.log_keys().await.to_string(),
-            "enterprise": parties.enterprise, "operator": parties.operator, "gate": GATE,
-            "seed": *key().seed(), "dir": self.dir(), "max_bytes": max_bytes, "bound_ms": BOUND.as_millis(),
+            "enterprise": parties.enterprise, "operator": parties.operator,
+            "gates": [{"name": GATE, "seed": *key().seed(), "dir": self.dir()}],
+            "max_bytes": max_bytes, "bound_ms": BOUND.as_millis(),
             "facts": self.facts(), "run": format!("run-{run}"), "callers": 8,
         });
         fs::write(&file, till.to_string()).expect("a file of ours");

@@ -76,6 +76,11 @@ pub(crate) struct Grant {
 impl World {
     /// `bound`: how long a withdrawal may take to reach every gate.
     pub(crate) async fn open(bound: Duration) -> Self {
+        Self::open_with(bound, |_| ()).await
+    }
+
+    /// The same, configured otherwise.
+    pub(crate) async fn open_with(bound: Duration, change: impl FnOnce(&mut ServerConfig)) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let flags = Flags {
             listen: Some("127.0.0.1:0".parse().expect("an address")),
@@ -88,6 +93,7 @@ impl World {
         std::fs::write(&file, "").expect("a file");
         let mut config = ServerConfig::load(Some(&file), &flags).expect("a configuration");
         config.freshness_bound_ms = u64::try_from(bound.as_millis()).expect("a short time");
+        change(&mut config);
         let mut world = Self { _folder: folder, config, ahead_ms: Arc::default(), running: None };
         world.start().await;
         world

@@ -1,11 +1,12 @@
-//! A gate with a spool: permits that are given from this machine alone, while the records of their uses go to the ledger
+//! Gates with spools: permits that are given from this machine alone, while the records of their uses go to the ledger
 //! behind them.
 //!
 //! `cargo run -p grantbook-sdk --example till -- till.json`
 //!
 //! `till.json` says where the ledger is, whom to believe, and what to ask; see [`Till`]. Each permit is a line `permit N
 //! F`, followed by what became of it: `committed N F`, `voided N F`, or nothing. F names the use. It goes on until its input
-//! ends; then it waits until the ledger has everything and says `drained`. A denial is a line `denied REASON`.
+//! ends; then it waits until the ledger has everything and says `drained`, once for each gate. A denial is a line `denied
+//! REASON`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,17 +30,23 @@ struct Till {
     /// Whom the replica believes.
     enterprise: String,
     operator: String,
-    /// The gate's name and the seed of its key.
-    gate: GateId,
-    seed: [u8; 32],
-    dir: PathBuf,
+    gates: Vec<One>,
     max_bytes: u64,
     bound_ms: u64,
     facts: UseFacts,
     /// First part of the ids of its uses.
     run: String,
-    /// Questions asked side by side.
+    /// Questions that each gate is asked side by side.
     callers: u32,
+}
+
+/// One of the gates.
+#[derive(Deserialize)]
+struct One {
+    name: GateId,
+    /// Of its key.
+    seed: [u8; 32],
+    dir: PathBuf,
 }
 
 #[tokio::main]
@@ -49,34 +56,41 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let thumbprint = |text: &str| grantbook_sdk::Thumbprint::parse(text).ok_or("expected a thumbprint");
     let parties =
         Parties { enterprise: thumbprint(&till.enterprise)?, operator: thumbprint(&till.operator)? };
-    let signer = Signer::from_seed(&till.seed).ok_or("expected another seed")?;
-    let spool = SpoolConfig { max_bytes: till.max_bytes, ..SpoolConfig::new(till.dir.clone(), signer) };
     let log_keys = LogKeys::parse(&till.vkey)?;
-    let config = GateConfig::new(till.server.clone(), Token::new(till.token.clone()), till.tenant, log_keys)
-        .named(till.gate.clone())
-        .embedded(parties)
-        .spooled(spool);
-    let gate = Gate::connect(GateConfig { bound: Duration::from_millis(till.bound_ms), ..config }).await?;
-
-    let (till, ended, next) = (Arc::new(till), Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let callers: Vec<_> = (0..till.callers)
-        .map(|_| {
+    let till = Arc::new(till);
+    let (mut gates, mut callers) = (Vec::new(), Vec::new());
+    let (ended, next) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    for One { name, seed, dir } in &till.gates {
+        let signer = Signer::from_seed(seed).ok_or("expected another seed")?;
+        let spool = SpoolConfig { max_bytes: till.max_bytes, ..SpoolConfig::new(dir.clone(), signer) };
+        let token = Token::new(till.token.clone());
+        let config = GateConfig::new(till.server.clone(), token, till.tenant, log_keys.clone())
+            .named(name.clone())
+            .embedded(parties)
+            .spooled(spool);
+        let bound = Duration::from_millis(till.bound_ms);
+        let gate =
+            Gate::connect(GateConfig { bound, connect_within: Duration::from_secs(60), ..config }).await?;
+        for _ in 0..till.callers {
             let (gate, till) = (gate.clone(), Arc::clone(&till));
             let (ended, next) = (Arc::clone(&ended), Arc::clone(&next));
-            tokio::spawn(async move {
+            callers.push(tokio::spawn(async move {
                 while !ended.load(Ordering::SeqCst) {
                     ask(&gate, &till, next.fetch_add(1, Ordering::SeqCst)).await;
                 }
-            })
-        })
-        .collect();
+            }));
+        }
+        gates.push(gate);
+    }
     tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink())).await??;
     ended.store(true, Ordering::SeqCst);
     for caller in callers {
         caller.await?;
     }
-    gate.flush(Duration::from_secs(60)).await?;
-    println!("drained");
+    for gate in gates {
+        gate.flush(Duration::from_secs(60)).await?;
+        println!("drained");
+    }
     Ok(())
 }
 
