@@ -196,9 +196,9 @@ async fn a_hundred_gates_never_overspend_one_cap_and_every_unit_is_accounted_for
     }
     assert_eq!(said.drained, gates, "every gate has drained its spool");
 
-    let used = |record: &UseRecord| matches!(record.outcome, Outcome::Permitted(_));
+    let counts = |record: &UseRecord| matches!(record.outcome, Outcome::Permitted(_));
     let recorded = fleet.recorded();
-    let uses = recorded.iter().filter(|record| used(record)).count() as u64;
+    let uses = recorded.iter().filter(|record| counts(record)).count() as u64;
     assert!(said.permits - said.voided <= uses, "a permit without a record: {} of {uses}", said.permits);
     let count = || fleet.world.ledger().use_count(fleet.enterprise.id, &fleet.customer.sub, &grant.id).uses;
     assert_eq!(count(), uses);

@@ -60,6 +60,7 @@ impl Story {
         let name = GateId::parse(GATE).expect("a name");
         let spool = SpoolConfig::new(self.dir(), key());
         let config = config.named(name).embedded(self.world.parties(&self.enterprise)).spooled(spool);
+        let config = config.with_state(self.folder.path().join("state"));
         GateConfig { connect_within: PATIENCE, ..config }
     }
 
@@ -359,7 +360,7 @@ async fn limited_grants_draw_on_leases_open_permits_run_out_and_denials_are_reco
     let denied = recorded.iter().filter(|record| matches!(record.outcome, Outcome::Denied(_))).count();
     assert!(denied >= 1);
     // without a spool there is nothing to record on
-    let config = GateConfig { spool: None, ..story.config().await };
+    let config = GateConfig { spool: None, state: None, ..story.config().await };
     let spoolless = Gate::connect(config).await.expect("a gate");
     let disk = CheckOptions { durability: Some(Durability::Disk), ..CheckOptions::default() };
     assert_eq!(
@@ -386,6 +387,7 @@ async fn one_gate_has_the_folder_and_the_name() {
     // and another gate that goes by its name in another folder records nothing that way
     let mut config = story.config().await;
     config.spool = Some(SpoolConfig::new(story.folder.path().join("other"), key()));
+    config.state = None;
     let other = Gate::connect(config).await.expect("a gate");
     permit(&gate, &story.facts(), &CheckOptions::default()).await.commit();
     gate.flush(PATIENCE).await.expect("sent");

@@ -1,6 +1,6 @@
 //! The gate itself: one question before each use.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use grantbook_record::{DenialReason, GateId, Receipt, TenantId, UnixMillis};
 use grantbook_tlog::LogKeys;
 use rand_core::{OsRng, RngCore as _};
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::clock::BootTime;
 use crate::denial::{Denial, LinkFault};
-use crate::gate_key;
+use crate::gate_key::{self, GateKey};
 use crate::house::House;
 use crate::http::{ClientError, Http};
 use crate::leases::{Leasing, LeasingConfig, PoolRules};
@@ -27,6 +27,8 @@ use crate::spool::{self, Spool, SpoolConfig, SpoolError, SpoolStatus, Unsent, Us
 use crate::tls::Tls;
 
 const VKEY: &str = "/log/vkey";
+/// How long the folder of the replica may be held by a gate that is gone.
+const FREE_WITHIN: Duration = Duration::from_secs(1);
 
 /// How a gate reaches the ledger and whom it believes.
 #[derive(Debug, Clone)]
@@ -273,8 +275,7 @@ impl Gate {
                         let key = timeout(connect_within, gate_key::fetch(&http, name));
                         let key =
                             key.await.map_err(|_| LinkFault::Deadline { deadline: connect_within })??;
-                        let folder = StateFolder::open(state.dir, &pins, name, &key.key, key.epoch);
-                        let folder = Arc::new(folder.map_err(SnapshotError::from)?);
+                        let folder = open_folder(&state.dir, &pins, name, &key).await?;
                         // without a snapshot that can be used the feed is read from its start
                         let (replica, _) = Replica::open(pins, bound, folder)?;
                         (replica, Some(state.every))
@@ -396,6 +397,27 @@ impl Recording {
         let mut record = UseRecord::new(self.spool.shared.gate.clone(), 0, at, facts.clone(), outcome);
         record.position = Some(position);
         self.spool.shared.place_denial(record);
+    }
+}
+
+/// Opens the replica's folder; one that a gate of this process has just left is free a moment later.
+async fn open_folder(
+    dir: &Path,
+    pins: &Pins,
+    gate: &GateId,
+    key: &GateKey,
+) -> Result<Arc<StateFolder>, SnapshotError> {
+    let begun = BootTime::now();
+    loop {
+        match StateFolder::open(dir, pins, gate, &key.key, key.epoch) {
+            Err(error)
+                if error.kind() == std::io::ErrorKind::WouldBlock
+                    && BootTime::now().since(begun) < FREE_WITHIN =>
+            {
+                sleep(Duration::from_millis(10)).await;
+            }
+            opened => return Ok(Arc::new(opened?)),
+        }
     }
 }
 
