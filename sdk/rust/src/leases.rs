@@ -1,6 +1,6 @@
 //! Leases of caps, rates and budgets, for a gate that decides by itself. Specification: `docs/spec/lease.md`.
 //!
-//! [`LeasePool`] knows what is held and decides what to ask for; [`Leasing`] asks over HTTP, one request at a time, which
+//! [`LeasePool`] knows what is held and decides what to ask for; `Leasing` asks over HTTP, one request at a time, which
 //! serves everybody who waits. What is drawn is charged at the ledger already, so a gate that dies overspends nothing.
 
 mod pool;
