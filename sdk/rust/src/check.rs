@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use grantbook_plan::decide::{Denial as Decided, Permission};
+use grantbook_record::feed::FeedPosition;
 use grantbook_record::lease::{GrantLimit, Limit, ProjectBudget};
 use grantbook_record::list::List;
 use grantbook_record::provenance::Provenance;
@@ -57,10 +58,10 @@ impl Units {
     }
 }
 
-/// A decision, and what the replica had seen when it was made.
-struct Seen {
+/// What the replica permits, and the frames and the second that it permits it as of.
+struct Answered {
     permission: Permission,
-    seen: (grantbook_record::feed::FeedPosition, Option<UnixSeconds>),
+    as_of: (FeedPosition, Option<UnixSeconds>),
 }
 
 impl Gate {
@@ -96,8 +97,8 @@ impl Gate {
     /// The ledger decides again and records.
     async fn check_by_ledger(&self, facts: &UseFacts, options: &CheckOptions) -> Result<Permit, Denial> {
         if let Some(link) = &self.0.link {
-            let Seen { permission, seen } = self.decided(facts, options, link, &UsedUp::default())?;
-            self.judged(facts, Some(&permission), permission.payout, seen.1).await?;
+            let Answered { permission, as_of } = self.decided(facts, options, link, &UsedUp::default())?;
+            self.judged(facts, Some(&permission), permission.payout, as_of.1).await?;
         } else {
             self.unsuspended(facts)?;
             // by the machine's clock: there is no head to go by; and of the payout only the ledger knows
@@ -137,21 +138,21 @@ impl Gate {
     ) -> Result<Permit, Denial> {
         let spool = &recording.spool.shared;
         let mut used_up = UsedUp::default();
-        let (permission, seen, mut record, units) = loop {
-            let Seen { permission, seen } = self.decided(facts, options, link, &used_up)?;
+        let (permission, as_of, mut record, units) = loop {
+            let Answered { permission, as_of } = self.decided(facts, options, link, &used_up)?;
             let outcome = Outcome::Permitted(Permitted::committed(permission.grant));
             let mut record = UseRecord::new(spool.gate.clone(), 0, UnixSeconds(0), facts.clone(), outcome);
             record.use_id.clone_from(&options.use_id);
             record.provenance.clone_from(&options.provenance);
             // asked for again: it rests on what it rested on then
             if spool.knows(&record) {
-                break (permission, seen, record, None);
+                break (permission, as_of, record, None);
             }
-            record.relied_on = self.judged(facts, Some(&permission), permission.payout, seen.1).await?;
+            record.relied_on = self.judged(facts, Some(&permission), permission.payout, as_of.1).await?;
             match draw(&recording.leasing, facts, &permission).await {
                 Ok(units) => {
                     record.leases = units.leases();
-                    break (permission, seen, record, Some(units));
+                    break (permission, as_of, record, Some(units));
                 }
                 // another of the customer's grants may have some left
                 Err(reason) if used_up.note(permission.grant, reason) => {}
@@ -162,7 +163,7 @@ impl Gate {
         // what was decided in the same second on the same frames holds, unless the head has become old or the customer was
         // forgotten since
         let holds = |replica: &Replica, now| {
-            let same = (replica.position(), replica.time_at(now)) == seen
+            let same = (replica.position(), replica.time_at(now)) == as_of
                 && replica.fresh_until(now).is_some()
                 && replica.knows(&facts.data_subject);
             if same { Ok(()) } else { replica.confirm(facts, &grant, now).map(|_| ()) }
@@ -209,10 +210,10 @@ impl Gate {
         options: &CheckOptions,
         link: &Link,
         used_up: &UsedUp,
-    ) -> Result<Seen, Denial> {
+    ) -> Result<Answered, Denial> {
         let decided = link.permit(|replica, now| {
             let permission = replica.permit(facts, options.at_least, now, used_up)?;
-            Ok(Seen { permission, seen: (replica.position(), replica.time_at(now)) })
+            Ok(Answered { permission, as_of: (replica.position(), replica.time_at(now)) })
         });
         match decided {
             Err(denial) if denial.reason < DenialReason::Suspended => Err(denial),
