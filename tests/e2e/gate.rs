@@ -273,10 +273,19 @@ async fn without_a_server_the_gate_goes_stale_and_resumes_with_the_next_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_feed_held_back_while_heads_pass_denies_after_the_bound() {
+    feed_lost_while_heads_pass(Weather::FeedHeld).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_feed_cut_off_while_heads_pass_denies_after_the_bound() {
+    feed_lost_while_heads_pass(Weather::FeedCut).await;
+}
+
+async fn feed_lost_while_heads_pass(weather: Weather) {
     let story = Story::begin().await;
     let (gate, proxy) = story.behind_proxy().await;
     eventually(&gate, &story.facts(), "a permit", permitted).await;
-    proxy.set(Weather::FeedHeld);
+    proxy.set(weather);
     tokio::time::sleep(BOUND * 2).await;
     // heads do pass: with nothing new in the feed they keep the replica fresh
     eventually(&gate, &story.facts(), "a permit", permitted).await;

@@ -13,6 +13,7 @@ mod crash;
 mod doors;
 mod durability;
 mod erasure;
+mod failures;
 mod faults;
 mod fleet;
 mod gate;

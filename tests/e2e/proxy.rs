@@ -16,6 +16,8 @@ pub(crate) enum Weather {
     Fair,
     /// Delays what it sends on feeds by an hour, and passes the rest on.
     FeedHeld,
+    /// Cuts every connection on which a feed is asked for, and passes the rest on.
+    FeedCut,
     /// Delays everything by an hour.
     AllHeld,
     /// Cuts every connection and takes no new one.
@@ -82,8 +84,18 @@ async fn connection(client: TcpStream, server: SocketAddr, mut state: watch::Rec
     let (is_feed, feed) = watch::channel(false);
     tokio::select! {
         () = requests(from_client, to_server, is_feed) => {}
-        () = answers(from_server, to_client, feed, state.clone()) => {}
+        () = answers(from_server, to_client, feed.clone(), state.clone()) => {}
+        () = feed_cut(feed, state.clone()) => {}
         _ = state.wait_for(|state| state.weather == Weather::Cut) => {}
+    }
+}
+
+/// Returns once this is a feed's connection and those are cut.
+async fn feed_cut(mut is_feed: watch::Receiver<bool>, mut state: watch::Receiver<State>) {
+    let asked = is_feed.wait_for(|is_feed| *is_feed).await.is_ok();
+    if !asked || state.wait_for(|state| state.weather == Weather::FeedCut).await.is_err() {
+        // the other ends of the connection say when it is over
+        std::future::pending().await
     }
 }
 
@@ -112,7 +124,7 @@ async fn answers(
     let mut buffer = [0; 16 * 1024];
     while let Ok(count @ 1..) = server.read(&mut buffer).await {
         let passes = |state: &State| match state.weather {
-            Weather::Fair => true,
+            Weather::Fair | Weather::FeedCut => true,
             Weather::FeedHeld => !*is_feed.borrow(),
             Weather::AllHeld | Weather::Cut => false,
         };
