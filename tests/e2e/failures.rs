@@ -84,7 +84,7 @@ impl Story {
 }
 
 fn unpaid(terms: &mut Value) {
-    terms.as_object_mut().expect("terms").remove("compensation");
+    terms["compensation"] = json!("none");
 }
 
 /// Unpaid, with a cap.

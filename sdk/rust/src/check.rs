@@ -9,6 +9,7 @@ use grantbook_record::feed::FeedPosition;
 use grantbook_record::lease::{GrantLimit, Limit, ProjectBudget};
 use grantbook_record::list::List;
 use grantbook_record::provenance::Provenance;
+use grantbook_record::terms::Obligation;
 use grantbook_record::uses::{Outcome, Permitted, ReliedFact, UseFacts, UseId, UseRecord};
 use grantbook_record::{Currency, DenialReason, Jti, Price, UnixSeconds};
 use grantbook_tlog::LeafIndex;
@@ -123,6 +124,8 @@ impl Gate {
             obligations = signed;
             expires = fresh_until.map_or(expires, |until| until.min(expires));
         }
+        // the grant that the ledger names need not be the one that was judged above, and a remote gate has judged none
+        self.supports(&obligations, Some(grant))?;
         let recorded = Recorded::Ledger { receipt, leaf_index };
         Ok(Permit { grant, obligations, expires, use_ref, recorded })
     }
@@ -250,12 +253,7 @@ impl Gate {
                 .await
                 .map_err(|denial| Denial::decided(Decided { grant, ..denial }, Source::Gate)),
         };
-        let supported = match (&self.0.means, permission) {
-            (Some(means), Some(permission)) => {
-                means.support(&permission.obligations).map_err(|error| Denial::by_gate(error.reason(), grant))
-            }
-            _ => Ok(()),
-        };
+        let supported = permission.map_or(Ok(()), |permission| self.supports(&permission.obligations, grant));
         match (relied, supported) {
             (Err(fact), Err(obligation)) => {
                 Err(if fact.reason <= obligation.reason { fact } else { obligation })
@@ -263,6 +261,12 @@ impl Gate {
             (Err(denial), Ok(())) | (Ok(_), Err(denial)) => Err(denial),
             (Ok(relied), Ok(())) => Ok(relied),
         }
+    }
+
+    /// Whether the gate can carry these obligations out; without means they are the caller's.
+    fn supports(&self, obligations: &[Obligation], grant: Option<Jti>) -> Result<(), Denial> {
+        let Some(means) = &self.0.means else { return Ok(()) };
+        means.support(obligations).map_err(|error| Denial::by_gate(error.reason(), grant))
     }
 
     /// Has the ledger decide and record; passing faults are tried again under the same id until the deadline.

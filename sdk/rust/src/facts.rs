@@ -205,16 +205,24 @@ impl Facts {
         *lock(&self.0.time) = Some((now, at));
         let needs = self.0.rules.needs(facts);
         let key = |fact: &Term| FactKey { fact: fact.clone(), requester: facts.requester.clone() };
-        let flights: Vec<_> =
-            needs.iter().filter_map(|(fact, max_age)| self.0.want(key(fact), *max_age, now, at)).collect();
-        let landed = async {
-            for mut flight in flights {
-                // an error says that the sender is gone: the flight has landed
-                while flight.changed().await.is_ok() {}
+        let gathered = async {
+            // one that began before this question may end with nothing a moment later; one that begins now has all the time
+            // that there is
+            for _ in 0..2 {
+                let flights = needs.iter().filter_map(|(fact, age)| self.0.want(key(fact), *age, now, at));
+                let mut joined = false;
+                for mut flight in flights.collect::<Vec<_>>() {
+                    joined |= flight.joined;
+                    // an error says that the sender is gone: the flight has landed
+                    while flight.landing.changed().await.is_ok() {}
+                }
+                if !joined {
+                    return;
+                }
             }
         };
         // what has not come until then is missing, or as old as it was
-        let _ = timeout(self.0.deadline, landed).await;
+        let _ = timeout(self.0.deadline, gathered).await;
         let cache = lock(&self.0.cache);
         let known = needs.keys().filter_map(|fact| Some(((*fact).clone(), cache.fact(&key(fact))?.clone())));
         known.collect()
@@ -226,6 +234,14 @@ impl Facts {
     }
 }
 
+/// A fetch that a use waits for.
+struct Flight {
+    /// Closed when it has landed.
+    landing: watch::Receiver<()>,
+    /// It had begun before.
+    joined: bool,
+}
+
 impl Inner {
     /// Sees to it that a fact is had; gives the flight to wait for.
     fn want(
@@ -234,18 +250,18 @@ impl Inner {
         max_age: grantbook_plan::house::MaxAge,
         now: UnixSeconds,
         at: BootTime,
-    ) -> Option<watch::Receiver<()>> {
+    ) -> Option<Flight> {
         let want = lock(&self.cache).want(&key, max_age, now, at);
         match want {
             Want::Nothing => None,
-            Want::Wait(flight) => Some(flight),
+            Want::Wait(landing) => Some(Flight { landing, joined: true }),
             Want::Refresh(landed) => {
                 self.fly(key, landed);
                 None
             }
-            Want::Fetch(landed, flight) => {
+            Want::Fetch(landed, landing) => {
                 self.fly(key, landed);
-                Some(flight)
+                Some(Flight { landing, joined: false })
             }
         }
     }

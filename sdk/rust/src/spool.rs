@@ -414,7 +414,7 @@ impl Shared {
         SpoolStatus {
             records: state.next() - state.first(),
             bytes: state.bytes(),
-            is_full: state.is_full() || self.halted.load(Ordering::SeqCst),
+            is_full: state.is_full() || state.is_crowded() || self.halted.load(Ordering::SeqCst),
         }
     }
 

@@ -107,6 +107,8 @@ pub(super) struct State {
     bytes_max: u64,
     /// Nothing can be written for now.
     full: bool,
+    /// A record found no room, and none has left since.
+    crowded: bool,
     /// What is to be written, in order.
     queue: Vec<Entry>,
     known: Known,
@@ -123,6 +125,7 @@ impl State {
             bytes: 0,
             bytes_max,
             full: false,
+            crowded: false,
             queue: Vec::new(),
             known: Known::default(),
         }
@@ -148,6 +151,11 @@ impl State {
 
     pub(super) fn is_full(&self) -> bool {
         self.full
+    }
+
+    /// Whether a record was refused for want of bytes, and that still stands.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.crowded
     }
 
     pub(super) fn bytes_max(&self) -> u64 {
@@ -203,7 +211,9 @@ impl State {
         if json.len() > RECORD_BYTES_MAX - ENDING_BYTES {
             return Ok(Placing::TooLarge);
         }
-        if self.full || self.bytes + json.len() as u64 + ENTRY_BYTES > self.bytes_max {
+        let bytes = self.bytes + json.len() as u64 + ENTRY_BYTES;
+        self.crowded = bytes > self.bytes_max;
+        if self.full || self.crowded {
             return Err(Full);
         }
         let stage = match until {
@@ -267,6 +277,7 @@ impl State {
         {
             if let Some(place) = self.places.pop_back() {
                 self.bytes -= place.json.len() as u64 + ENTRY_BYTES;
+                self.crowded = false;
             }
             self.known.forget(self.next());
         }
@@ -333,6 +344,7 @@ impl State {
             && let Some(place) = self.places.pop_front()
         {
             self.bytes -= place.json.len() as u64 + ENTRY_BYTES;
+            self.crowded = false;
             self.first += 1;
         }
         self.queue.push(Entry::Acknowledged(below));
