@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use grantbook_record::lease::{GrantLimit, Limit};
 use grantbook_record::uses::{Outcome, UseFacts, UseRecord};
-use grantbook_record::{DenialReason, GateId};
+use grantbook_record::{Currency, DenialReason, GateId, MinorUnits};
 use grantbook_sdk::obligations::{Means, notify::FileNotifier};
 use grantbook_sdk::{
     CheckOptions, Denial, Detail, Durability, Gate, GateConfig, LinkFault, Permit, Source, SpoolConfig,
@@ -195,14 +195,14 @@ async fn of_two_gates_that_race_for_the_last_unit_one_is_denied() {
         let (customer, grant) =
             story.another(&format!("last-{durability:?}").to_lowercase(), capped(1)).await;
         let facts = customer.facts();
-        let options =
-            CheckOptions { durability: Some(durability), at_least: Some(grant.leaf_index), ..once() };
+        let options = CheckOptions { durability: Some(durability), ..once() };
         let ask = async |gate: &Gate| {
             let started = Instant::now();
             loop {
                 match gate.check_with(&facts, &options).await {
                     // the grant was given just now
-                    Err(denial) if denial.reason == DenialReason::Behind && started.elapsed() < PATIENCE => {}
+                    Err(denial) if denial.reason == DenialReason::NoGrant && started.elapsed() < PATIENCE => {
+                    }
                     answer => break answer,
                 }
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -231,6 +231,48 @@ async fn of_two_gates_that_race_for_the_last_unit_one_is_denied() {
         }
         assert_eq!(story.permitted(&customer).len(), 1, "{durability:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_used_up_denies_until_there_is_more() {
+    const WINDOW: Duration = Duration::from_secs(300);
+    // short, so that the gate soon knows that the window is over
+    let story = Story::begin(Duration::from_secs(2)).await;
+    let limits = |limits: Value| {
+        move |terms: &mut Value| {
+            unpaid(terms);
+            terms["limits"] = limits;
+        }
+    };
+    let rate = json!({"rate": {"uses": 1, "seconds": WINDOW.as_secs()}});
+    let (rated, _) = story.another("bert", limits(rate)).await;
+    let (paid, _) = story.another("carl", |_| ()).await;
+    let budget = |minor| {
+        let (ledger, tenant) = (story.world.ledger().clone(), story.enterprise.id);
+        let currency = Currency::parse("CNY").expect("a currency");
+        let set = move || ledger.set_budget(tenant, term("web-shop"), currency, MinorUnits(minor));
+        async move { tokio::task::spawn_blocking(set).await.expect("no panic").expect("a budget") }
+    };
+    budget(80).await;
+    let gate = connect(story.spooled("till-1", story.world.address()).await).await;
+    for (customer, reason) in [(&rated, DenialReason::Rate), (&paid, DenialReason::Budget)] {
+        permit(&gate, &customer.facts(), &once(), &[DenialReason::Stale]).await.commit();
+        let started = Instant::now();
+        let denial = loop {
+            match gate.check(&customer.facts()).await {
+                Err(denial) if denial.reason == DenialReason::Stale && started.elapsed() < PATIENCE => {}
+                answer => break answer.expect_err("used up"),
+            }
+        };
+        assert_eq!(denial.reason, reason);
+        assert!(denial.grant.is_some());
+    }
+    budget(160).await;
+    permit(&gate, &paid.facts(), &once(), &[DenialReason::Stale, DenialReason::Budget]).await.commit();
+    story.world.set_ahead(WINDOW + Duration::from_secs(1));
+    permit(&gate, &rated.facts(), &once(), &[DenialReason::Stale, DenialReason::Rate]).await.commit();
+    gate.flush(PATIENCE).await.expect("sent");
+    assert_eq!((story.permitted(&rated).len(), story.permitted(&paid).len()), (2, 2));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -95,7 +95,7 @@ async fn feed_cut(mut is_feed: watch::Receiver<bool>, mut state: watch::Receiver
     let asked = is_feed.wait_for(|is_feed| *is_feed).await.is_ok();
     if !asked || state.wait_for(|state| state.weather == Weather::FeedCut).await.is_err() {
         // the other ends of the connection say when it is over
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -86,9 +86,12 @@ async fn a_requester_whose_facts_fail_twice_is_stopped_at_the_gate_until_release
         let knows = Arc::new(AtomicBool::new(true));
         let answer = {
             let knows = Arc::clone(&knows);
-            move |path: &str| match knows.load(Ordering::SeqCst) {
-                true => Answer::Now(200, good(path)),
-                false => Answer::Now(404, String::new()),
+            move |path: &str| {
+                if knows.load(Ordering::SeqCst) {
+                    Answer::Now(200, good(path))
+                } else {
+                    Answer::Now(404, String::new())
+                }
             }
         };
         let house = house(&certificate(1), &[CERTIFICATE], Arc::new(Breaker::in_memory()), answer);
@@ -140,9 +143,12 @@ async fn three_slow_sources_have_one_deadline_together() {
     let slow = Arc::new(AtomicBool::new(true));
     let answer = {
         let slow = Arc::clone(&slow);
-        move |path: &str| match slow.load(Ordering::SeqCst) {
-            true => Answer::After(SLOW, 200, good(path)),
-            false => Answer::Now(200, good(path)),
+        move |path: &str| {
+            if slow.load(Ordering::SeqCst) {
+                Answer::After(SLOW, 200, good(path))
+            } else {
+                Answer::Now(200, good(path))
+            }
         }
     };
     let house = house(&rules, &[BUDGET, CERTIFICATE, MASKING], Arc::new(Breaker::in_memory()), answer);
@@ -169,9 +175,8 @@ async fn failures_that_cannot_be_kept_deny_until_they_can() {
     let knows = Arc::new(AtomicBool::new(false));
     let answer = {
         let knows = Arc::clone(&knows);
-        move |path: &str| match knows.load(Ordering::SeqCst) {
-            true => Answer::Now(200, good(path)),
-            false => Answer::HangUp,
+        move |path: &str| {
+            if knows.load(Ordering::SeqCst) { Answer::Now(200, good(path)) } else { Answer::HangUp }
         }
     };
     let breaker = Arc::new(Breaker::open(kept.join("breaker.json")).expect("a breaker"));

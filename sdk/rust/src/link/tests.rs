@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
-use crate::Tls;
 use crate::replica::StateFolder;
+use crate::{Decision, DenialReason, Gate, GateConfig, Source, Tls, Token};
 use book::{BOUND, Book, signer};
 use sealed::{EPOCH, GATE, KEY, has, opened};
 
@@ -81,6 +81,10 @@ async fn serve(dir: &TempDir) -> (Server, String) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let router = axum::Router::new()
+        .route(
+            "/log/vkey",
+            get(async |State(server): State<Server>| server.book.lock().unwrap().log_keys().to_string()),
+        )
         .route(FEED, get(feed))
         .route(HEADS, post(heads))
         .route("/v1/erasures/{erasure}/purged", post(purged))
@@ -154,4 +158,28 @@ async fn a_gate_goes_on_from_what_it_saved_and_reseals_it() {
     link.reseal(Arc::new(next)).await.unwrap();
     assert!(opened(dir.path(), &KEY, EPOCH).is_empty());
     assert!(has(&opened(dir.path(), &NEXT, EPOCH + 1), signer(20).public_key().as_bytes()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_a_panic_left_half_done_is_not_evaluated() {
+    let (server, address) = serve(&TempDir::new().unwrap()).await;
+    let (keys, parties) = {
+        let book = server.book.lock().unwrap();
+        (book.log_keys(), book.pins().parties)
+    };
+    let config = GateConfig::new(address, Token::new("gbk_test"), book::tenant(), keys).embedded(parties);
+    let gate = Gate::connect(GateConfig { bound: BOUND, ..config }).await.unwrap();
+    let facts = book::facts("anna");
+    assert!(matches!(gate.decide(&facts), Decision::Permit(_)));
+    let shared = Arc::clone(&gate.link().unwrap().shared);
+    let panics = move || shared.write(|_| std::panic::resume_unwind(Box::new("a fault of ours")));
+    std::thread::spawn(move || drop(panics())).join().unwrap_err();
+    let denial = gate.check(&facts).await.unwrap_err();
+    let source = Source::Replica { head_age: None };
+    assert_eq!((denial.reason, denial.source), (DenialReason::EvaluationError, source));
+    let decision = gate.decide(&facts);
+    assert!(
+        matches!(&decision, Decision::Denial(denial) if denial.reason == DenialReason::EvaluationError),
+        "{decision:?}"
+    );
 }
