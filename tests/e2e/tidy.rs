@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use grantbook_record::DenialReason;
+
 use crate::replay::program::workspace;
 
 /// Lines that a source file may have.
@@ -196,20 +198,60 @@ fn tests_that_the_threat_model_names_exist() {
     };
     let named: Vec<&str> = page.split('`').skip(1).step_by(2).filter(is_test).collect();
     assert!(named.len() > 50, "{} tests, expected one for most of what is stopped", named.len());
-    let absent = |name: &&str| {
-        let attribute = |before: &str| {
-            let last = before.lines().next_back().unwrap_or_default().trim();
-            last.starts_with("#[") && last.contains("test")
-        };
-        let declared = |text: &String| {
-            let declaration = format!("fn {name}(");
-            text.match_indices(&declaration).any(|(at, _)| {
-                let before = text[..at].trim_end();
-                attribute(before.strip_suffix("async").unwrap_or(before).trim_end())
-            })
-        };
-        !sources.iter().any(declared)
-    };
-    let findings: Vec<String> = named.iter().filter(|name| absent(name)).map(ToString::to_string).collect();
+    let absent = |name: &&&str| !sources.iter().any(|text| declared(text, name).is_some());
+    let findings: Vec<String> = named.iter().filter(absent).map(ToString::to_string).collect();
     none("no such tests", &findings);
+}
+
+/// The text of a test of this name from its name to its end, if it is declared here.
+fn declared<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let attribute = |before: &str| {
+        let last = before.lines().next_back().unwrap_or_default().trim();
+        last.starts_with("#[") && last.contains("test")
+    };
+    let declaration = format!("fn {name}(");
+    let mut found = text.match_indices(&declaration).filter(|(at, _)| {
+        let before = text[..*at].trim_end();
+        attribute(before.strip_suffix("async").unwrap_or(before).trim_end())
+    });
+    let (at, _) = found.next()?;
+    text[at..].split("\n}\n").next()
+}
+
+#[test]
+fn each_failure_has_a_test_that_shows_its_denial() {
+    let page = fs::read_to_string(workspace().join("docs/reference/failures.md")).expect("the page");
+    let sources: Vec<String> =
+        files().into_iter().filter(|file| file.is("rs")).map(|file| file.text).collect();
+    let quoted = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let (mut rows, mut findings) = (0, Vec::new());
+    for row in page.lines().filter(|line| line.starts_with("| ")).skip(1) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let ["", what, answer, within, recovers, seen, tests, ""] = cells[..] else {
+            panic!("expected 6 cells: {row}")
+        };
+        // a heading within the table
+        if tests.is_empty() {
+            continue;
+        }
+        rows += 1;
+        if [within, recovers, seen].contains(&"") {
+            findings.push(format!("{what}: an empty cell"));
+        }
+        let mut shown = String::new();
+        for test in quoted(tests) {
+            match sources.iter().find_map(|text| declared(text, &test)) {
+                Some(body) => shown.push_str(body),
+                None => findings.push(format!("{what}: no test {test}")),
+            }
+        }
+        let codes = quoted(answer);
+        for reason in DenialReason::ALL.iter().filter(|reason| codes.contains(&reason.code().to_owned())) {
+            if !shown.contains(&format!("::{reason:?}")) && !shown.contains(&format!("denied {reason}")) {
+                findings.push(format!("{what}: no test shows {reason}"));
+            }
+        }
+    }
+    assert!(rows > 30, "{rows} rows, expected all that can go wrong");
+    none("failures without their tests", &findings);
 }

@@ -142,6 +142,7 @@ fn a_head_overtaken_by_frames_counts_and_a_rolled_back_one_does_not() {
     let head = lost.head_at(old_chain, [3; 32]);
     replica.take_head(&head, Question::new([3; 32], boot(106)), boot(106)).unwrap();
     assert_eq!(replica.head_age(boot(106)), Some(Duration::from_secs(2)));
+    assert_denies(&replica, "anna", boot(109), DenialReason::Stale);
 }
 
 #[test]

@@ -281,6 +281,23 @@ async fn uses_at_one_time_share_one_fetch() {
 }
 
 #[tokio::test]
+async fn a_use_that_joins_a_fetch_which_comes_to_nothing_has_one_of_its_own() {
+    let (address, asked) = serve(|number, path| match number {
+        0 => Answer::Silence,
+        _ => Answer::Now(200, about(path, 90, NOW.0)),
+    });
+    let facts = start(http(&address, Trust::Unsigned), http(&address, Trust::Unsigned));
+    let first = tokio::spawn({
+        let facts = facts.clone();
+        async move { check(&facts, "pricing", NOW.0).await }
+    });
+    tokio::time::sleep(DEADLINE * 3 / 4).await;
+    assert_eq!(check(&facts, "pricing", NOW.0).await, Ok(1));
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    drop(first.await.unwrap());
+}
+
+#[tokio::test]
 async fn the_cache_is_bounded_and_full_of_flights_it_denies() {
     let sources = |budget: Arc<dyn FactSource>| -> BTreeMap<_, Arc<dyn FactSource>> {
         BTreeMap::from([(term(BUDGET), budget), (term("certificate_valid"), Arc::new(Steady(1)) as _)])
