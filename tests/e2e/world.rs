@@ -105,7 +105,11 @@ impl World {
     }
 
     /// With a clock that stands still at this time until it is set, configured otherwise.
-    pub(crate) async fn stopped_at(at: UnixMillis, bound: Duration, change: impl FnOnce(&mut ServerConfig)) -> Self {
+    pub(crate) async fn stopped_at(
+        at: UnixMillis,
+        bound: Duration,
+        change: impl FnOnce(&mut ServerConfig),
+    ) -> Self {
         let (folder, mut config) = Self::prepare(bound);
         change(&mut config);
         Self::begin(folder, config, at.0).await

@@ -87,7 +87,9 @@ impl Case {
             let ends = grant.ended_at.map_or(asked_at, second).min(asked_at);
             let amended = grant.amended_at.map(second).filter(|amended| {
                 let before_its_end = grant.status == Status::Active || *amended <= ends;
-                !is_superseded && before_its_end && *amended <= asked_at.min(second(grant.terms.validity.end()))
+                !is_superseded
+                    && before_its_end
+                    && *amended <= asked_at.min(second(grant.terms.validity.end()))
             });
             narrow(&mut grant.terms);
             let given = if amended.is_some() { before(&grant.terms) } else { grant.terms.clone() };
@@ -189,7 +191,8 @@ fn narrow(terms: &mut Terms) {
 fn before(terms: &Terms) -> Terms {
     let whole =
         |clause: &Clause| Clause { period: None, fields: None, filter: List::default(), ..clause.clone() };
-    let others = if terms.consents.is_empty() { vec![Term::parse("third-party").unwrap()] } else { Vec::new() };
+    let others =
+        if terms.consents.is_empty() { vec![Term::parse("third-party").unwrap()] } else { Vec::new() };
     Terms {
         scope: Scope {
             include: List::new(terms.scope.include.iter().map(whole).collect()).unwrap(),
