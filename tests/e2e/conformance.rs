@@ -94,7 +94,7 @@ async fn ask(tenant: &Tenant, hour: u64, embedded: &Gate, remote: &Gate, tally: 
 /// commits to that, nor when a window began in which others made uses, only when it is over for certain.
 fn details_agree(by_replica: &Spoken, by_ledger: &Spoken) -> bool {
     match (&by_replica.detail, &by_ledger.detail, by_ledger.said) {
-        (_, Some(Detail::Ended(_)), Err((DenialReason::Superseded, _))) => true,
+        (None, Some(Detail::Ended(_)), Err((DenialReason::Superseded, _))) => true,
         (
             Some(Detail::Rate { rate, until }),
             Some(Detail::Rate { rate: of_ledger, until: known }),

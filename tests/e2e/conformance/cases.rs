@@ -18,8 +18,8 @@ use super::world::{EPOCH, Grant, World, world};
 /// heads, makes no difference.
 const HOUR: u64 = 3600;
 /// Permits and each reason come this often at least, and no more of them are taken than this.
-const PERMITS: (usize, usize) = (200, 280);
-const EACH_REASON: (usize, usize) = (15, 40);
+const PERMITS: (usize, usize) = (200, 250);
+const EACH_REASON: (usize, usize) = (12, 30);
 /// Of all of them there are no fewer.
 const CASES: usize = 600;
 

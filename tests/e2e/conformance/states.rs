@@ -175,26 +175,26 @@ impl Surroundings {
         let fact = |name, bad: u64, good: u64, of: usize| match number % of {
             0 => None,
             1 => Some((name, good, 3600)),
-            2 => Some((name, bad, 60)),
+            2 | 3 => Some((name, bad, 60)),
             _ => Some((name, good, 60)),
         };
         let supplied = [
             fact("budget_left_cny", u64::from(PRICE) - 1, u64::from(PRICE), 11),
             // how much longer it is valid, from the second before the question
-            fact("certificate_valid", 0, GOOD, 13),
-            fact("masking_level", 1, 2, 7),
+            fact("certificate_valid", 0, GOOD, 8),
+            fact("masking_level", 1, 2, 13),
         ];
         Self {
             requester: term(&format!("project-{number}")),
             is_suspended: number % 16 == 3,
-            is_behind: number % 19 == 4,
-            budget: match number % 10 {
-                5 => Some(PRICE - 1),
-                6 => Some(PRICE * 10),
+            is_behind: number % 9 == 4,
+            budget: match number % 5 {
+                1 => Some(PRICE - 1),
+                2 => Some(PRICE * 10),
                 _ => None,
             },
             pays: number % 3 != 0,
-            is_obliged: number % 9 == 7,
+            is_obliged: number % 7 == 5,
             supplied: supplied.into_iter().flatten().collect(),
         }
     }
