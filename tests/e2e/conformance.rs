@@ -14,6 +14,7 @@ mod slow;
 mod slow_house;
 mod stage;
 mod states;
+mod surroundings;
 mod tally;
 mod vectors;
 #[path = "../../policies/plan/tests/reference/world.rs"]

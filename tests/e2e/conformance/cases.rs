@@ -224,7 +224,7 @@ pub(super) fn cases(worlds: &mut Worlds) -> Vec<Case> {
     let mut counts: BTreeMap<Option<DenialReason>, usize> = answers.map(|answer| (answer, 0)).collect();
     let wanted = |answer: Option<DenialReason>| if answer.is_none() { PERMITS } else { EACH_REASON };
     while cases.len() < CASES || counts.iter().any(|(answer, count)| *count < wanted(*answer).0) {
-        let case = Case::of(&format!("c-{}", cases.len()), worlds.next(), cases.len() % 4 == 0);
+        let case = Case::of(&format!("c-{}", cases.len()), worlds.next(), cases.len().is_multiple_of(4));
         let count = counts.get_mut(&case.reason()).unwrap();
         if *count < wanted(case.reason()).1 {
             *count += 1;

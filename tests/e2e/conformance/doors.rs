@@ -35,6 +35,13 @@ pub(super) struct Spoken {
     pub(super) obligations: Vec<Obligation>,
 }
 
+impl Spoken {
+    /// Whether it is a denial for this reason.
+    pub(super) fn is(&self, reason: DenialReason) -> bool {
+        self.said.is_err_and(|(said, _)| said == reason)
+    }
+}
+
 /// Asks a gate for a permit, and gives it back where `gives_back`. One that is stale for a moment, because the machine is
 /// busy, is asked again, unless that is what is to be seen.
 pub(super) async fn check(
@@ -83,8 +90,7 @@ pub(super) fn filter(gate: &Gate, played: &Played, other: &SubjectId, may_be_sta
                 Spoken { said, detail: denial.detail.clone(), obligations: Vec::new() }
             }
         };
-        let is_stale = spoken.said.is_err_and(|(reason, _)| reason == DenialReason::Stale);
-        if !is_stale || may_be_stale {
+        if may_be_stale || !spoken.is(DenialReason::Stale) {
             return spoken;
         }
         assert!(started.elapsed() < PATIENCE, "stale for good");
