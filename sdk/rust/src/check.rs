@@ -106,7 +106,8 @@ impl Gate {
             self.judged(facts, Some(&permission), permission.payout, as_of.1).await?;
         } else {
             // these come first in the order of reasons; the rest only the ledger can tell, which records in the same step
-            check_terms(Vocabulary::builtin(), facts).map_err(|denial| Denial::decided(denial, Source::Gate))?;
+            check_terms(Vocabulary::builtin(), facts)
+                .map_err(|denial| Denial::decided(denial, Source::Gate))?;
             self.unsuspended(facts)?;
             // by the machine's clock: there is no head to go by; and of the payout only the ledger knows
             let nothing = Price { currency: Currency::NONE, minor: 0 };
@@ -260,8 +261,8 @@ impl Gate {
                 .await
                 .map_err(|denial| Denial::decided(Decided { grant, ..denial }, Source::Gate)),
         };
-        let supported =
-            permission.map_or(Ok(()), |permission| self.supported(&permission.grant, &permission.obligations));
+        let supported = permission
+            .map_or(Ok(()), |permission| self.supported(&permission.grant, &permission.obligations));
         match (relied, supported) {
             (Err(fact), Err(obligation)) => {
                 Err(if fact.reason <= obligation.reason { fact } else { obligation })
