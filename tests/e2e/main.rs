@@ -9,6 +9,7 @@
 )]
 
 mod client;
+mod conformance;
 mod crash;
 mod doors;
 mod durability;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use grantbook_engine::{Clock, Ledger, OpenError, Role};
@@ -37,6 +37,8 @@ pub(crate) struct World {
     config: ServerConfig,
     /// How far the ledger's clock is ahead of the machine's, in milliseconds.
     ahead_ms: Arc<AtomicI64>,
+    /// Where the ledger's clock stands still, in Unix milliseconds; 0 where it runs.
+    stopped_ms: Arc<AtomicU64>,
     running: Option<Running>,
 }
 
@@ -81,6 +83,12 @@ impl World {
 
     /// The same, configured otherwise.
     pub(crate) async fn open_with(bound: Duration, change: impl FnOnce(&mut ServerConfig)) -> Self {
+        let (folder, mut config) = Self::prepare(bound);
+        change(&mut config);
+        Self::begin(folder, config, 0).await
+    }
+
+    fn prepare(bound: Duration) -> (tempfile::TempDir, ServerConfig) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let flags = Flags {
             listen: Some("127.0.0.1:0".parse().expect("an address")),
@@ -93,8 +101,23 @@ impl World {
         std::fs::write(&file, "").expect("a file");
         let mut config = ServerConfig::load(Some(&file), &flags).expect("a configuration");
         config.freshness_bound_ms = u64::try_from(bound.as_millis()).expect("a short time");
+        (folder, config)
+    }
+
+    /// With a clock that stands still at this time until it is set, configured otherwise.
+    pub(crate) async fn stopped_at(
+        at: UnixMillis,
+        bound: Duration,
+        change: impl FnOnce(&mut ServerConfig),
+    ) -> Self {
+        let (folder, mut config) = Self::prepare(bound);
         change(&mut config);
-        let mut world = Self { _folder: folder, config, ahead_ms: Arc::default(), running: None };
+        Self::begin(folder, config, at.0).await
+    }
+
+    async fn begin(folder: tempfile::TempDir, config: ServerConfig, stopped_ms: u64) -> Self {
+        let stopped_ms = Arc::new(AtomicU64::new(stopped_ms));
+        let mut world = Self { _folder: folder, config, ahead_ms: Arc::default(), stopped_ms, running: None };
         world.start().await;
         world
     }
@@ -102,8 +125,8 @@ impl World {
     /// Opens the ledger and serves it, on a port that need not be the last one.
     pub(crate) async fn start(&mut self) {
         let mut config = self.config.ledger();
-        let ahead_ms = Arc::clone(&self.ahead_ms);
-        config.clock = Clock::new(move || ahead(&ahead_ms));
+        let (ahead_ms, stopped_ms) = (Arc::clone(&self.ahead_ms), Arc::clone(&self.stopped_ms));
+        config.clock = Clock::new(move || time(&ahead_ms, &stopped_ms));
         let started = Instant::now();
         let ledger = loop {
             match Ledger::open(&config) {
@@ -151,8 +174,13 @@ impl World {
         self.ahead_ms.store(i64::try_from(ahead.as_millis()).expect("a short time"), Ordering::SeqCst);
     }
 
+    /// Sets a clock that stands still.
+    pub(crate) fn set_stopped(&self, at: UnixMillis) {
+        self.stopped_ms.store(at.0, Ordering::SeqCst);
+    }
+
     pub(crate) fn now(&self) -> UnixMillis {
-        ahead(&self.ahead_ms)
+        time(&self.ahead_ms, &self.stopped_ms)
     }
 
     pub(crate) fn jti(&self) -> Jti {
@@ -391,9 +419,11 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
-fn ahead(by_ms: &AtomicI64) -> UnixMillis {
-    let UnixMillis(now) = Clock::system().now();
-    UnixMillis(now.saturating_add_signed(by_ms.load(Ordering::SeqCst)))
+fn time(ahead_ms: &AtomicI64, stopped_ms: &AtomicU64) -> UnixMillis {
+    match stopped_ms.load(Ordering::SeqCst) {
+        0 => UnixMillis(Clock::system().now().0.saturating_add_signed(ahead_ms.load(Ordering::SeqCst))),
+        stopped => UnixMillis(stopped),
+    }
 }
 
 fn bytes_of(value: &Value) -> [u8; 32] {

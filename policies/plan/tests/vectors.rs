@@ -10,10 +10,12 @@ use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{Event, GrantGiven};
 use grantbook_record::terms::Obligation;
 use grantbook_record::uses::UseFacts;
-use grantbook_record::{Currency, DenialReason, Jti, SubjectId, Terms, UnixSeconds};
+use grantbook_record::{Currency, DenialReason, Jti, SubjectId, Terms, UnixMillis, UnixSeconds};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 const VECTORS: &str = include_str!("../../../tests/vectors/decision.json");
+const CONFORMANCE: &str = include_str!("../../../tests/vectors/conformance.json");
 const PAGE: &str = include_str!("../../../docs/spec/denials.md");
 
 #[derive(Deserialize)]
@@ -126,6 +128,65 @@ fn every_case_is_decided_as_expected() {
         }
     }
     assert!(permits + denials >= 40 && denials >= permits, "{permits} permits, {denials} denials");
+}
+
+/// The published conformance cases can be read as they are described, and are decided as they say, with and without the
+/// uses so far.
+#[test]
+fn every_conformance_case_is_decided_as_expected() {
+    let Value::Object(published) = serde_json::from_str(CONFORMANCE).unwrap() else { unreachable!() };
+    let cases = published["cases"].as_array().unwrap();
+    for (number, case) in cases.iter().enumerate() {
+        let grants = case["grants"].as_array().unwrap();
+        let terms = grants.iter().enumerate().map(|(at, grant)| {
+            let mut terms = grant["terms"].clone();
+            terms.as_object_mut().unwrap().extend(published["common"].as_object().unwrap().clone());
+            (at.to_string(), serde_json::from_value(terms).unwrap())
+        });
+        let terms: BTreeMap<String, Terms> = terms.collect();
+        let id = |at: usize| Jti::new(UnixMillis(0), [u8::try_from(at).unwrap(); 10]);
+        let time = |grant: &Value, name: &str| serde_json::from_value(grant[name].clone()).unwrap();
+        let grants: Vec<Grant> = grants
+            .iter()
+            .enumerate()
+            .map(|(at, grant)| {
+                let uses: Vec<UnixSeconds> = serde_json::from_value(grant["uses"].clone()).unwrap();
+                let mut count = UseCount::default();
+                let rate = terms[&at.to_string()].limits.rate;
+                for at in uses {
+                    count.count(rate.as_ref(), at);
+                }
+                let status: Option<Status> = serde_json::from_value(grant["status"].clone()).unwrap();
+                Grant {
+                    terms: at.to_string(),
+                    id: id(at),
+                    given: at as u64,
+                    status: status.unwrap_or(Status::Active),
+                    ended_at: time(grant, "ended"),
+                    starts: time(grant, "starts"),
+                    count,
+                }
+            })
+            .collect();
+        let customer = customer(&grants, &terms);
+        let facts: UseFacts = serde_json::from_value(case["use"].clone()).unwrap();
+        let now: UnixSeconds = serde_json::from_value(case["now"].clone()).unwrap();
+        let answer = |count_of: &dyn Fn(&Jti) -> UseCount| {
+            let at = |jti| grants.iter().position(|grant| grant.id == jti).unwrap();
+            match decide(Vocabulary::builtin(), Some(&customer), count_of, &facts, now) {
+                Decision::Permit(permission) => json!({"permit": at(permission.grant)}),
+                Decision::Denial(Denial { reason, grant: None, .. }) => json!({"reason": reason}),
+                Decision::Denial(Denial { reason, grant: Some(grant), .. }) => {
+                    json!({"reason": reason, "closest": at(grant)})
+                }
+            }
+        };
+        let counted = answer(&|id| grants.iter().find(|grant| grant.id == *id).unwrap().count);
+        assert_eq!(counted, case["answer"], "case {number}");
+        let in_bulk = answer(&|_| UseCount::default());
+        assert_eq!(in_bulk, *case.get("in_bulk").unwrap_or(&case["answer"]), "case {number}");
+    }
+    assert!(cases.len() >= 500);
 }
 
 #[test]

@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use grantbook_plan::decide::{Denial as Decided, Permission};
+use grantbook_plan::Vocabulary;
+use grantbook_plan::decide::{Denial as Decided, Permission, check_terms};
 use grantbook_record::feed::FeedPosition;
 use grantbook_record::lease::{GrantLimit, Limit, ProjectBudget};
 use grantbook_record::list::List;
@@ -78,9 +79,12 @@ impl Gate {
             (None | Some(Durability::Ledger), None) | (Some(Durability::Ledger), Some(_)) => {
                 self.check_by_ledger(facts, options).await
             }
-            // what cannot be recorded as was demanded is not permitted
+            // what cannot be recorded as was demanded is not permitted; and if it is denied anyway, that is why
             (Some(Durability::Disk | Durability::Process), None) => {
-                Err(Denial::by_gate(DenialReason::SpoolFull, None))
+                let decided = self.0.link.as_ref();
+                let decided = decided.map(|link| self.decided(facts, options, link, &UsedUp::default()));
+                let grant = decided.transpose()?.map(|answered| answered.permission.grant);
+                Err(Denial::by_gate(DenialReason::SpoolFull, grant))
             }
             (durability, Some((link, recording))) => {
                 let durability = durability.unwrap_or(Durability::Disk);
@@ -101,6 +105,9 @@ impl Gate {
             let Answered { permission, as_of } = self.decided(facts, options, link, &UsedUp::default())?;
             self.judged(facts, Some(&permission), permission.payout, as_of.1).await?;
         } else {
+            // these come first in the order of reasons; the rest only the ledger can tell, which records in the same step
+            check_terms(Vocabulary::builtin(), facts)
+                .map_err(|denial| Denial::decided(denial, Source::Gate))?;
             self.unsuspended(facts)?;
             // by the machine's clock: there is no head to go by; and of the payout only the ledger knows
             let nothing = Price { currency: Currency::NONE, minor: 0 };
@@ -124,8 +131,9 @@ impl Gate {
             obligations = signed;
             expires = fresh_until.map_or(expires, |until| until.min(expires));
         }
-        // the grant that the ledger names need not be the one that was judged above, and a remote gate has judged none
-        self.supports(&obligations, Some(grant))?;
+        // the ledger may have permitted it under another grant than the replica, and without one nothing was asked yet;
+        // the use is recorded and charged, but what nobody can carry out must not be used
+        self.supported(&grant, &obligations)?;
         let recorded = Recorded::Ledger { receipt, leaf_index };
         Ok(Permit { grant, obligations, expires, use_ref, recorded })
     }
@@ -253,7 +261,8 @@ impl Gate {
                 .await
                 .map_err(|denial| Denial::decided(Decided { grant, ..denial }, Source::Gate)),
         };
-        let supported = permission.map_or(Ok(()), |permission| self.supports(&permission.obligations, grant));
+        let supported = permission
+            .map_or(Ok(()), |permission| self.supported(&permission.grant, &permission.obligations));
         match (relied, supported) {
             (Err(fact), Err(obligation)) => {
                 Err(if fact.reason <= obligation.reason { fact } else { obligation })
@@ -263,10 +272,10 @@ impl Gate {
         }
     }
 
-    /// Whether the gate can carry these obligations out; without means they are the caller's.
-    fn supports(&self, obligations: &[Obligation], grant: Option<Jti>) -> Result<(), Denial> {
+    /// Whether the gate has the means to carry these out, where it is told which it has.
+    fn supported(&self, grant: &Jti, obligations: &[Obligation]) -> Result<(), Denial> {
         let Some(means) = &self.0.means else { return Ok(()) };
-        means.support(obligations).map_err(|error| Denial::by_gate(error.reason(), grant))
+        means.support(obligations).map_err(|error| Denial::by_gate(error.reason(), Some(*grant)))
     }
 
     /// Has the ledger decide and record; passing faults are tried again under the same id until the deadline.

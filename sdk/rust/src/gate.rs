@@ -51,8 +51,9 @@ pub struct GateConfig {
     pub state: Option<StateConfig>,
     /// Rules of the enterprise's own that need facts from outside.
     pub house: Option<House>,
-    /// What obligations are carried out with: then a use whose obligations these cannot carry out is denied. Without it
-    /// they are the caller's to know.
+    /// What obligations are carried out with: then a use whose obligations these cannot carry out is denied. A remote gate
+    /// hears of them only with the ledger's permit, so there such a use is recorded and counts. Without it they are the
+    /// caller's to know.
     pub means: Option<Arc<Means>>,
     /// Where an embedded gate with a name records uses until the ledger has them. Without it the ledger records each.
     pub spool: Option<SpoolConfig>,

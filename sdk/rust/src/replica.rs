@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use grantbook_plan::admission::{self, Context};
 use grantbook_plan::compact::Known as Customer;
-use grantbook_plan::customer::{Admitted, CustomerState, EntryRef};
+use grantbook_plan::customer::{Admitted, CustomerState, EntryRef, GrantState};
 use grantbook_plan::decide::{Decision, Denial, Permission, UseCount, check_terms};
 use grantbook_plan::{Parties, TenantState, Vocabulary};
 use grantbook_record::event::{Claims, Event};
@@ -299,6 +299,12 @@ impl Replica {
         match admission::check(&checked, &signers, &record.state, &context) {
             Ok(()) => {
                 record.state.apply(&event, &Admitted { jti: claims.jti, entry, at, group });
+                // the entry of a new grant commits to no time but those of its terms: when it ended another is known to
+                // the day alone
+                if let Event::GrantGiven(given) = &*event {
+                    let superseded = |grant: &&mut GrantState| Some(grant.id) == given.terms.supersedes;
+                    record.state.grants.iter_mut().filter(superseded).for_each(|grant| grant.ended_at = None);
+                }
                 self.tenant.apply(&event, envelope_sha256);
             }
             Err(_) => record.blocked = true,

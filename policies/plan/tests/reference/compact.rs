@@ -6,10 +6,11 @@ use grantbook_plan::compact::{CompactPlan, CustomerKey, Record};
 use grantbook_plan::{CustomerState, Decision, Vocabulary, decide};
 use proptest::prelude::*;
 
-use crate::world::{self, World, id, world};
+use crate::folded::{self, id};
+use crate::world::{World, world};
 use crate::{config, worlds};
 
-static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(world::vocabulary);
+static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(folded::vocabulary);
 
 fn put(plan: &mut CompactPlan, key: u128, record: &Record, records: &mut Vec<Vec<u8>>) {
     plan.put(CustomerKey::from(key), record, |bytes| {

@@ -1,7 +1,6 @@
-//! House rules once more, from `docs/spec/facts.md`: every rule is read from its JSON each time, every reason is
-//! listed, and the first in order of precedence is looked for at the end.
+//! House rules against the slow reference of them, on random rules, facts and uses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use grantbook_plan::{Fact, HouseRules, Vocabulary};
 use grantbook_record::uses::UseFacts;
@@ -15,71 +14,10 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};
 
 use crate::config;
+use crate::slow_house::{Answer, House, slow};
 
 const NOW: u64 = 1_795_000_000;
 const NAMES: &[&str] = &["budget_left_cny", "budget_left_eur", "certificate_valid", "masking_level"];
-
-/// Rules, a use, and what its requester's sources say.
-#[derive(Debug, Clone)]
-struct House {
-    rules: Vec<Value>,
-    facts: UseFacts,
-    payout: Price,
-    supplied: BTreeMap<Term, Fact>,
-}
-
-/// The names of the facts relied on, or the reason.
-type Answer = Result<BTreeSet<String>, DenialReason>;
-
-fn slow(house: &House) -> Answer {
-    let names = ["budget", "fact_missing", "fact_stale", "certificate", "masking_level"];
-    let mut relied = BTreeSet::new();
-    let mut reasons = BTreeSet::new();
-    let used = serde_json::to_value(&house.facts).unwrap();
-    for rule in &house.rules {
-        let when = rule["when"].as_object().unwrap();
-        let same = |part: &str| when.get(part).is_none_or(|wanted| *wanted == used[part]);
-        let wanted = when.get("categories").map(|c| c.as_array().unwrap().clone());
-        let touches = wanted.is_none_or(|any| {
-            let of_the_use = used["categories"].as_array().unwrap();
-            of_the_use.iter().any(|category| any.contains(category))
-        });
-        if !(["requester", "recipient", "purpose", "action"].into_iter().all(same) && touches) {
-            continue;
-        }
-        let (kind, demand) = rule["demand"].as_object().unwrap().iter().next().unwrap();
-        let name = match demand.get("currency") {
-            Some(currency) => format!("{kind}_{}", currency.as_str().unwrap().to_lowercase()),
-            None => kind.clone(),
-        };
-        let known =
-            house.supplied.iter().find(|(known, fact)| known.as_str() == name && fact.at.0 <= NOW + 60);
-        let Some((_, fact)) = known else {
-            reasons.insert("fact_missing");
-            continue;
-        };
-        if fact.at.0 + demand["max_age_seconds"].as_u64().unwrap() < NOW {
-            reasons.insert("fact_stale");
-            continue;
-        }
-        let Price { currency, minor } = house.payout;
-        let unpaid = minor > 0
-            && (demand.get("currency").is_some_and(|of| of.as_str() != Some(currency.code()))
-                || fact.value < minor.into());
-        match kind.as_str() {
-            "budget_left" if unpaid => reasons.insert("budget"),
-            "certificate_valid" if fact.value <= NOW => reasons.insert("certificate"),
-            "masking_level" if fact.value < demand["least"].as_u64().unwrap() => {
-                reasons.insert("masking_level")
-            }
-            _ => relied.insert(name),
-        };
-    }
-    match names.into_iter().find(|name| reasons.contains(name)) {
-        Some(name) => Err(serde_json::from_value(json!(name)).unwrap()),
-        None => Ok(relied),
-    }
-}
 
 fn fast(house: &House) -> Answer {
     let json = json!({"version": 1, "rules": house.rules}).to_string();
@@ -174,6 +112,7 @@ fn house() -> impl Strategy<Value = House> {
         facts,
         payout,
         supplied: supplied.into_iter().flatten().collect(),
+        now: NOW,
     })
 }
 

@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod compact;
+mod folded;
 mod house;
 mod slow;
+mod slow_house;
 mod world;
 
 use std::collections::BTreeMap;
@@ -18,7 +20,8 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, TestRunner};
 
-use world::{CATEGORIES, FIELDS, Grant, World, id, world};
+use folded::id;
+use world::{CATEGORIES, FIELDS, Grant, World, world};
 
 fn answer(vocabulary: &Vocabulary, world: &World) -> slow::Answer {
     let at = |jti| (0..world.grants.len()).find(|&at| id(at) == jti).unwrap();
@@ -43,7 +46,7 @@ proptest! {
 
     #[test]
     fn agrees_with_the_slow_reference(world in world()) {
-        let vocabulary = world::vocabulary();
+        let vocabulary = folded::vocabulary();
         prop_assert_eq!(answer(&vocabulary, &world), slow::decide(&vocabulary, &world));
     }
 }
@@ -55,7 +58,7 @@ proptest! {
     #[test]
     fn excluding_more_permits_no_more(before in world(), clause in world::clause(), which in any::<prop::sample::Index>()) {
         prop_assume!(!before.grants.is_empty());
-        let vocabulary = world::vocabulary();
+        let vocabulary = folded::vocabulary();
         let mut after = before.clone();
         let Grant { terms, .. } = &mut after.grants[which.index(before.grants.len())];
         let mut exclude: Vec<Clause> = terms.scope.exclude.to_vec();
@@ -70,7 +73,7 @@ proptest! {
     /// which a further category may mend; so unknown words are set aside.)
     #[test]
     fn widening_the_use_permits_no_more(before in world(), widening in 0..6_u8) {
-        let vocabulary = world::vocabulary();
+        let vocabulary = folded::vocabulary();
         let reason = answer(&vocabulary, &before).err().map(|(reason, _)| reason);
         prop_assume!(reason.is_some_and(|reason| reason != DenialReason::UnknownTerm));
         let mut after = before.clone();
@@ -93,7 +96,7 @@ proptest! {
     fn judging_one_grant_is_deciding_by_it_alone(mut world in world()) {
         world.grants.truncate(1);
         prop_assume!(!world.grants.is_empty());
-        let vocabulary = world::vocabulary();
+        let vocabulary = folded::vocabulary();
         let customer = world.customer();
         let grant = &customer.grants[0];
         let alone = judge_grant(&vocabulary, grant, world.count(&grant.id), &world.facts, world.now);
@@ -106,7 +109,7 @@ proptest! {
     /// A further grant takes no permit away, and does not change which grant a use falls under.
     #[test]
     fn a_further_grant_takes_no_permit_away(before in world(), other in world()) {
-        let vocabulary = world::vocabulary();
+        let vocabulary = folded::vocabulary();
         let mut after = before.clone();
         after.grants.extend(other.grants);
         if let Ok(grant) = answer(&vocabulary, &before) {
@@ -118,7 +121,7 @@ proptest! {
 /// Otherwise the agreement above would say little.
 #[test]
 fn random_worlds_reach_every_answer() {
-    let vocabulary = world::vocabulary();
+    let vocabulary = folded::vocabulary();
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<Option<DenialReason>, u32> = BTreeMap::new();
     for _ in 0..20_000 {

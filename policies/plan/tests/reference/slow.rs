@@ -9,7 +9,7 @@ use grantbook_record::terms::Level;
 use grantbook_record::uses::UseFacts;
 use grantbook_record::{DataDay, Terms};
 
-use crate::world::{ATTRIBUTES, Grant, VALUES, World};
+use super::world::{ATTRIBUTES, Grant, VALUES, World};
 
 /// A permit under the grant at this position, or a denial with the closest grant's position.
 pub(crate) type Answer = Result<usize, (Reason, Option<usize>)>;
