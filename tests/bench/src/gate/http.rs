@@ -116,6 +116,9 @@ impl Serving {
         // one tenant makes all the load
         config.limits.tenant_requests_max = u32::MAX;
         config.limits.tenant_events_per_second = u32::MAX;
+        config.limits.feed_subscribers_max = 1024;
+        config.limits.tenant_feed_subscribers_max = 1024;
+        config.limits.requests_max = 1024;
         let server = runtime.block_on(Server::bind(world.ledger.clone(), config))?;
         let address = server.address();
         let (stop, stopped) = oneshot::channel();
