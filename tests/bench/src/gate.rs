@@ -40,10 +40,10 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 100)]
     gates: usize,
     /// Withdrawals that are timed
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 200)]
     withdrawals: usize,
     /// Withdrawals from gates that are cut off or delayed; each takes about twice the bound
-    #[arg(long, default_value_t = 6)]
+    #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Folder whose disk snapshots, spools and ledgers are written to
     #[arg(long, default_value_os_t = std::env::temp_dir(), value_name = "FOLDER")]

@@ -114,7 +114,8 @@ impl Report {
             let most = counts.iter().copied().max().unwrap_or(0).max(1);
             for (row, count) in counts.iter().enumerate() {
                 let upto = width * float(row + 1);
-                let _ = writeln!(table, "  ≤ {:>8}  {} {count}", number(upto), bar(float(*count) / float(most)));
+                let _ =
+                    writeln!(table, "  ≤ {:>8}  {} {count}", number(upto), bar(float(*count) / float(most)));
             }
         }
         table.push('\n');

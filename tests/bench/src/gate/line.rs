@@ -58,38 +58,50 @@ async fn connection(client: TcpStream, server: SocketAddr, mut weather: watch::R
     let Ok(server) = TcpStream::connect(server).await else { return };
     // answers are small and whole
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
-    let (mut from_client, to_client) = client.into_split();
-    let (from_server, mut to_server) = server.into_split();
-    let mut first = [0; 16 * 1024];
-    let Ok(count @ 1..) = from_client.read(&mut first).await else { return };
-    let first = first.get(..count).unwrap_or_default();
-    // gates ask for the feed on a connection that serves nothing else
-    let is_feed = first.starts_with(FEED_REQUEST);
-    if to_server.write_all(first).await.is_err() {
-        return;
-    }
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    // a connection is a feed's from its first request for one: that answer has no end
+    let (is_feed, feed) = watch::channel(false);
     let holds = move |weather: Weather| match weather {
-        Weather::FeedHeld => is_feed,
+        Weather::FeedHeld => *feed.borrow(),
         Weather::AllHeld => true,
         Weather::Fair | Weather::Cut => false,
     };
     tokio::select! {
-        () = pass(from_client, to_server, |_| false, weather.clone()) => {}
-        () = pass(from_server, to_client, holds, weather.clone()) => {}
+        () = requests(from_client, to_server, is_feed) => {}
+        () = answers(from_server, to_client, holds, weather.clone()) => {}
         _ = weather.wait_for(|weather| *weather == Weather::Cut) => {}
     }
 }
 
-async fn pass(
-    mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
+async fn requests(
+    mut client: impl AsyncRead + Unpin,
+    mut server: impl AsyncWrite + Unpin,
+    is_feed: watch::Sender<bool>,
+) {
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(count @ 1..) = client.read(&mut buffer).await {
+        let bytes = buffer.get(..count).unwrap_or_default();
+        // gates write a request's head at once
+        if bytes.starts_with(FEED_REQUEST) {
+            is_feed.send_replace(true);
+        }
+        if server.write_all(bytes).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn answers(
+    mut server: impl AsyncRead + Unpin,
+    mut client: impl AsyncWrite + Unpin,
     holds: impl Fn(Weather) -> bool,
     mut weather: watch::Receiver<Weather>,
 ) {
     let mut buffer = [0; 16 * 1024];
-    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+    while let Ok(count @ 1..) = server.read(&mut buffer).await {
         let clear = weather.wait_for(|weather| !holds(*weather)).await.is_ok();
-        if !clear || to.write_all(buffer.get(..count).unwrap_or_default()).await.is_err() {
+        if !clear || client.write_all(buffer.get(..count).unwrap_or_default()).await.is_err() {
             return;
         }
     }

@@ -40,8 +40,9 @@ pub(super) fn measure(report: &mut Report, sizes: &[Customers]) -> Result<(), Fa
         let size = short(customers.count as u64);
         let questions = mixed(QUESTIONS, customers.count)?;
         let facts = questions.iter().map(Question::facts).collect::<Result<Vec<_>, _>>()?;
-        let permits =
-            |at: usize| facts.get(at).is_some_and(|facts| matches!(customers.decide(facts), Decision::Permit(_)));
+        let permits = |at: usize| {
+            facts.get(at).is_some_and(|facts| matches!(customers.decide(facts), Decision::Permit(_)))
+        };
         let expected: Vec<bool> = (0..QUESTIONS).map(permits).collect();
         let mut asks: Vec<(&str, Ask<'_>)> = vec![("grantbook", Box::new(permits))];
         for (name, peer, _) in PEERS {
@@ -75,7 +76,9 @@ pub(super) fn measure(report: &mut Report, sizes: &[Customers]) -> Result<(), Fa
 fn round(name: &str, ask: &mut Ask<'_>, expected: &[bool]) -> Result<f64, Failure> {
     let (cpu, _) = alone(1, |_| match (0..).zip(expected).find(|(at, permit)| ask(*at) != **permit) {
         None => Ok(()),
-        Some((at, permit)) => Err(format!("{name} answers question {at} with {}, expected {permit}", !permit).into()),
+        Some((at, permit)) => {
+            Err(format!("{name} answers question {at} with {}, expected {permit}", !permit).into())
+        }
     })?;
     Ok(cpu / float(expected.len()))
 }

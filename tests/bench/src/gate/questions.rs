@@ -11,12 +11,6 @@ use crate::world::{facts, grant_terms};
 
 /// Recipients; in the peers each has a policy of its own.
 pub(super) const RECIPIENTS: usize = 20;
-/// What every grant covers, and the field that it excludes: [`grant_terms`].
-pub(super) const PURPOSE: &str = "service-personalisation";
-pub(super) const CATEGORY: &str = "purchases";
-pub(super) const PERIOD: (&str, &str) = ("1997-01-01", "1997-09-30");
-pub(super) const EXCLUDED: &str = "dollars";
-
 /// May this recipient have these fields of the customer's purchases of that day?
 #[derive(Clone)]
 pub(super) struct Question {
@@ -80,7 +74,7 @@ pub(super) fn mixed(count: usize, customers: usize) -> Result<Vec<Question>, Fai
     let mut questions = granted(count, customers)?;
     for (at, question) in questions.iter_mut().enumerate() {
         match at % 8 {
-            1 => question.fields = ["date", EXCLUDED],
+            1 => question.fields = ["date", granted_terms::EXCLUDED],
             3 => question.recipient = recipient(at),
             5 => question.day = "1997-12-24",
             7 => question.customer = customer(customers + at),
@@ -88,4 +82,13 @@ pub(super) fn mixed(count: usize, customers: usize) -> Result<Vec<Question>, Fai
         }
     }
     Ok(questions)
+}
+
+/// What every grant covers, and the field that it excludes: [`grant_terms`], in the peers' words.
+#[cfg(feature = "peers")]
+pub(super) mod granted_terms {
+    pub(in crate::gate) const PURPOSE: &str = "service-personalisation";
+    pub(in crate::gate) const CATEGORY: &str = "purchases";
+    pub(in crate::gate) const PERIOD: (&str, &str) = ("1997-01-01", "1997-09-30");
+    pub(in crate::gate) const EXCLUDED: &str = "dollars";
 }

@@ -76,8 +76,12 @@ impl Process {
     pub(super) fn gate(&self, number: usize, address: SocketAddr) -> Result<GateConfig, Failure> {
         let Told { tenant, token, log_keys, enterprise, operator, .. } = &self.told;
         let parties = Parties { enterprise: *enterprise, operator: *operator };
-        let config =
-            GateConfig::new(format!("http://{address}"), Token::new(token), *tenant, LogKeys::parse(log_keys)?);
+        let config = GateConfig::new(
+            format!("http://{address}"),
+            Token::new(token),
+            *tenant,
+            LogKeys::parse(log_keys)?,
+        );
         Ok(config.named(GateId::parse(&format!("gate-{number}"))?).embedded(parties))
     }
 

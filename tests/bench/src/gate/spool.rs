@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use grantbook_record::terms::Compensation;
 use grantbook_record::uses::UseFacts;
 use grantbook_sdk::{CheckOptions, Durability, Gate, GateConfig, SpoolConfig, Token};
 use tokio::runtime::{Builder, Runtime};
@@ -42,8 +43,9 @@ struct Asking {
 
 pub(super) fn measure(report: &mut Report, options: &Options) -> Result<(), Failure> {
     let mut world = World::new(&options.dir)?;
-    // units of a limit are leased, which is another measurement
+    // what is limited or paid draws on leases, which is another measurement
     world.terms.limits.uses = None;
+    world.terms.compensation = Compensation::None;
     let (world, customers) = ledger(world)?;
     let runtime = Builder::new_multi_thread().enable_all().build()?;
     let serving = Serving::start(&runtime, &world)?;
@@ -52,10 +54,12 @@ pub(super) fn measure(report: &mut Report, options: &Options) -> Result<(), Fail
     let token = Token::new(&world.token);
     let (keys, address) = (world.ledger.log_keys().clone(), serving.address);
     let config = GateConfig::new(format!("http://{address}"), token, world.tenant, keys);
-    let spool = SpoolConfig { max_bytes: SPOOL_BYTES, ..SpoolConfig::new(folder.path().join("spool"), signer) };
+    let spool =
+        SpoolConfig { max_bytes: SPOOL_BYTES, ..SpoolConfig::new(folder.path().join("spool"), signer) };
     let config = config.named(name).embedded(world.parties()?).spooled(spool);
     let gate = runtime.block_on(Gate::connect(config))?;
-    let asked = customers.iter().map(|customer| facts(customer.sub.as_str())).collect::<Result<Vec<_>, _>>()?;
+    let asked =
+        customers.iter().map(|customer| facts(customer.sub.as_str())).collect::<Result<Vec<_>, _>>()?;
     let asking = Asking { runtime, gate, asked: Arc::new(asked) };
 
     // nothing is sent while a permit that came before is out, so that the spool alone is measured

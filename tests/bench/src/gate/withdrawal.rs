@@ -54,11 +54,7 @@ struct Withdrawing {
 
 pub(super) fn measure(report: &mut Report, options: &Options) -> Result<(), Failure> {
     let Options { gates, withdrawals, rounds, .. } = *options;
-    let served = Process::start(
-        &options.dir,
-        withdrawals + rounds + 1,
-        gates + BEHIND * DISTURBED.len(),
-    )?;
+    let served = Process::start(&options.dir, withdrawals + rounds + 1, gates + BEHIND * DISTURBED.len())?;
     let mut customers = served
         .withdrawals()
         .iter()
@@ -113,7 +109,12 @@ pub(super) fn measure(report: &mut Report, options: &Options) -> Result<(), Fail
     for ((name, _), each) in DISTURBED.iter().zip(&behind) {
         let waits = Samples::new(each.waits_ms.clone());
         report.figure(format!("withdrawal.{name}.p50"), waits.median(), "ms");
-        report.figure_beside(format!("withdrawal.{name}.max"), waits.percentile(1.0), "ms", Beside::DownTo(BOUND_MS));
+        report.figure_beside(
+            format!("withdrawal.{name}.max"),
+            waits.percentile(1.0),
+            "ms",
+            Beside::DownTo(BOUND_MS),
+        );
     }
     let longest = |delayed: bool| {
         let of = behind.iter().filter(|each| (each.weather != Weather::Cut) == delayed);
@@ -128,8 +129,10 @@ pub(super) fn measure(report: &mut Report, options: &Options) -> Result<(), Fail
 }
 
 async fn connect(gates: impl IntoIterator<Item = Result<GateConfig, Failure>>) -> Result<Vec<Gate>, Failure> {
-    let connecting: Vec<JoinHandle<_>> =
-        gates.into_iter().map(|config| Ok(tokio::spawn(Gate::connect(config?)))).collect::<Result<_, Failure>>()?;
+    let connecting: Vec<JoinHandle<_>> = gates
+        .into_iter()
+        .map(|config| Ok(tokio::spawn(Gate::connect(config?))))
+        .collect::<Result<_, Failure>>()?;
     let mut gates = Vec::new();
     for gate in connecting {
         gates.push(gate.await??);

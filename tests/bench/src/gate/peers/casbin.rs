@@ -7,9 +7,8 @@ use casbin::{CoreApi as _, DefaultModel, Enforcer, MemoryAdapter, MgmtApi as _};
 
 use super::Ask;
 use crate::Failure;
-use crate::gate::questions::{
-    CATEGORY, EXCLUDED, PERIOD, PURPOSE, Question, RECIPIENTS, customer, recipient,
-};
+use crate::gate::questions::granted_terms::{CATEGORY, EXCLUDED, PERIOD, PURPOSE};
+use crate::gate::questions::{Question, RECIPIENTS, customer, recipient};
 
 const MODEL: &str = r#"
 [request_definition]
@@ -34,7 +33,8 @@ struct Granted {
 }
 
 pub(super) fn ask(customers: usize, questions: &[Question]) -> Result<Ask<'static>, Failure> {
-    let rows = (0..RECIPIENTS).map(|number| vec![recipient(number), "profile".to_owned(), PURPOSE.to_owned()]);
+    let rows =
+        (0..RECIPIENTS).map(|number| vec![recipient(number), "profile".to_owned(), PURPOSE.to_owned()]);
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let enforcer = runtime.block_on(async {
         let model = DefaultModel::from_str(MODEL).await?;
@@ -57,8 +57,18 @@ pub(super) fn ask(customers: usize, questions: &[Question]) -> Result<Ask<'stati
         let (recipient, [field, other], day) = (question.recipient.as_str(), question.fields, question.day);
         let (begins, ends) = granted.period;
         let request = (
-            recipient, "profile", PURPOSE, CATEGORY, field, other, day, granted.recipient.as_str(),
-            granted.category, granted.excluded, begins, ends,
+            recipient,
+            "profile",
+            PURPOSE,
+            CATEGORY,
+            field,
+            other,
+            day,
+            granted.recipient.as_str(),
+            granted.category,
+            granted.excluded,
+            begins,
+            ends,
         );
         enforcer.enforce(request).unwrap_or(false)
     }))

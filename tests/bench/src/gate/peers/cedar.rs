@@ -4,14 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use cedar_policy::{
-    Authorizer, Context, Decision, Entities, Entity, EntityUid, PolicySet, Request, RestrictedExpression as Value,
+    Authorizer, Context, Decision, Entities, Entity, EntityUid, PolicySet, Request,
+    RestrictedExpression as Value,
 };
 
 use super::{Ask, END, NOW};
 use crate::Failure;
-use crate::gate::questions::{
-    CATEGORY, EXCLUDED, PERIOD, PURPOSE, Question, RECIPIENTS, customer, day_number, recipient,
-};
+use crate::gate::questions::granted_terms::{CATEGORY, EXCLUDED, PERIOD, PURPOSE};
+use crate::gate::questions::{Question, RECIPIENTS, customer, day_number, recipient};
 
 pub(super) fn ask(customers: usize, questions: &[Question]) -> Result<Ask<'static>, Failure> {
     let mut text = String::new();
@@ -61,7 +61,8 @@ fn request(question: &Question) -> Result<Request, Failure> {
         }),
         None,
     )?;
-    let (principal, resource) = (uid("Recipient", &question.recipient)?, uid("Customer", &question.customer)?);
+    let (principal, resource) =
+        (uid("Recipient", &question.recipient)?, uid("Customer", &question.customer)?);
     Ok(Request::new(principal, uid("Action", "profile")?, resource, context, None)?)
 }
 

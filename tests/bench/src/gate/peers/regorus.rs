@@ -8,9 +8,8 @@ use regorus::{Engine, Value};
 
 use super::{Ask, END, NOW};
 use crate::Failure;
-use crate::gate::questions::{
-    CATEGORY, EXCLUDED, PERIOD, PURPOSE, Question, RECIPIENTS, customer, day_number, recipient,
-};
+use crate::gate::questions::granted_terms::{CATEGORY, EXCLUDED, PERIOD, PURPOSE};
+use crate::gate::questions::{Question, RECIPIENTS, customer, day_number, recipient};
 
 const ENTRY: &str = "data.gate.allow";
 
