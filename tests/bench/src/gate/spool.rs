@@ -31,6 +31,8 @@ const RECORD_BYTES: usize = 1024;
 const SPOOL_BYTES: u64 = 2 << 30;
 /// Records that wait for the ledger, beyond which callers wait where the pace is to be the ledger's.
 const WAITING_MAX: u64 = 16 * 1024;
+/// A permit that is out holds up what comes after it for so long at most.
+const BOUND: Duration = Duration::from_secs(600);
 const PATIENCE: Duration = Duration::from_secs(300);
 const GOAL_PER_SECOND: f64 = 200_000.0;
 
@@ -59,6 +61,7 @@ pub(super) fn measure(report: &mut Report, options: &Options) -> Result<(), Fail
         let config = GateConfig::new(format!("http://{}", serving.address), token, world.tenant, keys);
         let dir = folder.path().join(format!("spool-{number}"));
         let spool = SpoolConfig { max_bytes: SPOOL_BYTES, ..SpoolConfig::new(dir, signer) };
+        let config = GateConfig { bound: BOUND, ..config };
         let config = config.named(name).embedded(world.parties()?).spooled(spool);
         let runtime = Builder::new_multi_thread().enable_all().build()?;
         let gate = runtime.block_on(Gate::connect(config))?;
