@@ -302,6 +302,15 @@ impl Keyring {
         })
     }
 
+    /// The tenant's number alone.
+    pub(crate) fn tenant_number(&self, id: TenantId) -> Option<u32> {
+        if id == self.log_id {
+            return Some(LOG);
+        }
+        let at = self.read(|permanent| permanent.tenants.iter().position(|tenant| tenant.id == id))?;
+        u32::try_from(at).ok()
+    }
+
     /// The id that belongs to a number.
     pub(crate) fn tenant_id(&self, number: u32) -> Option<TenantId> {
         if number == LOG {

@@ -11,15 +11,14 @@ use grantbook_plan::decide::{Permission, decide};
 use grantbook_plan::{Decision, Denial, UseCount, Vocabulary};
 use grantbook_record::day::Day;
 use grantbook_record::event::{Channel, Claims, Event, GrantWithdrawn};
-use grantbook_record::provenance::Provenance;
-use grantbook_record::uses::{UseFacts, UseId};
+use grantbook_record::uses::UseFacts;
 use grantbook_record::{
     DenialReason, Envelope, Jti, Kind, PublicKey, Receipt, SubjectId, TenantId, UnixSeconds,
 };
 use grantbook_tlog::{LeafIndex, LogKeys};
 use tokio::sync::watch;
 
-use crate::admit::{self, Closing, TenantFacts};
+use crate::admit::{self, Closing};
 use crate::clock::Clock;
 use crate::config::{Archiving, LedgerConfig};
 use crate::error::{AppendError, OpenError, ReadError};
@@ -28,7 +27,7 @@ use crate::leases::{KeptLeases, LeaseRules};
 use crate::publication::Publication;
 use crate::published::Published;
 use crate::reads::SignedBatch;
-use crate::sequencer::{self, Answer, Job, QUEUE_JOBS};
+use crate::sequencer::{self, Job, QUEUE_JOBS};
 use crate::state::{CustomerKey, State};
 use crate::stats::{Counters, Stats};
 use crate::store::{Fault, FileStore, Store};
@@ -202,32 +201,31 @@ impl Inner {
         self.archive.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn submit<T>(&self, job: impl FnOnce(sequencer::Reply<T>) -> Job) -> Result<T, AppendError> {
-        let (reply, answer) = mpsc::sync_channel(1);
-        {
-            let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-            let jobs = jobs.as_ref().ok_or(AppendError::Stopped)?;
-            self.counters.queue_length.fetch_add(1, Ordering::Relaxed);
-            if let Err(error) = jobs.try_send(job(reply)) {
-                self.counters.queue_length.fetch_sub(1, Ordering::Relaxed);
-                return Err(match error {
-                    mpsc::TrySendError::Full(_) => AppendError::Busy,
-                    mpsc::TrySendError::Disconnected(_) => AppendError::Stopped,
-                });
+    /// Hands a job to the sequencer.
+    pub(crate) fn enqueue(&self, job: Job) -> Result<(), AppendError> {
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let jobs = jobs.as_ref().ok_or(AppendError::Stopped)?;
+        self.counters.queue_length.fetch_add(1, Ordering::Relaxed);
+        jobs.try_send(job).map_err(|error| {
+            self.counters.queue_length.fetch_sub(1, Ordering::Relaxed);
+            match error {
+                mpsc::TrySendError::Full(_) => AppendError::Busy,
+                mpsc::TrySendError::Disconnected(_) => AppendError::Stopped,
             }
-        }
-        // the sequencer drops the reply unanswered only when it stops; its callers may hear of it before it says so, and
-        // a withdrawal among them must not cease to deny in between
-        answer.recv().unwrap_or_else(|_| {
-            self.halt();
-            Err(AppendError::Stopped)
         })
     }
 
-    fn knows_use(&self, tenant: TenantId, id: &UseId) -> Result<bool, AppendError> {
-        let (facts, _) = admit::tenant_facts(&self.keyring, tenant)?;
-        let known = self.state.use_id(facts.number, id.as_str()).map_err(AppendError::Store)?;
-        Ok(known.is_some())
+    /// The sequencer drops a reply unanswered only when it stops; its callers may hear of it before it says so, and a
+    /// withdrawal among them must not cease to deny in between.
+    pub(crate) fn unanswered<T>(&self) -> Result<T, AppendError> {
+        self.halt();
+        Err(AppendError::Stopped)
+    }
+
+    pub(crate) fn submit<T>(&self, job: impl FnOnce(sequencer::Reply<T>) -> Job) -> Result<T, AppendError> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        self.enqueue(job(reply))?;
+        answer.recv().unwrap_or_else(|_| self.unanswered())
     }
 
     fn counted<T>(&self, result: Result<T, AppendError>) -> Result<T, AppendError> {
@@ -429,9 +427,7 @@ impl Ledger {
         let Ok(customer) = inner.state.customer(key) else { return denial(DenialReason::EvaluationError) };
         let known = customer.as_ref().map(|customer| customer.state.as_ref());
         let now = inner.clock.now();
-        let Ok((TenantFacts { number, .. }, _)) = admit::tenant_facts(&inner.keyring, tenant) else {
-            return denial(DenialReason::NoGrant);
-        };
+        let Some(number) = inner.keyring.tenant_number(tenant) else { return denial(DenialReason::NoGrant) };
         let count_of = |grant: &Jti| {
             let counted = customer
                 .as_ref()
@@ -455,48 +451,9 @@ impl Ledger {
         }
     }
 
-    /// Answers a question and, if it is a permit, records the use before the answer goes out. The same `use_id` with
-    /// the same facts again is the same use.
-    pub fn decide_and_record(
-        &self,
-        tenant: TenantId,
-        facts: &UseFacts,
-        use_id: Option<UseId>,
-        at_least: Option<LeafIndex>,
-    ) -> Result<Recorded, AppendError> {
-        self.decide_and_trace(tenant, facts, use_id, at_least, None)
-    }
-
-    /// The same for an automatic decision: what is recorded says where it came from. That is no part of the question,
-    /// so asking again with another origin is the same use, as first recorded.
-    pub fn decide_and_trace(
-        &self,
-        tenant: TenantId,
-        facts: &UseFacts,
-        use_id: Option<UseId>,
-        at_least: Option<LeafIndex>,
-        provenance: Option<Box<Provenance>>,
-    ) -> Result<Recorded, AppendError> {
-        let inner = &self.inner;
-        let payout_minor = match self.decide(tenant, facts, at_least) {
-            // a use that is recorded already under this id may have been the last one
-            Decision::Denial(denial) => match &use_id {
-                Some(id) if inner.knows_use(tenant, id)? => 0,
-                _ => return Ok(Recorded::Denial(denial)),
-            },
-            Decision::Permit(permission) => permission.payout.minor,
-        };
-        let now = inner.clock.now().seconds();
-        let question = admit::question(&inner.keyring, tenant, facts, use_id, provenance, payout_minor, now)?;
-        match inner.submit(|reply| Job::Question(Box::new(question), reply))? {
-            Answer::Denial(denial) => Ok(Recorded::Denial(denial)),
-            Answer::Permit { permission, leaf_index, duplicate } => Ok(Recorded::Permit {
-                permission,
-                receipt: Box::new(inner.acknowledgement(leaf_index).map_err(AppendError::from_read_back)?),
-                leaf_index: LeafIndex(leaf_index),
-                duplicate,
-            }),
-        }
+    /// An id that nobody has: by the ledger's clock, and of the randomness that its records have.
+    pub fn new_id(&self) -> Jti {
+        Jti::new(self.inner.clock.now(), crate::random::bytes())
     }
 
     /// How much of a grant is used up.

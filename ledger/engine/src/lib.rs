@@ -26,6 +26,7 @@ mod open;
 mod owed;
 mod publication;
 mod published;
+mod questions;
 mod random;
 mod reads;
 mod seal;

@@ -45,7 +45,7 @@ pub(crate) const QUEUE_JOBS: usize = 8192;
 pub(crate) enum Job {
     Event(Box<AdmittedEvent>, Reply<Appended>),
     Uses(Box<AdmittedBatch>, Reply<AppendedUses>),
-    Question(Box<AdmittedQuestion>, Reply<Answer>),
+    Question(Box<AdmittedQuestion>, Tell),
     /// The next key epoch is to begin, after all that came before.
     Roll(Reply<(Epoch, Appended)>),
     /// A part of what was noted for the map of grant states goes into its tree; the answer is whether there was any.
@@ -58,6 +58,9 @@ pub(crate) enum Job {
 }
 
 pub(crate) type Reply<T> = SyncSender<Result<T, AppendError>>;
+
+/// Tells a thread or a task what came of its question.
+pub(crate) type Tell = Box<dyn FnOnce(Result<Answer, AppendError>) + Send>;
 
 /// Where an event stands.
 #[derive(Debug, Clone, Copy)]

@@ -203,6 +203,14 @@ struct Guarded {
     closing: bool,
 }
 
+impl Guarded {
+    /// Whether the thread that writes must be woken, who may wait for what nobody waits for: at the first of it, and
+    /// when it has become much.
+    fn begins(&self, queued_before: usize) -> bool {
+        queued_before == 0 || self.state.queued() > writer::QUEUE_MAX
+    }
+}
+
 /// The segment is to be written anew, under another key if there is one.
 struct Order {
     key: Option<SealingKey>,
@@ -351,6 +359,7 @@ impl Shared {
         if self.halted.load(Ordering::SeqCst) || guarded.closing {
             return Err(Unplaced::Full);
         }
+        let queued = guarded.state.queued();
         // until its permit is out, nobody can have used the data
         let (seq, on_drop) = match guarded.state.place(record, salt, Some(until), class) {
             Ok(Placing::New(seq)) => (seq, Some(Ending::Voided)),
@@ -366,8 +375,11 @@ impl Shared {
             guarded.urgent = true;
             durable = Some(receive);
         }
+        let begins = durable.is_some() || guarded.begins(queued);
         drop(guarded);
-        self.wake.notify_one();
+        if begins {
+            self.wake.notify_one();
+        }
         Ok(Placed { shared: Arc::clone(self), seq, on_drop, taken_back: false, durable })
     }
 
@@ -391,9 +403,13 @@ impl Shared {
         if placed.taken_back || matches!(told, Some(Ok(false))) {
             return None;
         }
+        let queued = guarded.state.queued();
         let holds = guarded.state.end(placed.seq, placed.on_drop?);
+        let begins = guarded.begins(queued);
         drop(guarded);
-        self.wake.notify_one();
+        if begins {
+            self.wake.notify_one();
+        }
         self.work.notify_one();
         holds
     }

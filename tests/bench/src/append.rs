@@ -15,6 +15,7 @@ use crate::report::{Beside, Report, short};
 use crate::world::World;
 use intake::Intake;
 use parts::Parts;
+pub(crate) use parts::of_a_permit;
 pub(crate) use reopened::{Reopened, run as run_reopened};
 
 /// How long and how much.

@@ -34,11 +34,14 @@ struct Cli {
 enum Bench {
     /// The ledger's intake: grants, uses, growth, withdrawal, size, restart
     Append(append::Options),
-    /// Decisions: embedded, against a peer, and over HTTP
+    /// Decisions: embedded, against peers, over HTTP, with durable uses; a withdrawal's way to many gates
     Gate(gate::Options),
     /// Reopens a ledger of a run and prints its memory; the benches call it
     #[command(hide = true)]
     Reopened(append::Reopened),
+    /// Serves a ledger until its input ends; the benches call it
+    #[command(hide = true)]
+    Served(gate::Served),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
     let report = match &cli.bench {
         Bench::Append(options) => append::run(options),
         Bench::Gate(options) => gate::run(options),
+        Bench::Served(arguments) => return done(gate::run_served(arguments)),
         Bench::Reopened(arguments) => {
             return done(append::run_reopened(arguments).map(|line| println!("{line}")));
         }

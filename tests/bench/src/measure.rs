@@ -21,6 +21,12 @@ pub(crate) fn float(count: usize) -> f64 {
     count as f64
 }
 
+/// A count that was reckoned.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts far below 2^52, 0 and up")]
+pub(crate) fn whole(count: f64) -> usize {
+    count.max(0.0) as usize
+}
+
 fn read(clock: ClockId) -> Duration {
     Duration::try_from(clock_gettime(clock)).unwrap_or_default()
 }
@@ -65,6 +71,17 @@ impl Samples {
 
     pub(crate) fn median(&self) -> f64 {
         self.percentile(0.5)
+    }
+
+    /// How many values are in each of `buckets` ranges of one width, from 0 to the largest; and that width.
+    pub(crate) fn buckets(&self, buckets: usize) -> (Vec<usize>, f64) {
+        let width = self.percentile(1.0) / float(buckets);
+        let mut counts = vec![0; buckets];
+        for value in &self.0 {
+            let at = whole(value / width).min(buckets.saturating_sub(1));
+            counts.get_mut(at).into_iter().for_each(|count| *count += 1);
+        }
+        (counts, width)
     }
 }
 
@@ -213,6 +230,14 @@ mod tests {
         let shown = [0.0, 0.99, 1.0].map(|share| samples.percentile(share).to_string());
         assert_eq!(shown, ["1", "99", "100"]);
         assert_eq!(Samples::default().median().to_string(), "0");
+    }
+
+    #[test]
+    fn every_value_is_in_its_bucket() {
+        let samples = Samples::new((0..=100).map(f64::from).collect());
+        let (counts, width) = samples.buckets(4);
+        assert_eq!((counts, width.to_string()), (vec![25, 25, 25, 26], "25".to_owned()));
+        assert_eq!(Samples::default().buckets(2).0, [0, 0]);
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::measure::{Samples, float};
+
 /// Figures and ratios of one run.
 #[derive(Serialize)]
 pub(crate) struct Report {
@@ -11,6 +13,9 @@ pub(crate) struct Report {
     machine: String,
     figures: Vec<Figure>,
     ratios: Vec<Ratio>,
+    /// Shown in the table only.
+    #[serde(skip)]
+    histograms: Vec<(String, Vec<usize>, f64)>,
 }
 
 /// Something measured.
@@ -46,10 +51,12 @@ struct Ratio {
 
 /// Cells of a bar.
 const BAR_CELLS: u8 = 20;
+/// Rows of a histogram.
+const HISTOGRAM_ROWS: usize = 10;
 
 impl Report {
     pub(crate) fn new(bench: &'static str) -> Self {
-        Self { bench, machine: machine(), figures: Vec::new(), ratios: Vec::new() }
+        Self { bench, machine: machine(), figures: Vec::new(), ratios: Vec::new(), histograms: Vec::new() }
     }
 
     pub(crate) fn figure(&mut self, name: impl Into<String>, value: f64, unit: &'static str) {
@@ -64,6 +71,12 @@ impl Report {
         beside: Beside,
     ) {
         self.figures.push(Figure { name: name.into(), value, unit, beside: Some(beside) });
+    }
+
+    /// How often which value was measured; for the table.
+    pub(crate) fn histogram(&mut self, name: impl Into<String>, samples: &Samples) {
+        let (counts, width) = samples.buckets(HISTOGRAM_ROWS);
+        self.histograms.push((name.into(), counts, width));
     }
 
     /// A ratio whose goal is to be at least `goal`.
@@ -95,6 +108,15 @@ impl Report {
                 format!("{} {} of {} {unit}", bar(share), percent(share), number(of))
             });
             let _ = writeln!(table, "{name:width$}  {:>10} {unit:<11} {held}", number(*value));
+        }
+        for (name, counts, width) in &self.histograms {
+            let _ = writeln!(table, "\n{name}, of {}", counts.iter().sum::<usize>());
+            let most = counts.iter().copied().max().unwrap_or(0).max(1);
+            for (row, count) in counts.iter().enumerate() {
+                let upto = width * float(row + 1);
+                let _ =
+                    writeln!(table, "  ≤ {:>8}  {} {count}", number(upto), bar(float(*count) / float(most)));
+            }
         }
         table.push('\n');
         for Ratio { name, value, goal, meets, at_least } in &self.ratios {

@@ -13,6 +13,7 @@ use grantbook_record::list::List;
 use grantbook_record::terms::Language;
 use grantbook_record::uses::{Outcome, Permitted, UseFacts, UseRecord, sign_batch};
 use grantbook_record::{Envelope, GateId, Jti, Kind, Signer, SubjectId, TenantId, Term, Terms};
+use grantbook_sdk::Parties;
 use rand_core::{OsRng, RngCore as _};
 use serde::Serialize;
 
@@ -161,6 +162,13 @@ impl World {
         let claims = Claims::new(self.tenant, new_jti(), ());
         let batch = sign_batch(&claims, &records, &gate.1).ok_or("a batch without records")?;
         Ok(serde_json::to_vec(&batch)?)
+    }
+
+    /// Whose signatures a gate believes.
+    pub(crate) fn parties(&self) -> Result<Parties, Failure> {
+        let tenant = self.ledger.tenant(self.tenant).ok_or("a ledger without its tenant")?;
+        let enterprise = tenant.enterprise_key.thumbprint();
+        Ok(Parties { enterprise, operator: self.ledger.operator_key().thumbprint() })
     }
 
     /// A gate that may sign batches.

@@ -17,7 +17,7 @@ use grantbook_record::uses::{BATCH_TYP, BatchHead, Outcome, Permitted, UseRecord
 use grantbook_record::{Currency, DenialReason, Entry, EnvelopeError, GateId, Jti, Kind, jws};
 use grantbook_tlog::{CompactRange, Hash, LeafIndex, TreeSize, leaf_hash};
 
-use super::{Acknowledgement, Answer, Appended, AppendedUses, REMOTE_GATE, Reply, Verdict, broken};
+use super::{Acknowledgement, Answer, Appended, AppendedUses, REMOTE_GATE, Reply, Tell, Verdict, broken};
 use crate::admit::{
     AdmittedBatch, AdmittedEvent, AdmittedQuestion, AdmittedUse, Closing, Committed, TenantFacts, commit_use,
 };
@@ -357,19 +357,17 @@ impl<'a> Builder<'a> {
     }
 
     /// Decides questions to the ledger's own gate, sorted by tenant, and records those that are permitted.
-    pub(super) fn questions(
-        &mut self,
-        questions: Vec<(AdmittedQuestion, Reply<Answer>)>,
-    ) -> Result<(), Fault> {
+    pub(super) fn questions(&mut self, questions: Vec<(AdmittedQuestion, Tell)>) -> Result<(), Fault> {
         let mut run: Option<Run> = None;
-        for (question, reply) in questions {
+        for (question, tell) in questions {
             if run.as_ref().is_some_and(|run| run.tenant.number != question.tenant.number) {
                 self.close_run(run.take())?;
             }
             match self.answer(&mut run, question)? {
-                Ok(Answer::Denial(denial)) => drop(reply.send(Ok(Answer::Denial(denial)))),
-                Ok(permit) => self.acknowledgements.push(Box::new(move || drop(reply.send(Ok(permit))))),
-                Err(error) => drop(reply.send(Err(error))),
+                Ok(permit @ Answer::Permit { .. }) => {
+                    self.acknowledgements.push(Box::new(move || tell(Ok(permit))));
+                }
+                answer => tell(answer),
             }
         }
         self.close_run(run)

@@ -203,10 +203,9 @@ async fn decide(
             if let Some(Decision::Denial(denial)) = decided {
                 EvaluationResponse::denied(&denial)
             } else {
-                let answer = app.blocking(move |ledger| {
-                    ledger.decide_and_trace(tenant, &facts, use_id, at_least, provenance)
-                });
-                EvaluationResponse::recorded(answer.await??)
+                let answer =
+                    app.ledger.decide_and_trace_in_task(tenant, &facts, use_id, at_least, provenance);
+                EvaluationResponse::recorded(answer.await?)
             }
         }
     };

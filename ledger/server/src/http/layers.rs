@@ -29,7 +29,7 @@ pub(super) async fn observe(State(app): State<App>, mut request: Request, next: 
     let route = request.extensions().get::<MatchedPath>().cloned();
     let sent = request.headers().get(&X_REQUEST_ID).cloned();
     let is_clients = sent.is_some();
-    let id = sent.or_else(made_id);
+    let id = sent.or_else(|| HeaderValue::from_str(&app.ledger.new_id().to_string()).ok());
     if let Some(id) = &id {
         request.extensions_mut().insert(RequestId { id: id.clone(), is_clients });
     }
@@ -49,10 +49,6 @@ pub(super) async fn observe(State(app): State<App>, mut request: Request, next: 
     app.metrics.request(&method, route, status, took);
     tracing::info!(%method, route, status, micros = took.as_micros(), request_id = loggable, "request");
     response
-}
-
-fn made_id() -> Option<HeaderValue> {
-    HeaderValue::from_str(&uuid::Uuid::now_v7().to_string()).ok()
 }
 
 /// A client may write anything into its ids; only what looks like one is logged.

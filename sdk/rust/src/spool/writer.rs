@@ -12,7 +12,7 @@ use super::{Order, Shared};
 /// How long what nobody waits for may lie in memory.
 const LAZY: Duration = Duration::from_millis(20);
 /// Entries that are written though nobody waits for them.
-const QUEUE_MAX: usize = 4096;
+pub(super) const QUEUE_MAX: usize = 4096;
 /// Between two tries to write while nothing can be written.
 const RETRY: Duration = Duration::from_millis(100);
 /// Bytes of a segment that nobody needs, beside as many as are needed, before it is written anew.

@@ -35,7 +35,7 @@ const STATE_ROWS: usize = 200_000;
 const COMMIT_ENTRIES: usize = 48;
 
 /// Seconds per entry, by the part's name.
-type Costs = Vec<(&'static str, f64)>;
+pub(crate) type Costs = Vec<(&'static str, f64)>;
 
 /// What the parts of both kinds of append cost.
 pub(super) struct Parts {
@@ -172,6 +172,18 @@ fn use_parts(intake: &Intake<'_>) -> Result<(Costs, usize), Failure> {
         ("tree and proof", tree()),
     ];
     Ok((parts, Entry::size(Class::Use) + body_bytes + 60))
+}
+
+/// Parts of a permit that the ledger records and gives a receipt for, seconds: those that no batch can share. Its record has
+/// so many bytes.
+pub(crate) fn of_a_permit(record: usize) -> Costs {
+    vec![
+        ("commitments", commitments(&[1, 80])),
+        ("hashes", entry_hashes(Class::Use)),
+        ("tag", tag()),
+        ("seal and open", seal(record + 260)),
+        ("tree and proof", tree()),
+    ]
 }
 
 fn signature(key: &PublicKey, signer: &Signer, message_bytes: usize) -> f64 {

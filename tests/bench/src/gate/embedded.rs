@@ -16,29 +16,32 @@ use grantbook_record::uses::UseFacts;
 use grantbook_record::{GateId, Signer, SubjectId, TenantId, Terms};
 use grantbook_sdk::{BootTime, LogKeys, Parties, Pins, Question, Replica, StateFolder};
 use grantbook_tlog::{Hash, SignatureKind, SigningKey, TreeSize};
-use rand_chacha::ChaCha8Rng;
-use rand_core::{RngCore as _, SeedableRng as _};
 
+use super::questions;
 use crate::Failure;
 use crate::measure::{Samples, alone, float, folder_bytes, median, resident_bytes};
-use crate::report::{Beside, Report};
-use crate::world::{facts, grant_terms, new_jti};
+use crate::report::{Beside, Report, short};
+use crate::world::new_jti;
 
 /// Decisions that are timed together.
 const BATCH: usize = 1000;
 const BATCHES: usize = 301;
 /// Decisions that are timed one by one.
 const SINGLE: usize = 20_000;
-const SMALL: usize = 1000;
+/// Grants of the replicas that the largest one is held against.
+const SIZES: [usize; 3] = [1000, 10_000, 100_000];
 const ORIGIN: &str = "grantbook.bench/log";
 /// Far longer than a measurement takes: freshness is asked for each decision and always holds.
 const BOUND: Duration = Duration::from_secs(86_400);
 
 /// A replica in a folder of its own, without the log that its customers would come from.
-struct Customers {
+pub(super) struct Customers {
     dir: tempfile::TempDir,
     replica: Replica,
-    questions: Vec<UseFacts>,
+    /// How many; each has one grant.
+    pub(super) count: usize,
+    /// What they have granted, in no order.
+    permitted: Vec<UseFacts>,
     now: BootTime,
 }
 
@@ -46,30 +49,27 @@ impl Customers {
     fn new(count: usize, under: &Path) -> Result<Self, Failure> {
         let dir = tempfile::Builder::new().prefix("grantbook-bench-").tempdir_in(under)?;
         let mut replica = open(dir.path())?;
-        let terms = grant_terms(&Bytes32([0; 32]))?;
+        let terms = questions::all_terms()?;
         let at = Clock::system().now().seconds();
-        for number in 0..count {
-            let sub = SubjectId::parse(&name(number))?;
+        for (number, terms) in (0..count).zip(terms.iter().cycle()) {
+            let sub = SubjectId::parse(&questions::customer(number))?;
             let mut record = Record::default();
             give(&mut record.state, &sub, terms.clone(), at, number as u64);
             replica.holdings_mut().keep(&sub, &record)?;
         }
         let now = freshen(&mut replica)?;
-        // asked in no order, so that the processor's caches do not hold the customers
-        let mut rng = ChaCha8Rng::seed_from_u64(2);
-        let questions = (0..BATCH * 20)
-            .map(|_| facts(&name(usize::try_from(rng.next_u32())? % count)))
-            .collect::<Result<_, Failure>>()?;
-        Ok(Self { dir, replica, questions, now })
+        let permitted = questions::granted(BATCH * 20, count)?;
+        let permitted = permitted.iter().map(questions::Question::facts).collect::<Result<_, _>>()?;
+        Ok(Self { dir, replica, count, permitted, now })
     }
 
-    fn decide(&self, facts: &UseFacts) -> Decision {
+    pub(super) fn decide(&self, facts: &UseFacts) -> Decision {
         self.replica.decide(facts, None, self.now)
     }
 
     /// Processor time per decision in batches, seconds; an error if anything is denied.
     fn batched(&self) -> Result<f64, Failure> {
-        let mut questions = self.questions.iter().cycle();
+        let mut questions = self.permitted.iter().cycle();
         let (cpu, _) = alone(BATCHES, |_| {
             let permits = questions
                 .by_ref()
@@ -81,26 +81,27 @@ impl Customers {
         Ok(cpu / float(BATCH))
     }
 
-    /// Customers decided in a second when all of them are asked about at once.
-    fn in_bulk(&self, count: usize) -> Result<f64, Failure> {
-        let mut facts = self.questions.first().ok_or("no question")?.clone();
+    /// Customers decided in a second when one recipient asks about all of them at once.
+    fn in_bulk(&self) -> Result<f64, Failure> {
+        let mut facts = questions::Question::granted(0).facts()?;
         let begun = Instant::now();
         let mut permits = 0;
-        for first in (0..count).step_by(1024) {
-            let customers = (first..count.min(first + 1024)).map(|number| SubjectId::parse(&name(number)));
+        for first in (0..self.count).step_by(1024) {
+            let numbers = first..self.count.min(first + 1024);
+            let customers = numbers.map(|number| SubjectId::parse(&questions::customer(number)));
             let customers: Vec<SubjectId> = customers.collect::<Result<_, _>>()?;
             let answers = self.replica.decide_each(&mut facts, customers, self.now);
             permits += answers.iter().filter(|one| matches!(one.decision, Decision::Permit(_))).count();
         }
-        if permits != count {
-            return Err("a denial where each customer has a grant".into());
+        if permits != self.count.div_ceil(questions::RECIPIENTS) {
+            return Err("as many permits as customers who granted it to the recipient, expected".into());
         }
-        Ok(float(count) / begun.elapsed().as_secs_f64())
+        Ok(float(self.count) / begun.elapsed().as_secs_f64())
     }
 
     /// Seconds to write a snapshot, and to be ready again from it.
     fn restart(self) -> Result<(f64, f64, f64), Failure> {
-        let Self { dir, replica, questions, .. } = self;
+        let Self { dir, replica, permitted, .. } = self;
         let begun = Instant::now();
         replica.snapshot().ok_or("a replica without a folder")?.save()?;
         let saved = begun.elapsed().as_secs_f64();
@@ -109,7 +110,7 @@ impl Customers {
         let begun = Instant::now();
         let mut replica = open(dir.path())?;
         let now = freshen(&mut replica)?;
-        let question = questions.first().ok_or("no question")?;
+        let question = permitted.first().ok_or("no question")?;
         if !matches!(replica.decide(question, None, now), Decision::Permit(_)) {
             return Err("a denial after the restart".into());
         }
@@ -153,10 +154,6 @@ fn freshen(replica: &mut Replica) -> Result<BootTime, Failure> {
     Ok(now)
 }
 
-fn name(number: usize) -> String {
-    format!("cs-{number:08}")
-}
-
 fn give(customer: &mut CustomerState, sub: &SubjectId, terms: Terms, now: UnixSeconds, leaf_index: u64) {
     let event = Event::GrantGiven(GrantGiven {
         sub: sub.clone(),
@@ -169,61 +166,52 @@ fn give(customer: &mut CustomerState, sub: &SubjectId, terms: Terms, now: UnixSe
     customer.apply(&event, &Admitted { jti: new_jti(), entry, at: now, group: 0 });
 }
 
-#[cfg(feature = "peers")]
-/// One customer with as many grants as a peer has policies; the last one permits.
-pub(super) fn one_of_many(grants: usize) -> Result<(CustomerState, UseFacts, UnixSeconds), Failure> {
-    let now = Clock::system().now().seconds();
-    let sub = SubjectId::parse("cs-1")?;
-    let mut customer = CustomerState::default();
-    for number in 1..=grants {
-        let leaf_index = number as u64;
-        let mut terms = grant_terms(&Bytes32([0; 32]))?;
-        if number < grants {
-            terms.recipient = grantbook_record::Term::parse(&format!("recipient-{number}"))?;
-        }
-        give(&mut customer, &sub, terms, now, leaf_index);
-    }
-    Ok((customer, facts("cs-1")?, now))
-}
-
 pub(super) fn measure(report: &mut Report, customers: usize, dir: &Path) -> Result<(), Failure> {
     let before = resident_bytes();
     let large = Customers::new(customers, dir)?;
-    let grown = resident_bytes() - before;
-    let small = Customers::new(SMALL, dir)?;
-    // turn by turn, so that a busy neighbour slows both
-    let (mut at_small, mut at_large) = (Vec::new(), Vec::new());
+    let per_grant = (resident_bytes() - before) / float(customers);
+    let smaller = SIZES.into_iter().filter(|size| *size < customers);
+    let mut all = smaller.map(|size| Customers::new(size, dir)).collect::<Result<Vec<_>, _>>()?;
+    all.push(large);
+    // turn by turn, so that a busy neighbour slows all
+    let mut times = vec![Vec::new(); all.len()];
     for _ in 0..5 {
-        at_small.push(small.batched()?);
-        at_large.push(large.batched()?);
+        for (customers, times) in all.iter().zip(&mut times) {
+            times.push(customers.batched()?);
+        }
     }
-    let (at_small, at_large) = (median(at_small), median(at_large));
-    let single = large.questions.iter().cycle().take(SINGLE).map(|facts| {
+    let times: Vec<f64> = times.into_iter().map(|times| median(times) * 1e6).collect();
+    for (customers, time) in all.iter().zip(&times) {
+        let name = format!("decision, {} grants", short(customers.count as u64));
+        report.figure_beside(name, *time, "µs", Beside::DownTo(1.0));
+    }
+    let large = all.last().ok_or("no size")?;
+    let single = large.permitted.iter().cycle().take(SINGLE).map(|facts| {
         let begun = Instant::now();
         let _ = std::hint::black_box(large.decide(facts));
         begun.elapsed().as_secs_f64() * 1e6
     });
     let single = Samples::new(single.collect());
-    let in_bulk = median([large.in_bulk(customers)?, large.in_bulk(customers)?, large.in_bulk(customers)?]);
-    let per_grant = grown / float(customers);
-    let (saved, restarted, folder) = large.restart()?;
-
-    let named = crate::report::short(customers as u64);
-    report.figure_beside("decision, 1k customers", at_small * 1e6, "µs", Beside::DownTo(1.0));
-    report.figure_beside(format!("decision, {named} customers"), at_large * 1e6, "µs", Beside::DownTo(1.0));
-    report.figure("decision, singly, p50", single.median(), "µs");
+    report.figure_beside("decision, singly, p50", single.median(), "µs", Beside::DownTo(1.0));
     report.figure("decision, singly, p99", single.percentile(0.99), "µs");
-    report.figure("decision in bulk", in_bulk, "rows/s");
+    let in_bulk = (0..3).map(|_| large.in_bulk()).collect::<Result<Vec<_>, _>>()?;
+    report.figure("decision in bulk", median(in_bulk), "rows/s");
     report.figure_beside("memory per grant", per_grant, "bytes", Beside::DownTo(200.0));
+    if let (Some(first), Some(last)) = (times.first(), times.last()) {
+        let [from, to] = [all.first(), all.last()].map(|one| short(one.map_or(0, |one| one.count as u64)));
+        report.at_most(format!("gate.growth_{from}_to_{to}"), last / first, 2.0);
+        report.at_most("gate.decision_us", *last, 1.0);
+    }
+    #[cfg(feature = "peers")]
+    super::peers::measure(report, &all)?;
+
+    let large = all.pop().ok_or("no size")?;
+    drop(all);
+    let (saved, restarted, folder) = large.restart()?;
     report.figure("on disk per grant", folder / float(customers), "bytes");
     report.figure("snapshot written", saved, "s");
     report.figure_beside("cold start from the snapshot", restarted, "s", Beside::DownTo(10.0));
-    report.at_most(format!("gate.growth_1k_to_{named}"), at_large / at_small, 2.0);
-    report.at_most("gate.decision_us", at_large * 1e6, 1.0);
     report.at_most("gate.bytes_per_grant", per_grant, 200.0);
     report.at_most("gate.cold_start_s", restarted, 10.0);
-
-    #[cfg(feature = "peers")]
-    super::peers::measure(report)?;
     Ok(())
 }

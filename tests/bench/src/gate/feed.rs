@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use grantbook_record::feed::{FeedPosition, Frame};
-use grantbook_sdk::{Parties, Pins, Replica};
+use grantbook_sdk::{Pins, Replica};
 
 use crate::Failure;
 use crate::measure::float;
@@ -15,12 +15,7 @@ const PAGE: usize = 256;
 
 pub(super) fn measure(report: &mut Report, world: &World) -> Result<(), Failure> {
     let ledger = &world.ledger;
-    let tenant = ledger.tenant(world.tenant).ok_or("a ledger without its tenant")?;
-    let parties = Parties {
-        enterprise: tenant.enterprise_key.thumbprint(),
-        operator: ledger.operator_key().thumbprint(),
-    };
-    let pins = Pins { tenant: world.tenant, log_keys: ledger.log_keys().clone(), parties };
+    let pins = Pins { tenant: world.tenant, log_keys: ledger.log_keys().clone(), parties: world.parties()? };
     let mut frames: Vec<Vec<u8>> = Vec::new();
     loop {
         let page = ledger.feed(world.tenant, FeedPosition(frames.len() as u64), PAGE)?;

@@ -20,6 +20,8 @@ const CUSTOMERS: usize = 2000;
 const WITHDRAWALS: usize = 100;
 /// Each kind of request is measured so many times, turn by turn.
 const ROUNDS: u32 = 3;
+/// Bytes of a use's record, about.
+const RECORD_BYTES: usize = 600;
 const PATH: &str = "/access/v1/evaluation";
 
 pub(super) fn measure(report: &mut Report, options: &Options) -> Result<(), Failure> {
@@ -61,6 +63,12 @@ pub(super) fn measure(report: &mut Report, options: &Options) -> Result<(), Fail
     let denied = show(report, "http.denials", &denial, Some(0.6 * bare));
     let permitted = show(report, "http.permits", &permit, Some(0.3 * bare));
     let cpu = |runs: &[Run]| median(runs.iter().map(Run::cpu_us));
+    let parts = crate::append::of_a_permit(RECORD_BYTES);
+    for (name, seconds) in &parts {
+        report.figure(format!("http.permit.part.{name}"), seconds * 1e6, "µs");
+    }
+    let least = cpu(&echo) + parts.iter().map(|(_, seconds)| seconds * 1e6).sum::<f64>();
+    report.figure("http.permit_bound_by_parts", cpu(&echo) / least, "1");
     report.at_least("http.authzen_vs_echo", denied / bare, 0.6);
     report.at_least("http.authzen_cpu_vs_echo", cpu(&echo) / cpu(&denial), 0.6);
     report.at_least("http.permit_vs_echo", permitted / bare, 0.3);
@@ -116,6 +124,9 @@ impl Serving {
         // one tenant makes all the load
         config.limits.tenant_requests_max = u32::MAX;
         config.limits.tenant_events_per_second = u32::MAX;
+        config.limits.feed_subscribers_max = 1024;
+        config.limits.tenant_feed_subscribers_max = 1024;
+        config.limits.requests_max = 1024;
         let server = runtime.block_on(Server::bind(world.ledger.clone(), config))?;
         let address = server.address();
         let (stop, stopped) = oneshot::channel();

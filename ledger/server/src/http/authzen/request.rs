@@ -207,9 +207,7 @@ fn optional<T: DeserializeOwned>(
     match members.remove(name) {
         None => Ok(None),
         // read as our own formats are: an object is no array
-        Some(value) => strict_json::parse(&serde_json::to_vec(&value).unwrap_or_default())
-            .map(Some)
-            .map_err(|_| unknown(member)),
+        Some(value) => strict_json::from_value(value).map(Some).map_err(|_| unknown(member)),
     }
 }
 

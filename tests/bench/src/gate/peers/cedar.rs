@@ -1,44 +1,71 @@
-//! cedar-policy: a policy for each rule, its request made beforehand.
+//! cedar-policy: a policy for each recipient; customers are entities with what they granted as attributes.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
-use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, PolicySet, Request};
+use cedar_policy::{
+    Authorizer, Context, Decision, Entities, Entity, EntityUid, PolicySet, Request,
+    RestrictedExpression as Value,
+};
 
-use super::{Ask, recipient};
+use super::{Ask, END, NOW};
 use crate::Failure;
+use crate::gate::questions::granted_terms::{CATEGORY, EXCLUDED, PERIOD, PURPOSE};
+use crate::gate::questions::{Question, RECIPIENTS, customer, day_number, recipient};
 
-pub(super) fn ask(rules: usize) -> Result<Ask, Failure> {
+pub(super) fn ask(customers: usize, questions: &[Question]) -> Result<Ask<'static>, Failure> {
     let mut text = String::new();
-    for number in 1..=rules {
+    for number in 0..RECIPIENTS {
         writeln!(
             text,
-            r#"permit (principal == Recipient::"{}", action == Action::"profile", resource == Customer::"cs-1")
+            r#"permit (principal == Recipient::"{}", action == Action::"profile", resource)
             when {{
-                context.purpose == "service-personalisation" && context.category == "purchases" &&
-                context.from >= 19970101 && context.to <= 19970930 &&
-                !context.fields.contains("dollars") && context.now < 4102444800
+                resource has recipient && resource.recipient == principal && resource.purpose == context.purpose &&
+                resource.categories.contains(context.category) && resource.from <= context.day &&
+                context.day <= resource.to && !resource.excluded.containsAny(context.fields) &&
+                context.now < resource.end
             }};"#,
-            recipient(number, rules)
+            recipient(number)
         )?;
     }
     let policies: PolicySet = text.parse()?;
-    let uid = |text: &str| text.parse::<EntityUid>().map_err(Failure::from);
+    let granted = |number| -> Result<Entity, Failure> {
+        let attributes = [
+            ("recipient", Value::new_entity_uid(uid("Recipient", &recipient(number))?)),
+            ("purpose", Value::new_string(PURPOSE.to_owned())),
+            ("categories", Value::new_set([Value::new_string(CATEGORY.to_owned())])),
+            ("excluded", Value::new_set([Value::new_string(EXCLUDED.to_owned())])),
+            ("from", Value::new_long(day_number(PERIOD.0)?)),
+            ("to", Value::new_long(day_number(PERIOD.1)?)),
+            ("end", Value::new_long(END)),
+        ];
+        let attributes: HashMap<_, _> = attributes.map(|(name, value)| (name.to_owned(), value)).into();
+        Ok(Entity::new(uid("Customer", &customer(number))?, attributes, HashSet::new())?)
+    };
+    let entities: Vec<Entity> = (0..customers).map(granted).collect::<Result<_, _>>()?;
+    let entities = Entities::from_entities(entities, None)?;
+    let requests = questions.iter().map(request).collect::<Result<Vec<_>, _>>()?;
+    let authorizer = Authorizer::new();
+    Ok(Box::new(move |at| {
+        requests.get(at).is_some_and(|request| {
+            authorizer.is_authorized(request, &policies, &entities).decision() == Decision::Allow
+        })
+    }))
+}
+
+fn request(question: &Question) -> Result<Request, Failure> {
     let context = Context::from_json_value(
         serde_json::json!({
-            "purpose": "service-personalisation", "category": "purchases", "fields": ["date", "quantity"],
-            "from": 19_970_201, "to": 19_970_201, "now": 1_800_000_000,
+            "purpose": PURPOSE, "category": CATEGORY, "fields": question.fields,
+            "day": day_number(question.day)?, "now": NOW,
         }),
         None,
     )?;
-    let request = Request::new(
-        uid(r#"Recipient::"recommender""#)?,
-        uid(r#"Action::"profile""#)?,
-        uid(r#"Customer::"cs-1""#)?,
-        context,
-        None,
-    )?;
-    let (authorizer, entities) = (Authorizer::new(), Entities::empty());
-    Ok(Box::new(move || {
-        authorizer.is_authorized(&request, &policies, &entities).decision() == Decision::Allow
-    }))
+    let (principal, resource) =
+        (uid("Recipient", &question.recipient)?, uid("Customer", &question.customer)?);
+    Ok(Request::new(principal, uid("Action", "profile")?, resource, context, None)?)
+}
+
+fn uid(kind: &str, id: &str) -> Result<EntityUid, Failure> {
+    Ok(EntityUid::from_type_name_and_id(kind.parse()?, id.parse()?))
 }
