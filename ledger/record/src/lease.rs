@@ -103,6 +103,30 @@ pub struct LeaseResponse {
     pub leases: List<Leased, 1, WANTS_MAX>,
 }
 
+/// A lease that its gate has not given back and that is not written off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenLease {
+    /// Its id.
+    pub id: Jti,
+    /// Units.
+    pub units: u64,
+    /// Units of records that named it and have arrived.
+    pub arrived: u64,
+    /// First moment at which it may be drawn on no more, by the ledger's clock.
+    pub expires: UnixMillis,
+}
+
+/// Leases of one gate that are open, in the order of their ids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenLeases {
+    /// A page of them.
+    pub leases: List<OpenLease, 0, WANTS_MAX>,
+    /// After which the next page begins; `None` at the end.
+    pub next: Option<Jti>,
+}
+
 /// A gate says of leases that it draws on them no more. Signed by the gate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -14,6 +14,7 @@ mod seal;
 mod state;
 #[cfg(test)]
 mod tests;
+mod unaccounted;
 mod writer;
 
 use std::collections::VecDeque;
@@ -24,8 +25,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use grantbook_record::encoding::Bytes32;
+use grantbook_record::lease::{OpenLease, OpenLeases};
 use grantbook_record::uses::UseRecord;
-use grantbook_record::{DenialReason, GateId, Receipt, Salt, Signer, SubjectId, TenantId};
+use grantbook_record::{DenialReason, GateId, Jti, Receipt, Salt, Signer, SubjectId, TenantId};
 use grantbook_tlog::LogKeys;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, oneshot, watch};
@@ -44,8 +46,10 @@ use recent::Recent;
 pub(crate) use recent::fetch;
 use seal::SealingKey;
 use state::{Class, Full, Placing, State};
+pub(crate) use unaccounted::LeftBehind;
 
 const GATES: &str = "/v1/gates";
+const LEASES: &str = "/v1/leases";
 /// Between two tries of what must succeed at last.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 
@@ -201,6 +205,8 @@ struct Guarded {
     urgent: bool,
     orders: VecDeque<Order>,
     closing: bool,
+    /// A start needs the segment though the ledger has every record: leases are open, and it tells what became of them.
+    keeps: bool,
 }
 
 /// The segment is to be written anew, under another key if there is one.
@@ -245,6 +251,8 @@ impl Unplaced {
 pub(crate) struct Spool {
     pub(crate) shared: Arc<Shared>,
     pub(crate) signer: Signer,
+    /// Leases that a gate has left open which is gone.
+    pub(crate) left_behind: LeftBehind,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -254,7 +262,7 @@ struct Progress {
 }
 
 impl Spool {
-    /// Opens the spool, and sees how far the ledger has come.
+    /// Opens the spool, and sees how far the ledger has come and what leases are open.
     pub(crate) async fn open(
         config: SpoolConfig,
         http: Arc<Http>,
@@ -264,10 +272,15 @@ impl Spool {
         within: Duration,
     ) -> Result<Self, SpoolError> {
         let SpoolConfig { dir, signer, max_bytes } = config;
-        let asked =
-            async { Ok::<_, LinkFault>((fetch_key(&http, &gate).await?, progress(&http, &gate).await?)) };
+        let asked = async {
+            let key = fetch_key(&http, &gate).await?;
+            let expected = progress(&http, &gate).await?;
+            // after it, so that whatever of these is not said to have arrived is in the spool
+            let open = open_leases(&http, &gate).await?;
+            Ok::<_, LinkFault>((key, expected, open))
+        };
         let asked = timeout(within, asked).await.map_err(|_| LinkFault::Deadline { deadline: within })??;
-        let (key, expected) = asked;
+        let (key, expected, open) = asked;
         let epoch = key.epoch();
         let folder = Folder::open(&dir).map_err(|source| SpoolError::Io { doing: "open", source })?;
         let mut disk = Box::new(folder.ok_or(SpoolError::Held { dir })?);
@@ -281,13 +294,15 @@ impl Spool {
             }
             state.acknowledge(expected);
         }
+        // before the new segment, which holds the marks
+        let left_behind = state.left_behind(&open, read.is_whole);
         let (log, state) = Log::start(disk, owner, key, read)?;
         let shared = Arc::new(Shared::new(gate, tenant, log_keys, http, state, epoch));
         let for_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("grantbook-spool".to_owned());
         let thread = thread.spawn(move || writer::run(&for_thread, log));
         let thread = thread.map_err(|source| SpoolError::Io { doing: "start a thread for", source })?;
-        Ok(Self { shared, signer, thread: Some(thread) })
+        Ok(Self { shared, signer, left_behind, thread: Some(thread) })
     }
 }
 
@@ -325,6 +340,7 @@ impl Shared {
                 urgent: false,
                 orders: VecDeque::new(),
                 closing: false,
+                keeps: false,
             }),
             wake: Condvar::new(),
             work: Notify::new(),
@@ -345,12 +361,13 @@ impl Shared {
         durability: Durability,
     ) -> Result<Placed, Unplaced> {
         let salt = Salt(Bytes32(random().map_err(|_| Unplaced::Full)?));
-        let awaited = durability != Durability::Process;
-        let class = if awaited { Class::Awaited } else { Class::Enqueued };
         let mut guarded = self.lock();
         if self.halted.load(Ordering::SeqCst) || guarded.closing {
             return Err(Unplaced::Full);
         }
+        // the disk must know beforehand of which leases a crash may lose uses
+        let awaited = durability != Durability::Process || !guarded.state.mark_unaccounted(&record.leases);
+        let class = if awaited { Class::Awaited } else { Class::Enqueued };
         // until its permit is out, nobody can have used the data
         let (seq, on_drop) = match guarded.state.place(record, salt, Some(until), class) {
             Ok(Placing::New(seq)) => (seq, Some(Ending::Voided)),
@@ -382,6 +399,16 @@ impl Shared {
     /// Whether a use of this id was placed before.
     pub(crate) fn knows(&self, record: &UseRecord) -> bool {
         self.lock().state.recall(record).is_some()
+    }
+
+    /// The ledger knows what was drawn on these leases.
+    pub(crate) fn released(&self, leases: &[Jti]) {
+        self.lock().state.released(leases);
+    }
+
+    /// Leases stay open when this ends.
+    pub(crate) fn keep_segment(&self) {
+        self.lock().keeps = true;
     }
 
     fn end(&self, placed: &mut Placed) -> Option<Ending> {
@@ -429,10 +456,15 @@ impl Shared {
         }
     }
 
-    /// Waits until the ledger has a record, and gives its receipt if it is at hand.
-    pub(crate) async fn sent(&self, seq: u64) -> Option<Receipt> {
+    /// Waits until the ledger has a record.
+    pub(crate) async fn arrived(&self, seq: u64) {
         // the sender lives as long as this
         let _ = self.first.subscribe().wait_for(|first| *first > seq).await;
+    }
+
+    /// Waits until the ledger has a record, and gives its receipt if it is at hand.
+    pub(crate) async fn sent(&self, seq: u64) -> Option<Receipt> {
+        self.arrived(seq).await;
         self.recent.lock().unwrap_or_else(PoisonError::into_inner).take(seq)
     }
 
@@ -532,6 +564,18 @@ async fn fetch_key(http: &Http, gate: &GateId) -> Result<SealingKey, LinkFault> 
 async fn progress(http: &Http, gate: &GateId) -> Result<u64, LinkFault> {
     let Progress { next_seq } = http.read(&format!("{GATES}/{gate}")).await?;
     Ok(next_seq)
+}
+
+/// Every lease of a gate that is open.
+pub(crate) async fn open_leases(http: &Http, gate: &GateId) -> Result<Vec<OpenLease>, LinkFault> {
+    let mut open = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let OpenLeases { leases, next } = http.read(&format!("{LEASES}?gate={gate}{cursor}")).await?;
+        open.extend(leases.to_vec());
+        let Some(next) = next else { return Ok(open) };
+        cursor = format!("&cursor={next}");
+    }
 }
 
 /// Sees that a record which the ledger has is this spool's: its salt is.

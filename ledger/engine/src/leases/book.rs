@@ -5,10 +5,11 @@
 //! not over the cap when they came, and what is charged and has not arrived, are never more than the cap.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use grantbook_plan::UseCount;
 use grantbook_record::day::{UnixMillis, UnixSeconds};
-use grantbook_record::lease::{Lease, Leased, Want};
+use grantbook_record::lease::{Lease, Leased, OpenLease, Want};
 use grantbook_record::terms::Rate;
 use grantbook_record::{Currency, DenialReason, GateId, Jti, MinorUnits, Term};
 use serde::{Deserialize, Serialize};
@@ -244,6 +245,33 @@ impl LeaseBook {
             window.used_by(expires);
         }
         self.changed.insert(key.clone());
+    }
+
+    /// Leases of a gate that it may still account for, after this one and in the order of their ids: not given back, not
+    /// used up by what has arrived, and not written off. At most so many.
+    pub fn open_leases(
+        &self,
+        tenant: u32,
+        gate: &GateId,
+        after: Option<Jti>,
+        most: usize,
+        now: UnixMillis,
+        rules: &LeaseRules,
+    ) -> Vec<OpenLease> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let of_tenant =
+            self.of_lease.range((from, Bound::Unbounded)).filter(|(_, key)| key.tenant() == tenant);
+        let rows =
+            of_tenant.filter_map(|(id, key)| self.limits.get(key)?.leases.iter().find(|row| row.id == *id));
+        let is_open = |row: &&LeaseRow| {
+            row.gate == *gate
+                && row.spent.is_none()
+                && row.remaining() > 0
+                && !row.is_over(now, rules.late_after_ms)
+        };
+        let open = rows.filter(is_open).take(most);
+        open.map(|row| OpenLease { id: row.id, units: row.units, arrived: row.arrived, expires: row.expires })
+            .collect()
     }
 
     /// The count that a decision about a grant is to go by: leased units count as used.

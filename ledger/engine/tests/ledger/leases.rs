@@ -477,3 +477,39 @@ impl Shop {
         matches!(answer, Recorded::Permit { .. })
     }
 }
+
+#[test]
+fn a_gate_is_told_what_it_may_still_give_back() {
+    let mut shop = Shop::open(|_| ());
+    let open = |shop: &Shop, after| {
+        let page = shop.world.ledger.open_leases(shop.world.tenant, &gate_id(), after).unwrap();
+        page.leases.iter().map(|lease| (lease.id, lease.units, lease.arrived)).collect::<Vec<_>>()
+    };
+    let stranger = GateId::parse("south").unwrap();
+    let refused = shop.world.ledger.open_leases(shop.world.tenant, &stranger, None);
+    assert!(matches!(refused, Err(AppendError::UnknownGate)), "{refused:?}");
+    assert_eq!(open(&shop, None), []);
+    let (one, two, three) = (shop.lease(2), shop.lease(3), shop.lease(1));
+    let mut expected = vec![(one.id, 2, 0), (two.id, 3, 1), (three.id, 1, 0)];
+    expected.sort();
+    shop.record(&[&[two.id]]);
+    assert_eq!(open(&shop, None), expected);
+    assert_eq!(open(&shop, Some(expected[0].0)), expected[1..]);
+    let other = Signer::from_seed(&[34; 32]).unwrap();
+    shop.world.ledger.register_gate(shop.world.tenant, &stranger, *other.public_key()).unwrap();
+    let others = shop.world.ledger.open_leases(shop.world.tenant, &stranger, None).unwrap();
+    assert_eq!(others.leases.len(), 0);
+    // given back, and used up by what arrived
+    shop.release(one.id, 2, &shop.gate).unwrap();
+    shop.record(&[&[three.id]]);
+    assert_eq!(open(&shop, None), [(two.id, 3, 1)]);
+    let mut shop = shop.reopen(|_| ());
+    assert_eq!(open(&shop, None), [(two.id, 3, 1)]);
+    shop.release(two.id, 1, &shop.gate).unwrap();
+    assert_eq!((open(&shop, None), shop.charged()), (vec![], outstanding(2)));
+    // whatever can arrive in time no more is written off
+    let last = shop.lease(4);
+    assert_eq!(open(&shop, None), [(last.id, 4, 0)]);
+    shop.wait(24 * 3600);
+    assert_eq!(open(&shop, None), []);
+}

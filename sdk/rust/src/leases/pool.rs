@@ -244,6 +244,11 @@ impl<W> LeasePool<W> {
         self.limits.retain(|_, held| !held.slices.is_empty() || !held.waiting.is_empty());
     }
 
+    /// Whether no lease is held and none is asked for.
+    pub fn is_empty(&self) -> bool {
+        self.asked.is_none() && self.limits.values().all(|held| held.slices.is_empty())
+    }
+
     /// Units of a limit that can be drawn now.
     pub fn left(&self, of: &Limit, now: UnixMillis) -> u64 {
         let Some(held) = self.limits.get(of) else { return 0 };

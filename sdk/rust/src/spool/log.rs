@@ -23,6 +23,8 @@ const FRAME_BYTES: usize = 1024 * 1024;
 /// What was read at a start.
 pub(super) struct Read {
     pub(super) state: State,
+    /// Whether the state is all that there was: `false` without a segment, and for one whose key is gone.
+    pub(super) is_whole: bool,
     /// Number of the segment read; 0 for none.
     segment: u64,
 }
@@ -49,7 +51,7 @@ pub(super) fn read(
     bytes_max: u64,
 ) -> Result<Read, SpoolError> {
     let Some(number) = disk.segments().map_err(io("list"))?.into_iter().max() else {
-        return Ok(Read { state: State::new(expected, bytes_max), segment: 0 });
+        return Ok(Read { state: State::new(expected, bytes_max), is_whole: false, segment: 0 });
     };
     let segment = disk.read(number).map_err(io("read"))?;
     let damaged = |at: usize| SpoolError::Damaged { segment: disk::name(number), at: at as u64 };
@@ -59,7 +61,8 @@ pub(super) fn read(
         // the key is gone; nothing is lost with it if the ledger has everything
         let next = frame::last_next(&segment).ok_or_else(|| damaged(SEGMENT_HEADER_BYTES))?;
         if next <= expected {
-            return Ok(Read { state: State::new(expected, bytes_max), segment: number });
+            let state = State::new(expected, bytes_max);
+            return Ok(Read { state, is_whole: false, segment: number });
         }
         let (spool, ledger) = (header.epoch, key.epoch());
         let segment = disk::name(number);
@@ -93,7 +96,7 @@ pub(super) fn read(
         return Err(SpoolError::Sequence { expected, first, next });
     }
     state.end_all();
-    Ok(Read { state, segment: number })
+    Ok(Read { state, is_whole: true, segment: number })
 }
 
 /// The last segment, to be written to.
@@ -116,7 +119,7 @@ impl Log {
         key: SealingKey,
         read: Read,
     ) -> Result<(Self, State), SpoolError> {
-        let Read { mut state, segment } = read;
+        let Read { mut state, segment, .. } = read;
         drop(state.take_queue());
         let chain = owner.chain(&[]);
         let mut log = Self { disk, owner, key, segment, chain, bytes: 0, poisoned: true };

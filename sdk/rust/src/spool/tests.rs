@@ -6,6 +6,8 @@ mod model;
 
 use std::sync::Arc;
 
+use grantbook_record::lease::{OpenLease, Release};
+use grantbook_record::list::List;
 use grantbook_record::uses::{Outcome, Permitted, UseFacts, UseRecord};
 use grantbook_record::{GateId, Jti, TenantId, UnixMillis, UnixSeconds};
 use grantbook_tlog::{LogKeys, SignatureKind, SigningKey};
@@ -16,7 +18,7 @@ use super::entry::Ending;
 use super::log::{self, Log, Owner};
 use super::seal::SealingKey;
 use super::state::State;
-use super::{Shared, SpoolError, writer};
+use super::{Placed, Shared, SpoolError, writer};
 use crate::BootTime;
 use crate::http::Http;
 use crate::tls::Tls;
@@ -238,4 +240,64 @@ fn a_use_that_several_have_permits_for_is_given_back_by_none_of_them() {
     assert_eq!(again.end(Ending::Voided), Some(Ending::Unknown));
     assert_eq!(first.end(Ending::Committed), Some(Ending::Committed));
     assert_eq!(bench.shared.lock().state.outgoing(BootTime::now()).len(), 1);
+}
+
+#[test]
+fn a_restarted_gate_gives_back_what_its_spool_accounts_for_and_nothing_else() {
+    use crate::Durability::{Disk, Process};
+    let lease = |number| Jti::new(UnixMillis(9), [number; 10]);
+    let [process, disk, voided, untouched] = [1, 2, 3, 4].map(lease);
+    let open = [(process, 1), (disk, 1), (voided, 0), (untouched, 2)].map(|(id, arrived)| OpenLease {
+        id,
+        units: 5,
+        arrived,
+        expires: UnixMillis(99),
+    });
+    let drawing = |lease| UseRecord { leases: List::new(vec![lease]).unwrap(), ..record("anna") };
+    let sim = SimDisk::new(1);
+    let mut bench = Bench::start(&sim, 1, 0).unwrap();
+    let place = |bench: &Bench, lease, durability| {
+        let mut placed =
+            bench.shared.place(drawing(lease), BootTime(std::time::Duration::MAX), durability).unwrap();
+        placed.hand_out();
+        placed
+    };
+    let mut first = place(&bench, process, Process);
+    let mut second = place(&bench, process, Process);
+    let waits = |placed: &mut Placed| placed.durable.as_mut().is_some_and(|wait| wait.try_recv().is_err());
+    assert!(waits(&mut first) && waits(&mut second), "until the disk knows that their lease may lose uses");
+    let placed = [place(&bench, disk, Disk), place(&bench, voided, Disk)];
+    bench.write();
+    assert!(!waits(&mut first), "it is written");
+    let third = place(&bench, process, Process);
+    assert!(third.durable.is_none(), "the disk knows");
+    let [on_disk, given_back] = placed;
+    given_back.end(Ending::Voided);
+    bench.write();
+    // the process ends here
+    std::mem::forget((first, second, third, on_disk));
+    drop(bench);
+
+    // killed again and again before it could give anything back
+    for _ in 0..3 {
+        let mut read = log::read(&mut sim.clone(), &owner(), &key(1), 1, BYTES_MAX).unwrap();
+        read.state.acknowledge(1);
+        let left = read.state.left_behind(&open, read.is_whole);
+        let spent = |lease, spent| Release { lease, spent };
+        assert_eq!(left.at_once, [spent(voided, 0), spent(untouched, 2)]);
+        assert_eq!(left.later.into_iter().collect::<Vec<_>>(), [disk]);
+        Log::start(Box::new(sim.clone()), owner(), key(1), read).unwrap();
+    }
+    // of a spool that is gone nobody knows what it held, then and at every later start
+    let gone = SimDisk::new(2);
+    for _ in 0..3 {
+        let mut read = log::read(&mut gone.clone(), &owner(), &key(1), 1, BYTES_MAX).unwrap();
+        let left = read.state.left_behind(&open, read.is_whole);
+        assert!(left.at_once.is_empty() && left.later.is_empty(), "{left:?}");
+        Log::start(Box::new(gone.clone()), owner(), key(1), read).unwrap();
+    }
+    // what is open no more needs no mark
+    let mut read = log::read(&mut gone.clone(), &owner(), &key(1), 1, BYTES_MAX).unwrap();
+    read.state.left_behind(&[], read.is_whole);
+    assert_eq!(read.state.left_behind(&open, read.is_whole).at_once.len(), 4);
 }

@@ -149,6 +149,6 @@ impl Shared {
 
     fn is_drained(&self) -> bool {
         let guarded = self.lock();
-        guarded.state.first() == guarded.state.next()
+        guarded.state.first() == guarded.state.next() && !guarded.keeps
     }
 }
