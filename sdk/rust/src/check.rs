@@ -308,7 +308,10 @@ async fn draw(
 
 impl Link {
     /// Asks the replica, and names it and the age of its head where it denies.
-    fn permit<T>(&self, ask: impl FnOnce(&Replica, BootTime) -> Result<T, Decided>) -> Result<T, Denial> {
+    pub(crate) fn permit<T>(
+        &self,
+        ask: impl FnOnce(&Replica, BootTime) -> Result<T, Decided>,
+    ) -> Result<T, Denial> {
         let now = BootTime::now();
         let answer = self.read(|replica| (ask(replica, now), replica.head_age(now)));
         let unusable = (Err(Decided::of(DenialReason::EvaluationError)), None);

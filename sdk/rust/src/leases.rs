@@ -7,7 +7,6 @@ mod pool;
 
 pub use pool::{Drawn, LeasePool, PoolRules, Served, Short};
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use grantbook_record::lease::{
 use grantbook_record::list::List;
 use grantbook_record::{DenialReason, Jti, Signer, TenantId, UnixMillis};
 use serde::Serialize;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -65,7 +64,7 @@ struct Shared {
     /// Somebody waits, or something may run low.
     wanted: Notify,
     /// Leases are being given back of a gate that is gone.
-    left_behind: AtomicBool,
+    left_behind: watch::Sender<bool>,
 }
 
 #[derive(Serialize)]
@@ -84,7 +83,7 @@ impl Leasing {
     pub(crate) fn start(http: Arc<Http>, config: LeasingConfig, left_behind: LeftBehind) -> Self {
         let pool = Mutex::new(LeasePool::new(config.rules));
         let wanted = Notify::new();
-        let shared = Arc::new(Shared { http, config, pool, wanted, left_behind: AtomicBool::new(true) });
+        let shared = Arc::new(Shared { http, config, pool, wanted, left_behind: watch::Sender::new(true) });
         let recovers = tokio::spawn(Arc::clone(&shared).recover(left_behind)).abort_handle();
         let asks = tokio::spawn(Arc::clone(&shared).ask()).abort_handle();
         let releases = tokio::spawn(Arc::clone(&shared).give_back_what_is_due()).abort_handle();
@@ -140,15 +139,27 @@ impl Leasing {
 
     /// Whether leases are open that only the spool can account for, should this end now.
     pub(crate) fn holds_any(&self) -> bool {
-        !self.shared.pool().is_empty() || self.shared.left_behind.load(Ordering::SeqCst)
+        !self.shared.pool().is_empty() || *self.shared.left_behind.borrow()
     }
 
-    /// Gives everything back, as far as the ledger answers in time.
+    /// Gives everything back, also of a gate that is gone, as far as the ledger answers in time.
     pub(crate) async fn drain(&self) {
+        let deadline = self.shared.config.deadline;
+        let mut left_behind = self.shared.left_behind.subscribe();
+        // what does not come back in time stays charged, and the next start gives it back
+        let _ = timeout(deadline, left_behind.wait_for(|left| !*left)).await;
+        let until = Instant::now() + deadline;
         loop {
             let releases = self.shared.pool().drain();
-            if releases.is_empty() || self.shared.release(releases).await.is_err() {
+            if !releases.is_empty() {
+                if self.shared.release(releases).await.is_err() {
+                    return;
+                }
+            } else if self.shared.pool().is_empty() || until < Instant::now() {
                 return;
+            } else {
+                // what was asked for ahead of need is on its way
+                sleep(Duration::from_millis(10)).await;
             }
         }
     }
@@ -223,7 +234,7 @@ impl Shared {
             let releases = arrived.map(|lease| Release { lease: lease.id, spent: lease.arrived });
             self.release_at_last(&releases.collect::<Vec<_>>()).await;
         }
-        self.left_behind.store(false, Ordering::SeqCst);
+        self.left_behind.send_replace(false);
     }
 
     async fn release_at_last(&self, releases: &[Release]) {

@@ -35,7 +35,7 @@ pub mod sse;
 mod tls;
 mod whole_file;
 
-pub use bulk::{Filter, Filtered};
+pub use bulk::{BulkMark, BulkRun, Filter, Filtered, RecordedAnswer, RecordedFilter, RecordedUse};
 pub use check::CheckOptions;
 pub use clock::BootTime;
 pub use denial::{Denial, LinkFault, Source};

@@ -435,6 +435,29 @@ impl Shared {
         self.wake.notify_one();
     }
 
+    /// The number that the next record gets.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.lock().state.next()
+    }
+
+    /// Waits until half of the room is free, for somebody who records faster than the ledger takes in.
+    pub(crate) async fn has_room(&self, deadline: Duration) {
+        let mut first = self.first.subscribe();
+        let room = async {
+            loop {
+                let (bytes, bytes_max) = {
+                    let guarded = self.lock();
+                    (guarded.state.bytes(), guarded.state.bytes_max())
+                };
+                if bytes <= bytes_max / 2 || first.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        // without room permits are denied as `spool_full`
+        let _ = timeout(deadline, room).await;
+    }
+
     pub(crate) fn status(&self) -> SpoolStatus {
         let guarded = self.lock();
         let state = &guarded.state;
