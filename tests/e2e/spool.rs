@@ -1,7 +1,9 @@
 //! A gate that records uses on its own disk and is killed, filled up, refused its syncs, and left behind by key epochs:
 //! every permit that it gave is on the ledger, once.
 
+mod erased;
 mod left_behind;
+mod opened;
 mod said;
 
 use std::fs;

@@ -30,6 +30,7 @@ pub mod obligations;
 mod permit;
 pub mod replica;
 mod saving;
+mod seal;
 mod spool;
 pub mod sse;
 mod tls;

@@ -10,7 +10,6 @@ mod frame;
 mod known;
 mod log;
 mod recent;
-mod seal;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -38,13 +37,13 @@ use crate::denial::LinkFault;
 use crate::gate::random;
 use crate::gate_key::{self, GateKey};
 use crate::http::Http;
+use crate::seal::Seal;
 use disk::Folder;
 pub(crate) use drain::run as drain;
 pub(crate) use entry::Ending;
-use log::{Log, Owner};
+use log::Log;
 use recent::Recent;
 pub(crate) use recent::fetch;
-use seal::SealingKey;
 use state::{Class, Full, Placing, State};
 pub(crate) use unaccounted::LeftBehind;
 
@@ -211,7 +210,7 @@ struct Guarded {
 
 /// The segment is to be written anew, under another key if there is one.
 struct Order {
-    key: Option<SealingKey>,
+    key: Option<Seal>,
     done: oneshot::Sender<bool>,
 }
 
@@ -273,7 +272,7 @@ impl Spool {
     ) -> Result<Self, SpoolError> {
         let SpoolConfig { dir, signer, max_bytes } = config;
         let asked = async {
-            let key = fetch_key(&http, &gate).await?;
+            let key = fetch_key(&http, tenant, &gate).await?;
             let expected = progress(&http, &gate).await?;
             // after it, so that whatever of these is not said to have arrived is in the spool
             let open = open_leases(&http, &gate).await?;
@@ -284,8 +283,7 @@ impl Spool {
         let epoch = key.epoch();
         let folder = Folder::open(&dir).map_err(|source| SpoolError::Io { doing: "open", source })?;
         let mut disk = Box::new(folder.ok_or(SpoolError::Held { dir })?);
-        let owner = Owner { tenant, gate: gate.clone() };
-        let mut read = log::read(disk.as_mut(), &owner, &key, expected, max_bytes)?;
+        let mut read = log::read(disk.as_mut(), &key, expected, max_bytes)?;
         // a crash came between sending and hearing that it arrived
         let state = &mut read.state;
         if expected > state.first() {
@@ -296,7 +294,7 @@ impl Spool {
         }
         // before the new segment, which holds the marks
         let left_behind = state.left_behind(&open, read.is_whole);
-        let (log, state) = Log::start(disk, owner, key, read)?;
+        let (log, state) = Log::start(disk, key, read)?;
         let shared = Arc::new(Shared::new(gate, tenant, log_keys, http, state, epoch));
         let for_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("grantbook-spool".to_owned());
@@ -513,7 +511,7 @@ impl Shared {
     }
 
     /// Writes the segment anew; whether that was done.
-    async fn write_anew(&self, key: Option<SealingKey>) -> bool {
+    async fn write_anew(&self, key: Option<Seal>) -> bool {
         let (done, told) = oneshot::channel();
         self.lock().orders.push_back(Order { key, done });
         self.wake.notify_one();
@@ -528,7 +526,8 @@ impl Shared {
             if told.wait_for(|told| *told > epoch).await.is_err() {
                 return;
             }
-            let sealed = match timeout(RETRY_AFTER * 50, fetch_key(&self.http, &self.gate)).await {
+            let sealed = match timeout(RETRY_AFTER * 50, fetch_key(&self.http, self.tenant, &self.gate)).await
+            {
                 Ok(Ok(key)) if key.epoch() > epoch => self.write_anew(Some(key)).await,
                 _ => false,
             };
@@ -579,9 +578,13 @@ impl Drop for Placed {
     }
 }
 
-async fn fetch_key(http: &Http, gate: &GateId) -> Result<SealingKey, LinkFault> {
+async fn fetch_key(http: &Http, tenant: TenantId, gate: &GateId) -> Result<Seal, LinkFault> {
     let GateKey { epoch, key } = gate_key::fetch(http, gate).await?;
-    Ok(SealingKey::new(epoch, key))
+    Ok(seal(&key, epoch, tenant, gate))
+}
+
+fn seal(key: &[u8; 32], epoch: u64, tenant: TenantId, gate: &GateId) -> Seal {
+    Seal::new(key, epoch, &[b"spool", tenant.as_bytes(), gate.as_str().as_bytes()])
 }
 
 async fn progress(http: &Http, gate: &GateId) -> Result<u64, LinkFault> {
