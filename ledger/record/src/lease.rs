@@ -13,6 +13,7 @@ use crate::id::{GateId, Jti, SubjectId, Term};
 use crate::jwk::{PublicKey, Thumbprint};
 use crate::jws::{self, Jws, JwsError};
 use crate::list::List;
+use crate::money::Currency;
 use crate::signer::Signer;
 use crate::strict_json::{self, JsonError};
 
@@ -81,6 +82,16 @@ pub enum Leased {
     Lease(Lease),
     /// None: the reason that a permit would be denied for.
     Refused(DenialReason),
+    /// None is needed for now: the project has no budget.
+    Unlimited(Unlimited),
+}
+
+/// Until when a gate need not ask about a project again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unlimited {
+    /// First moment at which it must, by the ledger's clock.
+    pub expires: UnixMillis,
 }
 
 /// A slice that one gate may use up until it expires.
@@ -93,6 +104,9 @@ pub struct Lease {
     pub units: u64,
     /// First moment at which it may be drawn on no more, by the ledger's clock.
     pub expires: UnixMillis,
+    /// Of a budget, its currency: what is paid in another one is denied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
 }
 
 /// The answers, one for each want and in their order.

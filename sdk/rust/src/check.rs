@@ -49,7 +49,7 @@ pub(crate) struct Units {
 
 impl Units {
     fn leases(&self) -> List<Jti, 0, 2> {
-        List::new(self.drawn.iter().map(|drawn| drawn.lease).collect()).unwrap_or_default()
+        List::new(self.drawn.iter().filter_map(|drawn| drawn.lease).collect()).unwrap_or_default()
     }
 
     /// The use was not made.
@@ -303,7 +303,14 @@ async fn draw(
         limits.push((Limit::Budget(ProjectBudget { project }), u64::from(permission.payout.minor)));
     }
     let drawn = if limits.is_empty() { Vec::new() } else { leasing.draw(&limits).await? };
-    Ok(Units { leasing: Arc::clone(leasing), drawn })
+    let currency = permission.payout.currency;
+    let pays = drawn.iter().filter_map(|drawn| drawn.currency).all(|of_budget| of_budget == currency);
+    let units = Units { leasing: Arc::clone(leasing), drawn };
+    if !pays {
+        units.give_back();
+        return Err(DenialReason::Budget);
+    }
+    Ok(units)
 }
 
 impl Link {

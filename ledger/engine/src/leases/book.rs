@@ -9,7 +9,7 @@ use std::ops::Bound;
 
 use grantbook_plan::UseCount;
 use grantbook_record::day::{UnixMillis, UnixSeconds};
-use grantbook_record::lease::{Lease, Leased, OpenLease, Want};
+use grantbook_record::lease::{Lease, Leased, OpenLease, Unlimited, Want};
 use grantbook_record::terms::Rate;
 use grantbook_record::{Currency, DenialReason, GateId, Jti, MinorUnits, Term};
 use serde::{Deserialize, Serialize};
@@ -184,14 +184,19 @@ impl LeaseBook {
         self.give(key, ask, units, expires, window)
     }
 
-    /// Gives a slice of a project's budget; of one without a budget what it asks for, so that a budget that is set later
-    /// finds it in the book.
+    /// Gives a slice of a project's budget. One without a budget needs none, for as long as a lease would be good: then
+    /// the gate asks again, and a budget that was set meanwhile counts.
     pub fn lease_budget(&mut self, key: &LimitKey, ask: &Ask<'_>, rules: &LeaseRules) -> Leased {
-        let row = self.open(key, ask.now, rules);
-        let left = row.budget.map_or(u64::MAX, |_| row.budget_left());
-        let Some(units) = slice(left, ask) else { return self.refuse(key, DenialReason::Budget) };
         let expires = UnixMillis(ask.now.0.saturating_add(rules.ttl_ms));
-        self.give(key, ask, units, expires, None)
+        let Some(budget) = self.limits.get(key).and_then(|row| row.budget) else {
+            return Leased::Unlimited(Unlimited { expires });
+        };
+        let left = self.open(key, ask.now, rules).budget_left();
+        let Some(units) = slice(left, ask) else { return self.refuse(key, DenialReason::Budget) };
+        match self.give(key, ask, units, expires, None) {
+            Leased::Lease(lease) => Leased::Lease(Lease { currency: Some(budget.currency), ..lease }),
+            other => other,
+        }
     }
 
     fn open(&mut self, key: &LimitKey, now: UnixMillis, rules: &LeaseRules) -> &mut LimitRow {
@@ -222,7 +227,7 @@ impl LeaseBook {
         row.leases.push(LeaseRow { id: ask.id, gate, units, arrived: 0, spent: None, expires, window });
         self.of_lease.insert(ask.id, key.clone());
         self.changed.insert(key.clone());
-        Leased::Lease(Lease { id: ask.id, units, expires })
+        Leased::Lease(Lease { id: ask.id, units, expires, currency: None })
     }
 
     /// Takes a gate's word for what it drew in all; what it did not is free again. Said once: later words change nothing,
