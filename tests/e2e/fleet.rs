@@ -208,7 +208,8 @@ async fn a_hundred_gates_never_overspend_one_cap_and_every_unit_is_accounted_for
     assert!(uses > 0, "{uses} of {CAP}, denied {:?}", said.denied);
     assert!(said.denied.contains_key("cap"), "{:?}", said.denied);
 
-    // what gates held that were killed is never free again: it could have been used
+    // gates that were killed have given back what their spools accounted for; what they could not is never free again, as
+    // it could have been used
     fleet.world.set_ahead(Duration::from_millis(LEASE_TTL_MS + 2 * LATE_AFTER_MS));
     fleet.world.grant(&fleet.enterprise, &fleet.customer).await;
     let after = charged();

@@ -1,6 +1,9 @@
 //! A gate that records uses on its own disk and is killed, filled up, refused its syncs, and left behind by key epochs:
 //! every permit that it gave is on the ledger, once.
 
+mod erased;
+mod left_behind;
+mod opened;
 mod said;
 
 use std::fs;
@@ -87,6 +90,10 @@ impl Story {
 
     /// The program of the example `till` as it is to be run now.
     async fn till(&self, run: u32, max_bytes: u64) -> Command {
+        self.till_of(run, max_bytes, Durability::Disk).await
+    }
+
+    async fn till_of(&self, run: u32, max_bytes: u64, durability: Durability) -> Command {
         let program = profile_folder().join("examples/till");
         assert!(
             program.is_file(),
@@ -102,6 +109,7 @@ impl Story {
             "gates": [{"name": GATE, "seed": *key().seed(), "dir": self.dir()}],
             "max_bytes": max_bytes, "bound_ms": BOUND.as_millis(),
             "facts": self.facts(), "run": format!("run-{run}"), "callers": 8,
+            "process": durability == Durability::Process,
         });
         fs::write(&file, till.to_string()).expect("a file of ours");
         let mut command = Command::new(program);

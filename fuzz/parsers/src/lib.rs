@@ -3,9 +3,11 @@
 //! Where a format has one spelling, formatting what was parsed gives the same bytes; elsewhere it gives bytes that
 //! parse to the same value.
 
+mod gate;
 mod log;
 mod record;
 
+pub use gate::{compact_plan, fact_statement, house_rules};
 pub use log::{
     bundle, checkpoint, log_keys, note, policy, proof_file, tile_path, vkey, witness_answer, witness_request,
 };
@@ -18,7 +20,7 @@ pub use record::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target by name.
-pub const TARGETS: [Target; 25] = [
+pub const TARGETS: [Target; 28] = [
     ("envelope", envelope),
     ("event", event),
     ("entry", entry),
@@ -44,4 +46,7 @@ pub const TARGETS: [Target; 25] = [
     ("policy", policy),
     ("witness_request", witness_request),
     ("witness_answer", witness_answer),
+    ("house_rules", house_rules),
+    ("fact_statement", fact_statement),
+    ("compact_plan", compact_plan),
 ];

@@ -26,7 +26,8 @@ use grantbook_plan::decide::Permission;
 use grantbook_plan::{Denial, GrantState, Status, UseCount};
 use grantbook_record::day::{UnixMillis, UnixSeconds};
 use grantbook_record::lease::{
-    self, GrantLimit, LeaseRequest, LeaseResponse, Leased, LeasesReleased, Limit, ProjectBudget, Want,
+    self, GrantLimit, LeaseRequest, LeaseResponse, Leased, LeasesReleased, Limit, OpenLeases, ProjectBudget,
+    WANTS_MAX, Want,
 };
 use grantbook_record::list::List;
 use grantbook_record::uses::UseFacts;
@@ -74,6 +75,26 @@ impl Ledger {
         }
         claims.check(tenant, self.inner.clock.now().seconds())?;
         self.inner.submit(|reply| Job::Leases(Box::new(LeaseJob::Release(facts, claims.event, reply))))
+    }
+
+    /// A page of the leases that a registered gate may still account for, after this one.
+    pub fn open_leases(
+        &self,
+        tenant: TenantId,
+        gate: &GateId,
+        after: Option<Jti>,
+    ) -> Result<OpenLeases, AppendError> {
+        let (facts, known) = admit::tenant_facts(&self.inner.keyring, tenant)?;
+        if !known.gates.iter().any(|known| known.id == *gate) {
+            return Err(AppendError::UnknownGate);
+        }
+        let (now, rules) = (self.inner.clock.now(), &self.inner.lease_rules);
+        let mut rows =
+            self.inner.leases().book.open_leases(facts.number, gate, after, WANTS_MAX + 1, now, rules);
+        let is_last = rows.len() <= WANTS_MAX;
+        rows.truncate(WANTS_MAX);
+        let next = rows.last().map(|row| row.id).filter(|_| !is_last);
+        Ok(OpenLeases { leases: List::new(rows).unwrap_or_default(), next })
     }
 
     /// Sets what a project may spend on payouts in all. Its currency stays once something is spent or leased.

@@ -13,6 +13,7 @@ use crate::id::{GateId, Jti, SubjectId, Term};
 use crate::jwk::{PublicKey, Thumbprint};
 use crate::jws::{self, Jws, JwsError};
 use crate::list::List;
+use crate::money::Currency;
 use crate::signer::Signer;
 use crate::strict_json::{self, JsonError};
 
@@ -81,6 +82,16 @@ pub enum Leased {
     Lease(Lease),
     /// None: the reason that a permit would be denied for.
     Refused(DenialReason),
+    /// None is needed for now: the project has no budget.
+    Unlimited(Unlimited),
+}
+
+/// Until when a gate need not ask about a project again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unlimited {
+    /// First moment at which it must, by the ledger's clock.
+    pub expires: UnixMillis,
 }
 
 /// A slice that one gate may use up until it expires.
@@ -93,6 +104,9 @@ pub struct Lease {
     pub units: u64,
     /// First moment at which it may be drawn on no more, by the ledger's clock.
     pub expires: UnixMillis,
+    /// Of a budget, its currency: what is paid in another one is denied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
 }
 
 /// The answers, one for each want and in their order.
@@ -101,6 +115,30 @@ pub struct Lease {
 pub struct LeaseResponse {
     /// Slices and refusals.
     pub leases: List<Leased, 1, WANTS_MAX>,
+}
+
+/// A lease that its gate has not given back and that is not written off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenLease {
+    /// Its id.
+    pub id: Jti,
+    /// Units.
+    pub units: u64,
+    /// Units of records that named it and have arrived.
+    pub arrived: u64,
+    /// First moment at which it may be drawn on no more, by the ledger's clock.
+    pub expires: UnixMillis,
+}
+
+/// Leases of one gate that are open, in the order of their ids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenLeases {
+    /// A page of them.
+    pub leases: List<OpenLease, 0, WANTS_MAX>,
+    /// After which the next page begins; `None` at the end.
+    pub next: Option<Jti>,
 }
 
 /// A gate says of leases that it draws on them no more. Signed by the gate.

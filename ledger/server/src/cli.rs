@@ -122,7 +122,8 @@ Every key of docs/reference/configuration.md can also be set in grantbook.toml o
     --category fast-charging --field date --from 2025-07-01 --server https://ledger.example
   grantbook check --csv customers.csv --column id --out answers.csv --recipient insurer \\
     --purpose insurance-underwriting --category fast-charging --field date --from 2025-07-01 --server https://ledger.example
-Exit status 1 if it is denied; with --csv nothing is recorded, and 0 says that every customer was answered.")]
+Exit status 1 if it is denied; with --csv 0 says that every customer was answered, and nothing is recorded without --record.
+With --record --gate NAME --gate-key FILE --spool DIR uses are recorded as by that gate, many at a time.")]
     Check(Box<check::CheckArgs>),
     /// Replay real purchases: each row is a data use, permitted with a receipt or denied
     #[command(after_help = "Example:

@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use grantbook_sdk::{
-    CheckOptions, Gate, GateConfig, GateId, LogKeys, Parties, Signer, SpoolConfig, TenantId, Token, UseFacts,
-    UseId, Voided,
+    CheckOptions, Durability, Gate, GateConfig, GateId, LogKeys, Parties, Signer, SpoolConfig, TenantId,
+    Token, UseFacts, UseId, Voided,
 };
 use serde::Deserialize;
 
@@ -38,6 +38,9 @@ struct Till {
     run: String,
     /// Questions that each gate is asked side by side.
     callers: u32,
+    /// Whether permits are given once their records are on their way to the disk.
+    #[serde(default)]
+    process: bool,
 }
 
 /// One of the gates.
@@ -97,7 +100,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 async fn ask(gate: &Gate, till: &Till, number: u64) {
     let name = format!("{}-{number}", till.run);
     let use_id = UseId::try_from(name.clone()).ok();
-    match gate.check_with(&till.facts, &CheckOptions { use_id, ..CheckOptions::default() }).await {
+    let durability = till.process.then_some(Durability::Process);
+    match gate.check_with(&till.facts, &CheckOptions { use_id, durability, ..CheckOptions::default() }).await
+    {
         Ok(permit) => {
             let seq = permit.use_ref().seq;
             println!("permit {seq} {name}");

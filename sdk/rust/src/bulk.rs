@@ -1,5 +1,7 @@
 //! One question about many customers: which of them may I use this for?
 
+mod recorded;
+
 use std::borrow::Borrow;
 
 use grantbook_plan::decide::{Decision, Denial};
@@ -9,6 +11,8 @@ use grantbook_record::{DenialReason, SubjectId};
 use crate::clock::BootTime;
 use crate::gate::Gate;
 use crate::replica::Replica;
+
+pub use recorded::{BulkMark, BulkRun, RecordedAnswer, RecordedFilter, RecordedUse};
 
 /// Customers who are decided under one reading of the replica: the feed waits as long.
 const CHUNK: usize = 1024;

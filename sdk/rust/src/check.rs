@@ -51,7 +51,7 @@ pub(crate) struct Units {
 
 impl Units {
     fn leases(&self) -> List<Jti, 0, 2> {
-        List::new(self.drawn.iter().map(|drawn| drawn.lease).collect()).unwrap_or_default()
+        List::new(self.drawn.iter().filter_map(|drawn| drawn.lease).collect()).unwrap_or_default()
     }
 
     /// The use was not made.
@@ -316,12 +316,22 @@ async fn draw(
         limits.push((Limit::Budget(ProjectBudget { project }), u64::from(permission.payout.minor)));
     }
     let drawn = if limits.is_empty() { Vec::new() } else { leasing.draw(&limits).await? };
-    Ok(Units { leasing: Arc::clone(leasing), drawn })
+    let currency = permission.payout.currency;
+    let pays = drawn.iter().filter_map(|drawn| drawn.currency).all(|of_budget| of_budget == currency);
+    let units = Units { leasing: Arc::clone(leasing), drawn };
+    if !pays {
+        units.give_back();
+        return Err(DenialReason::Budget);
+    }
+    Ok(units)
 }
 
 impl Link {
     /// Asks the replica, and names it and the age of its head where it denies.
-    fn permit<T>(&self, ask: impl FnOnce(&Replica, BootTime) -> Result<T, Decided>) -> Result<T, Denial> {
+    pub(crate) fn permit<T>(
+        &self,
+        ask: impl FnOnce(&Replica, BootTime) -> Result<T, Decided>,
+    ) -> Result<T, Denial> {
         let now = BootTime::now();
         let answer = self.read(|replica| (ask(replica, now), replica.head_age(now)));
         let unusable = (Err(Decided::of(DenialReason::EvaluationError)), None);

@@ -230,6 +230,9 @@ impl Drop for Recording {
         for task in &self.tasks {
             task.abort();
         }
+        if self.leasing.holds_any() {
+            self.spool.shared.keep_segment();
+        }
     }
 }
 
@@ -292,16 +295,17 @@ impl Gate {
                 Some(link)
             }
         };
-        let recording = link.as_ref().zip(spool).map(|(link, spool)| {
+        let recording = link.as_ref().zip(spool).map(|(link, mut spool)| {
+            let left_behind = std::mem::take(&mut spool.left_behind);
             let leasing = LeasingConfig {
                 tenant,
-                gate: spool.shared.gate.clone(),
+                spool: Arc::clone(&spool.shared),
                 signer: spool.signer.clone(),
                 rules: PoolRules::default(),
                 deadline,
                 now: link.ledger_time(),
             };
-            let leasing = Arc::new(Leasing::start(Arc::clone(&http), leasing));
+            let leasing = Arc::new(Leasing::start(Arc::clone(&http), leasing, left_behind));
             Recording::start(spool, link, leasing, record_denials)
         });
         Ok(Self(Arc::new(Inner { http, tenant, log_keys, bound, deadline, house, means, recording, link })))

@@ -11,22 +11,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use grantbook_record::event::Claims;
-use grantbook_record::lease::{LeaseRequest, LeaseResponse, LeasesReleased, Limit, Release, sign_release};
+use grantbook_record::lease::{
+    LeaseRequest, LeaseResponse, LeasesReleased, Limit, Release, WANTS_MAX, sign_release,
+};
 use grantbook_record::list::List;
-use grantbook_record::{DenialReason, GateId, Jti, Signer, TenantId, UnixMillis};
+use grantbook_record::{DenialReason, Jti, Signer, TenantId, UnixMillis};
 use serde::Serialize;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::denial::LinkFault;
 use crate::gate::random;
 use crate::http::Http;
+use crate::spool::{self, LeftBehind};
 
 const LEASES: &str = "/v1/leases";
 const RELEASES: &str = "/v1/leases/releases";
 /// Between two looks at what is to be given back.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
+/// Between two tries of what must succeed at last.
+const RETRY_AFTER: Duration = Duration::from_millis(200);
 
 type Waiter = oneshot::Sender<Result<Drawn, DenialReason>>;
 
@@ -36,7 +41,8 @@ pub type LedgerTime = Arc<dyn Fn() -> Option<UnixMillis> + Send + Sync>;
 /// Which gate it is, and how its leases are asked for.
 pub(crate) struct LeasingConfig {
     pub(crate) tenant: TenantId,
-    pub(crate) gate: GateId,
+    /// Where uses are recorded; it has the gate's name.
+    pub(crate) spool: Arc<spool::Shared>,
     /// The gate's key.
     pub(crate) signer: Signer,
     pub(crate) rules: PoolRules,
@@ -48,7 +54,7 @@ pub(crate) struct LeasingConfig {
 /// A pool and the tasks that fill and empty it, which end when it is dropped.
 pub(crate) struct Leasing {
     shared: Arc<Shared>,
-    tasks: [AbortHandle; 2],
+    tasks: [AbortHandle; 3],
 }
 
 struct Shared {
@@ -57,6 +63,8 @@ struct Shared {
     pool: Mutex<LeasePool<Waiter>>,
     /// Somebody waits, or something may run low.
     wanted: Notify,
+    /// Leases are being given back of a gate that is gone.
+    left_behind: watch::Sender<bool>,
 }
 
 #[derive(Serialize)]
@@ -66,18 +74,20 @@ struct Released {
 
 impl std::fmt::Debug for Leasing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Leasing").field("gate", &self.shared.config.gate).finish_non_exhaustive()
+        f.debug_struct("Leasing").field("gate", &self.shared.config.spool.gate).finish_non_exhaustive()
     }
 }
 
 impl Leasing {
-    /// Must be called within a Tokio runtime.
-    pub(crate) fn start(http: Arc<Http>, config: LeasingConfig) -> Self {
+    /// Holds nothing, and gives back what a gate of this name has left behind. Must be called within a Tokio runtime.
+    pub(crate) fn start(http: Arc<Http>, config: LeasingConfig, left_behind: LeftBehind) -> Self {
         let pool = Mutex::new(LeasePool::new(config.rules));
-        let shared = Arc::new(Shared { http, config, pool, wanted: Notify::new() });
+        let wanted = Notify::new();
+        let shared = Arc::new(Shared { http, config, pool, wanted, left_behind: watch::Sender::new(true) });
+        let recovers = tokio::spawn(Arc::clone(&shared).recover(left_behind)).abort_handle();
         let asks = tokio::spawn(Arc::clone(&shared).ask()).abort_handle();
         let releases = tokio::spawn(Arc::clone(&shared).give_back_what_is_due()).abort_handle();
-        Self { shared, tasks: [asks, releases] }
+        Self { shared, tasks: [recovers, asks, releases] }
     }
 
     /// Draws units of every limit, or of none. What is not held is asked for, all of it at once, until the deadline.
@@ -127,12 +137,29 @@ impl Leasing {
         self.shared.pool().give_back(drawn);
     }
 
-    /// Gives everything back, as far as the ledger answers in time.
+    /// Whether leases are open that only the spool can account for, should this end now.
+    pub(crate) fn holds_any(&self) -> bool {
+        !self.shared.pool().is_empty() || *self.shared.left_behind.borrow()
+    }
+
+    /// Gives everything back, also of a gate that is gone, as far as the ledger answers in time.
     pub(crate) async fn drain(&self) {
+        let deadline = self.shared.config.deadline;
+        let mut left_behind = self.shared.left_behind.subscribe();
+        // what does not come back in time stays charged, and the next start gives it back
+        let _ = timeout(deadline, left_behind.wait_for(|left| !*left)).await;
+        let until = Instant::now() + deadline;
         loop {
             let releases = self.shared.pool().drain();
-            if releases.is_empty() || self.shared.release(releases).await.is_err() {
+            if !releases.is_empty() {
+                if self.shared.release(releases).await.is_err() {
+                    return;
+                }
+            } else if self.shared.pool().is_empty() || until < Instant::now() {
                 return;
+            } else {
+                // what was asked for ahead of need is on its way
+                sleep(Duration::from_millis(10)).await;
             }
         }
     }
@@ -162,7 +189,7 @@ impl Shared {
                 self.wanted.notified().await;
                 continue;
             };
-            let request = LeaseRequest { gate: self.config.gate.clone(), wants };
+            let request = LeaseRequest { gate: self.config.spool.gate.clone(), wants };
             let answer = self.in_time(self.http.ask::<LeaseResponse>(LEASES, &request)).await;
             let now = (self.config.now)();
             let served = match (answer, now) {
@@ -190,14 +217,44 @@ impl Shared {
         }
     }
 
+    /// Gives back what a gate has left that is gone: at once what no record is to come of, the rest when the ledger has
+    /// these records. None of it is drawn on.
+    async fn recover(self: Arc<Self>, left_behind: LeftBehind) {
+        let LeftBehind { at_once, later, next } = left_behind;
+        self.release_at_last(&at_once).await;
+        if let Some(last) = next.checked_sub(1).filter(|_| !later.is_empty()) {
+            self.config.spool.arrived(last).await;
+            let arrived = loop {
+                match self.in_time(spool::open_leases(&self.http, &self.config.spool.gate)).await {
+                    Ok(open) => break open,
+                    Err(_) => sleep(LOOK_AFTER).await,
+                }
+            };
+            let arrived = arrived.iter().filter(|lease| later.contains(&lease.id));
+            let releases = arrived.map(|lease| Release { lease: lease.id, spent: lease.arrived });
+            self.release_at_last(&releases.collect::<Vec<_>>()).await;
+        }
+        self.left_behind.send_replace(false);
+    }
+
+    async fn release_at_last(&self, releases: &[Release]) {
+        for releases in releases.chunks(WANTS_MAX) {
+            while self.release(releases.to_vec()).await.is_err() {
+                sleep(RETRY_AFTER).await;
+            }
+        }
+    }
+
     async fn release(&self, releases: Vec<Release>) -> Result<(), LinkFault> {
         let now = (self.config.now)().ok_or(LinkFault::Unreachable)?;
         let Some(listed) = List::new(releases.clone()) else { return Ok(()) };
-        let word = LeasesReleased { gate: self.config.gate.clone(), releases: listed };
+        let word = LeasesReleased { gate: self.config.spool.gate.clone(), releases: listed };
         let claims = Claims::new(self.config.tenant, Jti::new(now, random()?), word);
         let release = sign_release(&claims, &self.config.signer);
         self.in_time(self.http.tell(RELEASES, &Released { release })).await?;
         self.pool().released(&releases);
+        let leases: Vec<Jti> = releases.iter().map(|release| release.lease).collect();
+        self.config.spool.released(&leases);
         Ok(())
     }
 

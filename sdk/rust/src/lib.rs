@@ -30,12 +30,13 @@ pub mod obligations;
 mod permit;
 pub mod replica;
 mod saving;
+mod seal;
 mod spool;
 pub mod sse;
 mod tls;
 mod whole_file;
 
-pub use bulk::{Filter, Filtered};
+pub use bulk::{BulkMark, BulkRun, Filter, Filtered, RecordedAnswer, RecordedFilter, RecordedUse};
 pub use check::CheckOptions;
 pub use clock::BootTime;
 pub use denial::{Denial, LinkFault, Source};

@@ -13,7 +13,6 @@ mod freshness;
 mod holdings;
 mod reading;
 mod rewriting;
-mod seal;
 mod snapshot;
 
 use std::borrow::Cow;
@@ -33,6 +32,7 @@ use grantbook_record::{DenialReason, Jti, ReceiptError, SubjectId, TenantId, Uni
 use grantbook_tlog::{LeafIndex, LogKeys};
 
 use crate::clock::BootTime;
+pub use crate::seal::SealError;
 pub use cold::{Cold, ColdError, ColdFile, Shelf};
 pub use folder::StateFolder;
 use freshness::Freshness;
@@ -40,7 +40,6 @@ pub use holdings::Holdings;
 pub use reading::VerifiedFrame;
 use reading::{Known, Reading};
 pub use rewriting::{Rewriting, Rewritten};
-pub use seal::SealError;
 pub use snapshot::{Snapshot, SnapshotError};
 
 /// What a gate believes without proof: whose grants, and the keys of those who sign.

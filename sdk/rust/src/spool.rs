@@ -10,10 +10,10 @@ mod frame;
 mod known;
 mod log;
 mod recent;
-mod seal;
 mod state;
 #[cfg(test)]
 mod tests;
+mod unaccounted;
 mod writer;
 
 use std::collections::VecDeque;
@@ -24,8 +24,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use grantbook_record::encoding::Bytes32;
+use grantbook_record::lease::{OpenLease, OpenLeases};
 use grantbook_record::uses::UseRecord;
-use grantbook_record::{DenialReason, GateId, Receipt, Salt, Signer, SubjectId, TenantId};
+use grantbook_record::{DenialReason, GateId, Jti, Receipt, Salt, Signer, SubjectId, TenantId};
 use grantbook_tlog::LogKeys;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, oneshot, watch};
@@ -36,16 +37,18 @@ use crate::denial::LinkFault;
 use crate::gate::random;
 use crate::gate_key::{self, GateKey};
 use crate::http::Http;
+use crate::seal::Seal;
 use disk::Folder;
 pub(crate) use drain::run as drain;
 pub(crate) use entry::Ending;
-use log::{Log, Owner};
+use log::Log;
 use recent::Recent;
 pub(crate) use recent::fetch;
-use seal::SealingKey;
 use state::{Class, Full, Placing, State};
+pub(crate) use unaccounted::LeftBehind;
 
 const GATES: &str = "/v1/gates";
+const LEASES: &str = "/v1/leases";
 /// Between two tries of what must succeed at last.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 
@@ -201,6 +204,8 @@ struct Guarded {
     urgent: bool,
     orders: VecDeque<Order>,
     closing: bool,
+    /// A start needs the segment though the ledger has every record: leases are open, and it tells what became of them.
+    keeps: bool,
 }
 
 impl Guarded {
@@ -213,7 +218,7 @@ impl Guarded {
 
 /// The segment is to be written anew, under another key if there is one.
 struct Order {
-    key: Option<SealingKey>,
+    key: Option<Seal>,
     done: oneshot::Sender<bool>,
 }
 
@@ -253,6 +258,8 @@ impl Unplaced {
 pub(crate) struct Spool {
     pub(crate) shared: Arc<Shared>,
     pub(crate) signer: Signer,
+    /// Leases that a gate has left open which is gone.
+    pub(crate) left_behind: LeftBehind,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -262,7 +269,7 @@ struct Progress {
 }
 
 impl Spool {
-    /// Opens the spool, and sees how far the ledger has come.
+    /// Opens the spool, and sees how far the ledger has come and what leases are open.
     pub(crate) async fn open(
         config: SpoolConfig,
         http: Arc<Http>,
@@ -272,15 +279,19 @@ impl Spool {
         within: Duration,
     ) -> Result<Self, SpoolError> {
         let SpoolConfig { dir, signer, max_bytes } = config;
-        let asked =
-            async { Ok::<_, LinkFault>((fetch_key(&http, &gate).await?, progress(&http, &gate).await?)) };
+        let asked = async {
+            let key = fetch_key(&http, tenant, &gate).await?;
+            let expected = progress(&http, &gate).await?;
+            // after it, so that whatever of these is not said to have arrived is in the spool
+            let open = open_leases(&http, &gate).await?;
+            Ok::<_, LinkFault>((key, expected, open))
+        };
         let asked = timeout(within, asked).await.map_err(|_| LinkFault::Deadline { deadline: within })??;
-        let (key, expected) = asked;
+        let (key, expected, open) = asked;
         let epoch = key.epoch();
         let folder = Folder::open(&dir).map_err(|source| SpoolError::Io { doing: "open", source })?;
         let mut disk = Box::new(folder.ok_or(SpoolError::Held { dir })?);
-        let owner = Owner { tenant, gate: gate.clone() };
-        let mut read = log::read(disk.as_mut(), &owner, &key, expected, max_bytes)?;
+        let mut read = log::read(disk.as_mut(), &key, expected, max_bytes)?;
         // a crash came between sending and hearing that it arrived
         let state = &mut read.state;
         if expected > state.first() {
@@ -289,13 +300,15 @@ impl Spool {
             }
             state.acknowledge(expected);
         }
-        let (log, state) = Log::start(disk, owner, key, read)?;
+        // before the new segment, which holds the marks
+        let left_behind = state.left_behind(&open, read.is_whole);
+        let (log, state) = Log::start(disk, key, read)?;
         let shared = Arc::new(Shared::new(gate, tenant, log_keys, http, state, epoch));
         let for_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("grantbook-spool".to_owned());
         let thread = thread.spawn(move || writer::run(&for_thread, log));
         let thread = thread.map_err(|source| SpoolError::Io { doing: "start a thread for", source })?;
-        Ok(Self { shared, signer, thread: Some(thread) })
+        Ok(Self { shared, signer, left_behind, thread: Some(thread) })
     }
 }
 
@@ -333,6 +346,7 @@ impl Shared {
                 urgent: false,
                 orders: VecDeque::new(),
                 closing: false,
+                keeps: false,
             }),
             wake: Condvar::new(),
             work: Notify::new(),
@@ -353,13 +367,14 @@ impl Shared {
         durability: Durability,
     ) -> Result<Placed, Unplaced> {
         let salt = Salt(Bytes32(random().map_err(|_| Unplaced::Full)?));
-        let awaited = durability != Durability::Process;
-        let class = if awaited { Class::Awaited } else { Class::Enqueued };
         let mut guarded = self.lock();
         if self.halted.load(Ordering::SeqCst) || guarded.closing {
             return Err(Unplaced::Full);
         }
         let queued = guarded.state.queued();
+        // the disk must know beforehand of which leases a crash may lose uses
+        let awaited = durability != Durability::Process || !guarded.state.mark_unaccounted(&record.leases);
+        let class = if awaited { Class::Awaited } else { Class::Enqueued };
         // until its permit is out, nobody can have used the data
         let (seq, on_drop) = match guarded.state.place(record, salt, Some(until), class) {
             Ok(Placing::New(seq)) => (seq, Some(Ending::Voided)),
@@ -396,6 +411,16 @@ impl Shared {
         self.lock().state.recall(record).is_some()
     }
 
+    /// The ledger knows what was drawn on these leases.
+    pub(crate) fn released(&self, leases: &[Jti]) {
+        self.lock().state.released(leases);
+    }
+
+    /// Leases stay open when this ends.
+    pub(crate) fn keep_segment(&self) {
+        self.lock().keeps = true;
+    }
+
     fn end(&self, placed: &mut Placed) -> Option<Ending> {
         let mut guarded = self.lock();
         // its number may be another record's by now; who waits is told so under this lock
@@ -424,6 +449,29 @@ impl Shared {
         self.wake.notify_one();
     }
 
+    /// The number that the next record gets.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.lock().state.next()
+    }
+
+    /// Waits until half of the room is free, for somebody who records faster than the ledger takes in.
+    pub(crate) async fn has_room(&self, deadline: Duration) {
+        let mut first = self.first.subscribe();
+        let room = async {
+            loop {
+                let (bytes, bytes_max) = {
+                    let guarded = self.lock();
+                    (guarded.state.bytes(), guarded.state.bytes_max())
+                };
+                if bytes <= bytes_max / 2 || first.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        // without room permits are denied as `spool_full`
+        let _ = timeout(deadline, room).await;
+    }
+
     pub(crate) fn status(&self) -> SpoolStatus {
         let guarded = self.lock();
         let state = &guarded.state;
@@ -445,10 +493,15 @@ impl Shared {
         }
     }
 
-    /// Waits until the ledger has a record, and gives its receipt if it is at hand.
-    pub(crate) async fn sent(&self, seq: u64) -> Option<Receipt> {
+    /// Waits until the ledger has a record.
+    pub(crate) async fn arrived(&self, seq: u64) {
         // the sender lives as long as this
         let _ = self.first.subscribe().wait_for(|first| *first > seq).await;
+    }
+
+    /// Waits until the ledger has a record, and gives its receipt if it is at hand.
+    pub(crate) async fn sent(&self, seq: u64) -> Option<Receipt> {
+        self.arrived(seq).await;
         self.recent.lock().unwrap_or_else(PoisonError::into_inner).take(seq)
     }
 
@@ -474,7 +527,7 @@ impl Shared {
     }
 
     /// Writes the segment anew; whether that was done.
-    async fn write_anew(&self, key: Option<SealingKey>) -> bool {
+    async fn write_anew(&self, key: Option<Seal>) -> bool {
         let (done, told) = oneshot::channel();
         self.lock().orders.push_back(Order { key, done });
         self.wake.notify_one();
@@ -489,7 +542,8 @@ impl Shared {
             if told.wait_for(|told| *told > epoch).await.is_err() {
                 return;
             }
-            let sealed = match timeout(RETRY_AFTER * 50, fetch_key(&self.http, &self.gate)).await {
+            let sealed = match timeout(RETRY_AFTER * 50, fetch_key(&self.http, self.tenant, &self.gate)).await
+            {
                 Ok(Ok(key)) if key.epoch() > epoch => self.write_anew(Some(key)).await,
                 _ => false,
             };
@@ -540,14 +594,30 @@ impl Drop for Placed {
     }
 }
 
-async fn fetch_key(http: &Http, gate: &GateId) -> Result<SealingKey, LinkFault> {
+async fn fetch_key(http: &Http, tenant: TenantId, gate: &GateId) -> Result<Seal, LinkFault> {
     let GateKey { epoch, key } = gate_key::fetch(http, gate).await?;
-    Ok(SealingKey::new(epoch, key))
+    Ok(seal(&key, epoch, tenant, gate))
+}
+
+fn seal(key: &[u8; 32], epoch: u64, tenant: TenantId, gate: &GateId) -> Seal {
+    Seal::new(key, epoch, &[b"spool", tenant.as_bytes(), gate.as_str().as_bytes()])
 }
 
 async fn progress(http: &Http, gate: &GateId) -> Result<u64, LinkFault> {
     let Progress { next_seq } = http.read(&format!("{GATES}/{gate}")).await?;
     Ok(next_seq)
+}
+
+/// Every lease of a gate that is open.
+pub(crate) async fn open_leases(http: &Http, gate: &GateId) -> Result<Vec<OpenLease>, LinkFault> {
+    let mut open = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let OpenLeases { leases, next } = http.read(&format!("{LEASES}?gate={gate}{cursor}")).await?;
+        open.extend(leases.to_vec());
+        let Some(next) = next else { return Ok(open) };
+        cursor = format!("&cursor={next}");
+    }
 }
 
 /// Sees that a record which the ledger has is this spool's: its salt is.

@@ -5,10 +5,11 @@
 //! not over the cap when they came, and what is charged and has not arrived, are never more than the cap.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use grantbook_plan::UseCount;
 use grantbook_record::day::{UnixMillis, UnixSeconds};
-use grantbook_record::lease::{Lease, Leased, Want};
+use grantbook_record::lease::{Lease, Leased, OpenLease, Unlimited, Want};
 use grantbook_record::terms::Rate;
 use grantbook_record::{Currency, DenialReason, GateId, Jti, MinorUnits, Term};
 use serde::{Deserialize, Serialize};
@@ -183,14 +184,19 @@ impl LeaseBook {
         self.give(key, ask, units, expires, window)
     }
 
-    /// Gives a slice of a project's budget; of one without a budget what it asks for, so that a budget that is set later
-    /// finds it in the book.
+    /// Gives a slice of a project's budget. One without a budget needs none, for as long as a lease would be good: then
+    /// the gate asks again, and a budget that was set meanwhile counts.
     pub fn lease_budget(&mut self, key: &LimitKey, ask: &Ask<'_>, rules: &LeaseRules) -> Leased {
-        let row = self.open(key, ask.now, rules);
-        let left = row.budget.map_or(u64::MAX, |_| row.budget_left());
-        let Some(units) = slice(left, ask) else { return self.refuse(key, DenialReason::Budget) };
         let expires = UnixMillis(ask.now.0.saturating_add(rules.ttl_ms));
-        self.give(key, ask, units, expires, None)
+        let Some(budget) = self.limits.get(key).and_then(|row| row.budget) else {
+            return Leased::Unlimited(Unlimited { expires });
+        };
+        let left = self.open(key, ask.now, rules).budget_left();
+        let Some(units) = slice(left, ask) else { return self.refuse(key, DenialReason::Budget) };
+        match self.give(key, ask, units, expires, None) {
+            Leased::Lease(lease) => Leased::Lease(Lease { currency: Some(budget.currency), ..lease }),
+            other => other,
+        }
     }
 
     fn open(&mut self, key: &LimitKey, now: UnixMillis, rules: &LeaseRules) -> &mut LimitRow {
@@ -221,7 +227,7 @@ impl LeaseBook {
         row.leases.push(LeaseRow { id: ask.id, gate, units, arrived: 0, spent: None, expires, window });
         self.of_lease.insert(ask.id, key.clone());
         self.changed.insert(key.clone());
-        Leased::Lease(Lease { id: ask.id, units, expires })
+        Leased::Lease(Lease { id: ask.id, units, expires, currency: None })
     }
 
     /// Takes a gate's word for what it drew in all; what it did not is free again. Said once: later words change nothing,
@@ -244,6 +250,33 @@ impl LeaseBook {
             window.used_by(expires);
         }
         self.changed.insert(key.clone());
+    }
+
+    /// Leases of a gate that it may still account for, after this one and in the order of their ids: not given back, not
+    /// used up by what has arrived, and not written off. At most so many.
+    pub fn open_leases(
+        &self,
+        tenant: u32,
+        gate: &GateId,
+        after: Option<Jti>,
+        most: usize,
+        now: UnixMillis,
+        rules: &LeaseRules,
+    ) -> Vec<OpenLease> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let of_tenant =
+            self.of_lease.range((from, Bound::Unbounded)).filter(|(_, key)| key.tenant() == tenant);
+        let rows =
+            of_tenant.filter_map(|(id, key)| self.limits.get(key)?.leases.iter().find(|row| row.id == *id));
+        let is_open = |row: &&LeaseRow| {
+            row.gate == *gate
+                && row.spent.is_none()
+                && row.remaining() > 0
+                && !row.is_over(now, rules.late_after_ms)
+        };
+        let open = rows.filter(is_open).take(most);
+        open.map(|row| OpenLease { id: row.id, units: row.units, arrived: row.arrived, expires: row.expires })
+            .collect()
     }
 
     /// The count that a decision about a grant is to go by: leased units count as used.

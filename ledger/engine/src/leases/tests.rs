@@ -2,7 +2,7 @@
 
 use grantbook_plan::UseCount;
 use grantbook_record::day::{UnixMillis, UnixSeconds};
-use grantbook_record::lease::{Lease, Leased};
+use grantbook_record::lease::{Lease, Leased, Unlimited};
 use grantbook_record::terms::{Rate, UseCap, WindowSeconds};
 use grantbook_record::{Currency, DenialReason, GateId, Jti, MinorUnits, Term};
 use proptest::prelude::*;
@@ -188,6 +188,7 @@ impl World {
                     }
                     Leased::Refused(DenialReason::Cap) => assert!(left.unwrap() < least, "{left:?} left"),
                     Leased::Refused(reason) => assert_eq!(reason, DenialReason::Rate),
+                    Leased::Unlimited(_) => panic!("a grant with limits"),
                 }
             }
             Step::Draw { gate } => {
@@ -393,7 +394,7 @@ fn ask(book: &mut LeaseBook, limits: &GrantLimits, number: u64, now: u64, least:
 fn units(leased: &Leased) -> u64 {
     match leased {
         Leased::Lease(lease) => lease.units,
-        Leased::Refused(reason) => panic!("{reason:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -445,6 +446,7 @@ fn a_window_that_is_given_back_whole_frees_its_start() {
         match ask(&mut book, &limits, 3, 200, then.unwrap_or(1), 2) {
             Leased::Lease(lease) => assert_eq!(Ok(lease.units), then),
             Leased::Refused(reason) => assert_eq!(Err(reason), then),
+            Leased::Unlimited(_) => panic!("a grant with a rate"),
         }
     }
 }
@@ -487,13 +489,19 @@ fn a_currency_stays_once_something_is_spent() {
 }
 
 #[test]
-fn a_project_without_a_budget_leases_what_it_asks_for_and_is_charged_once_it_has_one() {
+fn a_project_without_a_budget_needs_no_lease_until_it_has_one() {
     let mut book = LeaseBook::default();
     let key = project_key();
-    let ask = Ask { gate: &gate(0), id: id(1), least: 5, most: 500, now: UnixMillis(BEGIN) };
-    assert_eq!(units(&book.lease_budget(&key, &ask, &RULES)), 500);
+    let north = gate(0);
+    let ask = |now| Ask { gate: &north, id: id(now), least: 5, most: 500, now: UnixMillis(BEGIN + now) };
+    let free = Leased::Unlimited(Unlimited { expires: UnixMillis(BEGIN + RULES.ttl_ms) });
+    assert_eq!(book.lease_budget(&key, &ask(0), &RULES), free);
+    assert!(book.is_empty(), "nothing is charged");
     let cny = Currency::parse("CNY").unwrap();
     assert!(book.pays(&key, cny, 1_000_000, 0));
     assert!(book.set_budget(&key, cny, MinorUnits(600)));
-    assert!(book.pays(&key, cny, 100, 0) && !book.pays(&key, cny, 101, 0));
+    let Leased::Lease(lease) = book.lease_budget(&key, &ask(1), &RULES) else { panic!("a lease expected") };
+    assert_eq!((lease.units, lease.currency), (300, Some(cny)));
+    // what was used meanwhile without one competes for what is left
+    assert!(book.pays(&key, cny, 300, 0) && !book.pays(&key, cny, 301, 0));
 }

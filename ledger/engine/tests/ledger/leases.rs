@@ -91,7 +91,7 @@ impl Shop {
     fn lease(&self, units: u64) -> Lease {
         match self.ask(self.limit(), units, units) {
             Leased::Lease(lease) => lease,
-            Leased::Refused(reason) => panic!("{reason:?}"),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -427,6 +427,7 @@ fn a_project_spends_no_more_than_its_budget() {
     assert!(matches!(set(eur, 400), Err(AppendError::Budget(_))));
     let budget = Limit::Budget(ProjectBudget { project: project.clone() });
     let Leased::Lease(lease) = shop.ask(budget.clone(), 160, 160) else { panic!("leased") };
+    assert_eq!(lease.currency, Some(cny));
     assert_eq!((shop.remote(), shop.remote()), (None, None));
     assert_eq!(shop.remote(), Some(DenialReason::Budget));
     assert_eq!(shop.ask(budget.clone(), 1, 1), Leased::Refused(DenialReason::Budget));
@@ -444,7 +445,7 @@ fn a_project_spends_no_more_than_its_budget() {
     shop.world.ledger.set_budget(tenant, project, cny, MinorUnits(560)).unwrap();
     assert_eq!((shop.remote(), shop.remote()), (None, Some(DenialReason::Budget)));
     let other = Limit::Budget(ProjectBudget { project: world::term("unlimited") });
-    assert!(matches!(shop.ask(other, 5, 50), Leased::Lease(lease) if lease.units == 50));
+    assert!(matches!(shop.ask(other, 5, 50), Leased::Unlimited(_)));
 }
 
 #[test]
@@ -454,7 +455,7 @@ fn many_gates_at_once_never_lease_more_than_there_is() {
         let ask = || {
             let asks = (0..40).map(|_| match shop.ask(shop.limit(), 1, 100) {
                 Leased::Lease(lease) => lease.units,
-                Leased::Refused(_) => 0,
+                Leased::Refused(_) | Leased::Unlimited(_) => 0,
             });
             asks.sum::<u64>()
         };
@@ -476,4 +477,40 @@ impl Shop {
             .unwrap();
         matches!(answer, Recorded::Permit { .. })
     }
+}
+
+#[test]
+fn a_gate_is_told_what_it_may_still_give_back() {
+    let mut shop = Shop::open(|_| ());
+    let open = |shop: &Shop, after| {
+        let page = shop.world.ledger.open_leases(shop.world.tenant, &gate_id(), after).unwrap();
+        page.leases.iter().map(|lease| (lease.id, lease.units, lease.arrived)).collect::<Vec<_>>()
+    };
+    let stranger = GateId::parse("south").unwrap();
+    let refused = shop.world.ledger.open_leases(shop.world.tenant, &stranger, None);
+    assert!(matches!(refused, Err(AppendError::UnknownGate)), "{refused:?}");
+    assert_eq!(open(&shop, None), []);
+    let (one, two, three) = (shop.lease(2), shop.lease(3), shop.lease(1));
+    let mut expected = vec![(one.id, 2, 0), (two.id, 3, 1), (three.id, 1, 0)];
+    expected.sort();
+    shop.record(&[&[two.id]]);
+    assert_eq!(open(&shop, None), expected);
+    assert_eq!(open(&shop, Some(expected[0].0)), expected[1..]);
+    let other = Signer::from_seed(&[34; 32]).unwrap();
+    shop.world.ledger.register_gate(shop.world.tenant, &stranger, *other.public_key()).unwrap();
+    let others = shop.world.ledger.open_leases(shop.world.tenant, &stranger, None).unwrap();
+    assert_eq!(others.leases.len(), 0);
+    // given back, and used up by what arrived
+    shop.release(one.id, 2, &shop.gate).unwrap();
+    shop.record(&[&[three.id]]);
+    assert_eq!(open(&shop, None), [(two.id, 3, 1)]);
+    let shop = shop.reopen(|_| ());
+    assert_eq!(open(&shop, None), [(two.id, 3, 1)]);
+    shop.release(two.id, 1, &shop.gate).unwrap();
+    assert_eq!((open(&shop, None), shop.charged()), (vec![], outstanding(2)));
+    // whatever can arrive in time no more is written off
+    let last = shop.lease(4);
+    assert_eq!(open(&shop, None), [(last.id, 4, 0)]);
+    shop.wait(24 * 3600);
+    assert_eq!(open(&shop, None), []);
 }

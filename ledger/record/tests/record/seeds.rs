@@ -7,6 +7,15 @@ use grantbook_tlog::{AddCheckpoint, Note, TreeSize, consistency_proof};
 use crate::ledger::{GRANT_AT, Ledger, STATE_ROOTS_AT, USES_AT, WITHDRAWN_AT, log_keys, nonces, policy};
 use crate::story::{self, SAMPLES, customer, record, sample, terms};
 
+const STATEMENT: &str =
+    r#"{"fact":"budget_left_cny","requester":"pricing","value":79,"source":"finance","at":1795000000}"#;
+const HOUSE_RULES: &str = r#"{"version": 1, "rules": [
+    {"id": "pricing-budget", "when": {"requester": "pricing"},
+     "demand": {"budget_left": {"currency": "CNY", "max_age_seconds": 60}}},
+    {"id": "certificate", "demand": {"certificate_valid": {"max_age_seconds": 3600}}},
+    {"id": "masked", "when": {"purpose": "insurance-underwriting", "categories": ["fast-charging"]},
+     "demand": {"masking_level": {"least": 2, "max_age_seconds": 300}}}]}"#;
+
 /// The seeds of one target of `fuzz/parsers`.
 pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
     let log = Ledger::story();
@@ -55,6 +64,14 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
             let answer = |status: u16, body: &str| [&status.to_be_bytes()[..], body.as_bytes()].concat();
             vec![answer(200, &lines.collect::<String>()), answer(409, "17\n")]
         }
+        "house_rules" => vec![HOUSE_RULES.as_bytes().to_vec()],
+        "fact_statement" => {
+            let signed =
+                grantbook_record::jws::sign("grantbook-fact+jwt", STATEMENT.as_bytes(), &story::gate());
+            vec![STATEMENT.as_bytes().to_vec(), signed.into_bytes()]
+        }
+        // as `policies/plan` writes it, whose tests see that it still does
+        "compact_plan" => vec![include_bytes!("../../../../fuzz/seeds/compact_plan/0").to_vec()],
         other => panic!("no seeds of {other}"),
     }
 }

@@ -1,6 +1,7 @@
 //! `check`: the gate's question, asked once, or about every customer of a table.
 
 mod bulk;
+mod recorded;
 mod table;
 
 use std::path::PathBuf;
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 use grantbook_record::list::List;
 use grantbook_record::uses::{UseFacts, UseId};
-use grantbook_record::{DataDay, DataPeriod, SubjectId, Term};
+use grantbook_record::{DataDay, DataPeriod, GateId, SubjectId, Term};
 use serde_json::json;
 
 use super::door::{Answer, Door, DoorArgs, check_local, check_remote};
@@ -27,7 +28,8 @@ pub(crate) struct CheckArgs {
     /// Whose data
     #[arg(long, allow_hyphen_values = true, value_name = "ID", conflicts_with = "file")]
     sub: Option<SubjectId>,
-    /// Ask about every customer of a CSV file with a header, and record nothing: which of them may I use this for?
+    /// Ask about every customer of a CSV file with a header: which of them may I use this for? Records nothing without
+    /// --record
     #[arg(long, value_name = "FILE", requires = "out", conflicts_with_all = ["use_id", "save"])]
     csv: Option<PathBuf>,
     /// The column with the customers
@@ -36,6 +38,18 @@ pub(crate) struct CheckArgs {
     /// CSV file for the answers; one that was begun is continued
     #[arg(long, value_name = "FILE", requires = "csv")]
     out: Option<PathBuf>,
+    /// Record a use for each row whose answer is yes; caps, rates and budgets count
+    #[arg(long, requires = "csv")]
+    record: bool,
+    /// Record as this gate, in its spool; without it the ledger records row by row
+    #[arg(long, value_name = "NAME", requires_all = ["record", "gate_key", "spool"])]
+    gate: Option<GateId>,
+    /// The gate's key file
+    #[arg(long, value_name = "FILE", requires = "gate")]
+    gate_key: Option<PathBuf>,
+    /// The folder of the gate's spool
+    #[arg(long, value_name = "DIR", requires = "gate")]
+    spool: Option<PathBuf>,
     /// The log's keys, as /log/vkey gave them by a way that is trusted [default: the server's word]
     #[arg(long, value_name = "FILE", requires = "csv")]
     vkey: Option<PathBuf>,

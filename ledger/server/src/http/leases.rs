@@ -2,13 +2,13 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use grantbook_engine::leases::Budget;
-use grantbook_record::lease::{LeaseRequest, LeaseResponse};
-use grantbook_record::{Currency, MinorUnits, Term};
+use grantbook_record::lease::{LeaseRequest, LeaseResponse, OpenLeases};
+use grantbook_record::{Currency, GateId, Jti, MinorUnits, Term};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::App;
 use super::body;
@@ -89,6 +89,45 @@ pub(super) async fn lease(
     let tenant = caller.tenant();
     within_rate(&app, tenant)?;
     Ok(Json(app.blocking(move |ledger| ledger.lease(tenant, request)).await??))
+}
+
+/// Which gate's leases, and where the page begins.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct OpenQuery {
+    /// The gate.
+    #[param(required = true, nullable = false, pattern = "^[A-Za-z0-9._-]{1,64}$")]
+    gate: Option<String>,
+    /// `next` of the page before; without it the list begins.
+    #[param(
+        nullable = false,
+        pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+    )]
+    cursor: Option<String>,
+}
+
+/// List a gate's open leases
+///
+/// Those that it has not given back, that what has arrived has not used up, and that are not written off: a gate that was
+/// killed learns from it what it may give back (docs/spec/lease.md).
+#[utoipa::path(get, path = "/v1/leases", operation_id = "list_leases", tag = "leases", security(("bearer" = [])), params(OpenQuery),
+    responses(
+        (status = 200, description = "A page, by the leases' ids", body = Object),
+        (status = 400, description = "malformed-request", content_type = "application/problem+json", body = ProblemDetails<'static>),
+        (status = 401, description = "unauthorized", content_type = "application/problem+json", body = ProblemDetails<'static>),
+        (status = 403, description = "bad-signature: unknown gate", content_type = "application/problem+json", body = ProblemDetails<'static>),
+    ))]
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Query(query): Query<OpenQuery>,
+) -> Result<Json<OpenLeases>, Problem> {
+    let gate = GateId::parse(&query.gate.unwrap_or_default())
+        .map_err(|error| Problem::malformed(error.to_string()))?;
+    let after = query.cursor.as_deref().map(str::parse::<Jti>).transpose();
+    let after = after.map_err(|_| Problem::malformed("malformed cursor, expected next of a page"))?;
+    let tenant = caller.tenant();
+    Ok(Json(app.blocking(move |ledger| ledger.open_leases(tenant, &gate, after)).await??))
 }
 
 /// Give leases back

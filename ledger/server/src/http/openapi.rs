@@ -59,6 +59,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(deletions::list))
         .routes(routes!(uses::append, uses::list))
         .routes(routes!(leases::lease))
+        .routes(routes!(leases::list))
         .routes(routes!(leases::release))
         .routes(routes!(leases::set_budget))
         .routes(routes!(leases::list_budgets))

@@ -82,6 +82,33 @@ fn a_table_that_was_begun_is_continued_by_the_same_question_only() {
     assert_eq!(fs::read_to_string(place.path("answers.csv")).unwrap(), expected);
 }
 
+#[test]
+fn a_recorded_run_that_is_cut_off_records_no_row_twice() {
+    let place = Place::new();
+    let (question, grant) = granted(&place);
+    place.write("customers.csv", "id\nalice-7\nbob\nalice-7\n");
+    let check = |question: &str| {
+        format!("check --record --csv customers.csv --column id --out answers.csv {question}")
+    };
+    // begun, and then there is no ledger: what a crash leaves before the first row
+    place.run(&check(&question.replace("--data-dir data", "--data-dir absent"))).is(2);
+    let note = fs::read(place.path("answers.csv.asked")).unwrap();
+    place.run(&check(&question).replace("--record ", "")).is(2);
+    let done = place.run(&format!("{} --json", check(&question))).ok().json();
+    assert_eq!((&done["rows"], &done["permitted"]), (&3.into(), &2.into()));
+    let answers = fs::read_to_string(place.path("answers.csv")).unwrap();
+    let rows: Vec<&str> = answers.lines().collect();
+    assert_eq!(rows[0], "data_subject,decision,reason,grant,gate,seq");
+    assert!(rows[1].starts_with(&format!("alice-7,permit,,{grant},remote,")), "{answers}");
+    assert_eq!(rows[2], "bob,deny,no_grant,,,");
+    assert_ne!(rows[1], rows[3], "each row is a use of its own");
+    // the same run again, as if its answers had been lost: the same uses
+    fs::remove_file(place.path("answers.csv")).unwrap();
+    place.write("answers.csv.asked", &note);
+    place.run(&check(&question)).ok();
+    assert_eq!(fs::read_to_string(place.path("answers.csv")).unwrap(), answers);
+}
+
 /// Over HTTP a gate in the command's own process is fed by the server.
 pub(super) fn a_gate_of_the_sandbox_answers(place: &Place) {
     let sandbox = fs::read(place.path("grantbook-data.sandbox/use.json")).unwrap();

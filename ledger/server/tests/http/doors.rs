@@ -58,6 +58,7 @@ async fn doors_that_need_a_token_are_shut_without_one() {
         (Method::POST, "/v1/leases/releases"),
         (Method::GET, "/v1/budgets"),
         (Method::PUT, "/v1/budgets/a"),
+        (Method::GET, "/v1/leases?gate=a"),
         (Method::GET, "/v1/grants"),
         (Method::GET, "/v1/grants/0190163d-8694-7397-8c1f-0d9ef6b5d3a1"),
         (Method::GET, "/v1/receipts/0"),
@@ -120,6 +121,7 @@ async fn nothing_of_a_tenant_is_seen_by_another() {
         Case("grant", stranger(&format!("/v1/grants/{grant}")), 404, "not-found"),
         Case("receipt", stranger("/v1/receipts/0"), 404, "not-found"),
         Case("gate", stranger("/v1/gates/a"), 404, "not-found"),
+        Case("a gate's leases", stranger("/v1/leases?gate=a"), 403, "bad-signature"),
         Case(
             "event of another tenant",
             Call::post("/v1/events")
@@ -259,7 +261,12 @@ async fn leases_and_budgets_are_refused_for_their_form() {
             413,
             "too-large",
         ),
-        Case("method", Call::get("/v1/leases").token(&book.service_token), 405, "method-not-allowed"),
+        Case(
+            "method",
+            Call::new(Method::DELETE, "/v1/leases").token(&book.service_token),
+            405,
+            "method-not-allowed",
+        ),
         Case("release: no JWS", release("Zhang San"), 400, "malformed-request"),
         Case("release: no member", post("/v1/leases/releases", &json!({})), 400, "malformed-request"),
         Case(
@@ -546,6 +553,8 @@ async fn reads_are_refused_for_their_parameters() {
         ),
         Case("heads oversize", heads(json!({"nonce": "A".repeat(70_000)})), 413, "too-large"),
         Case("heads by GET", get("/v1/heads"), 405, "method-not-allowed"),
+        Case("leases of no gate", get("/v1/leases"), 400, "malformed-request"),
+        Case("leases after nothing", get("/v1/leases?gate=a&cursor=1"), 400, "malformed-request"),
         Case("gate's name", admin(Method::PUT, "/v1/gates/Zhang%20San", json!({})), 400, "malformed-request"),
         Case(
             "gate's key",

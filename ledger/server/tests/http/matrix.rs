@@ -124,6 +124,7 @@ impl Stage {
                 let wants = json!([{"of": limit, "least": 1, "most": 1}]);
                 post("/v1/leases", json!({"gate": GATE, "wants": wants}))
             }
+            "list_leases" => get(&format!("/v1/leases?gate={GATE}")),
             "release_leases" => post(
                 "/v1/leases/releases",
                 json!({"release": self.book.release(GATE, &signer(40), jti(), 0)}),

@@ -124,3 +124,15 @@ fn changed_bytes_never_panic() {
         }
     }
 }
+
+/// Fuzzing begins with it (`fuzz/parsers`).
+#[test]
+fn the_seed_of_fuzzing_is_what_is_written() {
+    let seed: &[u8] = include_bytes!("../../../../fuzz/seeds/compact_plan/0");
+    let mut plan = CompactPlan::default();
+    put(&mut plan, key(1), customer_with([terms(json!({})), terms(json!({"limits": {"uses": 9}}))]));
+    put(&mut plan, key(2), customer_with([terms(json!({}))]));
+    put(&mut plan, key(3), CustomerState::default());
+    assert_eq!(plan.to_bytes(), seed);
+    assert_eq!(CompactPlan::from_bytes(seed).unwrap().customers(), 3);
+}

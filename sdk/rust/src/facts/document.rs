@@ -48,12 +48,13 @@ impl Statement {
         jws::sign(FACT_TYP, &self.to_json(), signer)
     }
 
-    pub(super) fn parse(json: &[u8]) -> Result<Self, SourceFault> {
+    /// Reads the unsigned form; implies no trust.
+    pub fn parse(json: &[u8]) -> Result<Self, SourceFault> {
         strict_json::parse(json).map_err(SourceFault::Malformed)
     }
 
     /// Reads the signed form; implies no trust.
-    pub(super) fn parse_signed(text: &str) -> Result<Self, SourceFault> {
+    pub fn parse_signed(text: &str) -> Result<Self, SourceFault> {
         let jws = Jws::parse(text).map_err(SourceFault::Jws)?;
         if jws.typ != FACT_TYP {
             return Err(SourceFault::Typ);

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use grantbook_record::lease::{Lease, Leased, Limit, Release, WANTS_MAX, Want};
-use grantbook_record::{DenialReason, Jti, UnixMillis};
+use grantbook_record::lease::{Lease, Leased, Limit, Release, Unlimited, WANTS_MAX, Want};
+use grantbook_record::{Currency, DenialReason, Jti, UnixMillis};
 
 /// How a pool behaves. Durations in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +32,10 @@ impl Default for PoolRules {
 pub struct Drawn {
     /// Of which limit.
     pub of: Limit,
-    /// From which lease.
-    pub lease: Jti,
+    /// From which lease; `None` where the project has no budget.
+    pub lease: Option<Jti>,
+    /// The budget's currency.
+    pub currency: Option<Currency>,
     /// How many.
     pub units: u64,
 }
@@ -77,11 +79,19 @@ struct Held<W> {
     waiting: Vec<(u64, W)>,
     /// Nothing is asked ahead of need before.
     patient_until: UnixMillis,
+    /// There is nothing to be drawn on before: the project has no budget.
+    unlimited_until: UnixMillis,
 }
 
 impl<W> Default for Held<W> {
     fn default() -> Self {
-        Self { slices: Vec::new(), demand: 0, waiting: Vec::new(), patient_until: UnixMillis(0) }
+        Self {
+            slices: Vec::new(),
+            demand: 0,
+            waiting: Vec::new(),
+            patient_until: UnixMillis(0),
+            unlimited_until: UnixMillis(0),
+        }
     }
 }
 
@@ -109,6 +119,9 @@ impl<W> LeasePool<W> {
         let Some(held) = self.limits.get_mut(of) else {
             return Err(Short { want: Want { of: of.clone(), least: units, most: units } });
         };
+        if now.0.saturating_add(margin) < held.unlimited_until.0 {
+            return Ok(Drawn { of: of.clone(), lease: None, currency: None, units });
+        }
         // the one that expires first is used up first
         let slices = held.slices.iter_mut().filter(|slice| {
             !slice.closed && slice.left() >= units && now.0.saturating_add(margin) < slice.lease.expires.0
@@ -119,14 +132,15 @@ impl<W> LeasePool<W> {
         slice.spent = slice.spent.saturating_add(units);
         slice.last_draw = now;
         held.demand = held.demand.saturating_add(units);
-        Ok(Drawn { of: of.clone(), lease: slice.lease.id, units })
+        let Lease { id, currency, .. } = slice.lease;
+        Ok(Drawn { of: of.clone(), lease: Some(id), currency, units })
     }
 
     /// Puts units back of a use that was not made. Where their lease was given back meanwhile they stay charged.
     pub fn give_back(&mut self, drawn: &Drawn) {
         let Some(held) = self.limits.get_mut(&drawn.of) else { return };
         if let Some(slice) =
-            held.slices.iter_mut().find(|slice| slice.lease.id == drawn.lease && !slice.closed)
+            held.slices.iter_mut().find(|slice| Some(slice.lease.id) == drawn.lease && !slice.closed)
         {
             slice.spent = slice.spent.saturating_sub(drawn.units);
         }
@@ -180,22 +194,23 @@ impl<W> LeasePool<W> {
             return self.failed();
         }
         for ((of, waiting), leased) in asked.into_iter().zip(leases) {
+            let held = self.limits.entry(of.clone()).or_default();
             match leased {
                 Leased::Refused(reason) => {
-                    let patience = now.0.saturating_add(self.rules.patience_ms);
-                    self.limits.entry(of).or_default().patient_until = UnixMillis(patience);
+                    held.patient_until = UnixMillis(now.0.saturating_add(self.rules.patience_ms));
                     let refused = |(_, waiter)| Served { waiter, drawn: Err(reason) };
                     served.extend(waiting.into_iter().map(refused));
+                    continue;
                 }
                 Leased::Lease(lease) => {
-                    let slice = Slice { lease, spent: 0, last_draw: now, closed: false };
-                    self.limits.entry(of.clone()).or_default().slices.push(slice);
-                    for (units, waiter) in waiting {
-                        match self.draw(&of, units, now) {
-                            Ok(drawn) => served.push(Served { waiter, drawn: Ok(drawn) }),
-                            Err(_) => self.wait(&of, units, waiter),
-                        }
-                    }
+                    held.slices.push(Slice { lease, spent: 0, last_draw: now, closed: false });
+                }
+                Leased::Unlimited(Unlimited { expires }) => held.unlimited_until = expires,
+            }
+            for (units, waiter) in waiting {
+                match self.draw(&of, units, now) {
+                    Ok(drawn) => served.push(Served { waiter, drawn: Ok(drawn) }),
+                    Err(_) => self.wait(&of, units, waiter),
                 }
             }
         }
@@ -241,7 +256,13 @@ impl<W> LeasePool<W> {
         for held in self.limits.values_mut() {
             held.slices.retain(|slice| !is_known(slice));
         }
-        self.limits.retain(|_, held| !held.slices.is_empty() || !held.waiting.is_empty());
+        let is_known = |held: &Held<W>| held.unlimited_until > UnixMillis(0);
+        self.limits.retain(|_, held| !held.slices.is_empty() || !held.waiting.is_empty() || is_known(held));
+    }
+
+    /// Whether no lease is held and none is asked for.
+    pub fn is_empty(&self) -> bool {
+        self.asked.is_none() && self.limits.values().all(|held| held.slices.is_empty())
     }
 
     /// Units of a limit that can be drawn now.

@@ -11,7 +11,7 @@ use grantbook_record::encoding::to_base64url;
 use rand_core::{OsRng, RngCore as _};
 use zeroize::Zeroize as _;
 
-use super::seal::{NONCE_BYTES, Seal, SealError, TAG_BYTES};
+use crate::seal::{NONCE_BYTES, Seal, SealError, TAG_BYTES};
 
 /// How the file's name begins; its id ends it.
 pub(super) const NAME: &str = "cold-";

@@ -10,7 +10,7 @@ use grantbook_record::GateId;
 
 use super::Pins;
 use super::cold::{ColdError, ColdFile, ColdPlace, NAME as COLD};
-use super::seal::Seal;
+use crate::seal::Seal;
 
 const SNAPSHOT: &str = "snapshot";
 const UNFINISHED: &str = "snapshot.new";
@@ -40,14 +40,14 @@ impl StateFolder {
         let lock =
             File::options().create(true).truncate(false).write(true).mode(0o600).open(path.join(LOCK))?;
         lock.try_lock().map_err(io::Error::from)?;
-        let seal = Seal::new(key, epoch, pins, gate);
+        let seal = seal(key, epoch, pins, gate);
         Ok(Self { path, lock: Arc::new(lock), seal: Arc::new(seal) })
     }
 
     /// The same folder under the key of another epoch.
     #[must_use]
     pub fn of_epoch(&self, pins: &Pins, gate: &GateId, key: &[u8; 32], epoch: u64) -> Self {
-        let seal = Seal::new(key, epoch, pins, gate);
+        let seal = seal(key, epoch, pins, gate);
         Self { path: self.path.clone(), lock: Arc::clone(&self.lock), seal: Arc::new(seal) }
     }
 
@@ -114,4 +114,19 @@ impl StateFolder {
     fn sync(&self) -> io::Result<()> {
         File::open(&self.path)?.sync_all()
     }
+}
+
+/// Bound to all that is pinned: what was believed under other pins is not.
+fn seal(key: &[u8; 32], epoch: u64, pins: &Pins, gate: &GateId) -> Seal {
+    let Pins { tenant, log_keys, parties } = pins;
+    let keys = log_keys.to_string();
+    let owner = [
+        b"replica".as_slice(),
+        tenant.as_bytes(),
+        &parties.enterprise.0.0,
+        &parties.operator.0.0,
+        gate.as_str().as_bytes(),
+        keys.as_bytes(),
+    ];
+    Seal::new(key, epoch, &owner)
 }

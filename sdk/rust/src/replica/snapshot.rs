@@ -21,8 +21,8 @@ use super::cold::{Cold, ColdError, ColdFile, ColdPlace, random};
 use super::folder::StateFolder;
 use super::freshness::Freshness;
 use super::holdings::Holdings;
-use super::seal::{NONCE_BYTES, SealError};
 use super::{Pins, Replica};
+use crate::seal::{NONCE_BYTES, SealError};
 
 /// First bytes of a snapshot; the epoch follows, and then what is sealed.
 const LABEL: &[u8] = b"grantbook-snapshot/v1\n";

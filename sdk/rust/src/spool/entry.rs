@@ -6,11 +6,12 @@
 //! | placed | 2 ‖ sequence number u64 ‖ 1 if it is open, else 0 ‖ salt 32 ‖ bytes u32 ‖ record's JSON |
 //! | ended | 3 ‖ sequence number u64 ‖ ending u8 |
 //! | acknowledged | 4 ‖ first sequence number that the ledger does not have u64 |
+//! | unaccounted | 5 ‖ lease id 16: stays charged if the gate is killed |
 
 use std::sync::Arc;
 
-use grantbook_record::Salt;
 use grantbook_record::encoding::Bytes32;
+use grantbook_record::{Jti, Salt};
 
 /// What became of a use that was permitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub(super) enum Entry {
     },
     /// The ledger has all records before this number.
     Acknowledged(u64),
+    /// Uses draw on this lease whose records a crash may lose.
+    Unaccounted(Jti),
 }
 
 impl Entry {
@@ -69,6 +72,10 @@ impl Entry {
             Self::Acknowledged(below) => {
                 into.push(4);
                 into.extend(below.to_be_bytes());
+            }
+            Self::Unaccounted(lease) => {
+                into.push(5);
+                into.extend(lease.as_bytes());
             }
         }
     }
@@ -103,6 +110,11 @@ impl Entry {
                     Self::Ended { seq: number, ending }
                 }
                 4 => Self::Acknowledged(number),
+                5 => {
+                    let low = u64::from_be_bytes(take(&mut rest)?);
+                    let id = (u128::from(number) << 64) | u128::from(low);
+                    Self::Unaccounted(Jti::from_bytes(id.to_be_bytes()).ok()?)
+                }
                 _ => return None,
             });
             bytes = rest;
@@ -133,6 +145,7 @@ mod tests {
         for ending in [Ending::Committed, Ending::Voided, Ending::Unknown] {
             entries.push(Entry::Ended { seq: 7, ending });
         }
+        entries.push(Entry::Unaccounted(Jti::new(grantbook_record::UnixMillis(9), [5; 10])));
         for entry in entries {
             let mut bytes = Vec::new();
             entry.encode(&mut bytes);

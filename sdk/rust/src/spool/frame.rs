@@ -77,9 +77,9 @@ impl FrameHeader {
 pub(super) struct Chain([u8; 32]);
 
 impl Chain {
-    /// Before the first frame of a gate's segment. `whose` names tenant and gate.
-    pub(super) fn start(whose: &[u8], header: &[u8]) -> Self {
-        let hash = Sha256::new().chain_update(b"grantbook-spool/v1").chain_update(header).chain_update(whose);
+    /// Before the first frame of a segment.
+    pub(super) fn start(header: &[u8]) -> Self {
+        let hash = Sha256::new().chain_update(b"grantbook-spool/v1").chain_update(header);
         Self(hash.finalize().into())
     }
 

@@ -8,14 +8,13 @@
 
 use std::io;
 
-use grantbook_record::{GateId, TenantId};
-
 use super::SpoolError;
 use super::disk::{self, Disk};
 use super::entry::Entry;
 use super::frame::{self, Chain, FrameHeader, Next, SEGMENT_HEADER_BYTES, SegmentHeader};
-use super::seal::SealingKey;
 use super::state::State;
+use crate::gate::random;
+use crate::seal::{NONCE_BYTES, Seal, TAG_BYTES};
 
 /// Bytes of entries that a new segment puts in one frame.
 const FRAME_BYTES: usize = 1024 * 1024;
@@ -23,33 +22,21 @@ const FRAME_BYTES: usize = 1024 * 1024;
 /// What was read at a start.
 pub(super) struct Read {
     pub(super) state: State,
+    /// Whether the state is all that there was: `false` without a segment, and for one whose key is gone.
+    pub(super) is_whole: bool,
     /// Number of the segment read; 0 for none.
     segment: u64,
-}
-
-/// Whose spool it is.
-pub(super) struct Owner {
-    pub(super) tenant: TenantId,
-    pub(super) gate: GateId,
-}
-
-impl Owner {
-    fn chain(&self, header: &[u8]) -> Chain {
-        // the tenant's id has a length of its own
-        Chain::start(&[self.tenant.as_bytes().as_slice(), self.gate.as_str().as_bytes()].concat(), header)
-    }
 }
 
 /// Reads what is there. `expected` is the number that the ledger expects of the gate's next record.
 pub(super) fn read(
     disk: &mut dyn Disk,
-    owner: &Owner,
-    key: &SealingKey,
+    key: &Seal,
     expected: u64,
     bytes_max: u64,
 ) -> Result<Read, SpoolError> {
     let Some(number) = disk.segments().map_err(io("list"))?.into_iter().max() else {
-        return Ok(Read { state: State::new(expected, bytes_max), segment: 0 });
+        return Ok(Read { state: State::new(expected, bytes_max), is_whole: false, segment: 0 });
     };
     let segment = disk.read(number).map_err(io("read"))?;
     let damaged = |at: usize| SpoolError::Damaged { segment: disk::name(number), at: at as u64 };
@@ -59,21 +46,23 @@ pub(super) fn read(
         // the key is gone; nothing is lost with it if the ledger has everything
         let next = frame::last_next(&segment).ok_or_else(|| damaged(SEGMENT_HEADER_BYTES))?;
         if next <= expected {
-            return Ok(Read { state: State::new(expected, bytes_max), segment: number });
+            let state = State::new(expected, bytes_max);
+            return Ok(Read { state, is_whole: false, segment: number });
         }
         let (spool, ledger) = (header.epoch, key.epoch());
         let segment = disk::name(number);
         return Err(SpoolError::OtherEpoch { segment, spool, ledger, records: next - expected });
     }
     let mut state = State::new(0, bytes_max);
-    let mut chain = owner.chain(&header.to_bytes());
+    let mut chain = Chain::start(&header.to_bytes());
     let mut at = SEGMENT_HEADER_BYTES;
     let mut next = 0;
     loop {
         match frame::next(&segment, at) {
             Next::Frame(header, sealed, bytes) => {
-                let entries = key.open(sealed, &chain.place(header));
-                let entries = entries.and_then(|plain| Entry::decode_all(&plain));
+                let mut sealed = sealed.to_vec();
+                let plain = key.open(&mut sealed, &chain.place(header)).ok();
+                let entries = plain.and_then(Entry::decode_all);
                 let fit = entries.is_some_and(|entries| entries.into_iter().all(|entry| state.replay(entry)));
                 // several frames may begin a segment, and each says what comes after all of them
                 if !fit || state.next() > header.next {
@@ -93,14 +82,13 @@ pub(super) fn read(
         return Err(SpoolError::Sequence { expected, first, next });
     }
     state.end_all();
-    Ok(Read { state, segment: number })
+    Ok(Read { state, is_whole: true, segment: number })
 }
 
 /// The last segment, to be written to.
 pub(super) struct Log {
     disk: Box<dyn Disk>,
-    owner: Owner,
-    key: SealingKey,
+    key: Seal,
     segment: u64,
     chain: Chain,
     bytes: u64,
@@ -110,16 +98,11 @@ pub(super) struct Log {
 
 impl Log {
     /// Goes on after what was read, in a new segment.
-    pub(super) fn start(
-        disk: Box<dyn Disk>,
-        owner: Owner,
-        key: SealingKey,
-        read: Read,
-    ) -> Result<(Self, State), SpoolError> {
-        let Read { mut state, segment } = read;
+    pub(super) fn start(disk: Box<dyn Disk>, key: Seal, read: Read) -> Result<(Self, State), SpoolError> {
+        let Read { mut state, segment, .. } = read;
         drop(state.take_queue());
-        let chain = owner.chain(&[]);
-        let mut log = Self { disk, owner, key, segment, chain, bytes: 0, poisoned: true };
+        let chain = Chain::start(&[]);
+        let mut log = Self { disk, key, segment, chain, bytes: 0, poisoned: true };
         let (entries, next) = state.snapshot();
         log.begin(None, &entries, next).map_err(io("write"))?;
         state.written(next);
@@ -161,16 +144,11 @@ impl Log {
 
     /// Begins a segment with these entries, which are all that counts from now on, and removes the others; `false` if that
     /// failed. After an error either the last segment goes on, or only a new one can be written.
-    pub(super) fn begin(
-        &mut self,
-        key: Option<SealingKey>,
-        entries: &[Entry],
-        next: u64,
-    ) -> io::Result<bool> {
+    pub(super) fn begin(&mut self, key: Option<Seal>, entries: &[Entry], next: u64) -> io::Result<bool> {
         let number = self.segment + 1;
         let sealing = key.as_ref().unwrap_or(&self.key);
         let header = SegmentHeader { epoch: sealing.epoch(), number }.to_bytes();
-        let mut chain = self.owner.chain(&header);
+        let mut chain = Chain::start(&header);
         let mut bytes = header;
         for part in parts(entries) {
             let (frame, after) = seal(sealing, chain, part, next)?;
@@ -219,15 +197,17 @@ impl Log {
     }
 }
 
-fn seal(key: &SealingKey, chain: Chain, entries: &[Entry], next: u64) -> io::Result<(Vec<u8>, Chain)> {
-    let mut plain = Vec::with_capacity(entries.len() * 1024);
+fn seal(key: &Seal, chain: Chain, entries: &[Entry], next: u64) -> io::Result<(Vec<u8>, Chain)> {
+    let mut sealed = Vec::with_capacity(entries.len() * 1024);
+    // room for the nonce
+    sealed.extend([0; NONCE_BYTES]);
     for entry in entries {
-        entry.encode(&mut plain);
+        entry.encode(&mut sealed);
     }
-    // nonce and tag
-    let header = FrameHeader::new(next, plain.len() + 40);
+    let header = FrameHeader::new(next, sealed.len() + TAG_BYTES);
     let header = header.ok_or_else(|| io::Error::other("frame too large, expected less than 4 GiB"))?;
-    let sealed = key.seal(&plain, &chain.place(header)).map_err(io::Error::other)?;
+    let nonce = random().map_err(io::Error::other)?;
+    key.seal(&mut sealed, 0, &nonce, &chain.place(header));
     let frame = header.frame(&sealed);
     let chain = chain.after(&frame);
     Ok((frame, chain))

@@ -3,16 +3,18 @@
 //! A record takes its place when it is made, so that its sequence number is there at once and numbers have no gaps. What
 //! became of the use comes later. Records leave in order, up to the first one that is still open.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use grantbook_record::lease::OpenLease;
 use grantbook_record::uses::{
     BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Completion, Outcome, RECORD_BYTES_MAX, UseRecord, Voided,
 };
-use grantbook_record::{Salt, SubjectId};
+use grantbook_record::{Jti, Salt, SubjectId};
 
 use super::entry::{Ending, Entry};
 use super::known::{Known, Recalled};
+use super::unaccounted::{LeftBehind, Unaccounted};
 use crate::clock::BootTime;
 
 /// Bytes that an entry takes beside its record's.
@@ -112,6 +114,7 @@ pub(super) struct State {
     /// What is to be written, in order.
     queue: Vec<Entry>,
     known: Known,
+    unaccounted: Unaccounted,
 }
 
 impl State {
@@ -128,6 +131,7 @@ impl State {
             crowded: false,
             queue: Vec::new(),
             known: Known::default(),
+            unaccounted: Unaccounted::default(),
         }
     }
 
@@ -187,6 +191,42 @@ impl State {
             Recalled::Same(seq) => Placing::Again(seq),
             Recalled::Other => Placing::OtherUse,
         })
+    }
+
+    /// Marks leases that the next record draws on and that a crash may lose; gives whether all marks are on the disk.
+    pub(super) fn mark_unaccounted(&mut self, leases: &[Jti]) -> bool {
+        let next = self.next();
+        let mut durable = true;
+        for lease in leases {
+            if self.unaccounted.mark(*lease, next) {
+                self.queue.push(Entry::Unaccounted(*lease));
+            }
+            durable &= self.unaccounted.is_durable(lease, self.durable);
+        }
+        durable
+    }
+
+    /// The ledger knows what was drawn on these.
+    pub(super) fn released(&mut self, leases: &[Jti]) {
+        self.unaccounted.retain(|lease| !leases.contains(lease));
+    }
+
+    /// At a start: what of the leases that are open the spool accounts for. The others are marked; with `is_whole` unset
+    /// these are all, since it is not known what the spool held.
+    pub(super) fn left_behind(&mut self, open: &[OpenLease], is_whole: bool) -> LeftBehind {
+        let ids: BTreeSet<Jti> = open.iter().map(|lease| lease.id).collect();
+        self.unaccounted.retain(|lease| ids.contains(lease));
+        if !is_whole {
+            let next = self.next();
+            for lease in &ids {
+                self.unaccounted.mark(*lease, next);
+            }
+        }
+        let voided = Stage::Ended(Ending::Voided);
+        let records = self.places.iter().filter(|place| place.stage != voided);
+        let records = records.filter_map(|place| UseRecord::parse(&place.json).ok());
+        let drawn_on = records.flat_map(|record| record.leases.to_vec()).collect();
+        LeftBehind::of(open, &self.unaccounted, &drawn_on, self.next())
     }
 
     /// Gives a record its number and its place. A permit's is open `until` then; a denial's is not open.
@@ -284,7 +324,7 @@ impl State {
         let next = self.next();
         taken.retain(|entry| match entry {
             Entry::Placed { seq, .. } | Entry::Ended { seq, .. } => *seq < next,
-            Entry::Start(_) | Entry::Acknowledged(_) => true,
+            Entry::Start(_) | Entry::Acknowledged(_) | Entry::Unaccounted(_) => true,
         });
         self.queue = taken;
         for seq in self.durable..next {
@@ -303,6 +343,7 @@ impl State {
     /// Everything as entries, for a segment of their own, and the sequence number after them.
     pub(super) fn snapshot(&self) -> (Vec<Entry>, u64) {
         let mut entries = vec![Entry::Start(self.first)];
+        entries.extend(self.unaccounted.leases().map(Entry::Unaccounted));
         for (seq, place) in (self.first..).zip(&self.places) {
             let open = matches!(place.stage, Stage::Open(_));
             entries.push(Entry::Placed { seq, open, salt: place.salt, json: Arc::clone(&place.json) });
@@ -378,6 +419,10 @@ impl State {
                 if ending == Ending::Voided {
                     self.known.forget(seq);
                 }
+                true
+            }
+            Entry::Unaccounted(lease) => {
+                self.unaccounted.mark(lease, self.first);
                 true
             }
             Entry::Acknowledged(below) => {

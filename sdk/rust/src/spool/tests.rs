@@ -6,19 +6,20 @@ mod model;
 
 use std::sync::Arc;
 
+use grantbook_record::lease::{OpenLease, Release};
+use grantbook_record::list::List;
 use grantbook_record::uses::{Outcome, Permitted, UseFacts, UseRecord};
 use grantbook_record::{GateId, Jti, TenantId, UnixMillis, UnixSeconds};
 use grantbook_tlog::{LogKeys, SignatureKind, SigningKey};
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use super::entry::Ending;
-use super::log::{self, Log, Owner};
-use super::seal::SealingKey;
+use super::log::{self, Log};
 use super::state::State;
-use super::{Shared, SpoolError, writer};
+use super::{Placed, Shared, SpoolError, writer};
 use crate::BootTime;
 use crate::http::Http;
+use crate::seal::Seal;
 use crate::tls::Tls;
 use disk::SimDisk;
 
@@ -32,12 +33,8 @@ fn gate() -> GateId {
     GateId::parse("till-1").unwrap()
 }
 
-fn owner() -> Owner {
-    Owner { tenant: tenant(), gate: gate() }
-}
-
-fn key(epoch: u64) -> SealingKey {
-    SealingKey::new(epoch, Zeroizing::new([u8::try_from(epoch).unwrap(); 32]))
+fn key(epoch: u64) -> Seal {
+    super::seal(&[u8::try_from(epoch).unwrap(); 32], epoch, tenant(), &gate())
 }
 
 fn keys() -> LogKeys {
@@ -82,10 +79,10 @@ impl Bench {
         expected: u64,
         look: impl FnOnce(&State),
     ) -> Result<Self, SpoolError> {
-        let mut read = log::read(&mut disk.clone(), &owner(), &key(epoch), expected, BYTES_MAX)?;
+        let mut read = log::read(&mut disk.clone(), &key(epoch), expected, BYTES_MAX)?;
         look(&read.state);
         read.state.acknowledge(expected);
-        let (log, state) = Log::start(Box::new(disk.clone()), owner(), key(epoch), read)?;
+        let (log, state) = Log::start(Box::new(disk.clone()), key(epoch), read)?;
         let http = Arc::new(Http::new("http://127.0.0.1:1", "token", &Tls::default()).unwrap());
         Ok(Self { shared: Arc::new(Shared::new(gate(), tenant(), keys(), http, state, epoch)), log })
     }
@@ -111,7 +108,7 @@ fn a_damaged_byte_anywhere_is_named_and_nothing_is_skipped() {
         let mut changed = whole.clone();
         changed.get_mut(number).unwrap()[at] ^= 0x10;
         disk.put(changed);
-        let refused = log::read(&mut disk.clone(), &owner(), &key(1), 5, BYTES_MAX).map(|_| ());
+        let refused = log::read(&mut disk.clone(), &key(1), 5, BYTES_MAX).map(|_| ());
         match refused {
             Err(SpoolError::Damaged { segment: named, at: found }) => {
                 assert!(named.contains(&number.to_string()) && found <= at as u64, "byte {at}: {found}");
@@ -120,9 +117,9 @@ fn a_damaged_byte_anywhere_is_named_and_nothing_is_skipped() {
         }
     }
     disk.put(whole);
-    assert_eq!(log::read(&mut disk.clone(), &owner(), &key(1), 5, BYTES_MAX).unwrap().state.next(), 9);
-    let stranger = Owner { tenant: tenant(), gate: GateId::parse("till-2").unwrap() };
-    let foreign = log::read(&mut disk.clone(), &stranger, &key(1), 5, BYTES_MAX);
+    assert_eq!(log::read(&mut disk.clone(), &key(1), 5, BYTES_MAX).unwrap().state.next(), 9);
+    let stranger = super::seal(&[1; 32], 1, tenant(), &GateId::parse("till-2").unwrap());
+    let foreign = log::read(&mut disk.clone(), &stranger, 5, BYTES_MAX);
     assert!(matches!(foreign, Err(SpoolError::Damaged { .. })), "another gate's spool");
 }
 
@@ -136,7 +133,7 @@ fn a_spool_that_does_not_go_with_the_ledger_is_refused() {
     bench.write();
     drop(placed);
     let read = |epoch, expected| {
-        log::read(&mut disk.clone(), &owner(), &key(epoch), expected, BYTES_MAX).map(|read| read.state.next())
+        log::read(&mut disk.clone(), &key(epoch), expected, BYTES_MAX).map(|read| read.state.next())
     };
     for expected in 5..=8 {
         assert_eq!(read(1, expected).unwrap(), 8);
@@ -170,7 +167,7 @@ fn nothing_of_a_customer_can_be_read_and_a_new_key_leaves_nothing_to_the_old_one
 
     assert!(writer::write_anew(&bench.shared, &mut bench.log, Some(key(2))));
     assert_eq!(disk.files().len(), 1);
-    let read = |epoch| log::read(&mut disk.clone(), &owner(), &key(epoch), 0, BYTES_MAX);
+    let read = |epoch| log::read(&mut disk.clone(), &key(epoch), 0, BYTES_MAX);
     assert!(matches!(read(1), Err(SpoolError::OtherEpoch { records: 1, .. })));
     assert_eq!(read(2).unwrap().state.next(), 1);
     // what was sent is not written anew
@@ -238,4 +235,64 @@ fn a_use_that_several_have_permits_for_is_given_back_by_none_of_them() {
     assert_eq!(again.end(Ending::Voided), Some(Ending::Unknown));
     assert_eq!(first.end(Ending::Committed), Some(Ending::Committed));
     assert_eq!(bench.shared.lock().state.outgoing(BootTime::now()).len(), 1);
+}
+
+#[test]
+fn a_restarted_gate_gives_back_what_its_spool_accounts_for_and_nothing_else() {
+    use crate::Durability::{Disk, Process};
+    let lease = |number| Jti::new(UnixMillis(9), [number; 10]);
+    let [process, disk, voided, untouched] = [1, 2, 3, 4].map(lease);
+    let open = [(process, 1), (disk, 1), (voided, 0), (untouched, 2)].map(|(id, arrived)| OpenLease {
+        id,
+        units: 5,
+        arrived,
+        expires: UnixMillis(99),
+    });
+    let drawing = |lease| UseRecord { leases: List::new(vec![lease]).unwrap(), ..record("anna") };
+    let sim = SimDisk::new(1);
+    let mut bench = Bench::start(&sim, 1, 0).unwrap();
+    let place = |bench: &Bench, lease, durability| {
+        let mut placed =
+            bench.shared.place(drawing(lease), BootTime(std::time::Duration::MAX), durability).unwrap();
+        placed.hand_out();
+        placed
+    };
+    let mut first = place(&bench, process, Process);
+    let mut second = place(&bench, process, Process);
+    let waits = |placed: &mut Placed| placed.durable.as_mut().is_some_and(|wait| wait.try_recv().is_err());
+    assert!(waits(&mut first) && waits(&mut second), "until the disk knows that their lease may lose uses");
+    let placed = [place(&bench, disk, Disk), place(&bench, voided, Disk)];
+    bench.write();
+    assert!(!waits(&mut first), "it is written");
+    let third = place(&bench, process, Process);
+    assert!(third.durable.is_none(), "the disk knows");
+    let [on_disk, given_back] = placed;
+    given_back.end(Ending::Voided);
+    bench.write();
+    // the process ends here
+    std::mem::forget((first, second, third, on_disk));
+    drop(bench);
+
+    // killed again and again before it could give anything back
+    for _ in 0..3 {
+        let mut read = log::read(&mut sim.clone(), &key(1), 1, BYTES_MAX).unwrap();
+        read.state.acknowledge(1);
+        let left = read.state.left_behind(&open, read.is_whole);
+        let spent = |lease, spent| Release { lease, spent };
+        assert_eq!(left.at_once, [spent(voided, 0), spent(untouched, 2)]);
+        assert_eq!(left.later.into_iter().collect::<Vec<_>>(), [disk]);
+        Log::start(Box::new(sim.clone()), key(1), read).unwrap();
+    }
+    // of a spool that is gone nobody knows what it held, then and at every later start
+    let gone = SimDisk::new(2);
+    for _ in 0..3 {
+        let mut read = log::read(&mut gone.clone(), &key(1), 1, BYTES_MAX).unwrap();
+        let left = read.state.left_behind(&open, read.is_whole);
+        assert!(left.at_once.is_empty() && left.later.is_empty(), "{left:?}");
+        Log::start(Box::new(gone.clone()), key(1), read).unwrap();
+    }
+    // what is open no more needs no mark
+    let mut read = log::read(&mut gone.clone(), &key(1), 1, BYTES_MAX).unwrap();
+    read.state.left_behind(&[], read.is_whole);
+    assert_eq!(read.state.left_behind(&open, read.is_whole).at_once.len(), 4);
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::entry::Entry;
 use super::log::Log;
-use super::seal::SealingKey;
 use super::{Order, Shared};
+use crate::seal::Seal;
 
 /// How long what nobody waits for may lie in memory.
 const LAZY: Duration = Duration::from_millis(20);
@@ -59,7 +59,7 @@ pub(super) fn write(shared: &Shared, log: &mut Log, entries: Vec<Entry>, next: u
 }
 
 /// Begins a segment with all that there is. Whether that is done, the last segment is removed.
-pub(super) fn write_anew(shared: &Shared, log: &mut Log, key: Option<SealingKey>) -> bool {
+pub(super) fn write_anew(shared: &Shared, log: &mut Log, key: Option<Seal>) -> bool {
     let (taken, (entries, next)) = {
         let mut guarded = shared.lock();
         let (taken, _) = guarded.state.take_queue();
@@ -149,6 +149,6 @@ impl Shared {
 
     fn is_drained(&self) -> bool {
         let guarded = self.lock();
-        guarded.state.first() == guarded.state.next()
+        guarded.state.first() == guarded.state.next() && !guarded.keeps
     }
 }

@@ -16,16 +16,20 @@ pub(crate) const GATE: &str = "gate-1";
 fn owner(epoch: u64) -> Bytes32 {
     let Pins { tenant, log_keys, parties } = Book::new().pins();
     let keys = log_keys.to_string();
-    let owner = [
-        tenant.as_bytes().as_slice(),
-        &epoch.to_be_bytes(),
+    let parts = [
+        b"replica".as_slice(),
+        tenant.as_bytes(),
         &parties.enterprise.0.0,
         &parties.operator.0.0,
         GATE.as_bytes(),
-        &[0],
         keys.as_bytes(),
     ];
-    Bytes32::sha256(&owner.concat())
+    let mut owner = epoch.to_be_bytes().to_vec();
+    for part in parts {
+        owner.extend((part.len() as u64).to_be_bytes());
+        owner.extend(part);
+    }
+    Bytes32::sha256(&owner)
 }
 
 fn open(key: &[u8; 32], owner: &Bytes32, sealed: &[u8], place: &[u8]) -> Option<Vec<u8>> {

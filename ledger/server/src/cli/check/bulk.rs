@@ -1,5 +1,5 @@
-//! `check --csv`: one question about every customer of a table. Nothing is recorded, so no answer is a permission to use
-//! anything.
+//! `check --csv`: one question about every customer of a table. Without `--record` nothing is recorded, so no answer is a
+//! permission to use anything.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,15 +8,16 @@ use grantbook_engine::Ledger;
 use grantbook_plan::Decision;
 use grantbook_record::uses::UseFacts;
 use grantbook_record::{DenialReason, PublicKey, SubjectId, TenantId};
-use grantbook_sdk::{Gate, GateConfig, LogKeys, Parties, Token};
+use grantbook_sdk::{Gate, GateConfig, LogKeys, Parties, SpoolConfig, Token};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use super::CheckArgs;
-use super::table::{Answers, Customers, Note};
+use super::table::{Answers, Customers, Note, Row, Run};
+use super::{CheckArgs, recorded};
 use crate::cli::door::Door;
 use crate::cli::failure::Failure;
+use crate::cli::files;
 use crate::cli::output::{Output, Verdict};
 use crate::cli::progress;
 use crate::cli::remote::{Remote, TlsArgs};
@@ -27,6 +28,8 @@ const CHUNK: usize = 4096;
 const FLUSH_EVERY: u64 = 64 * 1024;
 /// The feed of millions of customers takes minutes.
 const FED_WITHIN: Duration = Duration::from_secs(3600);
+/// How long what was recorded may take to reach the ledger.
+const DRAINED_WITHIN: Duration = Duration::from_secs(300);
 
 /// What a server says of the tenant of a token.
 #[derive(Deserialize)]
@@ -37,7 +40,7 @@ struct TenantKeys {
 }
 
 /// Who answers.
-enum Asked {
+pub(super) enum Asked {
     /// A replica in this process, fed by a server.
     Gate(Runtime, Gate),
     /// A ledger in this process.
@@ -48,15 +51,21 @@ pub(super) fn run(args: &CheckArgs, csv: &Path, out: &Path, output: Output) -> R
     let customers = Customers::read(csv, &args.column)?;
     let question = args.facts(Some(&customers.first))?;
     let mut rest = customers.read_again()?;
-    let note = Note::new(&customers, &args.column, question.clone());
-    let mut answers = Answers::open(out, &note, &mut rest)?;
+    let run = args.record.then(|| Run::new(args.gate.clone())).transpose()?;
+    let note = Note::new(&customers, &args.column, question.clone(), run);
+    let mut answers = Answers::open(out, note, &mut rest)?;
     let before = answers.rows;
     let asked = Asked::open(args)?;
 
     let bar = progress::bar("check", customers.rows);
     bar.set_position(before);
     let begun = Instant::now();
-    let done = ask_all(&asked, &question, rest, &mut answers, |rows| bar.set_position(rows));
+    let progress = |rows| bar.set_position(rows);
+    let done = if args.record {
+        recorded::ask_all(&asked, &question, rest, &mut answers, progress)
+    } else {
+        ask_all(&asked, &question, rest, &mut answers, progress)
+    };
     bar.finish_and_clear();
     let closed = asked.close();
     done?;
@@ -98,14 +107,9 @@ fn ask_all(
         }
         for (sub, decision) in asked.about(question, chunk) {
             if let Some(reason) = passing(&decision) {
-                answers.flush()?;
-                return Err(Failure::Fault(format!(
-                    "{reason} after {} rows: {}; run the same command again to go on from there",
-                    answers.rows,
-                    reason.what()
-                )));
+                return Err(stopped(answers, reason));
             }
-            answers.write(&sub, &decision)?;
+            answers.write(&Row::of(&sub, &decision))?;
         }
         if answers.rows - flushed >= FLUSH_EVERY {
             answers.flush()?;
@@ -113,6 +117,15 @@ fn ask_all(
         }
         progress(answers.rows);
     }
+}
+
+/// The run ends before its last row.
+pub(super) fn stopped(answers: &mut Answers, reason: DenialReason) -> Failure {
+    let flushed = answers.flush();
+    let (rows, what) = (answers.rows, reason.what());
+    let stopped =
+        format!("{reason} after {rows} rows: {what}; run the same command again to go on from there");
+    flushed.err().unwrap_or(Failure::Fault(stopped))
 }
 
 /// A denial that says nothing of the customer.
@@ -143,18 +156,21 @@ impl Asked {
         let parties =
             Parties { enterprise: enterprise_key.thumbprint(), operator: operator_key.thumbprint() };
         let vkey = match &args.vkey {
-            Some(file) => crate::cli::files::read(file)?,
+            Some(file) => files::read(file)?,
             None => remote.get("/log/vkey")?,
         };
         let vkey = String::from_utf8(vkey).unwrap_or_default();
         let log_keys = LogKeys::parse(&vkey).map_err(Failure::input)?;
         let token = Token::new(remote.token().ok_or_else(|| Failure::input("expected --token TOKEN"))?);
-        let config = GateConfig {
+        let mut config = GateConfig {
             connect_within: FED_WITHIN,
             ..GateConfig::new(remote.base(), token, id, log_keys)
                 .embedded(parties)
                 .with_tls(TlsArgs::of_gates())
         };
+        if let (Some(name), Some(key), Some(dir)) = (&args.gate, &args.gate_key, &args.spool) {
+            config = config.named(name.clone()).spooled(SpoolConfig::new(dir, files::read_key(key)?));
+        }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -184,9 +200,10 @@ impl Asked {
     fn close(self) -> Result<(), Failure> {
         match self {
             Self::Gate(runtime, gate) => {
+                let flushed = runtime.block_on(gate.flush(DRAINED_WITHIN));
                 drop(gate);
                 runtime.shutdown_background();
-                Ok(())
+                flushed.map_err(Failure::fault)
             }
             Self::Ledger(ledger, _) => ledger.close().map_err(Failure::fault),
         }

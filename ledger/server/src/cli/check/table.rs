@@ -1,16 +1,19 @@
 //! The two tables of a check in bulk: customers in, answers out.
 //!
 //! The table of answers grows row by row, in the order of the customers. Beside it lies a note of what was asked, so that
-//! a run that was cut off is continued only by the same question about the same customers.
+//! a run that was cut off is continued only by the same question about the same customers. Where uses are recorded, the
+//! note also says which run it is and how far its answers are kept.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read};
 use std::path::{Path, PathBuf};
 
 use grantbook_plan::Decision;
-use grantbook_record::SubjectId;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::uses::UseFacts;
+use grantbook_record::{DenialReason, GateId, Jti, SubjectId};
+use grantbook_sdk::{BulkMark, UseRef};
+use rand_core::{OsRng, RngCore as _};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -19,7 +22,9 @@ use crate::cli::files;
 
 /// Malformed rows that a message lists.
 const LISTED_MAX: usize = 10;
-const HEADER: [&str; 4] = ["data_subject", "decision", "reason", "grant"];
+const HEADER: [&str; 6] = ["data_subject", "decision", "reason", "grant", "gate", "seq"];
+/// Without the last two where nothing is recorded: they name the use, and its receipt.
+const UNRECORDED: usize = 4;
 /// What is added to the answers' name for the note.
 const NOTE: &str = ".asked";
 
@@ -30,11 +35,62 @@ pub(super) struct Note {
     customers_sha256: Bytes32,
     column: String,
     question: UseFacts,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run: Option<Run>,
+}
+
+/// A run that records, and how far its answers are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Run {
+    id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gate: Option<GateId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mark: Option<BulkMark>,
+    /// Bytes of the answers before the mark.
+    bytes: u64,
+}
+
+impl Run {
+    pub(super) fn new(gate: Option<GateId>) -> Result<Self, Failure> {
+        let mut random = [0; 16];
+        OsRng.try_fill_bytes(&mut random).map_err(Failure::fault)?;
+        let id = format!("bulk-{:032x}", u128::from_be_bytes(random));
+        Ok(Self { id, gate, mark: None, bytes: 0 })
+    }
 }
 
 impl Note {
-    pub(super) fn new(customers: &Customers, column: &str, question: UseFacts) -> Self {
-        Self { customers_sha256: customers.sha256, column: column.to_owned(), question }
+    pub(super) fn new(customers: &Customers, column: &str, question: UseFacts, run: Option<Run>) -> Self {
+        Self { customers_sha256: customers.sha256, column: column.to_owned(), question, run }
+    }
+
+    /// Whether a run of `begun` may be gone on with for `self`.
+    fn asks_the_same(&self, begun: &Self) -> bool {
+        let gate = |note: &Self| note.run.as_ref().map(|run| run.gate.clone());
+        (self.customers_sha256, &self.column, &self.question, gate(self))
+            == (begun.customers_sha256, &begun.column, &begun.question, gate(begun))
+    }
+}
+
+/// One answer.
+pub(super) struct Row<'a> {
+    pub(super) sub: &'a SubjectId,
+    pub(super) grant: Option<Jti>,
+    /// Of a denial.
+    pub(super) reason: Option<DenialReason>,
+    /// Of a permit, where uses are recorded.
+    pub(super) used: Option<&'a UseRef>,
+}
+
+impl<'a> Row<'a> {
+    pub(super) fn of(sub: &'a SubjectId, decision: &Decision) -> Self {
+        let (grant, reason) = match decision {
+            Decision::Permit(permission) => (Some(permission.grant), None),
+            Decision::Denial(denial) => (denial.grant, Some(denial.reason)),
+        };
+        Self { sub, grant, reason, used: None }
     }
 }
 
@@ -128,6 +184,7 @@ impl Customers {
 pub(super) struct Answers {
     path: PathBuf,
     note: PathBuf,
+    noted: Note,
     writer: csv::Writer<BufWriter<File>>,
     pub(super) permitted: u64,
     /// Rows that are there.
@@ -139,30 +196,36 @@ impl Answers {
     /// are answered.
     pub(super) fn open(
         path: &Path,
-        note: &Note,
+        mut note: Note,
         customers: &mut impl Iterator<Item = Result<SubjectId, Failure>>,
     ) -> Result<Self, Failure> {
         let noted = files::beside(path, NOTE);
         let refuse = named(path);
         if noted.exists() {
-            if files::read_json::<Note>(&noted)? != *note {
+            let begun: Note = files::read_json(&noted)?;
+            if !note.asks_the_same(&begun) {
                 return Err(refuse(
                     &"begun by another question, or about other customers, expected the same",
                 ));
             }
+            note = begun;
         } else if path.exists() {
             return Err(refuse(&"is there already, expected a new file"));
         } else {
-            files::write_new(&noted, &serde_json::to_vec(note).map_err(Failure::fault)?)?;
+            files::write_new(&noted, &serde_json::to_vec(&note).map_err(Failure::fault)?)?;
         }
         let file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(fault(path))?;
         let (mut rows, mut permitted) = (0, 0);
         let whole = whole_rows(&file).map_err(fault(path))?;
+        // of a run that records, rows after its mark are found again by their uses
+        let whole = note.run.as_ref().map_or(whole, |run| run.bytes.min(whole));
+        let header =
+            HEADER.get(..if note.run.is_some() { HEADER.len() } else { UNRECORDED }).unwrap_or(&HEADER);
         // a row that was cut off is asked again
         file.set_len(whole).map_err(fault(path))?;
         if whole > 0 {
             let mut reader = csv::Reader::from_path(path).map_err(|error| refuse(&error))?;
-            if reader.headers().map_err(|error| refuse(&error))? != HEADER.as_slice() {
+            if reader.headers().map_err(|error| refuse(&error))? != header {
                 return Err(refuse(&"has another header, expected the answers of an earlier run"));
             }
             for row in reader.records() {
@@ -177,23 +240,43 @@ impl Answers {
         }
         let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(BufWriter::new(file));
         if whole == 0 {
-            writer.write_record(HEADER).map_err(|error| refuse(&error))?;
+            writer.write_record(header).map_err(|error| refuse(&error))?;
         }
-        Ok(Self { path: path.to_owned(), note: noted, writer, permitted, rows })
+        if note.run.as_ref().and_then(|run| run.mark).is_some_and(|mark| mark.row != rows) {
+            return Err(refuse(&"has other rows than were kept, expected the answers of an earlier run"));
+        }
+        Ok(Self { path: path.to_owned(), note: noted, noted: note, writer, permitted, rows })
     }
 
-    pub(super) fn write(&mut self, sub: &SubjectId, decision: &Decision) -> Result<(), Failure> {
-        let (answer, reason, grant) = match decision {
-            Decision::Permit(permission) => ("permit", "", Some(permission.grant)),
-            Decision::Denial(denial) => ("deny", denial.reason.code(), denial.grant),
-        };
+    /// Names the run that records, and says from where it goes on.
+    pub(super) fn run(&self) -> (String, Option<BulkMark>) {
+        self.noted.run.as_ref().map(|run| (run.id.clone(), run.mark)).unwrap_or_default()
+    }
+
+    /// Keeps all rows before the mark, and then the mark. A crash in between leaves the mark before it.
+    pub(super) fn keep(&mut self, mark: BulkMark) -> Result<(), Failure> {
+        self.flush()?;
+        let file = File::open(&self.path).map_err(fault(&self.path))?;
+        file.sync_all().map_err(fault(&self.path))?;
+        let bytes = file.metadata().map_err(fault(&self.path))?.len();
+        if let Some(run) = &mut self.noted.run {
+            (run.mark, run.bytes) = (Some(mark), bytes);
+        }
+        files::replace(&self.note, &serde_json::to_vec(&self.noted).map_err(Failure::fault)?)
+    }
+
+    pub(super) fn write(&mut self, row: &Row<'_>) -> Result<(), Failure> {
+        let Row { sub, grant, reason, used } = row;
         let grant = grant.map(|grant| grant.to_string()).unwrap_or_default();
-        let row = [sub.as_str(), answer, reason, &grant];
+        let answer = if reason.is_some() { "deny" } else { "permit" };
+        let (gate, seq) = used.map(|used| (used.gate.as_str(), used.seq.to_string())).unwrap_or_default();
+        let fields = [sub.as_str(), answer, reason.map_or("", |reason| reason.code()), &grant, gate, &seq];
+        let columns = if self.noted.run.is_some() { fields.len() } else { UNRECORDED };
         self.writer
-            .write_record(row)
+            .write_record(fields.get(..columns).unwrap_or(&fields))
             .map_err(|error| Failure::Fault(format!("{}: {error}", self.path.display())))?;
         self.rows += 1;
-        self.permitted += u64::from(matches!(decision, Decision::Permit(_)));
+        self.permitted += u64::from(reason.is_none());
         Ok(())
     }
 

@@ -22,7 +22,7 @@ fn budget() -> Limit {
 fn lease(number: u64, units: u64, expires: u64) -> Lease {
     let mut random = [0; 10];
     random[2..].copy_from_slice(&number.to_be_bytes());
-    Lease { id: Jti::new(UnixMillis(1), random), units, expires: UnixMillis(expires) }
+    Lease { id: Jti::new(UnixMillis(1), random), units, expires: UnixMillis(expires), currency: None }
 }
 
 fn at(ms: u64) -> UnixMillis {
@@ -91,7 +91,7 @@ fn nothing_is_drawn_on_a_lease_that_is_about_to_expire_or_given_back() {
     assert!(pool.draw(&limit(1), 1, at(TTL - 500)).is_err());
     pool.give_back(&first);
     assert!(pool.due(at(TTL)).is_empty(), "a permit may still be voided");
-    let release = Release { lease: first.lease, spent: 1 };
+    let release = Release { lease: first.lease.unwrap(), spent: 1 };
     assert_eq!(pool.due(at(TTL + 5000)), [release]);
     pool.give_back(&first);
     assert_eq!(pool.due(at(TTL + 6000)), [release], "said the same until it is taken in");
@@ -229,7 +229,7 @@ proptest! {
                     if !used.is_empty() {
                         let at = which % used.len();
                         let is_open = pools[used[at].0].limits.values().any(|held| {
-                            held.slices.iter().any(|slice| slice.lease.id == used[at].1.lease && !slice.closed)
+                            held.slices.iter().any(|slice| Some(slice.lease.id) == used[at].1.lease && !slice.closed)
                         });
                         // once its lease is given back a unit stays charged
                         if is_open {
@@ -262,4 +262,25 @@ proptest! {
         let lost: u64 = book.leases.values().filter(|(_, said)| !said).map(|(units, _)| units).sum();
         prop_assert_eq!(drawn + lost + book.left, cap);
     }
+}
+
+#[test]
+fn a_project_without_a_budget_draws_on_nothing_until_it_must_ask_again() {
+    let mut pool = pool();
+    pool.wait(&budget(), 80, 0);
+    assert_eq!(pool.next_request(at(0)).len(), 1);
+    let served = pool.answered(vec![Leased::Unlimited(Unlimited { expires: at(TTL) })], at(5));
+    assert!(matches!(&served[0].drawn, Ok(Drawn { lease: None, units: 80, .. })), "{served:?}");
+    let margin = PoolRules::default().margin_ms;
+    let drawn = pool.draw(&budget(), 1_000_000, at(TTL - margin - 1)).unwrap();
+    pool.give_back(&drawn);
+    assert!(pool.drain().is_empty() && pool.is_empty(), "nothing is to be given back");
+    assert!(pool.draw(&budget(), 1, at(TTL - margin)).is_err(), "a budget may have been set");
+    // then it is in a currency
+    pool.wait(&budget(), 1, 1);
+    pool.next_request(at(TTL));
+    let cny = Currency::parse("CNY").unwrap();
+    let leased = Lease { currency: Some(cny), ..lease(1, 100, 2 * TTL) };
+    let served = pool.answered(vec![Leased::Lease(leased)], at(TTL));
+    assert!(matches!(&served[0].drawn, Ok(drawn) if drawn.currency == Some(cny)), "{served:?}");
 }
