@@ -1,7 +1,8 @@
 //! The HTTP server: one router, one limit of requests under way, one deadline, one form of error.
 //!
 //! Calls of the ledger block (they wait for the disk), so they run on the blocking threads; only what reads memory, or at
-//! most a customer's row of the state, is called directly.
+//! most a customer's row of the state, is called directly. Evaluations wait as tasks: a thread for each of them would cost
+//! more than its answer.
 
 mod acknowledgements;
 mod admin;
