@@ -8,11 +8,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use grantbook_record::uses::{Outcome, UseRecord};
-use grantbook_record::{GateId, PublicKey};
+use grantbook_record::{DenialReason, GateId, PublicKey};
+use grantbook_sdk::{BulkRun, Gate, GateConfig, SpoolConfig};
 use serde_json::{Value, json};
 
 use crate::replay::program::program;
-use crate::world::{Customer, Enterprise, World};
+use crate::world::{Customer, Enterprise, World, signer};
 
 const BOUND: Duration = Duration::from_secs(4);
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -112,7 +113,12 @@ async fn a_recorded_run_that_is_killed_records_every_row_once() {
         tokio::time::sleep(Duration::from_millis(kill as u64 * 53 % 211)).await;
         // SIGKILL: no handler, no destructor, no flush
         child.kill().expect("a child of ours");
-        child.wait().expect("a child of ours");
+        let killed = tokio::task::block_in_place(|| child.wait_with_output()).expect("a child of ours");
+        assert!(
+            killed.status.code().is_none_or(|code| code == 0),
+            "{}",
+            String::from_utf8_lossy(&killed.stderr)
+        );
         killed_at.insert(story.answered());
         if !story.path("answers.csv.asked").exists() {
             break;
@@ -156,6 +162,52 @@ async fn a_recorded_run_that_is_killed_records_every_row_once() {
     assert_eq!(of(2), CAP);
     assert_eq!(permits.values().sum::<u64>(), by_id.len() as u64, "a use that no row names");
     println!("{} kills at {killed_at:?}, {} uses; {}", killed_at.len(), by_id.len(), said.trim());
+}
+
+/// After a clean stop nothing on the gate's disk knows what it has recorded: only the ledger does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_goes_on_finds_its_uses_on_the_ledger() {
+    let story = Story::begin().await;
+    let [anna, ben, _, dora] = &story.customers[..] else { panic!("four customers") };
+    let rows: Vec<_> = [anna, dora, ben, anna].map(|customer| customer.sub.clone()).to_vec();
+    let connect = async || {
+        let config = story.world.gate(&story.enterprise, story.world.address()).await;
+        let config = config.named(GateId::parse("bulk-2").expect("a name"));
+        let config = config.embedded(story.world.parties(&story.enterprise));
+        let spool = SpoolConfig::new(story.path("spool-2"), signer("bulk-2"));
+        Gate::connect(GateConfig { connect_within: PATIENCE, ..config.spooled(spool) }).await.expect("a gate")
+    };
+    let name = GateId::parse("bulk-2").expect("a name");
+    story
+        .world
+        .ledger()
+        .register_gate(story.enterprise.id, &name, *signer("bulk-2").public_key())
+        .expect("registered");
+    let facts = anna.facts();
+    let run = |from| BulkRun { id: "run-7".to_owned(), from, durability: None };
+
+    let gate = connect().await;
+    let mut asked = gate.filter_recorded(run(None), &facts, &rows).await.expect("begun");
+    let begun = asked.mark();
+    let mut first = Vec::new();
+    while let Some(row) = asked.next().await.expect("an answer") {
+        first.push(row.answer.map(|used| used.use_ref).map_err(|denial| denial.reason));
+    }
+    assert_eq!(asked.mark().row, 4);
+    assert!(first[1] == Err(DenialReason::NoGrant) && first[0] != first[3], "{first:?}");
+    gate.flush(PATIENCE).await.expect("sent");
+    drop(gate);
+
+    // the answers were lost, and their mark with them
+    let gate = connect().await;
+    let mut asked = gate.filter_recorded(run(Some(begun)), &facts, &rows).await.expect("begun");
+    let mut again = Vec::new();
+    while let Some(row) = asked.next().await.expect("an answer") {
+        again.push(row.answer.map(|used| used.use_ref).map_err(|denial| denial.reason));
+    }
+    assert_eq!(again, first);
+    gate.flush(PATIENCE).await.expect("sent");
+    assert_eq!(story.recorded().len(), 3);
 }
 
 fn csv_rows(text: &str) -> Vec<Vec<String>> {

@@ -9,7 +9,10 @@ use std::time::{Duration, Instant};
 use grantbook_engine::Erasure;
 use grantbook_record::event::Channel;
 use grantbook_record::{DenialReason, GateId};
-use grantbook_sdk::{CheckOptions, Gate, GateConfig, Pins, Replica, SnapshotError, SpoolError, StateFolder};
+use grantbook_sdk::{
+    CheckOptions, ConnectError, Gate, GateConfig, Permit, Pins, Replica, SnapshotError, SpoolConfig,
+    SpoolError, StateFolder,
+};
 use serde_json::json;
 
 use super::opened::Opener;
@@ -60,6 +63,38 @@ impl Story {
         let name = GateId::parse(GATE).expect("a name");
         let (epoch, key) = self.world.ledger().gate_key(self.enterprise.id, &name).expect("a key");
         (epoch, *key)
+    }
+
+    /// Erases the customer as an administrator does it, who asks until it is done. `open` is what the gate holds back.
+    async fn erase(&self, open: Permit) {
+        let ledger = self.world.ledger().clone();
+        let (tenant, sub) = (self.enterprise.id, self.customer.sub.clone());
+        let begin = move || ledger.begin_erasure(tenant, &sub, Channel::Mail);
+        tokio::task::spawn_blocking(begin).await.expect("no panic").expect("begun");
+        let body = json!({"sub": self.customer.sub, "channel": "mail"}).to_string();
+        let ask = Call::post("/v1/erasures", JSON, body).token(Some(&self.enterprise.admin));
+        let id = self.world.send(ask).await.json()["erasure"].as_u64().expect("a number");
+        open.commit();
+        until("not erased", || {
+            matches!(self.world.ledger().erasure(tenant, id).expect("an erasure"), Erasure::Done(_))
+        })
+        .await;
+    }
+
+    /// A gate that is started on files that were kept: its spool refuses, since its key is gone, or nothing of it is read; and
+    /// the snapshot counts for nothing.
+    async fn started_on(&self, kept: &Path) {
+        let config = self.config().await;
+        let spool = config.spool.clone().map(|spool| SpoolConfig { dir: kept.join("spool"), ..spool });
+        let config = GateConfig { spool, ..config }.with_state(kept.join("state"));
+        match Gate::connect(config).await {
+            Ok(gate) => {
+                let denial = gate.check(&self.facts()).await.expect_err("erased");
+                assert!(matches!(denial.reason, DenialReason::NoGrant | DenialReason::Stale), "{denial:?}");
+            }
+            Err(ConnectError::Spool(SpoolError::OtherEpoch { .. })) => {}
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// What a replica makes of a copy of the folder under a key: whether it goes on from the snapshot, and knows the
@@ -130,22 +165,7 @@ async fn of_an_erased_customer_nothing_in_snapshot_and_spool_can_be_read() {
     let (in_state, in_spool) = (with_old.all_in(&kept.join("state")), with_old.all_in(&kept.join("spool")));
     assert!(among(&in_state) >= 2 && among(&in_spool) >= 2, "{} and {}", among(&in_state), among(&in_spool));
 
-    // erased, as an administrator does it: asked for until it is done
-    let ledger = story.world.ledger().clone();
-    let (tenant, whom) = (story.enterprise.id, sub.clone());
-    let begin = move || ledger.begin_erasure(tenant, &whom, Channel::Mail);
-    tokio::task::spawn_blocking(begin).await.expect("no panic").expect("begun");
-    let ask = || {
-        let body = json!({"sub": sub, "channel": "mail"}).to_string();
-        Call::post("/v1/erasures", JSON, body).token(Some(&story.enterprise.admin))
-    };
-    let first = story.world.send(ask()).await.json();
-    let id = first["erasure"].as_u64().expect("a number");
-    open.commit();
-    until("not erased", || {
-        matches!(story.world.ledger().erasure(story.enterprise.id, id).expect("an erasure"), Erasure::Done(_))
-    })
-    .await;
+    story.erase(open).await;
     // the use that waited had reached the ledger before
     let progress = story.world.ledger().gate_progress(story.enterprise.id, &waiting.gate).expect("progress");
     assert!(progress.next_seq > waiting.seq);
@@ -177,7 +197,10 @@ async fn of_an_erased_customer_nothing_in_snapshot_and_spool_can_be_read() {
     assert_eq!(keys_on_disk(&old_key.1) + keys_on_disk(&new_key.1), 0, "the keys are in memory only");
     let live = with_new.all_in(story.folder.path());
     assert!(!live.is_empty() && among(&live) == 0, "others are there, this one is not");
-    assert!(with_old.all_in(&story.state()).is_empty() && with_old.all_in(&story.dir()).is_empty());
+    until("files of the old epoch stay", || {
+        with_old.all_in(&story.state()).is_empty() && with_old.all_in(&story.dir()).is_empty()
+    })
+    .await;
     assert!(with_new.all_in(&kept).is_empty(), "what was kept does not open under the new key");
     // the live files open under the new key alone, the kept ones under the old one alone, and that is gone
     let (refused, knows) = story.opened(&story.state(), new_key).await;
@@ -192,24 +215,8 @@ async fn of_an_erased_customer_nothing_in_snapshot_and_spool_can_be_read() {
     let denial = gate.check(&facts).await.expect_err("forgotten");
     assert!(matches!(denial.reason, DenialReason::NoGrant | DenialReason::Stale), "{denial:?}");
 
-    // a gate that is started on the kept files: its spool refuses, since the ledger expects a record that is not in it, or
-    // nothing of it is read; the snapshot counts for nothing
     held.commit();
     gate.flush(PATIENCE).await.expect("sent");
     drop(gate);
-    let config = story.config().await;
-    let old_spool =
-        config.spool.clone().map(|spool| grantbook_sdk::SpoolConfig { dir: kept.join("spool"), ..spool });
-    let config = GateConfig { spool: old_spool, ..config }.with_state(kept.join("state"));
-    match Gate::connect(config).await {
-        Ok(gate) => {
-            let denial = gate.check(&facts).await.expect_err("erased");
-            assert!(matches!(denial.reason, DenialReason::NoGrant | DenialReason::Stale), "{denial:?}");
-        }
-        Err(error) => {
-            let of_spool =
-                matches!(&error, grantbook_sdk::ConnectError::Spool(SpoolError::OtherEpoch { .. }));
-            assert!(of_spool, "{error}");
-        }
-    }
+    story.started_on(&kept).await;
 }

@@ -197,10 +197,18 @@ where
         if self.answered.is_empty() {
             self.ask().await?;
         }
-        Ok(self.answered.pop_front())
+        let answer = self.answered.pop_front();
+        if self.answered.is_empty() {
+            self.mark.row = self.next_row;
+            // uses that were recorded before and are not given out again yet have lower numbers
+            if let Some(recording) = self.gate.0.recording.as_ref().filter(|_| self.before.is_empty()) {
+                self.mark.seq = recording.spool.shared.next_seq();
+            }
+        }
+        Ok(answer)
     }
 
-    /// How far the run has come: all rows before it were given out by [`Self::next`].
+    /// How far the run has come, chunk by chunk: all rows before it were given out by [`Self::next`].
     pub fn mark(&self) -> BulkMark {
         self.mark
     }
@@ -208,14 +216,8 @@ where
     /// Asks about the next chunk.
     async fn ask(&mut self) -> Result<(), LinkFault> {
         let first = self.next_row;
-        self.mark.row = first;
         if let Some(recording) = &self.gate.0.recording {
-            let spool = &recording.spool.shared;
-            spool.has_room(DRAINED_WITHIN).await;
-            // uses that were recorded before have lower numbers
-            if self.before.is_empty() {
-                self.mark.seq = spool.next_seq();
-            }
+            recording.spool.shared.has_room(DRAINED_WITHIN).await;
         }
         let (mut asked, mut rows) = (JoinSet::new(), Vec::new());
         for (row, item) in (first..).zip(self.rows.by_ref().take(CHUNK)) {

@@ -46,11 +46,6 @@ async fn ask_gate(
     // before anything is recorded, so that a run which goes on knows where to look
     answers.keep(mark)?;
     while let Some(row) = rows.next().await.map_err(Failure::fault)? {
-        if rows.mark() != mark {
-            mark = rows.mark();
-            answers.keep(mark)?;
-            progress(answers.rows);
-        }
         match &row.answer {
             Ok(used) => answers.write(&Row {
                 sub: &row.item,
@@ -66,8 +61,12 @@ async fn ask_gate(
                 used: None,
             })?,
         }
+        if rows.mark() != mark {
+            mark = rows.mark();
+            answers.keep(mark)?;
+            progress(answers.rows);
+        }
     }
-    answers.keep(rows.mark())?;
     unreadable.into_inner().map_or(Ok(()), Err)
 }
 
