@@ -186,7 +186,8 @@ fn withdraw(
     Ok(waits)
 }
 
-/// The same where the gates are disturbed from right before on; they deny because they are stale.
+/// Milliseconds from sending it until each gate permitted for the last time, where the gates are disturbed from right before
+/// on; they deny because they are stale.
 fn withdraw_disturbed(
     runtime: &Runtime,
     address: SocketAddr,
@@ -199,20 +200,23 @@ fn withdraw_disturbed(
         each.line.set(each.weather);
     }
     let (begun, sending) = send(runtime, address, &withdrawing.request)?;
-    let mut denying = vec![vec![false; BEHIND]; behind.len()];
-    while denying.iter().flatten().any(|denies| !denies) {
-        for (each, denying) in behind.iter_mut().zip(&mut denying) {
-            for (gate, denies) in each.gates.iter().zip(denying) {
-                if !*denies && !permits(gate) {
-                    *denies = true;
-                    each.waits_ms.push(begun.elapsed().as_secs_f64() * 1e3);
-                }
+    let mut gates: Vec<_> =
+        behind.iter().flat_map(|each| &each.gates).map(|gate| (gate, true, 0.0)).collect();
+    while gates.iter().any(|(_, permitting, _)| *permitting) {
+        for (gate, permitting, last_ms) in gates.iter_mut().filter(|(_, permitting, _)| *permitting) {
+            *permitting = permits(gate);
+            if *permitting {
+                *last_ms = begun.elapsed().as_secs_f64() * 1e3;
             }
         }
         if begun.elapsed() > PATIENCE {
             return Err("a gate that is disturbed goes on permitting".into());
         }
         std::thread::sleep(LOOK);
+    }
+    let last_ms: Vec<f64> = gates.into_iter().map(|(_, _, last_ms)| last_ms).collect();
+    for (each, last_ms) in behind.iter_mut().zip(last_ms.chunks(BEHIND)) {
+        each.waits_ms.extend(last_ms);
     }
     runtime.block_on(sending)??;
     Ok(())
