@@ -10,7 +10,7 @@ use crate::Failure;
 use crate::gate::questions::granted_terms::{CATEGORY, EXCLUDED, PERIOD, PURPOSE};
 use crate::gate::questions::{Question, RECIPIENTS, customer, recipient};
 
-const MODEL: &str = r#"
+const MODEL: &str = r"
 [request_definition]
 r = recipient, action, purpose, category, field, other, day, granted, category_granted, excluded, begins, ends
 
@@ -22,7 +22,7 @@ e = some(where (p.eft == allow))
 
 [matchers]
 m = r.recipient == p.recipient && r.action == p.action && r.purpose == p.purpose && r.recipient == r.granted && r.category == r.category_granted && r.field != r.excluded && r.other != r.excluded && r.day >= r.begins && r.day <= r.ends
-"#;
+";
 
 /// What a customer has granted.
 struct Granted {
