@@ -105,6 +105,10 @@ kinds! {
     PayoutFailed = 148, "payout.failed";
     /// A payout was reversed.
     PayoutReversed = 149, "payout.reversed";
+    /// A settlement period ended.
+    SettlementClosed = 150, "settlement.closed";
+    /// A payment was ordered.
+    PayoutOrdered = 151, "payout.ordered";
     /// A data asset was issued.
     AssetIssued = 160, "asset.issued";
     /// A data asset changed hands.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::class::Class;
+use crate::compensation::{TieredPrice, TieredShare};
 use crate::day::{SecondsSince2020, UnixSeconds};
 use crate::encoding::Bytes32;
 use crate::id::{Jti, Term};
@@ -171,7 +172,7 @@ pub struct Rate {
 }
 
 /// What the customer gets for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Compensation {
     /// No money.
@@ -182,6 +183,10 @@ pub enum Compensation {
     PerUse(Price),
     /// A share of declared revenue.
     RevenueShare(RevenueShare),
+    /// For each use, rising with the uses of a period.
+    TieredPrice(TieredPrice),
+    /// A share of declared revenue, rising with the revenue of a period.
+    TieredShare(TieredShare),
 }
 
 /// A share of declared revenue.
@@ -201,6 +206,8 @@ impl Compensation {
             Self::None => Currency::NONE,
             Self::PerGrant(price) | Self::PerUse(price) => price.currency,
             Self::RevenueShare(share) => share.currency,
+            Self::TieredPrice(price) => price.currency,
+            Self::TieredShare(share) => share.currency,
         }
     }
 
@@ -208,7 +215,8 @@ impl Compensation {
     pub fn price_minor(&self) -> u32 {
         match self {
             Self::PerGrant(price) | Self::PerUse(price) => price.minor,
-            Self::None | Self::RevenueShare(_) => 0,
+            Self::TieredPrice(price) => price.minor,
+            Self::None | Self::RevenueShare(_) | Self::TieredShare(_) => 0,
         }
     }
 
@@ -216,6 +224,7 @@ impl Compensation {
     pub fn payout_per_use_minor(&self) -> u32 {
         match self {
             Self::PerUse(price) => price.minor,
+            Self::TieredPrice(price) => price.minor,
             _ => 0,
         }
     }
