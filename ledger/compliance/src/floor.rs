@@ -21,14 +21,13 @@ pub fn prove<R: RngCore + CryptoRng>(
 }
 
 /// Verifies that each payout is at least `floor` minor units (and less than 2³²).
-pub fn verify<R: RngCore + CryptoRng>(
+pub fn verify(
     context: &StatementContext<'_>,
     payouts: &[Listed],
     floor: u32,
     proof: &[u8],
-    rng: &mut R,
 ) -> Result<(), VerifyError> {
-    range::verify(&statement(context, payouts, &shifts(floor)), proof, rng)
+    range::verify(&statement(context, payouts, &shifts(floor)), proof)
 }
 
 fn shifts(floor: u32) -> [u64; 2] {

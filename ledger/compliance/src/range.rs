@@ -7,15 +7,16 @@
 //! A proof is: version u8 · kind u8 · the chunks' proofs back to back. How many there are, and how long each is, follows
 //! from the statement; nothing in the bytes can say otherwise.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use bulletproofs::{BulletproofGens, PedersenGens, RangeProof};
-use curve25519_dalek::ristretto::CompressedRistretto;
 use curve25519_dalek::scalar::Scalar;
-use curve25519_dalek::traits::Identity;
+use merlin::Transcript;
 use rand_core::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
 
+use crate::batch::Batch;
 use crate::commitment::{CommitmentError, Opening, commit_batch};
 use crate::error::{ProveError, VerifyError};
 use crate::layout::{VERSION, parse_header};
@@ -36,7 +37,7 @@ pub enum Bits {
 }
 
 impl Bits {
-    const fn count(self) -> u8 {
+    pub(crate) const fn count(self) -> u8 {
         match self {
             Self::ThirtyTwo => 32,
             Self::SixtyFour => 64,
@@ -64,27 +65,58 @@ pub struct RangeStatement<'a> {
     pub bits: Bits,
 }
 
+/// One aggregated proof of a statement.
+pub(crate) struct Chunk<'p> {
+    /// This chunk, from 0.
+    pub(crate) number: usize,
+    /// Number of chunks.
+    count: usize,
+    /// Which of the statement's terms it is about.
+    terms: Range<usize>,
+    /// Number of terms, padding included.
+    pub(crate) aggregated: usize,
+    /// Its part of the proof.
+    pub(crate) proof: &'p [u8],
+}
+
 impl RangeStatement<'_> {
-    /// The shifted commitments, shift by shift, refusing unusable ones by index.
-    fn terms(&self) -> Result<Vec<CompressedRistretto>, (usize, CommitmentError)> {
-        let points = self
-            .derived
-            .iter()
-            .enumerate()
-            .map(|(index, listed)| listed.commitment.point().map_err(|error| (index, error)))
-            .collect::<Result<Vec<_>, _>>()?;
-        let mut terms = Vec::with_capacity(points.len().saturating_mul(self.shifts.len()));
-        for shift in self.shifts {
-            let shift = PedersenGens::default().B * Scalar::from(*shift);
-            for (index, point) in points.iter().enumerate() {
-                let term = (point - shift).compress();
-                if term == CompressedRistretto::identity() {
-                    return Err((index, CommitmentError::Identity));
-                }
-                terms.push(term);
-            }
+    /// Cuts a proof into its chunks, checking length, version and kind. Chunks about the same commitments under different
+    /// shifts come close to each other.
+    pub(crate) fn chunks<'p>(&self, proof: &'p [u8]) -> Result<Vec<Chunk<'p>>, VerifyError> {
+        let terms = self.derived.len().saturating_mul(self.shifts.len());
+        if terms == 0 {
+            return Err(VerifyError::Empty);
         }
-        Ok(terms)
+        let count = terms.div_ceil(CHUNK_MAX);
+        let last = (terms - (count - 1) * CHUNK_MAX).next_power_of_two();
+        let expected = 2 + (count - 1) * self.chunk_length(CHUNK_MAX) + self.chunk_length(last);
+        let body = parse_header(proof, KIND, expected)?;
+        // only the last one is shorter than the others
+        let mut chunks: Vec<_> = body
+            .chunks(self.chunk_length(CHUNK_MAX))
+            .enumerate()
+            .map(|(number, proof)| {
+                let terms = number * CHUNK_MAX..terms.min((number + 1) * CHUNK_MAX);
+                Chunk { number, count, aggregated: terms.len().next_power_of_two(), terms, proof }
+            })
+            .collect();
+        chunks.sort_by_key(|chunk| chunk.terms.start % self.derived.len());
+        Ok(chunks)
+    }
+
+    /// The chunk's terms: index in the list, commitment and shift.
+    pub(crate) fn terms(&self, chunk: &Chunk<'_>) -> impl Iterator<Item = (usize, Listed, u64)> {
+        let count = self.derived.len();
+        chunk.terms.clone().filter_map(move |term| {
+            let (shift, index) = (self.shifts.get(term / count)?, term % count);
+            Some((index, *self.derived.get(index)?, *shift))
+        })
+    }
+
+    /// The chunk's transcript, ready for the messages of the proof itself.
+    pub(crate) fn transcript(&self, derived_hash: &[u8; 32], chunk: &Chunk<'_>) -> Transcript {
+        let shape = self.shape(chunk.aggregated, chunk.number, chunk.count);
+        statement_transcript(&self.context, derived_hash, shape)
     }
 
     fn shape(&self, aggregated: usize, chunk: usize, chunks: usize) -> Shape<'_> {
@@ -105,7 +137,7 @@ impl RangeStatement<'_> {
 }
 
 /// Proves the statement with one opening per listed commitment, and verifies the result before handing it out: the
-/// library would make a worthless proof of a value outside the range without complaint.
+/// library would make a worthless proof of a value outside the range without complaint. The same `rng` makes the same proof.
 pub fn prove<R: RngCore + CryptoRng>(
     statement: &RangeStatement<'_>,
     openings: &[Opening],
@@ -149,50 +181,14 @@ pub fn prove<R: RngCore + CryptoRng>(
         .map_err(|source| ProveError::Backend { chunk, source })?;
         proof.extend_from_slice(&chunk_proof.to_bytes());
     }
-    verify(statement, &proof, rng).map_err(ProveError::SelfCheck)?;
+    verify(statement, &proof).map_err(ProveError::SelfCheck)?;
     Ok(proof)
 }
 
-/// Verifies the statement. `rng` weighs the equations of a proof against each other; it must not be predictable.
-pub fn verify<R: RngCore + CryptoRng>(
-    statement: &RangeStatement<'_>,
-    proof: &[u8],
-    rng: &mut R,
-) -> Result<(), VerifyError> {
-    let count = statement.derived.len().saturating_mul(statement.shifts.len());
-    if count == 0 {
-        return Err(VerifyError::Empty);
-    }
-    let chunks = count.div_ceil(CHUNK_MAX);
-    let last = (count - (chunks - 1) * CHUNK_MAX).next_power_of_two();
-    let expected = 2 + (chunks - 1) * statement.chunk_length(CHUNK_MAX) + statement.chunk_length(last);
-    let mut rest = parse_header(proof, KIND, expected)?;
-    let terms = statement.terms().map_err(|(index, source)| VerifyError::Commitment { index, source })?;
-
-    let derived = derived_hash(statement.derived);
-    for (chunk, terms) in terms.chunks(CHUNK_MAX).enumerate() {
-        let aggregated = terms.len().next_power_of_two();
-        let (bytes, after) = rest
-            .split_at_checked(statement.chunk_length(aggregated))
-            .ok_or(VerifyError::Encoding { chunk })?;
-        rest = after;
-        let mut terms = terms.to_vec();
-        terms.resize(aggregated, CompressedRistretto::identity());
-        let shape = statement.shape(aggregated, chunk, chunks);
-        let mut transcript = statement_transcript(&statement.context, &derived, shape);
-        RangeProof::from_bytes(bytes)
-            .map_err(|_| VerifyError::Encoding { chunk })?
-            .verify_multiple_with_rng(
-                generators(),
-                &PedersenGens::default(),
-                &mut transcript,
-                &terms,
-                usize::from(statement.bits.count()),
-                rng,
-            )
-            .map_err(|_| VerifyError::Rejected { chunk })?;
-    }
-    Ok(())
+/// Verifies the statement. Of many statements each costs less in a [`Batch`].
+pub fn verify(statement: &RangeStatement<'_>, proof: &[u8]) -> Result<(), VerifyError> {
+    let mut batch = Batch::new();
+    batch.range(statement, proof).and_then(|()| batch.verify()).map_err(|refused| refused.source)
 }
 
 /// Values and blindings, wiped when dropped.

@@ -36,8 +36,30 @@ const CHUNKS: &[u8] = b"chunks";
 const ZERO_TARGET: &[u8] = b"zero X";
 const ZERO_NONCE: &[u8] = b"zero K";
 const ZERO_CHALLENGE: &[u8] = b"zero e";
+const ZERO_RESPONSE: &[u8] = b"zero s";
 /// Label of the witness in the generator of the Schnorr nonce; never absorbed by the verifier.
 pub(crate) const ZERO_WITNESS: &[u8] = b"zero r";
+
+// the library's range proofs: their labels and order are those of the crate `bulletproofs` 5
+const DOMAIN: &[u8] = b"dom-sep";
+const RANGE_PROOF: &[u8] = b"rangeproof v1";
+const INNER_PRODUCT: &[u8] = b"ipp v1";
+const VALUE: &[u8] = b"V";
+const BIT_POINTS: [&[u8]; 2] = [b"A", b"S"];
+const POLYNOMIAL_POINTS: [&[u8]; 2] = [b"T_1", b"T_2"];
+const POLYNOMIAL_SCALARS: [&[u8]; 3] = [b"t_x", b"t_x_blinding", b"e_blinding"];
+const ROUND_POINTS: [&[u8]; 2] = [b"L", b"R"];
+const CHALLENGE_Y: &[u8] = b"y";
+const CHALLENGE_Z: &[u8] = b"z";
+const CHALLENGE_X: &[u8] = b"x";
+const CHALLENGE_W: &[u8] = b"w";
+const CHALLENGE_U: &[u8] = b"u";
+/// The library draws no more, and absorbs them no more.
+const LAST_SCALARS: [&[u8]; 2] = [b"a", b"b"];
+
+const BATCH: &[u8] = b"grantbook batch v1";
+const BATCH_SEAL: &[u8] = b"seal";
+const BATCH_WEIGHT: &[u8] = b"weight";
 
 /// First byte under the hash of the derived list, so that it can be no other hash of the system.
 const DERIVED_DOMAIN: u8 = 0x44;
@@ -136,14 +158,123 @@ pub(crate) fn derived_hash(derived: &[Listed]) -> [u8; 32] {
 /// Absorbs the target and the nonce point of a proof of zero and draws its challenge.
 pub(crate) fn zero_challenge(transcript: &mut Transcript, nonce: &[u8; 32]) -> Scalar {
     transcript.append_message(ZERO_NONCE, nonce);
-    let mut wide = [0; 64];
-    transcript.challenge_bytes(ZERO_CHALLENGE, &mut wide);
-    Scalar::from_bytes_mod_order_wide(&wide)
+    challenge(transcript, ZERO_CHALLENGE)
+}
+
+/// Absorbs the response, after which the transcript has all of a proof of zero. The prover has no use for it.
+pub(crate) fn zero_response(transcript: &mut Transcript, response: &[u8; 32]) {
+    transcript.append_message(ZERO_RESPONSE, response);
 }
 
 /// Absorbs the point that is claimed to open to zero.
 pub(crate) fn zero_target(transcript: &mut Transcript, target: &Commitment) {
     transcript.append_message(ZERO_TARGET, &target.0);
+}
+
+/// The elements of one aggregated range proof as they lie in its bytes.
+pub(crate) struct Elements<'a> {
+    /// A, S, T₁, T₂.
+    pub(crate) head: [&'a [u8; 32]; 4],
+    pub(crate) t: &'a [u8; 32],
+    pub(crate) t_blinding: &'a [u8; 32],
+    pub(crate) e_blinding: &'a [u8; 32],
+    /// L and R of each round.
+    pub(crate) rounds: &'a [[[u8; 32]; 2]],
+    pub(crate) a: &'a [u8; 32],
+    pub(crate) b: &'a [u8; 32],
+}
+
+impl<'a> Elements<'a> {
+    /// The elements, if these are a whole number of them and of rounds.
+    pub(crate) fn split(proof: &'a [u8]) -> Option<Self> {
+        let (elements, []) = proof.as_chunks::<32>() else { return None };
+        let [head_a, head_s, t_1, t_2, t, t_blinding, e_blinding, rounds @ .., a, b] = elements else {
+            return None;
+        };
+        let (rounds, []) = rounds.as_chunks::<2>() else { return None };
+        Some(Self { head: [head_a, head_s, t_1, t_2], t, t_blinding, e_blinding, rounds, a, b })
+    }
+}
+
+/// What the verifier of a range proof draws.
+pub(crate) struct Challenges {
+    pub(crate) y: Scalar,
+    pub(crate) z: Scalar,
+    pub(crate) x: Scalar,
+    pub(crate) w: Scalar,
+    /// u of each round.
+    pub(crate) rounds: Vec<Scalar>,
+}
+
+/// Replays the messages of a range proof as the library orders them, then absorbs its last scalars too.
+pub(crate) fn range_challenges(
+    transcript: &mut Transcript,
+    bits: u64,
+    encodings: &[[u8; 32]],
+    elements: &Elements<'_>,
+) -> Challenges {
+    let aggregated = encodings.len() as u64;
+    let [bits_a, bits_s, t_1, t_2] = elements.head;
+    transcript.append_message(DOMAIN, RANGE_PROOF);
+    transcript.append_u64(BITS, bits);
+    transcript.append_u64(AGGREGATED, aggregated);
+    for encoding in encodings {
+        transcript.append_message(VALUE, encoding);
+    }
+    absorb(transcript, BIT_POINTS, [bits_a, bits_s]);
+    let y = challenge(transcript, CHALLENGE_Y);
+    let z = challenge(transcript, CHALLENGE_Z);
+    absorb(transcript, POLYNOMIAL_POINTS, [t_1, t_2]);
+    let x = challenge(transcript, CHALLENGE_X);
+    absorb(transcript, POLYNOMIAL_SCALARS, [elements.t, elements.t_blinding, elements.e_blinding]);
+    let w = challenge(transcript, CHALLENGE_W);
+    transcript.append_message(DOMAIN, INNER_PRODUCT);
+    transcript.append_u64(BITS, bits * aggregated);
+    let rounds = elements.rounds.iter().map(|[left, right]| {
+        absorb(transcript, ROUND_POINTS, [left, right]);
+        challenge(transcript, CHALLENGE_U)
+    });
+    let rounds = rounds.collect();
+    absorb(transcript, LAST_SCALARS, [elements.a, elements.b]);
+    Challenges { y, z, x, w, rounds }
+}
+
+/// What stands for a statement and its proof when weights are drawn: any byte of either changes it.
+pub(crate) fn seal(transcript: &mut Transcript) -> [u8; 64] {
+    let mut seal = [0; 64];
+    transcript.challenge_bytes(BATCH_SEAL, &mut seal);
+    seal
+}
+
+/// The weights of the equations of a batch.
+pub(crate) struct Weights(Transcript);
+
+impl Weights {
+    /// Weights that depend on all of the seals.
+    pub(crate) fn over<'a>(seals: impl Iterator<Item = &'a [u8; 64]>) -> Self {
+        let mut transcript = Transcript::new(BATCH);
+        for seal in seals {
+            transcript.append_message(BATCH_SEAL, seal);
+        }
+        Self(transcript)
+    }
+
+    /// The next weight, any scalar.
+    pub(crate) fn draw(&mut self) -> Scalar {
+        challenge(&mut self.0, BATCH_WEIGHT)
+    }
+}
+
+fn absorb<const N: usize>(transcript: &mut Transcript, labels: [&'static [u8]; N], messages: [&[u8; 32]; N]) {
+    for (label, message) in labels.into_iter().zip(messages) {
+        transcript.append_message(label, message);
+    }
+}
+
+fn challenge(transcript: &mut Transcript, label: &'static [u8]) -> Scalar {
+    let mut wide = [0; 64];
+    transcript.challenge_bytes(label, &mut wide);
+    Scalar::from_bytes_mod_order_wide(&wide)
 }
 
 #[cfg(test)]

@@ -4,12 +4,12 @@
 //! drawn after context, list, X and K. It holds when s·B̃ = K + e·X.
 
 use bulletproofs::PedersenGens;
-use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
 use curve25519_dalek::scalar::Scalar;
-use curve25519_dalek::traits::{IsIdentity, VartimeMultiscalarMul};
+use merlin::Transcript;
 use rand_core::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
 
+use crate::batch::Batch;
 use crate::commitment::{Blinding, Commitment};
 use crate::error::{ProveError, VerifyError};
 use crate::layout::{VERSION, parse_header};
@@ -42,8 +42,7 @@ pub fn prove<R: RngCore + CryptoRng>(
     if base * blinding.0 != point {
         return Err(ProveError::NotZero);
     }
-    let mut transcript = statement_transcript(context, &derived_hash(derived), SHAPE);
-    zero_target(&mut transcript, target);
+    let mut transcript = transcript(context, derived, target);
     // the nonce depends on the witness and the statement as well as on `rng`: a poor `rng` does not repeat it
     let mut nonce_rng =
         transcript.build_rng().rekey_with_witness_bytes(ZERO_WITNESS, blinding.0.as_bytes()).finalize(rng);
@@ -58,33 +57,38 @@ pub fn prove<R: RngCore + CryptoRng>(
     Ok(proof)
 }
 
-/// Verifies that `target` opens to zero. The caller has computed `target` from the commitments in `derived`.
+/// Verifies that `target` opens to zero. The caller has computed `target` from the commitments in `derived`. Of many
+/// proofs each costs less in a [`Batch`].
 pub fn verify(
     context: &StatementContext<'_>,
     derived: &[Listed],
     target: &Commitment,
     proof: &[u8],
 ) -> Result<(), VerifyError> {
-    const ENCODING: VerifyError = VerifyError::Encoding { chunk: 0 };
+    let mut batch = Batch::new();
+    batch
+        .zero(context, derived, target, proof)
+        .and_then(|()| batch.verify())
+        .map_err(|refused| refused.source)
+}
+
+/// Checks that the statement is about something and the proof of its layout; returns K ‖ s.
+pub(crate) fn parse<'p>(derived: &[Listed], proof: &'p [u8]) -> Result<&'p [u8], VerifyError> {
     if derived.is_empty() {
         return Err(VerifyError::Empty);
     }
-    let body = parse_header(proof, KIND, LENGTH)?;
-    let (nonce_bytes, response) = body.split_first_chunk::<32>().ok_or(ENCODING)?;
-    let response = <[u8; 32]>::try_from(response).map_err(|_| ENCODING)?;
-    let response = Option::<Scalar>::from(Scalar::from_canonical_bytes(response)).ok_or(ENCODING)?;
-    let nonce_point = CompressedRistretto(*nonce_bytes).decompress().ok_or(ENCODING)?;
-    let point = target.point().map_err(|source| VerifyError::Commitment { index: 0, source })?;
+    parse_header(proof, KIND, LENGTH)
+}
 
+/// The transcript up to the target.
+pub(crate) fn transcript(
+    context: &StatementContext<'_>,
+    derived: &[Listed],
+    target: &Commitment,
+) -> Transcript {
     let mut transcript = statement_transcript(context, &derived_hash(derived), SHAPE);
     zero_target(&mut transcript, target);
-    let challenge = zero_challenge(&mut transcript, nonce_bytes);
-    let base = PedersenGens::default().B_blinding;
-    let difference = RistrettoPoint::vartime_multiscalar_mul([response, -challenge], [base, point]);
-    if nonce_point.is_identity() || difference != nonce_point {
-        return Err(VerifyError::Rejected { chunk: 0 });
-    }
-    Ok(())
+    transcript
 }
 
 #[cfg(test)]

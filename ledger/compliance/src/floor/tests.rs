@@ -40,7 +40,7 @@ fn proved() -> (Vec<Listed>, Vec<u8>) {
 #[test]
 fn payouts_at_and_above_the_floor_are_proved() {
     let (listed, proof) = proved();
-    assert_eq!(verify(&CONTEXT, &listed, FLOOR, &proof, &mut rng()), Ok(()));
+    assert_eq!(verify(&CONTEXT, &listed, FLOOR, &proof), Ok(()));
     let (listed, openings) = payouts(&[0]);
     assert!(prove(&CONTEXT, &listed, 0, &openings, &mut rng()).is_ok());
 }
@@ -60,7 +60,7 @@ fn no_byte_of_a_proof_can_change() {
     for index in 0..proof.len() {
         let mut mutated = proof.clone();
         mutated[index] ^= 1 << (index % 8);
-        assert!(verify(&CONTEXT, &listed, FLOOR, &mutated, &mut rng()).is_err(), "byte {index}");
+        assert!(verify(&CONTEXT, &listed, FLOOR, &mutated).is_err(), "byte {index}");
     }
 }
 
@@ -69,7 +69,7 @@ fn another_statement_is_rejected() {
     let (listed, proof) = proved();
     let rejected = Err(crate::VerifyError::Rejected { chunk: 0 });
     for floor in [0, FLOOR - 1, FLOOR + 1, u32::MAX] {
-        assert_eq!(verify(&CONTEXT, &listed, floor, &proof, &mut rng()), rejected, "floor {floor}");
+        assert_eq!(verify(&CONTEXT, &listed, floor, &proof), rejected, "floor {floor}");
     }
     for context in [
         StatementContext { spec_hash: [9; 32], ..CONTEXT },
@@ -80,7 +80,7 @@ fn another_statement_is_rejected() {
         StatementContext { statement: "payout-floors", ..CONTEXT },
         StatementContext { policy_hash: [9; 32], ..CONTEXT },
     ] {
-        assert_eq!(verify(&context, &listed, FLOOR, &proof, &mut rng()), rejected, "{context:?}");
+        assert_eq!(verify(&context, &listed, FLOOR, &proof), rejected, "{context:?}");
     }
     let lists = [
         vec![listed[1], listed[0], listed[2]],
@@ -97,8 +97,8 @@ fn another_statement_is_rejected() {
         vec![listed[0], listed[1], listed[2], listed[2]],
     ];
     for list in lists {
-        assert_eq!(verify(&CONTEXT, &list, FLOOR, &proof, &mut rng()), rejected, "{list:?}");
+        assert_eq!(verify(&CONTEXT, &list, FLOOR, &proof), rejected, "{list:?}");
     }
     // one payout fewer needs a shorter proof
-    assert!(verify(&CONTEXT, &listed[..2], FLOOR, &proof, &mut rng()).is_err());
+    assert!(verify(&CONTEXT, &listed[..2], FLOOR, &proof).is_err());
 }

@@ -1,46 +1,6 @@
-//! The pinned generators, and that every part of a statement reaches its challenge.
-
-use bulletproofs::{BulletproofGens, PedersenGens};
-use curve25519_dalek::ristretto::RistrettoPoint;
-use sha3::Shake256;
-use sha3::digest::{ExtendableOutput, Update, XofReader};
+//! Every part of a statement reaches its challenge.
 
 use super::*;
-
-/// The first 64 generators of one party, by `docs/spec/commitment.md`.
-fn chain(letter: u8, party: u32) -> Vec<RistrettoPoint> {
-    let mut shake = Shake256::default();
-    shake.update(b"GeneratorsChain");
-    shake.update(&[letter]);
-    shake.update(&party.to_le_bytes());
-    let mut reader = shake.finalize_xof();
-    (0..64)
-        .map(|_| {
-            let mut uniform = [0; 64];
-            reader.read(&mut uniform);
-            RistrettoPoint::from_uniform_bytes(&uniform)
-        })
-        .collect()
-}
-
-#[test]
-fn the_generators_hash_is_over_the_generators() {
-    let library = BulletproofGens::new(64, 64);
-    let pedersen = PedersenGens::default();
-    let mut points = vec![pedersen.B, pedersen.B_blinding];
-    for (party, index) in (0_u32..64).zip(0_usize..) {
-        let generators = chain(b'G', party);
-        assert!(library.share(index).G(64).eq(&generators), "party {party}");
-        points.extend(generators);
-    }
-    points.extend((0..64).flat_map(|party| chain(b'H', party)));
-    let mut hash = Sha256::new();
-    for point in points {
-        Digest::update(&mut hash, point.compress().as_bytes());
-    }
-    let hash: [u8; 32] = hash.finalize().into();
-    assert_eq!(hash, GENERATORS_HASH);
-}
 
 const HEAD: Head = Head { size: 7, root: [3; 32] };
 const BASE: StatementContext<'static> = StatementContext {

@@ -39,10 +39,10 @@ pub(super) fn prove_and_verify(
     let proof = floor::prove(&context, &listed, floor_fen, &openings, &mut OsRng).map_err(Failure::fault)?;
 
     // the verifier has the log and the proof
-    floor::verify(&context, &listed, floor_fen, &proof, &mut OsRng).map_err(Failure::fault)?;
+    floor::verify(&context, &listed, floor_fen, &proof).map_err(Failure::fault)?;
     let above = u32::try_from(opening.value).unwrap_or(u32::MAX).saturating_add(1);
     if floor::prove(&context, &listed, above, &openings, &mut OsRng).is_ok()
-        || floor::verify(&context, &listed, above, &proof, &mut OsRng).is_ok()
+        || floor::verify(&context, &listed, above, &proof).is_ok()
     {
         return Err(unexpected("a floor above the payout was proved"));
     }

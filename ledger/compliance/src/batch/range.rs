@@ -1,0 +1,188 @@
+//! The two equations of one aggregated range proof (Bulletproofs, sections 4.1 and 4.2).
+//!
+//! With N = n·m, all sums over positions i = j·n + k of bit k of value j:
+//!
+//! - of the polynomial: x·T₁ + x²·T₂ + Σ zʲ⁺²·Vⱼ + (δ(y, z) − t)·B − t̃·B̃ = 0
+//! - of the inner product: A + x·S + Σ uᵣ²·Lᵣ + Σ uᵣ⁻²·Rᵣ + w·(t − a·b)·B − ẽ·B̃ + Σ gᵢ·Gᵢ + Σ hᵢ·Hᵢ = 0,
+//!   gᵢ = −z − a·sᵢ, hᵢ = z + y⁻ⁱ·(zʲ⁺²·2ᵏ − b·sᵢ⁻¹)
+//!
+//! sᵢ is a product over the binary digits of i, of u or u⁻¹ of the digit's round; so are y⁻ⁱ and zʲ·2ᵏ. Each of the three
+//! parts of g and h is therefore built by doubling, at one multiplication per position.
+
+use std::iter::successors;
+
+use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
+use curve25519_dalek::scalar::Scalar;
+use merlin::Transcript;
+
+use super::sum::Sum;
+use crate::error::VerifyError;
+use crate::transcript::{Challenges, Elements, range_challenges};
+
+/// A value of an aggregate: C − shift·B.
+pub(super) struct Term {
+    /// Place of C among the shared commitments.
+    pub(super) place: usize,
+    pub(super) shift: u64,
+}
+
+/// What the equations of one proof are made of.
+pub(super) struct RangeEquations {
+    /// n
+    bits: usize,
+    /// V₀ …, without the padding: the identity adds nothing.
+    terms: Vec<Term>,
+    /// A, S, T₁, T₂.
+    head: [RistrettoPoint; 4],
+    /// L and R of each round.
+    rounds: Vec<[RistrettoPoint; 2]>,
+    challenges: Challenges,
+    t: Scalar,
+    t_blinding: Scalar,
+    e_blinding: Scalar,
+    a: Scalar,
+    b: Scalar,
+}
+
+impl RangeEquations {
+    /// Parses a proof and replays its transcript, which then has absorbed all of it. `encodings` are those of the terms
+    /// and of the padding, a power of two altogether.
+    pub(super) fn replay(
+        transcript: &mut Transcript,
+        bits: usize,
+        terms: Vec<Term>,
+        encodings: &[[u8; 32]],
+        proof: &[u8],
+        chunk: usize,
+    ) -> Result<Self, VerifyError> {
+        let malformed = VerifyError::Encoding { chunk };
+        // none for a length that is no power of two
+        let positions = bits * encodings.len();
+        let rounds = positions.is_power_of_two().then(|| positions.trailing_zeros() as usize);
+        let elements = Elements::split(proof)
+            .filter(|elements| Some(elements.rounds.len()) == rounds)
+            .ok_or(malformed.clone())?;
+        let scalar = |bytes: &[u8; 32]| {
+            Option::<Scalar>::from(Scalar::from_canonical_bytes(*bytes)).ok_or(malformed.clone())
+        };
+        let point = |bytes: &[u8; 32]| match CompressedRistretto(*bytes).decompress() {
+            // with the identity for a point, the challenges that it should fix are free
+            _ if *bytes == [0; 32] => Err(VerifyError::Rejected { chunk }),
+            Some(point) => Ok(point),
+            None => Err(malformed.clone()),
+        };
+        let [head_a, head_s, t_1, t_2] = elements.head;
+        let rounds = elements.rounds.iter().map(|[left, right]| Ok([point(left)?, point(right)?]));
+        Ok(Self {
+            bits,
+            terms,
+            head: [point(head_a)?, point(head_s)?, point(t_1)?, point(t_2)?],
+            rounds: rounds.collect::<Result<_, _>>()?,
+            t: scalar(elements.t)?,
+            t_blinding: scalar(elements.t_blinding)?,
+            e_blinding: scalar(elements.e_blinding)?,
+            a: scalar(elements.a)?,
+            b: scalar(elements.b)?,
+            challenges: range_challenges(transcript, bits as u64, encodings, &elements),
+        })
+    }
+
+    /// Points that only this proof has.
+    pub(super) fn own_points(&self) -> usize {
+        self.head.len() + 2 * self.rounds.len()
+    }
+
+    /// Adds both equations, each times its weight.
+    pub(super) fn add_to(&self, sum: &mut Sum<'_>, polynomial: Scalar, inner: Scalar) {
+        self.add_polynomial(sum, polynomial);
+        self.add_inner_product(sum, inner);
+    }
+
+    fn add_polynomial(&self, sum: &mut Sum<'_>, weight: Scalar) {
+        let Challenges { z, x, .. } = self.challenges;
+        let [.., t_1, t_2] = self.head;
+        let first = weight * x;
+        sum.add(first, t_1);
+        sum.add(first * x, t_2);
+        sum.base += weight * (self.delta() - self.t);
+        sum.blinding -= weight * self.t_blinding;
+        let mut coefficient = weight * z * z;
+        for term in &self.terms {
+            sum.add_commitment(term.place, coefficient);
+            if term.shift != 0 {
+                sum.base -= coefficient * Scalar::from(term.shift);
+            }
+            coefficient *= z;
+        }
+    }
+
+    /// (z − z²)·Σ yⁱ − z³·(2ⁿ − 1)·Σ zʲ
+    fn delta(&self) -> Scalar {
+        let Challenges { y, z, .. } = self.challenges;
+        let (all, of_bits) = (self.rounds.len(), self.bits.ilog2() as usize);
+        let ones = Scalar::from(u64::MAX >> (64_usize.saturating_sub(self.bits)));
+        (z - z * z) * sum_of_powers(y, all) - z * z * z * ones * sum_of_powers(z, all.saturating_sub(of_bits))
+    }
+
+    fn add_inner_product(&self, sum: &mut Sum<'_>, weight: Scalar) {
+        let Challenges { y, z, x, w, ref rounds } = self.challenges;
+        let [a, s, ..] = self.head;
+        sum.add(weight, a);
+        sum.add(weight * x, s);
+        sum.base += weight * w * (self.t - self.a * self.b);
+        sum.blinding -= weight * self.e_blinding;
+
+        // challenges are hashes: none is zero but with the probability of guessing a key
+        let mut inverses: Vec<Scalar> = rounds.iter().copied().chain([y]).collect();
+        Scalar::batch_invert(&mut inverses);
+        let y_inverse = inverses.pop().unwrap_or_default();
+        let product: Scalar = rounds.iter().product();
+        let inverse_product: Scalar = inverses.iter().product();
+        let squares: Vec<Scalar> = rounds.iter().map(|u| u * u).collect();
+        let inverse_squares: Vec<Scalar> = inverses.iter().map(|u| u * u).collect();
+        for (([left, right], square), inverse_square) in
+            self.rounds.iter().zip(&squares).zip(&inverse_squares)
+        {
+            sum.add(weight * square, *left);
+            sum.add(weight * inverse_square, *right);
+        }
+
+        // the first round halves the whole vector, so its challenge belongs to the highest digit of i
+        let constant = weight * z;
+        let g = products(-weight * self.a * inverse_product, squares.into_iter().rev());
+        let g: Vec<Scalar> = g.into_iter().map(|part| part - constant).collect();
+        let y_digits = || doublings(y_inverse);
+        let value_digits = doublings(Scalar::from(2_u8)).take(self.bits.ilog2() as usize).chain(doublings(z));
+        let folded = products(
+            -weight * self.b * product,
+            inverse_squares.into_iter().rev().zip(y_digits()).map(|(digit, y)| digit * y),
+        );
+        let values = products(
+            constant * z,
+            value_digits.zip(y_digits()).take(self.rounds.len()).map(|(digit, y)| digit * y),
+        );
+        let h: Vec<Scalar> =
+            folded.into_iter().zip(values).map(|(folded, value)| folded + value + constant).collect();
+        sum.add_vectors(self.bits, &g, &h);
+    }
+}
+
+/// p, p², p⁴ …
+fn doublings(power: Scalar) -> impl Iterator<Item = Scalar> {
+    successors(Some(power), |power| Some(power * power))
+}
+
+/// Σ pⁱ for i < 2^`digits`.
+fn sum_of_powers(power: Scalar, digits: usize) -> Scalar {
+    doublings(power).take(digits).map(|power| Scalar::ONE + power).product()
+}
+
+/// `first` times, at each position i, the factors of the digits that are set in i, lowest digit first.
+fn products(first: Scalar, digits: impl Iterator<Item = Scalar>) -> Vec<Scalar> {
+    let mut products = vec![first];
+    for factor in digits {
+        let upper: Vec<Scalar> = products.iter().map(|lower| lower * factor).collect();
+        products.extend(upper);
+    }
+    products
+}

@@ -1,0 +1,50 @@
+//! The equation of one proof of zero: s·B̃ − K − e·X = 0.
+
+use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
+use curve25519_dalek::scalar::Scalar;
+use merlin::Transcript;
+
+use super::sum::Sum;
+use crate::error::VerifyError;
+use crate::transcript::{zero_challenge, zero_response};
+
+pub(super) struct ZeroEquation {
+    /// Place of X among the shared commitments.
+    target: usize,
+    /// K
+    nonce: RistrettoPoint,
+    /// s
+    response: Scalar,
+    /// e
+    challenge: Scalar,
+}
+
+impl ZeroEquation {
+    /// Parses K ‖ s and replays the transcript, which has absorbed X and then has absorbed all of the proof.
+    pub(super) fn replay(
+        transcript: &mut Transcript,
+        target: usize,
+        body: &[u8],
+    ) -> Result<Self, VerifyError> {
+        const MALFORMED: VerifyError = VerifyError::Encoding { chunk: 0 };
+        let ([nonce_bytes, response_bytes], []) = body.as_chunks::<32>() else {
+            return Err(MALFORMED);
+        };
+        let response =
+            Option::<Scalar>::from(Scalar::from_canonical_bytes(*response_bytes)).ok_or(MALFORMED)?;
+        let nonce = CompressedRistretto(*nonce_bytes).decompress().ok_or(MALFORMED)?;
+        if *nonce_bytes == [0; 32] {
+            return Err(VerifyError::Rejected { chunk: 0 });
+        }
+        let challenge = zero_challenge(transcript, nonce_bytes);
+        zero_response(transcript, response_bytes);
+        Ok(Self { target, nonce, response, challenge })
+    }
+
+    /// Adds the equation times its weight.
+    pub(super) fn add_to(&self, sum: &mut Sum<'_>, weight: Scalar) {
+        sum.blinding += weight * self.response;
+        sum.add(-weight, self.nonce);
+        sum.add_commitment(self.target, -weight * self.challenge);
+    }
+}
