@@ -16,6 +16,7 @@
 
 mod range;
 mod sum;
+mod wide;
 mod zero;
 
 use std::collections::{BTreeMap, HashMap};
@@ -66,12 +67,13 @@ struct Claim {
     index: usize,
     chunk: usize,
     seal: [u8; 64],
-    equations: Equations,
+    equations: Box<dyn Equations>,
 }
 
-enum Equations {
-    Range(Box<RangeEquations>),
-    Zero(ZeroEquation),
+/// Sums that are the identity if a proof holds.
+trait Equations: Send {
+    /// Adds each of them times a weight of its own.
+    fn add_to(&self, sum: &mut Sum<'_>, weights: &mut Weights);
 }
 
 impl Default for Batch {
@@ -187,12 +189,7 @@ impl Batch {
         let equations = RangeEquations::replay(transcript, bits, terms, encodings, proof, chunk)
             .map_err(|source| BatchError { index, source })?;
         self.own_points += equations.own_points();
-        self.wait(Claim {
-            index,
-            chunk,
-            seal: seal(transcript),
-            equations: Equations::Range(Box::new(equations)),
-        })
+        self.wait(Claim { index, chunk, seal: seal(transcript), equations: Box::new(equations) })
     }
 
     fn add_zero(
@@ -212,12 +209,7 @@ impl Batch {
         let mut transcript = crate::zero::transcript(context, derived, target);
         let equation = ZeroEquation::replay(&mut transcript, place, body).map_err(refuse)?;
         self.own_points += 1;
-        self.wait(Claim {
-            index,
-            chunk: 0,
-            seal: seal(&mut transcript),
-            equations: Equations::Zero(equation),
-        })
+        self.wait(Claim { index, chunk: 0, seal: seal(&mut transcript), equations: Box::new(equation) })
     }
 
     fn wait(&mut self, claim: Claim) -> Result<(), BatchError> {
@@ -251,13 +243,7 @@ fn all_hold(claims: &[Claim], points: &[RistrettoPoint]) -> bool {
     let mut weights = Weights::over(claims.iter().map(|claim| &claim.seal));
     let mut sum = Sum::over(points);
     for claim in claims {
-        match &claim.equations {
-            Equations::Range(equations) => {
-                let (polynomial, inner) = (weights.draw(), weights.draw());
-                equations.add_to(&mut sum, polynomial, inner);
-            }
-            Equations::Zero(equation) => equation.add_to(&mut sum, weights.draw()),
-        }
+        claim.equations.add_to(&mut sum, &mut weights);
     }
     sum.multiply_out().is_identity()
 }

@@ -7,7 +7,7 @@
 //!   gᵢ = −z − a·sᵢ, hᵢ = z + y⁻ⁱ·(zʲ⁺²·2ᵏ − b·sᵢ⁻¹)
 //!
 //! sᵢ is a product over the binary digits of i, of u or u⁻¹ of the digit's round; so are y⁻ⁱ and zʲ·2ᵏ. Each of the three
-//! parts of g and h is therefore built by doubling, at one multiplication per position.
+//! parts of g and h is therefore the product of a factor of the digits of j and one of the digits of k.
 
 use std::iter::successors;
 
@@ -15,9 +15,10 @@ use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
 use curve25519_dalek::scalar::Scalar;
 use merlin::Transcript;
 
-use super::sum::Sum;
+use super::Equations;
+use super::sum::{Outer, Sum};
 use crate::error::VerifyError;
-use crate::transcript::{Challenges, Elements, range_challenges};
+use crate::transcript::{Challenges, Elements, Weights, range_challenges};
 
 /// A value of an aggregate: C − shift·B.
 pub(super) struct Term {
@@ -92,12 +93,6 @@ impl RangeEquations {
         self.head.len() + 2 * self.rounds.len()
     }
 
-    /// Adds both equations, each times its weight.
-    pub(super) fn add_to(&self, sum: &mut Sum<'_>, polynomial: Scalar, inner: Scalar) {
-        self.add_polynomial(sum, polynomial);
-        self.add_inner_product(sum, inner);
-    }
-
     fn add_polynomial(&self, sum: &mut Sum<'_>, weight: Scalar) {
         let Challenges { z, x, .. } = self.challenges;
         let [.., t_1, t_2] = self.head;
@@ -138,8 +133,8 @@ impl RangeEquations {
         let y_inverse = inverses.pop().unwrap_or_default();
         let product: Scalar = rounds.iter().product();
         let inverse_product: Scalar = inverses.iter().product();
-        let squares: Vec<Scalar> = rounds.iter().map(|u| u * u).collect();
-        let inverse_squares: Vec<Scalar> = inverses.iter().map(|u| u * u).collect();
+        let mut squares: Vec<Scalar> = rounds.iter().map(|u| u * u).collect();
+        let mut inverse_squares: Vec<Scalar> = inverses.iter().map(|u| u * u).collect();
         for (([left, right], square), inverse_square) in
             self.rounds.iter().zip(&squares).zip(&inverse_squares)
         {
@@ -148,22 +143,33 @@ impl RangeEquations {
         }
 
         // the first round halves the whole vector, so its challenge belongs to the highest digit of i
+        squares.reverse();
+        inverse_squares.reverse();
+        let bit_digits = self.bits.ilog2() as usize;
+        let y_digits: Vec<Scalar> = doublings(y_inverse).take(rounds.len()).collect();
+        let value_digits: Vec<Scalar> =
+            doublings(Scalar::from(2_u8)).take(bit_digits).chain(doublings(z)).take(rounds.len()).collect();
+        let times_y = |digits: &[Scalar]| digits.iter().zip(&y_digits).map(|(digit, y)| digit * y).collect();
+        let [g, folded_h, values] = [
+            (-weight * self.a * inverse_product, squares),
+            (-weight * self.b * product, times_y(&inverse_squares)),
+            (weight * z * z, times_y(&value_digits)),
+        ]
+        .map(|(first, digits)| {
+            let (of_bits, of_parties) = digits.split_at(bit_digits.min(digits.len()));
+            (products(first, of_parties), products(Scalar::ONE, of_bits))
+        });
         let constant = weight * z;
-        let g = products(-weight * self.a * inverse_product, squares.into_iter().rev());
-        let g: Vec<Scalar> = g.into_iter().map(|part| part - constant).collect();
-        let y_digits = || doublings(y_inverse);
-        let value_digits = doublings(Scalar::from(2_u8)).take(self.bits.ilog2() as usize).chain(doublings(z));
-        let folded = products(
-            -weight * self.b * product,
-            inverse_squares.into_iter().rev().zip(y_digits()).map(|(digit, y)| digit * y),
-        );
-        let values = products(
-            constant * z,
-            value_digits.zip(y_digits()).take(self.rounds.len()).map(|(digit, y)| digit * y),
-        );
-        let h: Vec<Scalar> =
-            folded.into_iter().zip(values).map(|(folded, value)| folded + value + constant).collect();
-        sum.add_vectors(self.bits, &g, &h);
+        let g = Outer::new(-constant, &[g.0], &[g.1]);
+        let h = Outer::new(constant, &[folded_h.0, values.0], &[folded_h.1, values.1]);
+        sum.add_vectors(&g, &h);
+    }
+}
+
+impl Equations for RangeEquations {
+    fn add_to(&self, sum: &mut Sum<'_>, weights: &mut Weights) {
+        self.add_polynomial(sum, weights.draw());
+        self.add_inner_product(sum, weights.draw());
     }
 }
 
@@ -178,7 +184,7 @@ fn sum_of_powers(power: Scalar, digits: usize) -> Scalar {
 }
 
 /// `first` times, at each position i, the factors of the digits that are set in i, lowest digit first.
-fn products(first: Scalar, digits: impl Iterator<Item = Scalar>) -> Vec<Scalar> {
+fn products(first: Scalar, digits: &[Scalar]) -> Vec<Scalar> {
     let mut products = vec![first];
     for factor in digits {
         let upper: Vec<Scalar> = products.iter().map(|lower| lower * factor).collect();

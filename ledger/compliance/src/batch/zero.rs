@@ -4,9 +4,10 @@ use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
 use curve25519_dalek::scalar::Scalar;
 use merlin::Transcript;
 
+use super::Equations;
 use super::sum::Sum;
 use crate::error::VerifyError;
-use crate::transcript::{zero_challenge, zero_response};
+use crate::transcript::{Weights, zero_challenge, zero_response};
 
 pub(super) struct ZeroEquation {
     /// Place of X among the shared commitments.
@@ -40,9 +41,11 @@ impl ZeroEquation {
         zero_response(transcript, response_bytes);
         Ok(Self { target, nonce, response, challenge })
     }
+}
 
-    /// Adds the equation times its weight.
-    pub(super) fn add_to(&self, sum: &mut Sum<'_>, weight: Scalar) {
+impl Equations for ZeroEquation {
+    fn add_to(&self, sum: &mut Sum<'_>, weights: &mut Weights) {
+        let weight = weights.draw();
         sum.blinding += weight * self.response;
         sum.add(-weight, self.nonce);
         sum.add_commitment(self.target, -weight * self.challenge);
