@@ -2,7 +2,7 @@
 //!
 //! Every equation of every proof has the form "these multiples of these points add up to the identity". The batch takes
 //! each one times a weight of its own, adds them all up and multiplies out once; the two generators, the vectors G and
-//! H, and a commitment that occurs in several statements or under several shifts each appear in it once.
+//! H, and a commitment that occurs in several terms each appear in it once.
 //!
 //! **Soundness.** If all equations hold, so does the sum. If one does not, it holds for at most one in ℓ values of that
 //! equation's weight, whatever the other weights are. The weights are drawn from a transcript over the seal of every
@@ -23,16 +23,17 @@ use std::collections::{BTreeMap, HashMap};
 
 use curve25519_dalek::constants::RISTRETTO_BASEPOINT_TABLE;
 use curve25519_dalek::ristretto::RistrettoPoint;
-use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::IsIdentity;
 use merlin::Transcript;
 
 use crate::commitment::{Commitment, CommitmentError};
 use crate::error::VerifyError;
 use crate::range::RangeStatement;
-use crate::transcript::{Listed, StatementContext, Weights, derived_hash, seal};
-use range::{RangeEquations, Term};
-use sum::Sum;
+use crate::term::{Term, signed, times};
+use crate::transcript::{Weights, derived_hash, seal};
+use crate::zero::ZeroStatement;
+use range::RangeEquations;
+use sum::{PlacedTerm, Sum};
 use zero::ZeroEquation;
 
 /// Points of claims that wait, at most about: 14 MB while they are multiplied out. The 4098 points that all share add an
@@ -105,16 +106,9 @@ impl Batch {
         self.give(|batch, index| batch.add_range(statement, proof, index))
     }
 
-    /// Adds a proof that `target`, which the caller has computed from the commitments in `derived`, opens to zero. The
-    /// error is as of [`Batch::range`].
-    pub fn zero(
-        &mut self,
-        context: &StatementContext<'_>,
-        derived: &[Listed],
-        target: &Commitment,
-        proof: &[u8],
-    ) -> Result<(), BatchError> {
-        self.give(|batch, index| batch.add_zero(context, derived, target, proof, index))
+    /// Adds a proof of zero. The error is as of [`Batch::range`].
+    pub fn zero(&mut self, statement: &ZeroStatement<'_>, proof: &[u8]) -> Result<(), BatchError> {
+        self.give(|batch, index| batch.add_zero(statement, proof, index))
     }
 
     /// Whether all proofs hold. The error names one that does not.
@@ -147,19 +141,17 @@ impl Batch {
     ) -> Result<(), BatchError> {
         let refuse = |source| BatchError { index, source };
         let chunks = statement.chunks(proof).map_err(refuse)?;
-        let derived = derived_hash(statement.derived);
-        let shift_points: BTreeMap<u64, RistrettoPoint> = (statement.shifts.iter())
-            .map(|shift| (*shift, RISTRETTO_BASEPOINT_TABLE * &Scalar::from(*shift)))
-            .collect();
+        let derived = derived_hash(statement.terms);
+        let mut constants = Constants::default();
         for chunk in chunks {
             let mut terms = Vec::with_capacity(chunk.aggregated);
             let mut encodings = Vec::with_capacity(chunk.aggregated);
-            for (at, listed, shift) in statement.terms(&chunk) {
-                let (place, encoding) = self
+            for (at, term) in statement.terms(&chunk) {
+                let (term, encoding) = self
                     .commitments
-                    .shifted(&listed.commitment, shift_points.get(&shift).filter(|_| shift != 0))
+                    .encoded(term, &mut constants)
                     .map_err(|source| refuse(VerifyError::Commitment { index: at, source }))?;
-                terms.push(Term { place, shift });
+                terms.push(term);
                 encodings.push(encoding);
             }
             encodings.resize(chunk.aggregated, [0; 32]);
@@ -181,7 +173,7 @@ impl Batch {
         &mut self,
         transcript: &mut Transcript,
         bits: usize,
-        terms: Vec<Term>,
+        terms: Vec<PlacedTerm>,
         encodings: &[[u8; 32]],
         proof: &[u8],
         (index, chunk): (usize, usize),
@@ -194,20 +186,19 @@ impl Batch {
 
     fn add_zero(
         &mut self,
-        context: &StatementContext<'_>,
-        derived: &[Listed],
-        target: &Commitment,
+        statement: &ZeroStatement<'_>,
         proof: &[u8],
         index: usize,
     ) -> Result<(), BatchError> {
         let refuse = |source| BatchError { index, source };
-        let body = crate::zero::parse(derived, proof).map_err(refuse)?;
-        let place = self
-            .commitments
-            .place(target)
-            .map_err(|source| refuse(VerifyError::Commitment { index: 0, source }))?;
-        let mut transcript = crate::zero::transcript(context, derived, target);
-        let equation = ZeroEquation::replay(&mut transcript, place, body).map_err(refuse)?;
+        let body = statement.parse(proof).map_err(refuse)?;
+        let mut terms = Vec::with_capacity(statement.terms.len());
+        for (at, term) in statement.terms.iter().enumerate() {
+            let placed = self.commitments.placed(term);
+            terms.push(placed.map_err(|source| refuse(VerifyError::Commitment { index: at, source }))?);
+        }
+        let (mut transcript, weight) = statement.transcript();
+        let equation = ZeroEquation::replay(&mut transcript, weight, terms, body).map_err(refuse)?;
         self.own_points += 1;
         self.wait(Claim { index, chunk: 0, seal: seal(&mut transcript), equations: Box::new(equation) })
     }
@@ -276,18 +267,49 @@ impl Commitments {
         Ok(place)
     }
 
-    /// The place of the commitment, and the encoding of the commitment less the shift, if there is one.
-    fn shifted(
+    /// The term over the commitments' places.
+    fn placed(&mut self, term: &Term) -> Result<PlacedTerm, CommitmentError> {
+        let parts = term.parts.iter().map(|(coefficient, commitment)| {
+            Ok((self.place(commitment)?, *coefficient))
+        });
+        Ok(PlacedTerm { parts: parts.collect::<Result<_, _>>()?, constant: term.constant })
+    }
+
+    /// The term over the commitments' places, and its encoding; refused where it is the identity.
+    fn encoded(
         &mut self,
-        commitment: &Commitment,
-        shift: Option<&RistrettoPoint>,
-    ) -> Result<(usize, [u8; 32]), CommitmentError> {
-        let place = self.place(commitment)?;
-        let encoding = match (self.points.get(place), shift) {
-            (Some(point), Some(shift)) => (point - shift).compress().to_bytes(),
-            _ => commitment.0,
-        };
-        if encoding == [0; 32] { Err(CommitmentError::Identity) } else { Ok((place, encoding)) }
+        term: &Term,
+        constants: &mut Constants,
+    ) -> Result<(PlacedTerm, [u8; 32]), CommitmentError> {
+        let placed = self.placed(term)?;
+        // a commitment alone is its own encoding
+        if let (&[(1, commitment)], 0) = (term.parts.as_slice(), term.constant) {
+            return Ok((placed, commitment.0));
+        }
+        let parts = placed.parts.iter().filter_map(|(place, factor)| Some((self.points.get(*place)?, *factor)));
+        let point: RistrettoPoint = parts.map(|(point, factor)| times(factor, point)).sum();
+        let encoding = (point + constants.times_base(term.constant)).compress().to_bytes();
+        if encoding == [0; 32] { Err(CommitmentError::Identity) } else { Ok((placed, encoding)) }
+    }
+}
+
+/// Multiples of B that came up before: most terms of a statement share theirs.
+#[derive(Default)]
+struct Constants(BTreeMap<i64, RistrettoPoint>);
+
+impl Constants {
+    /// As many as are remembered.
+    const MAX: usize = 1 << 10;
+
+    fn times_base(&mut self, constant: i64) -> RistrettoPoint {
+        if let Some(known) = self.0.get(&constant) {
+            return *known;
+        }
+        let point = RISTRETTO_BASEPOINT_TABLE * &signed(constant);
+        if self.0.len() < Self::MAX {
+            self.0.insert(constant, point);
+        }
+        point
     }
 }
 

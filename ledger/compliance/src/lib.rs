@@ -2,16 +2,15 @@
 //!
 //! Every quantity in the log (a time, a price, a payout) stands there as a hiding commitment. This crate makes
 //! commitments and checks openings ([`commitment`]), and proves and verifies two kinds of statement without opening
-//! them: that values lie in a range ([`range`], [`floor`]) and that a combination of them opens to zero ([`zero`]). Many
-//! proofs are verified together in a [`Batch`].
+//! them: that combinations of them ([`Term`]) lie in a range ([`range`]), and that they are zero ([`zero`]). Many proofs are
+//! verified together in a [`Batch`].
 //!
-//! Not here: reading the log, deriving the list of commitments that a statement is about. There is no I/O; randomness is an argument.
+//! Not here: reading the log, deriving the terms that a statement is about. There is no I/O; randomness is an argument.
 //!
 //! Formats: `docs/spec/commitment.md`.
 
 pub mod batch;
 pub mod commitment;
-pub mod floor;
 pub mod range;
 mod table;
 pub mod transcript;
@@ -20,11 +19,13 @@ pub mod zero;
 mod error;
 mod generators;
 mod layout;
+mod term;
 
 pub use batch::{Batch, BatchError};
 pub use commitment::{Blinding, Commitment, CommitmentError, Opening, commit, commit_batch, verify_opening};
 pub use error::{ProveError, VerifyError};
-pub use transcript::{Head, Listed, StatementContext};
+pub use term::{OpenedTerm, Term};
+pub use transcript::{Head, StatementContext};
 
 #[cfg(test)]
 mod vectors;

@@ -1,8 +1,13 @@
 //! Terms: public linear combinations of commitments, which statements are about.
 
+use bulletproofs::PedersenGens;
+use curve25519_dalek::constants::RISTRETTO_BASEPOINT_TABLE;
+use curve25519_dalek::ristretto::RistrettoPoint;
 use curve25519_dalek::scalar::Scalar;
+use curve25519_dalek::traits::{Identity as _, IsIdentity as _};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::commitment::{Blinding, Commitment, Opening};
+use crate::commitment::{Commitment, CommitmentError, Opening};
 
 /// Σ coefficient·C + constant·B: a commitment to the same combination of the values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +18,8 @@ pub struct Term {
     pub constant: i64,
 }
 
-/// What a term opens to.
-#[derive(Clone)]
+/// What a term opens to. Wiped when dropped.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct OpenedTerm {
     /// The combination of the values, an exact integer.
     pub value: i128,
@@ -26,6 +31,15 @@ impl Term {
     /// The commitment itself.
     pub fn of(commitment: Commitment) -> Self {
         Self { parts: vec![(1, commitment)], constant: 0 }
+    }
+
+    /// The commitment that it is; refused where one of its own is unusable, or where it is the identity.
+    pub fn point(&self) -> Result<RistrettoPoint, CommitmentError> {
+        let mut sum = RISTRETTO_BASEPOINT_TABLE * &signed(self.constant);
+        for (coefficient, commitment) in &self.parts {
+            sum += times(*coefficient, &commitment.point()?);
+        }
+        if sum.is_identity() { Err(CommitmentError::Identity) } else { Ok(sum) }
     }
 
     /// The combination of what the commitments open to; `None` where an opening is missing, or on overflow.
@@ -42,11 +56,25 @@ impl Term {
 }
 
 impl OpenedTerm {
-    /// The value, if it is in [0, 2⁶⁴), with its blinding; `None` also where the blinding is zero.
-    pub(crate) fn opening(&self) -> Option<Opening> {
-        let value = u64::try_from(self.value).ok()?;
-        (self.blinding != Scalar::ZERO).then(|| Opening { value, blinding: Blinding(self.blinding) })
+    /// Whether a point is the commitment to this value under this blinding.
+    pub(crate) fn opens(&self, point: &RistrettoPoint) -> bool {
+        let magnitude = Scalar::from(self.value.unsigned_abs());
+        let value = if self.value < 0 { -magnitude } else { magnitude };
+        PedersenGens::default().commit(value, self.blinding) == *point
     }
+}
+
+/// A small multiple of a point. Neither is a secret.
+pub(crate) fn times(coefficient: i64, point: &RistrettoPoint) -> RistrettoPoint {
+    let magnitude = coefficient.unsigned_abs();
+    let mut multiple = RistrettoPoint::identity();
+    for bit in (0..u64::BITS - magnitude.leading_zeros()).rev() {
+        multiple += multiple;
+        if magnitude >> bit & 1 == 1 {
+            multiple += point;
+        }
+    }
+    if coefficient < 0 { -multiple } else { multiple }
 }
 
 /// A coefficient as a scalar.

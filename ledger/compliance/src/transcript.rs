@@ -7,7 +7,7 @@ use curve25519_dalek::scalar::Scalar;
 use merlin::Transcript;
 use sha2::{Digest, Sha256};
 
-use crate::commitment::Commitment;
+use crate::term::Term;
 
 /// SHA-256 over B ‖ B̃ ‖ G₀,₀ … G₆₃,₆₃ ‖ H₀,₀ … H₆₃,₆₃ (compressed; party first, then bit). The library's range proofs
 /// do not bind their generators. A test derives them again from the specification.
@@ -25,15 +25,14 @@ const END_SIZE: &[u8] = b"end size";
 const END_ROOT: &[u8] = b"end root";
 const STATEMENT: &[u8] = b"statement";
 const POLICY: &[u8] = b"policy";
+const BUNDLE: &[u8] = b"bundle";
 const GENERATORS: &[u8] = b"generators";
 const DERIVED: &[u8] = b"derived";
-const SHIFTS: &[u8] = b"shifts";
-const SHIFT: &[u8] = b"shift";
 const BITS: &[u8] = b"n";
 const AGGREGATED: &[u8] = b"m";
 const CHUNK: &[u8] = b"chunk";
 const CHUNKS: &[u8] = b"chunks";
-const ZERO_TARGET: &[u8] = b"zero X";
+const ZERO_WEIGHT: &[u8] = b"zero w";
 const ZERO_NONCE: &[u8] = b"zero K";
 const ZERO_CHALLENGE: &[u8] = b"zero e";
 const ZERO_RESPONSE: &[u8] = b"zero s";
@@ -88,24 +87,13 @@ pub struct StatementContext<'a> {
     pub statement: &'a str,
     /// SHA-256 of the policy that asks for it.
     pub policy_hash: [u8; 32],
+    /// Digest of the bundle that the proof stands in.
+    pub bundle_digest: [u8; 32],
 }
 
-/// One commitment that the verifier found in the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Listed {
-    /// Leaf index of the entry.
-    pub leaf_index: u64,
-    /// Position of the commitment within the entry's class, from 0.
-    pub field: u8,
-    /// The commitment, as the entry has it.
-    pub commitment: Commitment,
-}
-
-/// The part of an algebraic claim that is not in the context or the list.
+/// The part of an algebraic claim that is not in the context or the terms.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Shape<'a> {
-    /// Public values subtracted, in order.
-    pub(crate) shifts: &'a [u64],
+pub(crate) struct Shape {
     /// Bits of the range; 0 for a proof of zero.
     pub(crate) bits: u64,
     /// Values aggregated in this chunk, padding included.
@@ -120,7 +108,7 @@ pub(crate) struct Shape<'a> {
 pub(crate) fn statement_transcript(
     context: &StatementContext<'_>,
     derived_hash: &[u8; 32],
-    shape: Shape<'_>,
+    shape: Shape,
 ) -> Transcript {
     let mut transcript = Transcript::new(PROTOCOL);
     transcript.append_message(SPEC, &context.spec_hash);
@@ -131,12 +119,9 @@ pub(crate) fn statement_transcript(
     transcript.append_message(END_ROOT, &context.end.root);
     transcript.append_message(STATEMENT, context.statement.as_bytes());
     transcript.append_message(POLICY, &context.policy_hash);
+    transcript.append_message(BUNDLE, &context.bundle_digest);
     transcript.append_message(GENERATORS, &GENERATORS_HASH);
     transcript.append_message(DERIVED, derived_hash);
-    transcript.append_u64(SHIFTS, shape.shifts.len() as u64);
-    for shift in shape.shifts {
-        transcript.append_u64(SHIFT, *shift);
-    }
     transcript.append_u64(BITS, shape.bits);
     transcript.append_u64(AGGREGATED, shape.aggregated);
     transcript.append_u64(CHUNK, shape.chunk);
@@ -144,18 +129,28 @@ pub(crate) fn statement_transcript(
     transcript
 }
 
-/// SHA-256(0x44 ‖ for each: leaf index u64 big-endian ‖ field u8 ‖ commitment 32).
-pub(crate) fn derived_hash(derived: &[Listed]) -> [u8; 32] {
+/// SHA-256(0x44 ‖ for each term: number of parts u32 ‖ for each part: coefficient i64 ‖ commitment 32 ‖ constant i64),
+/// integers big-endian.
+pub(crate) fn derived_hash(terms: &[Term]) -> [u8; 32] {
     let mut hash = Sha256::new_with_prefix([DERIVED_DOMAIN]);
-    for listed in derived {
-        hash.update(listed.leaf_index.to_be_bytes());
-        hash.update([listed.field]);
-        hash.update(listed.commitment.0);
+    for term in terms {
+        // terms have no more parts than a tenant has groups of terms
+        hash.update(u32::try_from(term.parts.len()).unwrap_or(u32::MAX).to_be_bytes());
+        for (coefficient, commitment) in &term.parts {
+            hash.update(coefficient.to_be_bytes());
+            hash.update(commitment.0);
+        }
+        hash.update(term.constant.to_be_bytes());
     }
     hash.finalize().into()
 }
 
-/// Absorbs the target and the nonce point of a proof of zero and draws its challenge.
+/// Draws the number by whose powers the terms of a proof of zero are added up.
+pub(crate) fn zero_weight(transcript: &mut Transcript) -> Scalar {
+    challenge(transcript, ZERO_WEIGHT)
+}
+
+/// Absorbs the nonce point of a proof of zero and draws its challenge.
 pub(crate) fn zero_challenge(transcript: &mut Transcript, nonce: &[u8; 32]) -> Scalar {
     transcript.append_message(ZERO_NONCE, nonce);
     challenge(transcript, ZERO_CHALLENGE)
@@ -164,11 +159,6 @@ pub(crate) fn zero_challenge(transcript: &mut Transcript, nonce: &[u8; 32]) -> S
 /// Absorbs the response, after which the transcript has all of a proof of zero. The prover has no use for it.
 pub(crate) fn zero_response(transcript: &mut Transcript, response: &[u8; 32]) {
     transcript.append_message(ZERO_RESPONSE, response);
-}
-
-/// Absorbs the point that is claimed to open to zero.
-pub(crate) fn zero_target(transcript: &mut Transcript, target: &Commitment) {
-    transcript.append_message(ZERO_TARGET, &target.0);
 }
 
 /// The elements of one aggregated range proof as they lie in its bytes.

@@ -1,6 +1,7 @@
 //! The bytes of a bundle, part by part, in the order in which they stand.
 
 mod close;
+mod day_keys;
 mod exceptions;
 mod header;
 mod links;
@@ -14,6 +15,7 @@ use grantbook_tlog::{CompactRange, Hash, LeafIndex, TreeSize, leaf_hash};
 
 pub use close::Close;
 pub(crate) use exceptions::{Exception, Exceptions, commitments};
+pub use day_keys::KeyProof;
 pub use header::Header;
 pub use links::{Group, Mode};
 pub(crate) use links::{Link, is_opened, parse_groups, parse_links, write_groups};

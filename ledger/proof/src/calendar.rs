@@ -46,6 +46,11 @@ pub(crate) fn born_by(day: Day, years: u8) -> i64 {
     }
 }
 
+/// A day as `YYYY-MM-DD`.
+pub(crate) fn date(day: Day) -> String {
+    epoch().checked_add_days(Days::new(day.0.into())).unwrap_or_default().to_string()
+}
+
 fn epoch() -> NaiveDate {
     NaiveDate::from_ymd_opt(2020, 1, 1).unwrap_or_default()
 }

@@ -11,7 +11,8 @@ use grantbook_record::{Class, Currency, Day, Quantity};
 use grantbook_tlog::Hash;
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::Group;
+use crate::bundle::{Group, Header};
+use crate::error::ProofError;
 
 /// Version of the form in which a chain is kept.
 const VERSION: u8 = 1;
@@ -64,6 +65,9 @@ pub(crate) struct Last {
     #[serde(with = "wire::bytes")]
     pub(crate) digest: [u8; 32],
     pub(crate) day: Day,
+    /// Root over the tenant's day keys.
+    #[serde(with = "wire::hash")]
+    pub(crate) day_keys: Hash,
     pub(crate) end: WireHead,
     /// Where its first bundle began.
     pub(crate) from: WireHead,
@@ -101,6 +105,13 @@ pub(crate) struct Grant {
     pub(crate) kept: BTreeMap<u64, KeptUse>,
 }
 
+impl Grant {
+    /// Whether its version at this position is that of a leaf index.
+    pub(crate) fn is_at(&self, position: usize, leaf: u64) -> bool {
+        self.versions.get(position).is_some_and(|version| version.leaf == leaf)
+    }
+}
+
 /// A `grant.given` or `grant.amended`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Version {
@@ -122,6 +133,11 @@ impl Version {
         Self { leaf, hash, group, currency: currency.numeric(), commitments }
     }
 
+    /// Those of [`Class::Terms`].
+    pub(crate) fn commitments(&self) -> &[Commitment] {
+        &self.commitments
+    }
+
     /// What it commits to; every version has all of [`Class::Terms`].
     pub(crate) fn committed(&self, quantity: Quantity) -> Commitment {
         let at = Class::Terms.quantities().iter().position(|known| *known == quantity);
@@ -131,6 +147,7 @@ impl Version {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Pause {
+    pub(crate) leaf: u64,
     #[serde(with = "wire::commitment")]
     pub(crate) time: Commitment,
     pub(crate) resumed: Option<Resumed>,
@@ -138,6 +155,7 @@ pub(crate) struct Pause {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Resumed {
+    pub(crate) leaf: u64,
     pub(crate) day: Day,
     #[serde(with = "wire::commitment")]
     pub(crate) time: Commitment,
@@ -288,9 +306,47 @@ impl Chain {
         self.last.as_ref().map(|last| last.digest)
     }
 
+    /// Where the first bundle began: what came before is not covered.
+    pub fn from(&self) -> Option<Head> {
+        self.last.as_ref().map(|last| last.from.into())
+    }
+
     /// Where the last bundle ended and the next begins.
     pub fn end(&self) -> Option<Head> {
         self.last.as_ref().map(|last| last.end.into())
+    }
+
+    /// Checks that a bundle goes on where the last one ended.
+    pub(crate) fn check_next(&self, header: &Header) -> Result<(), ProofError> {
+        let rules = match &self.last {
+            None => [(header.chain == [0; 32], "zero for the first bundle"), (true, ""), (true, ""), (true, "")],
+            Some(last) => [
+                (header.chain == last.digest, "the digest of the bundle before"),
+                (WireHead::from(header.start) == last.end, "the end of the bundle before"),
+                (header.key_proof.root == last.day_keys, "the day keys of the bundle before"),
+                (header.day > last.day && header.origin == last.origin, "a later day of the same log"),
+            ],
+        };
+        match rules.into_iter().find(|(holds, _)| !holds) {
+            Some((_, expected)) => Err(ProofError::Chain { expected }),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes in where a bundle ended.
+    pub(crate) fn end_bundle(&mut self, header: &Header, digest: [u8; 32]) {
+        let from = self.last.as_ref().map_or(header.start.into(), |last| last.from);
+        let (origin, day, end) = (header.origin.clone(), header.day, header.end.into());
+        let day_keys = header.key_proof.root;
+        self.last = Some(Last { origin, digest, day, day_keys, end, from });
+    }
+
+    /// Takes in until when nothing more is to be shown of a use whose data is kept.
+    pub(crate) fn set_month(&mut self, leaf: u64, month: u16) {
+        let grant = self.kept.get(&leaf).and_then(|given| self.grants.get_mut(given));
+        if let Some(kept) = grant.and_then(|grant| grant.kept.get_mut(&leaf)) {
+            kept.month = month;
+        }
     }
 
     /// The leaf hash of an entry that later ones may name.

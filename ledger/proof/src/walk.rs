@@ -42,7 +42,7 @@ pub(crate) struct Use {
 #[derive(Debug)]
 pub(crate) struct Deleted {
     pub(crate) use_time: Commitment,
-    pub(crate) retention_days: Commitment,
+    pub(crate) version: Version,
     pub(crate) time: Commitment,
 }
 
@@ -50,6 +50,8 @@ pub(crate) struct Deleted {
 pub(crate) struct Acknowledged {
     pub(crate) leaf: u64,
     pub(crate) time: Commitment,
+    /// Leaf index of the end.
+    pub(crate) end: u64,
     pub(crate) ended: Commitment,
 }
 
@@ -92,7 +94,7 @@ pub(crate) fn walk(
     let mut walk = Walk { day, exceptions, chain, walked: Walked::default() };
     for (own, link) in own.iter().zip(links) {
         let link = link.as_ref();
-        if let (Some(link), Kind::GrantGiven | Kind::GrantAmended) = (link, own.entry.kind) {
+        if let Some(link) = link.filter(|_| own.entry.kind.is_version()) {
             match (walk.chain.groups.contains_key(&link.group), new_groups.remove(&link.group)) {
                 (true, None) => {}
                 (false, Some(group)) => {
@@ -126,14 +128,14 @@ impl Walk<'_> {
             (Kind::GrantPaused, Some(link)) => {
                 let grant = self.by_latest_version(own.leaf, link)?;
                 if grant.pauses.last().is_none_or(|pause| pause.resumed.is_some()) {
-                    grant.pauses.push(Pause { time: first(), resumed: None });
+                    grant.pauses.push(Pause { leaf: own.leaf, time: first(), resumed: None });
                 }
             }
             (Kind::GrantResumed, Some(link)) => {
                 let day = self.day;
                 let grant = self.by_latest_version(own.leaf, link)?;
                 if let Some(pause) = grant.pauses.last_mut().filter(|pause| pause.resumed.is_none()) {
-                    pause.resumed = Some(Resumed { day, time: first() });
+                    pause.resumed = Some(Resumed { leaf: own.leaf, day, time: first() });
                 }
             }
             (Kind::GrantWithdrawn | Kind::GrantRevoked, Some(link)) => {
@@ -239,10 +241,9 @@ impl Walk<'_> {
         let time = own.entry.commitments.first().copied().unwrap_or(Commitment([0; 32]));
         for (used, kept) in covered {
             self.chain.kept.remove(&used);
-            let version = grant.versions.get(kept.version);
-            let retention_days = version.map(|version| version.committed(Quantity::RetentionDays));
-            let retention_days = retention_days.unwrap_or(Commitment([0; 32]));
-            self.walked.deleted.insert(used, Deleted { use_time: kept.time, retention_days, time });
+            if let Some(version) = grant.versions.get(kept.version).cloned() {
+                self.walked.deleted.insert(used, Deleted { use_time: kept.time, version, time });
+            }
         }
         Ok(())
     }
@@ -253,9 +254,9 @@ impl Walk<'_> {
         let given = link.names.and_then(|ended| self.chain.ends.get(&ended)).ok_or(names.clone())?;
         let end = self.chain.grants.get_mut(given).and_then(|grant| grant.end.as_mut()).ok_or(names)?;
         end.acknowledged = true;
-        let ended = end.time;
+        let (end, ended) = (end.leaf, end.time);
         let time = own.entry.commitments.first().copied().unwrap_or(Commitment([0; 32]));
-        self.walked.acknowledged.push(Acknowledged { leaf, time, ended });
+        self.walked.acknowledged.push(Acknowledged { leaf, time, end, ended });
         Ok(())
     }
 

@@ -151,6 +151,11 @@ impl Kind {
         )
     }
 
+    /// Whether the entry brings terms of a grant: its first, or others in their place.
+    pub fn is_version(self) -> bool {
+        matches!(self, Self::GrantGiven | Self::GrantAmended)
+    }
+
     /// Whether the entry must name an earlier one in its link (design, section 5, "Links"). A use need not: one under a
     /// grant that nobody knows is recorded, too.
     pub fn needs_link(self) -> bool {

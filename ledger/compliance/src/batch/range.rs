@@ -16,23 +16,16 @@ use curve25519_dalek::scalar::Scalar;
 use merlin::Transcript;
 
 use super::Equations;
-use super::sum::{Outer, Sum};
+use super::sum::{Outer, PlacedTerm, Sum};
 use crate::error::VerifyError;
 use crate::transcript::{Challenges, Elements, Weights, range_challenges};
-
-/// A value of an aggregate: C − shift·B.
-pub(super) struct Term {
-    /// Place of C among the shared commitments.
-    pub(super) place: usize,
-    pub(super) shift: u64,
-}
 
 /// What the equations of one proof are made of.
 pub(super) struct RangeEquations {
     /// n
     bits: usize,
     /// V₀ …, without the padding: the identity adds nothing.
-    terms: Vec<Term>,
+    terms: Vec<PlacedTerm>,
     /// A, S, T₁, T₂.
     head: [RistrettoPoint; 4],
     /// L and R of each round.
@@ -51,7 +44,7 @@ impl RangeEquations {
     pub(super) fn replay(
         transcript: &mut Transcript,
         bits: usize,
-        terms: Vec<Term>,
+        terms: Vec<PlacedTerm>,
         encodings: &[[u8; 32]],
         proof: &[u8],
         chunk: usize,
@@ -103,10 +96,7 @@ impl RangeEquations {
         sum.blinding -= weight * self.t_blinding;
         let mut coefficient = weight * z * z;
         for term in &self.terms {
-            sum.add_commitment(term.place, coefficient);
-            if term.shift != 0 {
-                sum.base -= coefficient * Scalar::from(term.shift);
-            }
+            sum.add_term(term, coefficient);
             coefficient *= z;
         }
     }

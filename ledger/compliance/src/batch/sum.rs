@@ -7,6 +7,15 @@ use curve25519_dalek::traits::VartimeMultiscalarMul;
 
 use super::wide::{Limbs, WideSum};
 use crate::generators::{Generators, PARTY_BITS};
+use crate::term::signed;
+
+/// A term over the shared commitments.
+pub(super) struct PlacedTerm {
+    /// Places among them, and coefficients.
+    pub(super) parts: Vec<(usize, i64)>,
+    /// Coefficient of B.
+    pub(super) constant: i64,
+}
 
 /// Coefficients of the points that every equation shares, and terms of points of its own.
 pub(super) struct Sum<'a> {
@@ -37,10 +46,19 @@ impl<'a> Sum<'a> {
         }
     }
 
-    /// Adds a multiple of the commitment at `place`.
-    pub(super) fn add_commitment(&mut self, place: usize, coefficient: Scalar) {
-        if let Some(sum) = self.commitments.get_mut(place) {
-            *sum += coefficient;
+    /// Adds a multiple of a term.
+    pub(super) fn add_term(&mut self, term: &PlacedTerm, coefficient: Scalar) {
+        for (place, factor) in &term.parts {
+            if let Some(sum) = self.commitments.get_mut(*place) {
+                match factor {
+                    1 => *sum += coefficient,
+                    -1 => *sum -= coefficient,
+                    factor => *sum += coefficient * signed(*factor),
+                }
+            }
+        }
+        if term.constant != 0 {
+            self.base += coefficient * signed(term.constant);
         }
     }
 

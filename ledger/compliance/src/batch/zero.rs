@@ -1,17 +1,19 @@
-//! The equation of one proof of zero: s·B̃ − K − e·X = 0.
+//! The equation of one proof of zero: s·B̃ − K − e·Σ wⁱ·Xᵢ = 0.
 
 use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
 use curve25519_dalek::scalar::Scalar;
 use merlin::Transcript;
 
 use super::Equations;
-use super::sum::Sum;
+use super::sum::{PlacedTerm, Sum};
 use crate::error::VerifyError;
 use crate::transcript::{Weights, zero_challenge, zero_response};
 
 pub(super) struct ZeroEquation {
-    /// Place of X among the shared commitments.
-    target: usize,
+    /// X₀ …
+    terms: Vec<PlacedTerm>,
+    /// w
+    power: Scalar,
     /// K
     nonce: RistrettoPoint,
     /// s
@@ -21,10 +23,11 @@ pub(super) struct ZeroEquation {
 }
 
 impl ZeroEquation {
-    /// Parses K ‖ s and replays the transcript, which has absorbed X and then has absorbed all of the proof.
+    /// Parses K ‖ s and replays the transcript, which has absorbed all but the proof and then has absorbed that too.
     pub(super) fn replay(
         transcript: &mut Transcript,
-        target: usize,
+        power: Scalar,
+        terms: Vec<PlacedTerm>,
         body: &[u8],
     ) -> Result<Self, VerifyError> {
         const MALFORMED: VerifyError = VerifyError::Encoding { chunk: 0 };
@@ -39,7 +42,7 @@ impl ZeroEquation {
         }
         let challenge = zero_challenge(transcript, nonce_bytes);
         zero_response(transcript, response_bytes);
-        Ok(Self { target, nonce, response, challenge })
+        Ok(Self { terms, power, nonce, response, challenge })
     }
 }
 
@@ -48,6 +51,10 @@ impl Equations for ZeroEquation {
         let weight = weights.draw();
         sum.blinding += weight * self.response;
         sum.add(-weight, self.nonce);
-        sum.add_commitment(self.target, -weight * self.challenge);
+        let mut coefficient = -weight * self.challenge;
+        for term in &self.terms {
+            sum.add_term(term, coefficient);
+            coefficient *= self.power;
+        }
     }
 }

@@ -4,7 +4,7 @@ use grantbook_compliance::Head;
 use grantbook_record::Day;
 use grantbook_tlog::Hash;
 
-use super::{ENTRIES_MAX, Reader, write_head};
+use super::{ENTRIES_MAX, KeyProof, Reader, write_head};
 use crate::error::ProofError;
 use crate::policy::StatementPolicy;
 use crate::statement::spec_hash;
@@ -20,6 +20,8 @@ pub struct Header {
     pub day: Day,
     /// K(tenant, day), by which the tenant's entries are found.
     pub day_key: [u8; 32],
+    /// That it is the tenant's key of the day, and no other.
+    pub key_proof: KeyProof,
     /// Digest of the tenant's bundle before, zero for the first.
     pub chain: [u8; 32],
     /// Where the day begins.
@@ -47,6 +49,7 @@ impl Header {
         let origin = str::from_utf8(origin).map_err(|_| wrong("origin", "UTF-8"))?.to_owned();
         let day = Day(reader.u16("day")?);
         let day_key = reader.array("day key")?;
+        let key_proof = KeyProof::parse(reader, day, &day_key)?;
         let chain = reader.array("chain")?;
         let start = Head { size: reader.u64("start")?, root: reader.array("start")? };
         let end = Head { size: reader.u64("end")?, root: reader.array("end")? };
@@ -54,7 +57,7 @@ impl Header {
             return Err(wrong("end", "0 to 16777216 entries more than at the start"));
         }
         let frontier = reader.hashes(start.size.count_ones() as usize, "frontier")?;
-        Ok(Self { origin, day, day_key, chain, start, end, frontier })
+        Ok(Self { origin, day, day_key, key_proof, chain, start, end, frontier })
     }
 
     pub(crate) fn to_bytes(&self, policy: &StatementPolicy) -> Vec<u8> {
@@ -66,6 +69,7 @@ impl Header {
         bytes.extend(self.origin.as_bytes());
         bytes.extend(self.day.0.to_be_bytes());
         bytes.extend(self.day_key);
+        self.key_proof.write(&mut bytes);
         bytes.extend(self.chain);
         write_head(&self.start, &mut bytes);
         write_head(&self.end, &mut bytes);
