@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use grantbook_proof::prove::SecretSums;
-use grantbook_proof::{Chain, Statement, verify_bundle};
+use grantbook_proof::{Chain, verify_bundle};
 use grantbook_tlog::Demands;
 
 use crate::story;
@@ -23,5 +23,4 @@ fn a_day_that_complies_verifies() {
         assert!(statement.entries >= 3, "{:?}", statement.statement);
         assert_eq!(statement.exceptions, 0);
     }
-    println!("{report}{} bytes", made.bundle.len());
 }

@@ -52,7 +52,8 @@ pub(crate) fn round(world: &mut World, number: u64, plant: Option<Statement>) {
     let pool_a = 4 * price + paid;
 
     // per use in another cohort; amended
-    let price = pick(Statement::FairPay, 121, 120);
+    let dearest = price * 3 / 2;
+    let price = pick(Statement::FairPay, dearest + 1, dearest);
     let b = given(world, 2, money, [t, later, u64::from(u32::MAX), price, 30], None);
     used(world, money, 2, b, t + 405, price);
     let amended =
