@@ -16,7 +16,7 @@ use curve25519_dalek::scalar::Scalar;
 use merlin::Transcript;
 
 use super::Equations;
-use super::sum::{Outer, Sum};
+use super::sum::Sum;
 use crate::error::VerifyError;
 use crate::transcript::{Challenges, Elements, Weights, range_challenges};
 
@@ -149,20 +149,19 @@ impl RangeEquations {
         let y_digits: Vec<Scalar> = doublings(y_inverse).take(rounds.len()).collect();
         let value_digits: Vec<Scalar> =
             doublings(Scalar::from(2_u8)).take(bit_digits).chain(doublings(z)).take(rounds.len()).collect();
-        let times_y = |digits: &[Scalar]| digits.iter().zip(&y_digits).map(|(digit, y)| digit * y).collect();
-        let [g, folded_h, values] = [
-            (-weight * self.a * inverse_product, squares),
-            (-weight * self.b * product, times_y(&inverse_squares)),
-            (weight * z * z, times_y(&value_digits)),
-        ]
-        .map(|(first, digits)| {
+        let times_y =
+            |digits: Vec<Scalar>| digits.iter().zip(&y_digits).map(|(digit, y)| digit * y).collect();
+        let split = |first: Scalar, digits: Vec<Scalar>| {
             let (of_bits, of_parties) = digits.split_at(bit_digits.min(digits.len()));
             (products(first, of_parties), products(Scalar::ONE, of_bits))
-        });
+        };
         let constant = weight * z;
-        let g = Outer::new(-constant, &[g.0], &[g.1]);
-        let h = Outer::new(constant, &[folded_h.0, values.0], &[folded_h.1, values.1]);
-        sum.add_vectors(&g, &h);
+        let (parties, bits) = split(-weight * self.a * inverse_product, squares);
+        sum.g.add(parties, bits, -constant);
+        let (parties, bits) = split(-weight * self.b * product, times_y(inverse_squares));
+        sum.h.add(parties, bits, constant);
+        let (parties, bits) = split(constant * z, times_y(value_digits));
+        sum.h.add(parties, bits, Scalar::ZERO);
     }
 }
 
