@@ -163,7 +163,7 @@ pub fn prove<R: RngCore + CryptoRng>(
 }
 
 /// Makes a proof of terms with these values and blindings, whether or not it holds.
-fn prove_unchecked<R: RngCore + CryptoRng>(
+pub(crate) fn prove_unchecked<R: RngCore + CryptoRng>(
     statement: &RangeStatement<'_>,
     values: &[u64],
     blindings: &[Scalar],

@@ -191,3 +191,54 @@ fn products(first: Scalar, digits: &[Scalar]) -> Vec<Scalar> {
     }
     products
 }
+
+#[cfg(test)]
+mod tests {
+    use bulletproofs::{BulletproofGens, PedersenGens, RangeProof};
+    use curve25519_dalek::traits::IsIdentity;
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn errors_that_cancel_between_the_equations_of_a_proof_are_rejected() {
+        let mut rng = ChaCha20Rng::seed_from_u64(61);
+        let transcript = || Transcript::new(b"test");
+        let (library, pedersen) = (BulletproofGens::new(8, 1), PedersenGens::default());
+        let (proof, value) = RangeProof::prove_single_with_rng(
+            &library,
+            &pedersen,
+            &mut transcript(),
+            200,
+            &Scalar::random(&mut rng),
+            8,
+            &mut rng,
+        )
+        .unwrap();
+        let terms = vec![Term { place: 0, shift: 0 }];
+        let encodings = [value.to_bytes()];
+        let mut equations =
+            RangeEquations::replay(&mut transcript(), 8, terms, &encodings, &proof.to_bytes(), 0).unwrap();
+        let commitments = [value.decompress().unwrap()];
+        let hold = |equations: &RangeEquations, polynomial: Scalar, inner: Scalar| {
+            let mut sum = Sum::over(&commitments);
+            equations.add_polynomial(&mut sum, polynomial);
+            equations.add_inner_product(&mut sum, inner);
+            sum.multiply_out().is_identity()
+        };
+        let (one, other) = (Scalar::random(&mut rng), Scalar::random(&mut rng));
+        for (polynomial, inner) in [(one, other), (one, one), (one, Scalar::ZERO), (Scalar::ZERO, one)] {
+            assert!(hold(&equations, polynomial, inner));
+        }
+        // one is off by −B̃, the other by B̃
+        equations.t_blinding += Scalar::ONE;
+        equations.e_blinding -= Scalar::ONE;
+        assert!(hold(&equations, one, one));
+        assert!(!hold(&equations, one, other));
+        let mut weights = Weights::over(std::iter::once(&[7; 64]));
+        let mut sum = Sum::over(&commitments);
+        equations.add_to(&mut sum, &mut weights);
+        assert!(!sum.multiply_out().is_identity());
+    }
+}
