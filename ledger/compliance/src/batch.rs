@@ -269,9 +269,8 @@ impl Commitments {
 
     /// The term over the commitments' places.
     fn placed(&mut self, term: &Term) -> Result<PlacedTerm, CommitmentError> {
-        let parts = term.parts.iter().map(|(coefficient, commitment)| {
-            Ok((self.place(commitment)?, *coefficient))
-        });
+        let parts =
+            term.parts.iter().map(|(coefficient, commitment)| Ok((self.place(commitment)?, *coefficient)));
         Ok(PlacedTerm { parts: parts.collect::<Result<_, _>>()?, constant: term.constant })
     }
 
@@ -286,7 +285,8 @@ impl Commitments {
         if let (&[(1, commitment)], 0) = (term.parts.as_slice(), term.constant) {
             return Ok((placed, commitment.0));
         }
-        let parts = placed.parts.iter().filter_map(|(place, factor)| Some((self.points.get(*place)?, *factor)));
+        let parts =
+            placed.parts.iter().filter_map(|(place, factor)| Some((self.points.get(*place)?, *factor)));
         let point: RistrettoPoint = parts.map(|(point, factor)| times(factor, point)).sum();
         let encoding = (point + constants.times_base(term.constant)).compress().to_bytes();
         if encoding == [0; 32] { Err(CommitmentError::Identity) } else { Ok((placed, encoding)) }

@@ -24,8 +24,12 @@ mod term;
 pub use batch::{Batch, BatchError};
 pub use commitment::{Blinding, Commitment, CommitmentError, Opening, commit, commit_batch, verify_opening};
 pub use error::{ProveError, VerifyError};
+pub use range::{Bits, RangeStatement};
 pub use term::{OpenedTerm, Term};
 pub use transcript::{Head, StatementContext};
+pub use zero::ZeroStatement;
 
+#[cfg(test)]
+mod samples;
 #[cfg(test)]
 mod vectors;

@@ -154,6 +154,18 @@ pub fn prove<R: RngCore + CryptoRng>(
         checked.map_err(|source| ProveError::Commitment { index, source })?;
     }
 
+    let proof = prove_unchecked(statement, &values, &blindings, rng)?;
+    verify(statement, &proof).map_err(ProveError::SelfCheck)?;
+    Ok(proof)
+}
+
+/// Makes a proof of terms with these values and blindings, whether or not it holds.
+pub(crate) fn prove_unchecked<R: RngCore + CryptoRng>(
+    statement: &RangeStatement<'_>,
+    values: &[u64],
+    blindings: &[Scalar],
+    rng: &mut R,
+) -> Result<Vec<u8>, ProveError> {
     let derived = derived_hash(statement.terms);
     let chunks = values.len().div_ceil(CHUNK_MAX);
     let mut proof = vec![VERSION, KIND];
@@ -178,7 +190,6 @@ pub fn prove<R: RngCore + CryptoRng>(
         .map_err(|source| ProveError::Backend { chunk, source })?;
         proof.extend_from_slice(&chunk_proof.to_bytes());
     }
-    verify(statement, &proof).map_err(ProveError::SelfCheck)?;
     Ok(proof)
 }
 

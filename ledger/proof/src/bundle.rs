@@ -14,8 +14,8 @@ use grantbook_record::{Class, Entry};
 use grantbook_tlog::{CompactRange, Hash, LeafIndex, TreeSize, leaf_hash};
 
 pub use close::Close;
-pub(crate) use exceptions::{Exception, Exceptions, commitments};
 pub use day_keys::KeyProof;
+pub(crate) use exceptions::{Exception, Exceptions, commitments};
 pub use header::Header;
 pub use links::{Group, Mode};
 pub(crate) use links::{Link, is_opened, parse_groups, parse_links, write_groups};
@@ -38,8 +38,10 @@ pub(crate) struct Own {
 
 /// Reads the day's entries and checks that they lead from the start to the end; gives those of the tenant.
 pub(crate) fn parse_entries(reader: &mut Reader<'_>, header: &Header) -> Result<Vec<Own>, ProofError> {
-    let mut range = CompactRange::from_parts(TreeSize(header.start.size), header.frontier.clone())
-        .map_err(|_| ProofError::Field { field: "frontier", expected: "one hash for each bit of the size" })?;
+    let mut range =
+        CompactRange::from_parts(TreeSize(header.start.size), header.frontier.clone()).map_err(|_| {
+            ProofError::Field { field: "frontier", expected: "one hash for each bit of the size" }
+        })?;
     if range.root() != Hash(header.start.root) {
         return Err(ProofError::Root { which: "start" });
     }

@@ -319,7 +319,9 @@ impl Chain {
     /// Checks that a bundle goes on where the last one ended.
     pub(crate) fn check_next(&self, header: &Header) -> Result<(), ProofError> {
         let rules = match &self.last {
-            None => [(header.chain == [0; 32], "zero for the first bundle"), (true, ""), (true, ""), (true, "")],
+            None => {
+                [(header.chain == [0; 32], "zero for the first bundle"), (true, ""), (true, ""), (true, "")]
+            }
             Some(last) => [
                 (header.chain == last.digest, "the digest of the bundle before"),
                 (WireHead::from(header.start) == last.end, "the end of the bundle before"),

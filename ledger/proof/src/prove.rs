@@ -5,16 +5,15 @@ mod sums;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use grantbook_compliance::{
-    Commitment, Head, OpenedTerm, Opening, ProveError, range, verify_opening, zero,
-};
+use grantbook_compliance::{Commitment, Head, OpenedTerm, Opening, ProveError, range, verify_opening, zero};
 use grantbook_record::receipt::LinkOpening;
 use grantbook_record::{Day as UtcDay, LinkTarget, TagKey};
 use grantbook_tlog::{CompactRange, Demands, Hash, LogKeys, RangeError, TreeSize, leaf_hash};
 use rand_core::{CryptoRng, RngCore};
 
 use crate::bundle::{
-    Close, Exception, Group, Header, KeyProof, Link, Own, Reader, commitments, is_opened, parse_entries, write_groups,
+    Close, Exception, Group, Header, KeyProof, Link, Own, Reader, commitments, is_opened, parse_entries,
+    write_groups,
 };
 use crate::calendar;
 use crate::chain::Chain;
@@ -208,9 +207,9 @@ impl<'a> Prover<'a> {
         let disclosed = disclosing.bytes;
         preamble.extend(disclosed);
         let extents = derivation.extents()?;
-        let jobs = extents.into_iter().filter(|(statement, extent)| {
-            extent.terms > 0 && statement.algebra() != Algebra::Counted
-        });
+        let jobs = extents
+            .into_iter()
+            .filter(|(statement, extent)| extent.terms > 0 && statement.algebra() != Algebra::Counted);
         let jobs = jobs.map(|(statement, extent)| Job { statement, terms: extent.terms }).collect();
         let digest = digest(&preamble, preamble.len());
         Ok(Self { policy, before, derivation, preamble, digest, openings, sums, jobs })

@@ -6,7 +6,8 @@ use grantbook_compliance::{Commitment, Term};
 use grantbook_record::{Class, Quantity};
 
 use crate::bundle::{
-    Exception, Exceptions, Header, Mode, Own, Reader, check_commitments, parse_entries, parse_groups, parse_links,
+    Exception, Exceptions, Header, Mode, Own, Reader, check_commitments, parse_entries, parse_groups,
+    parse_links,
 };
 use crate::calendar;
 use crate::chain::{Chain, Grant, Pause, Resumed, Version};
@@ -130,8 +131,12 @@ impl<'a> Derivation<'a> {
     pub(crate) fn last_uses(&self, version: u64, count: usize) -> impl Iterator<Item = u64> {
         let names = move |named: &Version| named.leaf == version;
         let counts = |leaf: &u64| !self.is_excepted(*leaf, Statement::UsesWithinCap);
-        let uses: Vec<u64> =
-            self.uses().filter(|(.., named)| names(named)).map(|(used, ..)| used.leaf).filter(counts).collect();
+        let uses: Vec<u64> = self
+            .uses()
+            .filter(|(.., named)| names(named))
+            .map(|(used, ..)| used.leaf)
+            .filter(counts)
+            .collect();
         let first = uses.len().saturating_sub(count);
         uses.into_iter().skip(first)
     }
@@ -186,7 +191,8 @@ impl<'a> Derivation<'a> {
             ));
         }
         if let Some(has_grant) = extents.get_mut(&Statement::UseHasGrant) {
-            has_grant.entries = self.day.walked.uses.iter().filter(|used| used.under.is_some()).count() as u64;
+            has_grant.entries =
+                self.day.walked.uses.iter().filter(|used| used.under.is_some()).count() as u64;
         }
         match self.day.exceptions.keys().find(|excepted| !left_out.contains(excepted)) {
             Some((leaf, statement)) => {
@@ -239,8 +245,11 @@ impl<'a> Derivation<'a> {
             Statement::KeptInTime => {
                 for (leaf, time, days) in self.kept() {
                     let month = self.months.get(&leaf).copied().unwrap_or_default();
-                    let until =
-                        if month == 0 { calendar::ends(self.day.header.day) } else { calendar::month_begins(month) };
+                    let until = if month == 0 {
+                        calendar::ends(self.day.header.day)
+                    } else {
+                        calendar::month_begins(month)
+                    };
                     give(leaf, &[(calendar::DAY_SECONDS, days), (1, time)], -until);
                 }
             }
@@ -262,7 +271,8 @@ impl<'a> Derivation<'a> {
                 }
             }
             Statement::Age => {
-                let born_by = calendar::born_by(self.day.header.day, self.policy.age_years.unwrap_or_default());
+                let born_by =
+                    calendar::born_by(self.day.header.day, self.policy.age_years.unwrap_or_default());
                 for (leaf, _, committed) in &self.day.walked.versions {
                     let at =
                         Class::TermsWithBirthDay.quantities().iter().position(|q| *q == Quantity::BirthDay);
@@ -310,7 +320,8 @@ impl<'a> Derivation<'a> {
         let amended: BTreeSet<u64> =
             self.day.walked.versions.iter().filter(|version| version.1).map(|version| version.0).collect();
         for own in &self.day.own {
-            let is_timed = matches!(own.entry.class, Class::Timed | Class::Use) || amended.contains(&own.leaf);
+            let is_timed =
+                matches!(own.entry.class, Class::Timed | Class::Use) || amended.contains(&own.leaf);
             if let Some(time) = own.entry.commitments.first().filter(|_| is_timed) {
                 give(own.leaf, &[(1, *time)], -from);
                 give(own.leaf, &[(-1, *time)], calendar::ends(self.day.header.day));
@@ -371,9 +382,8 @@ impl<'a> Derivation<'a> {
             i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(i64::from(times))
         };
         for closing in &self.day.walked.closings {
-            let large = || {
-                closing.cohorts.iter().filter(|(_, (count, _))| *count >= u64::from(fair.cohort_min))
-            };
+            let large =
+                || closing.cohorts.iter().filter(|(_, (count, _))| *count >= u64::from(fair.cohort_min));
             for ((currency, a), (count_a, sums_a)) in large() {
                 for ((_, _), (count_b, sums_b)) in
                     large().filter(|((other, b), _)| (other, b) != (currency, a) && other == currency)
@@ -429,7 +439,8 @@ impl<'a> Derivation<'a> {
         self.day.chain.kept.iter().filter_map(|(leaf, given)| {
             let grant = self.day.chain.grants.get(given)?;
             let kept = grant.kept.get(leaf)?;
-            let is_due = kept.month == 0 || calendar::month_begins(kept.month) <= calendar::ends(self.day.header.day);
+            let is_due =
+                kept.month == 0 || calendar::month_begins(kept.month) <= calendar::ends(self.day.header.day);
             let days = grant.versions.get(kept.version)?.committed(Quantity::RetentionDays);
             is_due.then_some((*leaf, kept.time, days))
         })

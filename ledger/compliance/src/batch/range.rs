@@ -16,7 +16,7 @@ use curve25519_dalek::scalar::Scalar;
 use merlin::Transcript;
 
 use super::Equations;
-use super::sum::{Outer, PlacedTerm, Sum};
+use super::sum::{PlacedTerm, Sum};
 use crate::error::VerifyError;
 use crate::transcript::{Challenges, Elements, Weights, range_challenges};
 
@@ -139,20 +139,19 @@ impl RangeEquations {
         let y_digits: Vec<Scalar> = doublings(y_inverse).take(rounds.len()).collect();
         let value_digits: Vec<Scalar> =
             doublings(Scalar::from(2_u8)).take(bit_digits).chain(doublings(z)).take(rounds.len()).collect();
-        let times_y = |digits: &[Scalar]| digits.iter().zip(&y_digits).map(|(digit, y)| digit * y).collect();
-        let [g, folded_h, values] = [
-            (-weight * self.a * inverse_product, squares),
-            (-weight * self.b * product, times_y(&inverse_squares)),
-            (weight * z * z, times_y(&value_digits)),
-        ]
-        .map(|(first, digits)| {
+        let times_y =
+            |digits: Vec<Scalar>| digits.iter().zip(&y_digits).map(|(digit, y)| digit * y).collect();
+        let split = |first: Scalar, digits: Vec<Scalar>| {
             let (of_bits, of_parties) = digits.split_at(bit_digits.min(digits.len()));
             (products(first, of_parties), products(Scalar::ONE, of_bits))
-        });
+        };
         let constant = weight * z;
-        let g = Outer::new(-constant, &[g.0], &[g.1]);
-        let h = Outer::new(constant, &[folded_h.0, values.0], &[folded_h.1, values.1]);
-        sum.add_vectors(&g, &h);
+        let (parties, bits) = split(-weight * self.a * inverse_product, squares);
+        sum.g.add(parties, bits, -constant);
+        let (parties, bits) = split(-weight * self.b * product, times_y(inverse_squares));
+        sum.h.add(parties, bits, constant);
+        let (parties, bits) = split(constant * z, times_y(value_digits));
+        sum.h.add(parties, bits, Scalar::ZERO);
     }
 }
 
@@ -181,4 +180,55 @@ fn products(first: Scalar, digits: &[Scalar]) -> Vec<Scalar> {
         products.extend(upper);
     }
     products
+}
+
+#[cfg(test)]
+mod tests {
+    use bulletproofs::{BulletproofGens, PedersenGens, RangeProof};
+    use curve25519_dalek::traits::IsIdentity;
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn errors_that_cancel_between_the_equations_of_a_proof_are_rejected() {
+        let mut rng = ChaCha20Rng::seed_from_u64(61);
+        let transcript = || Transcript::new(b"test");
+        let (library, pedersen) = (BulletproofGens::new(8, 1), PedersenGens::default());
+        let (proof, value) = RangeProof::prove_single_with_rng(
+            &library,
+            &pedersen,
+            &mut transcript(),
+            200,
+            &Scalar::random(&mut rng),
+            8,
+            &mut rng,
+        )
+        .unwrap();
+        let terms = vec![PlacedTerm { parts: vec![(0, 1)], constant: 0 }];
+        let encodings = [value.to_bytes()];
+        let mut equations =
+            RangeEquations::replay(&mut transcript(), 8, terms, &encodings, &proof.to_bytes(), 0).unwrap();
+        let commitments = [value.decompress().unwrap()];
+        let hold = |equations: &RangeEquations, polynomial: Scalar, inner: Scalar| {
+            let mut sum = Sum::over(&commitments);
+            equations.add_polynomial(&mut sum, polynomial);
+            equations.add_inner_product(&mut sum, inner);
+            sum.multiply_out().is_identity()
+        };
+        let (one, other) = (Scalar::random(&mut rng), Scalar::random(&mut rng));
+        for (polynomial, inner) in [(one, other), (one, one), (one, Scalar::ZERO), (Scalar::ZERO, one)] {
+            assert!(hold(&equations, polynomial, inner));
+        }
+        // one is off by −B̃, the other by B̃
+        equations.t_blinding += Scalar::ONE;
+        equations.e_blinding -= Scalar::ONE;
+        assert!(hold(&equations, one, one));
+        assert!(!hold(&equations, one, other));
+        let mut weights = Weights::over(std::iter::once(&[7; 64]));
+        let mut sum = Sum::over(&commitments);
+        equations.add_to(&mut sum, &mut weights);
+        assert!(!sum.multiply_out().is_identity());
+    }
 }

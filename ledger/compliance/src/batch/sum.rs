@@ -23,9 +23,8 @@ pub(super) struct Sum<'a> {
     pub(super) base: Scalar,
     /// Coefficient of B̃.
     pub(super) blinding: Scalar,
-    /// Coefficients of the vectors G and H, party by party.
-    g: Vec<WideSum>,
-    h: Vec<WideSum>,
+    pub(super) g: Vector,
+    pub(super) h: Vector,
     /// Coefficients of the shared commitments.
     commitments: Vec<Scalar>,
     commitment_points: &'a [RistrettoPoint],
@@ -38,8 +37,8 @@ impl<'a> Sum<'a> {
         Self {
             base: Scalar::ZERO,
             blinding: Scalar::ZERO,
-            g: Vec::new(),
-            h: Vec::new(),
+            g: Vector::default(),
+            h: Vector::default(),
             commitments: vec![Scalar::ZERO; commitment_points.len()],
             commitment_points,
             own: Vec::new(),
@@ -67,21 +66,14 @@ impl<'a> Sum<'a> {
         self.own.push((coefficient, point));
     }
 
-    /// Adds to G and to H, for each party and bit: the product of the party's and the bit's coefficient, summed over the
-    /// `parts`, and the constant.
-    pub(super) fn add_vectors(&mut self, g: &Outer<1>, h: &Outer<2>) {
-        g.add_to(&mut self.g);
-        h.add_to(&mut self.h);
-    }
-
     /// The point that everything adds up to.
     pub(super) fn multiply_out(self) -> RistrettoPoint {
         let pedersen = PedersenGens::default();
         let generators = Generators::get();
         let shared = [(self.base, pedersen.B), (self.blinding, pedersen.B_blinding)]
             .into_iter()
-            .chain(reduced(&self.g).zip(generators.g.iter().copied()))
-            .chain(reduced(&self.h).zip(generators.h.iter().copied()))
+            .chain(self.g.reduce().zip(generators.g.iter().copied()))
+            .chain(self.h.reduce().zip(generators.h.iter().copied()))
             .chain(self.commitments.into_iter().zip(self.commitment_points.iter().copied()));
         // vectors, because the multiplication chooses its windows by the exact length
         let (scalars, points): (Vec<_>, Vec<_>) =
@@ -90,46 +82,26 @@ impl<'a> Sum<'a> {
     }
 }
 
-fn reduced(sums: &[WideSum]) -> impl Iterator<Item = Scalar> {
-    sums.iter().map(|sum| if *sum == WideSum::default() { Scalar::ZERO } else { sum.reduce() })
-}
+/// Coefficients of a vector of generators, party by party and, within a party, bit by bit.
+#[derive(Default)]
+pub(super) struct Vector(Vec<WideSum>);
 
-/// Coefficients of a vector of generators: at party j and bit k, Σ over the parts of partyⱼ·bitₖ, plus a constant.
-pub(super) struct Outer<const PARTS: usize> {
-    constant: Limbs,
-    parties: Vec<[Limbs; PARTS]>,
-    bits: Vec<[Limbs; PARTS]>,
-}
-
-impl<const PARTS: usize> Outer<PARTS> {
-    /// The coefficients made of these parts, each for the parties and for the bits.
-    pub(super) fn new(constant: Scalar, parties: &[Vec<Scalar>; PARTS], bits: &[Vec<Scalar>; PARTS]) -> Self {
-        Self { constant: constant.into(), parties: transposed(parties), bits: transposed(bits) }
-    }
-
-    fn add_to(&self, sums: &mut Vec<WideSum>) {
-        let length = self.parties.len() * PARTY_BITS;
-        if sums.len() < length {
-            sums.resize(length, WideSum::default());
-        }
-        for (row, party) in sums.chunks_mut(PARTY_BITS).zip(&self.parties) {
-            for (sum, bit) in row.iter_mut().zip(&self.bits) {
-                for (party, bit) in party.iter().zip(bit) {
-                    sum.add_product(party, bit);
-                }
-                sum.add(&self.constant);
+impl Vector {
+    /// Adds partyⱼ·bitₖ + constant to the coefficient of party j and bit k.
+    pub(super) fn add(&mut self, parties: Vec<Scalar>, bits: Vec<Scalar>, constant: Scalar) {
+        let bits: Vec<Limbs> = bits.into_iter().map(Limbs::from).collect();
+        let constant = Limbs::from(constant);
+        self.0.resize(self.0.len().max(parties.len() * PARTY_BITS), WideSum::default());
+        for (row, party) in self.0.chunks_mut(PARTY_BITS).zip(parties) {
+            let party = Limbs::from(party);
+            for (sum, bit) in row.iter_mut().zip(&bits) {
+                sum.add_product(&party, bit);
+                sum.add(&constant);
             }
         }
     }
-}
 
-fn transposed<const PARTS: usize>(parts: &[Vec<Scalar>; PARTS]) -> Vec<[Limbs; PARTS]> {
-    let length = parts.iter().map(Vec::len).min().unwrap_or(0);
-    (0..length)
-        .map(|at| {
-            std::array::from_fn(|part| {
-                parts.get(part).and_then(|part| part.get(at)).copied().unwrap_or_default().into()
-            })
-        })
-        .collect()
+    fn reduce(&self) -> impl Iterator<Item = Scalar> {
+        self.0.iter().map(WideSum::reduce)
+    }
 }

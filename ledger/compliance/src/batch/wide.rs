@@ -50,7 +50,6 @@ impl WideSum {
     pub(super) fn add_product(&mut self, left: &Limbs, right: &Limbs) {
         let [a0, a1, a2, a3, a4] = left.0.map(u128::from);
         let [b0, b1, b2, b3, b4] = right.0.map(u128::from);
-        let product = |left: u128, right: u128| left.wrapping_mul(right);
         let columns: [&[(u128, u128)]; 9] = [
             &[(a0, b0)],
             &[(a0, b1), (a1, b0)],
@@ -64,13 +63,16 @@ impl WideSum {
         ];
         for (column, pairs) in self.0.iter_mut().zip(columns) {
             for (left, right) in pairs {
-                *column = column.wrapping_add(product(*left, *right));
+                *column = column.wrapping_add(left.wrapping_mul(*right));
             }
         }
     }
 
     /// The sum modulo ℓ.
     pub(super) fn reduce(&self) -> Scalar {
+        if *self == Self::default() {
+            return Scalar::ZERO;
+        }
         let step = Scalar::from(1_u64 << LIMB_BITS);
         self.0.iter().rev().fold(Scalar::ZERO, |sum, column| sum * step + Scalar::from(*column))
     }

@@ -5,7 +5,9 @@
 
 use grantbook_record::Day;
 use grantbook_record::entry::TagKey;
-use grantbook_tlog::{CompactRange, Hash, LeafIndex, RangeError, TreeSize, inclusion_proof, leaf_hash, verify_inclusion};
+use grantbook_tlog::{
+    CompactRange, Hash, LeafIndex, RangeError, TreeSize, inclusion_proof, leaf_hash, verify_inclusion,
+};
 
 use super::Reader;
 use crate::error::ProofError;

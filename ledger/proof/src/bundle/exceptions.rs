@@ -55,9 +55,8 @@ impl Exception<'_> {
             for commitment in commitments {
                 let value = reader.u64("exceptions")?;
                 let blinding = Blinding::from_bytes(reader.array("exceptions")?);
-                let opened = blinding.and_then(|blinding| {
-                    verify_opening(commitment, &Opening { value, blinding })
-                });
+                let opened =
+                    blinding.and_then(|blinding| verify_opening(commitment, &Opening { value, blinding }));
                 opened.map_err(|_| wrong("openings of the entry's commitments"))?;
                 values.push(value);
             }

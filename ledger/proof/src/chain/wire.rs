@@ -18,7 +18,8 @@ macro_rules! as_bytes32 {
 
             pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<$type, D::Error> {
                 let from: fn([u8; 32]) -> Option<$type> = $from;
-                from(Bytes32::deserialize(deserializer)?.0).ok_or_else(|| D::Error::custom("expected a point"))
+                from(Bytes32::deserialize(deserializer)?.0)
+                    .ok_or_else(|| D::Error::custom("expected a point"))
             }
         }
     };
@@ -27,12 +28,8 @@ macro_rules! as_bytes32 {
 as_bytes32!(bytes, [u8; 32], |bytes| *bytes, Some);
 as_bytes32!(hash, Hash, |hash| hash.0, |bytes| Some(Hash(bytes)));
 as_bytes32!(commitment, Commitment, |commitment| commitment.0, |bytes| Some(Commitment(bytes)));
-as_bytes32!(
-    point,
-    RistrettoPoint,
-    |point| point.compress().to_bytes(),
-    |bytes| CompressedRistretto(bytes).decompress()
-);
+as_bytes32!(point, RistrettoPoint, |point| point.compress().to_bytes(), |bytes| CompressedRistretto(bytes)
+    .decompress());
 
 pub(super) mod commitments {
     use super::*;

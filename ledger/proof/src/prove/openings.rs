@@ -21,7 +21,8 @@ impl Openings {
             day.walked.uses.iter().filter_map(|used| Some(used.under?.0)).collect();
         for (given, grant) in &day.chain.grants {
             let is_used = in_use.contains(given);
-            let asked = |leaf: u64| is_used || grant.kept.values().any(|kept| grant.is_at(kept.version, leaf));
+            let asked =
+                |leaf: u64| is_used || grant.kept.values().any(|kept| grant.is_at(kept.version, leaf));
             for version in &grant.versions {
                 if asked(version.leaf) {
                     openings.load(version.leaf, version.commitments(), secrets)?;

@@ -89,11 +89,8 @@ pub(crate) fn other_tag_key() -> TagKey {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let group = |mode, basis_points, cohort| Group {
-            mode,
-            basis_points,
-            cohort: Term::parse(cohort).unwrap(),
-        };
+        let group =
+            |mode, basis_points, cohort| Group { mode, basis_points, cohort: Term::parse(cohort).unwrap() };
         let groups = BTreeMap::from([
             (1, group(Mode::PerUse, 0, "alpha")),
             (2, group(Mode::PerUse, 0, "beta")),
@@ -250,7 +247,8 @@ impl World {
         };
         let prover = Prover::new(&input, chain, sums, self)?;
         let mut rng = ChaCha20Rng::seed_from_u64(u64::from(day));
-        let proofs = prover.jobs().iter().map(|job| Ok((job.statement, prover.prove(job.statement, &mut rng)?)));
+        let proofs =
+            prover.jobs().iter().map(|job| Ok((job.statement, prover.prove(job.statement, &mut rng)?)));
         let proofs = proofs.collect::<Result<_, ProverError>>()?;
         prover.finish(&proofs, &self.close(day), &keys(), &Demands::default())
     }
