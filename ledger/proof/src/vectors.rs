@@ -174,7 +174,7 @@ fn make() -> Vectors {
             report: made.report,
         });
     }
-    let small = small();
+    let small = story::small();
     let made = small.prove(FIRST_DAY, &Chain::new(), &SecretSums::default(), &none).unwrap();
     vectors.valid.push(Valid {
         name: "small".to_owned(),
@@ -201,22 +201,6 @@ fn make() -> Vectors {
         vectors.invalid.push(invalid);
     }
     vectors
-}
-
-/// One grant, one use, its pause.
-pub(crate) fn small() -> World {
-    use crate::world::{begins, cny};
-    use grantbook_record::{Class, Currency, Kind};
-    let mut world = World::new();
-    let t = begins(FIRST_DAY) + 100;
-    let grant = world.push(Kind::GrantGiven, Class::Terms, cny(), &[t, t + 50, 1, 80, 30], 1, None);
-    for (kind, time) in [(Kind::GrantPaused, t + 1), (Kind::GrantResumed, t + 2)] {
-        world.push(kind, Class::Timed, Currency::NONE, &[time], 1, Some(grant));
-    }
-    world.push(Kind::UseRecorded, Class::Use, cny(), &[t + 3, 80], 1, Some(grant));
-    world.begin(FIRST_DAY + 1);
-    world.foreign();
-    world
 }
 
 /// Each field changed, and parts swapped or left out.
@@ -307,7 +291,12 @@ fn mutations(bundle: &[u8]) -> Vec<Invalid> {
     all.push(replaced("of nothing", 0, bundle.len(), &[]));
     // an exception that opens nothing that there is
     let exception = [&7_u64.to_be_bytes()[..], &[2], &[0; 40]].concat();
-    all.push(replaced("an exception that opens nothing", exceptions, 4, &[&[0, 0, 0, 1], &exception[..]].concat()));
+    all.push(replaced(
+        "an exception that opens nothing",
+        exceptions,
+        4,
+        &[&[0, 0, 0, 1], &exception[..]].concat(),
+    ));
     all
 }
 

@@ -54,9 +54,8 @@ fn days_are_chained_and_a_chain_can_be_kept() {
     let used = |world: &mut World, time, version| {
         world.push(Kind::UseRecorded, Class::Use, money, &[time, 80], 1, Some(version))
     };
-    let event = |world: &mut World, kind, time, names| {
-        world.push(kind, Class::Timed, none, &[time], 1, Some(names))
-    };
+    let event =
+        |world: &mut World, kind, time, names| world.push(kind, Class::Timed, none, &[time], 1, Some(names));
     used(&mut world, from + 10, grant);
     event(&mut world, Kind::GrantPaused, from + 20, grant);
     let mut chain = Chain::new();
@@ -67,9 +66,8 @@ fn days_are_chained_and_a_chain_can_be_kept() {
         chain = Chain::parse(&made.chain.to_json()).unwrap();
         sums = serde_json::from_slice(&serde_json::to_vec(&made.sums).unwrap()).unwrap();
         // another day's chain, or none, is refused
-        let verify = |chain: &mut Chain| {
-            verify_bundle(&made.bundle, &keys(), &Demands::default(), &policy(), chain)
-        };
+        let verify =
+            |chain: &mut Chain| verify_bundle(&made.bundle, &keys(), &Demands::default(), &policy(), chain);
         let refused = verify(&mut made.chain.clone()).unwrap_err();
         assert_eq!(refused.code(), "chain");
         if verified.day().is_some() {
