@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::Term;
 use crate::list::List;
 use crate::money::Currency;
 use crate::terms::BasisPoints;
@@ -31,6 +32,14 @@ pub struct TieredPrice {
     /// What a period pays at most, minor units; what uses have committed to is never taken back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maximum: Option<u32>,
+}
+
+/// Something other than money, such as a better rate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Benefit {
+    /// What the customer gets.
+    pub what: Term,
 }
 
 /// The worth of a use from some number on.

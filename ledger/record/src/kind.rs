@@ -164,6 +164,7 @@ impl Kind {
                 | Self::DataDeleted
                 | Self::RecipientAcknowledged
                 | Self::PayoutAccrued
+                | Self::PayoutReversed
         )
     }
 
