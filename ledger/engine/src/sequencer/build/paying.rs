@@ -10,6 +10,7 @@ use super::Builder;
 use crate::admit::TenantFacts;
 use crate::body::BodyContent;
 use crate::published::OwnedItem;
+use crate::settlement::Books;
 use crate::settlement::books::group_terms;
 use crate::state::Customer;
 use crate::store::Fault;
@@ -73,7 +74,7 @@ impl Builder<'_> {
             (Money::PayoutPaid(event), Some(customer)) => is_sent(customer, &event.order),
             (Money::PayoutFailed(event), Some(customer)) => is_sent(customer, &event.order),
             (Money::PayoutReversed(event), Some(customer)) => {
-                return self.reversible(tenant, event, customer, books.unposted_from());
+                return self.reversible(tenant, event, customer, &books);
             }
         };
         Ok(checked.map(|()| None))
@@ -86,7 +87,7 @@ impl Builder<'_> {
         tenant: &TenantFacts,
         event: &PayoutReversed,
         customer: &Customer,
-        unposted_from: u64,
+        books: &Books,
     ) -> Result<Due, Fault> {
         let state = &self.inner.state;
         let leaf = match &event.entry {
@@ -105,7 +106,7 @@ impl Builder<'_> {
             Ok(owned) if owned.owner.tenant == tenant.number => owned,
             _ => return Ok(Err("there is no such use or accrual")),
         };
-        match self.paid_by(leaf, &owned, customer, unposted_from) {
+        match self.paid_by(leaf, &owned, customer, books) {
             None => Ok(Err("it is not the customer's, or of a period that is not posted")),
             Some(paid) if paid != (event.currency.numeric(), event.minor) => {
                 Ok(Err("the amount is not what was paid"))
@@ -120,7 +121,7 @@ impl Builder<'_> {
         leaf: u64,
         owned: &OwnedItem,
         customer: &Customer,
-        unposted_from: u64,
+        books: &Books,
     ) -> Option<(u16, u64)> {
         let entry = Entry::parse(&owned.item.entry).ok()?;
         let body = self.inner.open_body(leaf, owned).ok()?;
@@ -131,17 +132,12 @@ impl Builder<'_> {
                 let record = self.inner.use_record(leaf, owned).ok()?;
                 matches!(record.outcome, Outcome::Permitted(_))
                     && record.facts.data_subject == customer.sub
-                    && leaf < unposted_from
+                    && leaf < books.unposted_from()
             }
             BodyContent::Event { .. } if entry.class == Class::Accrual => {
-                // it stands after its period: of one that is not posted it is still among what was earned
                 let claims = self.inner.event_at(leaf).ok()?;
                 let Event::Money(Money::PayoutAccrued(accrued)) = claims.event else { return None };
-                let waits = |one: &crate::settlement::purse::Earned| {
-                    one.period == accrued.period && one.grant == accrued.grant
-                };
-                accrued.sub == customer.sub
-                    && (leaf < unposted_from || !customer.earned.iter().any(waits))
+                accrued.sub == customer.sub && accrued.period <= books.posted_through()
             }
             _ => false,
         };
