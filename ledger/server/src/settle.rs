@@ -14,7 +14,8 @@ use grantbook_record::Currency;
 pub use accounts::{AccountsError, Payee, PayeeAccount};
 pub use adapter::{AdapterError, FileAdapter, Payment, PaymentFile, PaymentStatus, PayoutAdapter, Word};
 pub use views::{
-    AmountView, LineView, OrderView, OrderedView, PeriodView, SettledView, StatementLineView, StatementView, accounts,
+    AmountView, LineView, OrderView, OrderedView, PeriodView, SettledView, StatementLineView, StatementView,
+    accounts,
 };
 
 /// An amount as bank files write it, such as `0.80`: with all digits of the minor unit.

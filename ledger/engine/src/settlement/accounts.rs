@@ -79,7 +79,9 @@ impl Accounts {
     pub fn post(&mut self, posting: &Posting) -> Option<()> {
         let mut after = self.0.clone();
         for (account, amount) in posting.legs.iter().filter(|(_, amount)| *amount != 0) {
-            let known = after.iter_mut().find(|(known, currency, _)| (known, *currency) == (account, posting.currency));
+            let known = after
+                .iter_mut()
+                .find(|(known, currency, _)| (known, *currency) == (account, posting.currency));
             match known {
                 Some((_, _, balance)) => *balance = balance.checked_add(*amount)?,
                 None => after.push((*account, posting.currency, *amount)),

@@ -5,10 +5,10 @@
 //! where it does not fit, which after a check means that the state is damaged.
 
 use grantbook_plan::tenant::{CompensationMode, GroupTerms};
+use grantbook_record::Currency;
 use grantbook_record::event::{
     PayoutAccrued, PayoutReversed, Period, RevenueDeclared, SettlementClosed, SettlementPosted,
 };
-use grantbook_record::Currency;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{Account, Accounts, Posting};
@@ -273,7 +273,8 @@ impl Books {
     ) -> Result<(), &'static str> {
         let closed = self.closed.filter(|closed| closed.period == event.period);
         let closed = closed.ok_or("the period is not closed, or is posted already")?;
-        let line = self.line(event.period, event.group, event.currency).ok_or("nothing is due to the group")?;
+        let line =
+            self.line(event.period, event.group, event.currency).ok_or("nothing is due to the group")?;
         let terms = group_terms(groups, event.group).ok_or("there is no such group")?;
         if line.posted.is_some() {
             return Err("the group is posted already");
@@ -301,7 +302,8 @@ impl Books {
             return Some(None);
         }
         let closed = self.closed.take()?;
-        let (lines, left) = std::mem::take(&mut self.lines).into_iter().partition(|line| line.period == period);
+        let (lines, left) =
+            std::mem::take(&mut self.lines).into_iter().partition(|line| line.period == period);
         self.lines = left;
         Some(Some(PastPeriod { closed, posted_at: leaf_index, lines }))
     }

@@ -42,7 +42,11 @@ impl Earned {
     }
 
     /// What an accrual is checked against beside the books.
-    pub(crate) fn check_accrued(&self, event: &PayoutAccrued, terms: &GroupTerms) -> Result<(), &'static str> {
+    pub(crate) fn check_accrued(
+        &self,
+        event: &PayoutAccrued,
+        terms: &GroupTerms,
+    ) -> Result<(), &'static str> {
         if self.accrued.is_some() {
             return Err("it has accrued already");
         }
@@ -168,7 +172,8 @@ impl Purse {
 
     /// Takes in what became of a payment; gives it.
     pub(crate) fn ended(&mut self, id: &Jti, state: OrderState) -> Option<Order> {
-        let order = self.orders.iter_mut().find(|order| order.id == *id && order.state == OrderState::Sent)?;
+        let order =
+            self.orders.iter_mut().find(|order| order.id == *id && order.state == OrderState::Sent)?;
         order.state = state;
         let order = *order;
         if state == OrderState::Failed {

@@ -11,9 +11,7 @@ use grantbook_record::event::{
     Basis, Claims, Event, Money, OfPool, OfTiers, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid,
     PayoutReversed, Period, RecordedUse, ReversedEntry, SettlementClosed, SettlementPosted,
 };
-use grantbook_record::{
-    CountryCode, Currency, DataDay, Envelope, Jti, SubjectId, TenantId, Term,
-};
+use grantbook_record::{CountryCode, Currency, DataDay, Envelope, Jti, SubjectId, TenantId, Term};
 use grantbook_tlog::LeafIndex;
 use serde::Serialize;
 
@@ -168,8 +166,7 @@ impl Ledger {
             }
         };
         let books = self.books(tenant)?;
-        let lines: Vec<Line> =
-            books.lines.into_iter().filter(|line| line.period == closed.period).collect();
+        let lines: Vec<Line> = books.lines.into_iter().filter(|line| line.period == closed.period).collect();
         let due = self.all_due(number, closed.period, &lines, &groups)?;
         let accruals = due.len() as u64;
         self.append_all(tenant, due.into_iter().map(|due| due.event(closed.period)).collect())?;
@@ -244,14 +241,12 @@ impl Ledger {
         number: u32,
         take: &mut dyn FnMut(Customer) -> Result<(), Fault>,
     ) -> Result<bool, Fault> {
-        self.inner.state.each_customer(&mut |customer| {
-            match self.inner.state.data_key(customer.key_id) {
-                Ok(key) if key.tenant == number => take(customer),
-                Ok(_) | Err(ReadError::Erased) => Ok(()),
-                Err(ReadError::Store(fault)) => Err(fault),
-                Err(error) => {
-                    Err(Fault::Damaged { what: "a customer's data key".to_owned(), why: error.to_string() })
-                }
+        self.inner.state.each_customer(&mut |customer| match self.inner.state.data_key(customer.key_id) {
+            Ok(key) if key.tenant == number => take(customer),
+            Ok(_) | Err(ReadError::Erased) => Ok(()),
+            Err(ReadError::Store(fault)) => Err(fault),
+            Err(error) => {
+                Err(Fault::Damaged { what: "a customer's data key".to_owned(), why: error.to_string() })
             }
         })
     }
@@ -331,7 +326,8 @@ impl Ledger {
         failed: Option<Term>,
     ) -> Result<bool, SettleError> {
         let leaf = self.find_event(tenant, &order).ok_or(ReadError::NotFound)?;
-        let Event::Money(Money::PayoutOrdered(PayoutOrdered { sub, .. })) = self.inner.event_at(leaf.0)?.event
+        let Event::Money(Money::PayoutOrdered(PayoutOrdered { sub, .. })) =
+            self.inner.event_at(leaf.0)?.event
         else {
             return Err(ReadError::NotFound.into());
         };

@@ -171,9 +171,8 @@ impl Ledger {
     fn line(&self, leaf: u64, period: Period, within: bool) -> Result<Option<StatementLine>, ReadError> {
         let owned = self.inner.published.item(leaf)?;
         let kind = owned.item.entry.get(1).copied().and_then(Kind::from_number);
-        let line = |what, currency, minor| {
-            Ok(Some(StatementLine { leaf_index: leaf, what, currency, minor }))
-        };
+        let line =
+            |what, currency, minor| Ok(Some(StatementLine { leaf_index: leaf, what, currency, minor }));
         if kind == Some(Kind::UseRecorded) && within {
             let row = self.use_row_at(LeafIndex(leaf))?;
             let Some(row) = row else { return Ok(None) };

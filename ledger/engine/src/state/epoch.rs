@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use grantbook_record::TenantId;
 
-use super::rows::{self, BOOKS, CLOSED, COUNTS, CUSTOMER, Customer, DATA_KEY, GRANT, PAST, TENANT, USE_ID, UseIdRow};
+use super::rows::{
+    self, BOOKS, CLOSED, COUNTS, CUSTOMER, Customer, DATA_KEY, GRANT, PAST, TENANT, USE_ID, UseIdRow,
+};
 use super::{State, damaged, sealed, unwrap, wrap};
 use crate::keyring::EpochKeys;
 use crate::state_map::MAP;

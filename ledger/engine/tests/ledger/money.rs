@@ -6,9 +6,7 @@ use grantbook_engine::settlement::{
     Account, Movement, OrderState, Ordered, PayoutRules, SettleError, Statement, Withholding,
 };
 use grantbook_engine::{AppendError, ReadError, Recorded};
-use grantbook_record::event::{
-    Channel, Event, GrantAmended, Money, Period, Revenue, RevenueDeclared,
-};
+use grantbook_record::event::{Channel, Event, GrantAmended, Money, Period, Revenue, RevenueDeclared};
 use grantbook_record::receipt::VerifiedContent;
 use grantbook_record::terms::Compensation;
 use grantbook_record::{CountryCode, Currency, DataDay, Jti, Kind, Quantity, Signer, Terms};
@@ -56,7 +54,10 @@ fn declare(world: &World, period: u32, group: u16, minor: u64) -> Result<(), App
 fn settle(world: &World) -> BTreeMap<u16, (u64, u64)> {
     let settled = world.ledger.settle(world.tenant, 500).unwrap();
     let lines = settled.period.map(|past| past.lines).unwrap_or_default();
-    lines.iter().map(|line| (line.group, line.posted.map(|posted| (posted.pool, posted.fee)).unwrap())).collect()
+    lines
+        .iter()
+        .map(|line| (line.group, line.posted.map(|posted| (posted.pool, posted.fee)).unwrap()))
+        .collect()
 }
 
 fn balance(world: &World, name: &str) -> i64 {
@@ -189,7 +190,8 @@ fn a_share_is_apportioned_to_the_last_unit_and_its_entries_commit_to_it() {
 fn prices_per_grant_accrue_once_and_tiers_add_to_what_uses_committed_to() {
     let world = World::new();
     let (ann, first) = customer(&world, "ann", r#"{"per_grant":{"currency":"CNY","minor":1500}}"#);
-    let tiers = r#"{"tiered_price":{"currency":"CNY","minor":80,"tiers":[{"from":3,"minor":100}],"minimum":200}}"#;
+    let tiers =
+        r#"{"tiered_price":{"currency":"CNY","minor":80,"tiers":[{"from":3,"minor":100}],"minimum":200}}"#;
     customer(&world, "bob", tiers);
     customer(&world, "cyn", tiers);
     customer(&world, "dan", r#"{"benefit":{"what":"better-rate"}}"#);
@@ -296,9 +298,8 @@ fn a_correction_is_a_reversal_in_a_later_period_and_edits_nothing() {
     customer(&world, "bob", SHARE);
     use_of(&world, "ann", 3);
     use_of(&world, "bob", 1);
-    let reverse = |leaf: u64| {
-        world.ledger.reverse_payout(world.tenant, LeafIndex(leaf), world::term("mistake"))
-    };
+    let reverse =
+        |leaf: u64| world.ledger.reverse_payout(world.tenant, LeafIndex(leaf), world::term("mistake"));
     let used = statement(&world, "ann", 1).lines[1].leaf_index;
     assert!(reverse(used).is_err(), "its period is not posted");
     declare(&world, 1, 2, 100_000).unwrap();

@@ -7,10 +7,12 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 use grantbook_record::event::{Claims, Period, Revenue, RevenueDeclared};
-use grantbook_record::{Currency, DataDay, Envelope, Jti, Kind, Price, SubjectId, TenantId, Term, UnixMillis};
+use grantbook_record::{
+    Currency, DataDay, Envelope, Jti, Kind, Price, SubjectId, TenantId, Term, UnixMillis,
+};
 use grantbook_server::settle::accounts::{self, Payee};
 use grantbook_server::settle::{
-    AdapterError, FileAdapter, OrderState, Payment, PaymentFile, PayeeAccount, PayoutAdapter, Word, amount,
+    AdapterError, FileAdapter, OrderState, PayeeAccount, Payment, PaymentFile, PayoutAdapter, Word, amount,
 };
 use serde_json::{Value, json};
 
@@ -163,7 +165,9 @@ fn say_period(period: &Value, output: Output) {
         let Some(currency) = Currency::parse(text(group, "currency")) else { continue };
         let money = |name: &str| amount(currency, number(group, name));
         let due = match group.get("pool_minor") {
-            Some(_) => format!("{} to customers, {} to the platform", money("pool_minor"), money("fee_minor")),
+            Some(_) => {
+                format!("{} to customers, {} to the platform", money("pool_minor"), money("fee_minor"))
+            }
             None => format!("{} committed so far", money("committed_minor")),
         };
         output.say(format!("  group {}: {} uses, {due}", number(group, "group"), number(group, "uses")));
@@ -221,7 +225,9 @@ fn pay(
     path: PathBuf,
     output: Output,
 ) -> Result<Verdict, Failure> {
-    let named = |file: &PathBuf, error: &dyn std::fmt::Display| Failure::input(format!("{}: {error}", file.display()));
+    let named = |file: &PathBuf, error: &dyn std::fmt::Display| {
+        Failure::input(format!("{}: {error}", file.display()))
+    };
     let (Some(from), Some(debtor)) = (&args.accounts, &args.debtor) else {
         return Err(Failure::input("expected --accounts FILE and --debtor NAME,ACCOUNT,BANK"));
     };
@@ -231,7 +237,8 @@ fn pay(
     let [bank, account, name] = debtor.as_slice() else {
         return Err(Failure::input("malformed --debtor, expected NAME,ACCOUNT,BANK"));
     };
-    let debtor = PayeeAccount::new(name, account, bank).map_err(|what| Failure::input(format!("--debtor: {what}")))?;
+    let debtor =
+        PayeeAccount::new(name, account, bank).map_err(|what| Failure::input(format!("--debtor: {what}")))?;
     let withholding = args.withholding.as_deref().map(files::read).transpose()?;
     let withholding = withholding.map(String::from_utf8).transpose();
     let withholding = withholding.map_err(|_| Failure::input("the withholding table is not UTF-8"))?;
@@ -307,9 +314,15 @@ fn import(door: &Door, tenant: TenantId, path: PathBuf, output: Output) -> Resul
             Err(failure) => return Err(failure),
         }
     }
-    output.say(format!("{paid} paid, {failed} failed and owed again, {under_way} under way, {known} known before"));
+    output.say(format!(
+        "{paid} paid, {failed} failed and owed again, {under_way} under way, {known} known before"
+    ));
     for one in &refused {
-        output.say(format!("payment {}: {}; a person must look into it", text(one, "order"), text(one, "why")));
+        output.say(format!(
+            "payment {}: {}; a person must look into it",
+            text(one, "order"),
+            text(one, "why")
+        ));
     }
     let verdict = if refused.is_empty() { Verdict::Yes } else { Verdict::No };
     output.result(&json!({ "paid": paid, "failed": failed, "under_way": under_way, "known": known, "refused": refused }));
@@ -322,11 +335,20 @@ mod tests {
 
     #[test]
     fn revenue_is_read_to_the_unit() {
-        let declared = |text| parse_revenue(text).map(|one| (one.group, one.currency.code(), one.minor.get()));
+        let declared =
+            |text| parse_revenue(text).map(|one| (one.group, one.currency.code(), one.minor.get()));
         assert_eq!(declared("2=1200.50 CNY"), Ok((2, "CNY", 120_050)));
         assert_eq!(declared("1=7 JPY"), Ok((1, "JPY", 7)));
         assert_eq!(declared("1=7 EUR"), Ok((1, "EUR", 700)));
-        for bad in ["1=7.5 EUR", "1=7.50", "x=7 EUR", "1=-7 EUR", "1=.50 EUR", "1=99999999999999.00 EUR", "1=7.5 JPY"] {
+        for bad in [
+            "1=7.5 EUR",
+            "1=7.50",
+            "x=7 EUR",
+            "1=-7 EUR",
+            "1=.50 EUR",
+            "1=99999999999999.00 EUR",
+            "1=7.5 JPY",
+        ] {
             assert!(declared(bad).is_err(), "{bad}");
         }
     }

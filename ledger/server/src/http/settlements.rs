@@ -1,7 +1,5 @@
 //! `/v1/settlements`, `/v1/payouts`, `/v1/reversals`: what periods came to, and what customers are paid.
 
-
-
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
@@ -285,7 +283,8 @@ pub(super) async fn order(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<PayoutsOrdered>, Problem> {
-    let PayoutsRequest { file, payees, day, thresholds, withholding } = body::read_json(&headers, body).await?;
+    let PayoutsRequest { file, payees, day, thresholds, withholding } =
+        body::read_json(&headers, body).await?;
     if payees.is_empty() || payees.len() > PAYEES_MAX {
         return Err(Problem::malformed("malformed payees, expected 1 to 256"));
     }
@@ -362,6 +361,7 @@ pub(super) async fn reverse(
     let ReversalRequest { leaf_index, reason } = body::read_json(&headers, body).await?;
     within_rate(&app, principal.tenant)?;
     let entry = LeafIndex(leaf_index);
-    let appended = app.blocking(move |ledger| ledger.reverse_payout(principal.tenant, entry, reason)).await??;
+    let appended =
+        app.blocking(move |ledger| ledger.reverse_payout(principal.tenant, entry, reason)).await??;
     Ok(Json(Reversed { leaf_index: appended.leaf_index.0 }))
 }

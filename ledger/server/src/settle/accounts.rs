@@ -117,7 +117,8 @@ pub fn parse(csv: &[u8]) -> Result<Vec<Payee>, AccountsError> {
     for (row, number) in reader.records().zip(1..) {
         let row = row.map_err(|_| wrong(number, "malformed CSV, expected five columns in UTF-8"))?;
         let field = |at: usize| row.get(at).unwrap_or_default();
-        let sub = SubjectId::parse(field(0)).map_err(|_| wrong(number, "malformed sub, expected a pseudonym"))?;
+        let sub =
+            SubjectId::parse(field(0)).map_err(|_| wrong(number, "malformed sub, expected a pseudonym"))?;
         if !known.insert(sub.clone()) {
             return Err(wrong(number, "the customer is named twice, expected once"));
         }
@@ -142,7 +143,9 @@ mod tests {
     fn accounts_are_read_strictly_and_errors_repeat_nothing() {
         let header = "sub,name,country,account,bank\n";
         let read = |rows: &str| parse(format!("{header}{rows}").as_bytes());
-        let good = read("cs-1,张三,CN,6222021234567890123,102100099996\ncs-2,\"Doe, J.\",DE,DE89370400440532013000,COBADEFFXXX\n");
+        let good = read(
+            "cs-1,张三,CN,6222021234567890123,102100099996\ncs-2,\"Doe, J.\",DE,DE89370400440532013000,COBADEFFXXX\n",
+        );
         let good = good.unwrap();
         assert!(good[0].account.is_cnaps() && !good[0].account.is_iban());
         assert!(good[1].account.is_iban() && !good[1].account.is_cnaps());

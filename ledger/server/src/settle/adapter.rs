@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use grantbook_record::{Currency, Jti, Term, UnixMillis, DataDay};
+use grantbook_record::{Currency, DataDay, Jti, Term, UnixMillis};
 
 use super::accounts::PayeeAccount;
 use super::report::ReportError;

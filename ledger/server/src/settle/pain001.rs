@@ -53,7 +53,11 @@ fn control_sum<'p>(payments: impl Iterator<Item = &'p Payment>) -> String {
 struct Document(Writer<Vec<u8>>);
 
 impl Document {
-    fn write(&mut self, file: &PaymentFile, by_currency: &BTreeMap<Currency, Vec<&Payment>>) -> io::Result<()> {
+    fn write(
+        &mut self,
+        file: &PaymentFile,
+        by_currency: &BTreeMap<Currency, Vec<&Payment>>,
+    ) -> io::Result<()> {
         self.0.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
         self.0.get_mut().write_all(b"\n")?;
         let root = quick_xml::events::BytesStart::new("Document").with_attributes([("xmlns", NAMESPACE)]);
@@ -75,7 +79,12 @@ impl Document {
         self.0.get_mut().write_all(b"\n")
     }
 
-    fn payment_information(&mut self, file: &PaymentFile, currency: Currency, payments: &[&Payment]) -> io::Result<()> {
+    fn payment_information(
+        &mut self,
+        file: &PaymentFile,
+        currency: Currency,
+        payments: &[&Payment],
+    ) -> io::Result<()> {
         self.within("PmtInf", |document| {
             document.text("PmtInfId", &format!("{}{}", plain_id(&file.id), currency.code()))?;
             document.text("PmtMtd", "TRF")?;
@@ -93,7 +102,8 @@ impl Document {
         self.within("CdtTrfTxInf", |document| {
             document.within("PmtId", |document| document.text("EndToEndId", &plain_id(&payment.order)))?;
             document.within("Amt", |document| {
-                let amount = document.0.create_element("InstdAmt").with_attribute(("Ccy", payment.currency.code()));
+                let amount =
+                    document.0.create_element("InstdAmt").with_attribute(("Ccy", payment.currency.code()));
                 amount.write_text_content(BytesText::new(&decimal(payment.currency, payment.net)))?;
                 Ok(())
             })?;

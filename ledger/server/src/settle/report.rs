@@ -27,7 +27,10 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<PaymentStatus>, ReportError> {
         return Err(ReportError::Message);
     }
     let is = |message: &str| {
-        document.namespace.strip_prefix("urn:iso:std:iso:20022:tech:xsd:").is_some_and(|id| id.starts_with(message))
+        document
+            .namespace
+            .strip_prefix("urn:iso:std:iso:20022:tech:xsd:")
+            .is_some_and(|id| id.starts_with(message))
     };
     if is("pain.002.001.") {
         status_report(&document)
@@ -45,7 +48,8 @@ fn status_report(document: &Element) -> Result<Vec<PaymentStatus>, ReportError> 
     let mut statuses = Vec::new();
     for payment in payments {
         let Some(order) = payment.child("OrgnlEndToEndId").and_then(order_of) else { continue };
-        let status = payment.child("TxSts").ok_or(ReportError::Malformed("expected TxSts of each payment"))?;
+        let status =
+            payment.child("TxSts").ok_or(ReportError::Malformed("expected TxSts of each payment"))?;
         let word = match status.text.as_str() {
             "ACSC" | "ACCC" => Word::Paid,
             "RJCT" | "CANC" => Word::Failed(reason(payment, &["StsRsnInf", "Rsn", "Cd"])),
@@ -56,7 +60,9 @@ fn status_report(document: &Element) -> Result<Vec<PaymentStatus>, ReportError> 
     }
     // whether a file was rejected as a whole, and with it which payments, the bank must say payment by payment
     if statuses.is_empty() && of_group == Some("RJCT") {
-        return Err(ReportError::Malformed("the file is rejected as a whole, expected the status of each payment"));
+        return Err(ReportError::Malformed(
+            "the file is rejected as a whole, expected the status of each payment",
+        ));
     }
     Ok(statuses)
 }

@@ -1,7 +1,8 @@
 //! What is told of settlements, over HTTP and by the command line alike.
 
 use grantbook_engine::settlement::{
-    Account, Books, ClosedPeriod, Line, Movement, Order, OrderState, Ordered, Owed, PastPeriod, Settled, Statement,
+    Account, Books, ClosedPeriod, Line, Movement, Order, OrderState, Ordered, Owed, PastPeriod, Settled,
+    Statement,
 };
 use grantbook_engine::{Ledger, ReadError};
 use grantbook_record::event::{Basis, Period};
@@ -293,7 +294,9 @@ fn formula(what: &Movement, currency: Currency, minor: i64) -> String {
         }
         Movement::Order(order) => format!("payment ordered, {} of it tax: {this}", money(order.withheld)),
         Movement::Paid(_) => "the payment was made".to_owned(),
-        Movement::Failed(failed) => format!("the payment failed ({}) and is owed again: {this}", failed.reason),
+        Movement::Failed(failed) => {
+            format!("the payment failed ({}) and is owed again: {this}", failed.reason)
+        }
     }
 }
 

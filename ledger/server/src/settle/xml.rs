@@ -76,7 +76,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Element, &'static str> {
                     b"gt" => '>',
                     b"quot" => '"',
                     b"apos" => '\'',
-                    _ => return Err("an entity is not predefined, expected none but amp, lt, gt, quot and apos"),
+                    _ => {
+                        return Err(
+                            "an entity is not predefined, expected none but amp, lt, gt, quot and apos",
+                        );
+                    }
                 };
                 open.last_mut().ok_or("malformed XML, expected one element")?.text.push(named);
             }
@@ -86,7 +90,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Element, &'static str> {
             Event::Eof => break,
         }
     }
-    if open.is_empty() { root.ok_or("malformed XML, expected an element") } else { Err("malformed XML, it breaks off") }
+    if open.is_empty() {
+        root.ok_or("malformed XML, expected an element")
+    } else {
+        Err("malformed XML, it breaks off")
+    }
 }
 
 fn begun(start: &quick_xml::events::BytesStart<'_>) -> Result<Element, &'static str> {

@@ -91,12 +91,8 @@ impl Builder<'_> {
     ) -> Result<Due, Fault> {
         let state = &self.inner.state;
         let leaf = match &event.entry {
-            ReversedEntry::Use(used) => {
-                self.changes.use_at(state, tenant.number, (&used.gate, used.seq))?
-            }
-            ReversedEntry::Accrual(jti) => {
-                self.changes.jti(state, tenant.id, jti)?.map(|row| row.leaf_index)
-            }
+            ReversedEntry::Use(used) => self.changes.use_at(state, tenant.number, (&used.gate, used.seq))?,
+            ReversedEntry::Accrual(jti) => self.changes.jti(state, tenant.id, jti)?.map(|row| row.leaf_index),
         };
         let Some(leaf) = leaf else { return Ok(Err("there is no such use or accrual")) };
         if customer.purse.reversed.contains(&leaf) {

@@ -9,8 +9,8 @@ use grantbook_record::terms::Compensation;
 use super::super::rows::Customer;
 use super::super::{State, damaged};
 use super::{Changes, FoldedEvent, FoldedUse};
-use crate::settlement::purse::{Earned, OrderState};
 use crate::settlement::Books;
+use crate::settlement::purse::{Earned, OrderState};
 use crate::store::Fault;
 
 fn books_damaged() -> Fault {
@@ -45,7 +45,9 @@ impl Changes {
         let has_claim = match &grant.terms.compensation {
             Compensation::None | Compensation::Benefit(_) | Compensation::PerGrant(_) => false,
             Compensation::PerUse(price) => price.minor > 0,
-            Compensation::RevenueShare(_) | Compensation::TieredPrice(_) | Compensation::TieredShare(_) => true,
+            Compensation::RevenueShare(_) | Compensation::TieredPrice(_) | Compensation::TieredShare(_) => {
+                true
+            }
         };
         if used.imported || !has_claim {
             return Ok(false);
@@ -87,7 +89,8 @@ impl Changes {
         customer: &mut Customer,
     ) -> Result<bool, Fault> {
         let event = &folded.claims.event;
-        let Some(Compensation::PerGrant(price)) = event.granted_terms().map(|terms| &terms.compensation) else {
+        let Some(Compensation::PerGrant(price)) = event.granted_terms().map(|terms| &terms.compensation)
+        else {
             return Ok(false);
         };
         let grant = event.changed_grant().unwrap_or(folded.claims.jti);

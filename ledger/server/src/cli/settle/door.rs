@@ -67,11 +67,16 @@ impl Door {
             Self::Remote(remote) => {
                 let mut cursor = String::new();
                 loop {
-                    let page: Value = remote.get_json(&format!("/v1/settlements?limit={PERIODS_AT_ONCE}{cursor}"))?;
-                    settlements.extend(page.get("settlements").and_then(Value::as_array).cloned().unwrap_or_default());
+                    let page: Value =
+                        remote.get_json(&format!("/v1/settlements?limit={PERIODS_AT_ONCE}{cursor}"))?;
+                    settlements.extend(
+                        page.get("settlements").and_then(Value::as_array).cloned().unwrap_or_default(),
+                    );
                     match page.get("next").and_then(Value::as_str) {
                         Some(next) => cursor = format!("&cursor={next}"),
-                        None => return Ok(json!({ "settlements": settlements, "pending": page.get("pending") })),
+                        None => {
+                            return Ok(json!({ "settlements": settlements, "pending": page.get("pending") }));
+                        }
                     }
                 }
             }
@@ -104,7 +109,12 @@ impl Door {
         Ok(Period(last.max().unwrap_or(1)))
     }
 
-    pub(super) fn statement(&self, tenant: TenantId, sub: &SubjectId, period: Period) -> Result<Value, Failure> {
+    pub(super) fn statement(
+        &self,
+        tenant: TenantId,
+        sub: &SubjectId,
+        period: Period,
+    ) -> Result<Value, Failure> {
         match self {
             Self::Remote(remote) => {
                 Ok(remote.get_json(&format!("/v1/settlements/{period}/statements/{sub}"))?)
@@ -124,8 +134,10 @@ impl Door {
         match self {
             Self::Remote(remote) => {
                 for some in payees.chunks(PAYEES_AT_ONCE) {
-                    let payees: Vec<Value> =
-                        some.iter().map(|payee| json!({ "sub": payee.sub, "country": payee.country })).collect();
+                    let payees: Vec<Value> = some
+                        .iter()
+                        .map(|payee| json!({ "sub": payee.sub, "country": payee.country }))
+                        .collect();
                     let mut request =
                         json!({ "file": file, "day": day, "thresholds": thresholds, "payees": payees });
                     if let (Some(table), Some(request)) = (withholding, request.as_object_mut()) {
@@ -173,7 +185,8 @@ impl Door {
                 Ok(remote.post_json("/v1/reversals", &json!({ "leaf_index": leaf, "reason": reason }))?)
             }
             Self::Local(ledger) => {
-                let reversed = ledger.reverse_payout(tenant, LeafIndex(leaf), reason.clone()).map_err(failure)?;
+                let reversed =
+                    ledger.reverse_payout(tenant, LeafIndex(leaf), reason.clone()).map_err(failure)?;
                 Ok(json!({ "leaf_index": reversed.leaf_index.0 }))
             }
         }
