@@ -1,6 +1,6 @@
 //! What only the books can say of an event about money: whether it is due, and not there yet.
 
-use grantbook_plan::EntryRef;
+use grantbook_plan::{EntryRef, TenantState};
 use grantbook_record::event::{Claims, Event, Money, PayoutReversed, ReversedEntry};
 use grantbook_record::uses::Outcome;
 use grantbook_record::{Class, Entry};
@@ -142,6 +142,15 @@ impl Builder<'_> {
             _ => body.openings.first(),
         };
         is_posted.then_some((entry.currency.numeric(), amount?.value))
+    }
+}
+
+/// The group that an event's link names: of the terms that it brings, of the grant that it is `under`, or as it says itself.
+pub(super) fn group_of(event: &Event, tenant: &TenantState, under: Option<u16>) -> u16 {
+    match (event, event.granted_terms()) {
+        (Event::Money(money), _) => money.group(),
+        (_, Some(terms)) => tenant.group_to_be(terms),
+        (_, None) => under.unwrap_or(0),
     }
 }
 
