@@ -11,7 +11,7 @@
 //! all equations, and would have to try about ℓ ≈ 2²⁵² batches to find one in which errors cancel. No randomness is
 //! needed, and everyone gets the same answer.
 //!
-//! Memory is bounded: as soon as the claims that wait have [`POINTS_MAX`] points, they are multiplied out. When a sum does
+//! Memory is bounded: as soon as the claims that wait have `POINTS_MAX` points, they are multiplied out. When a sum does
 //! not hold, halving finds a proof that is false.
 
 mod range;
