@@ -32,7 +32,6 @@ pub(super) fn prove_and_verify(
     let context = context(&checkpoint);
     let payout = payout(remote, &checkpoint, verified.leaf_index)?;
     let terms_above = |floor: u32| [Term { parts: vec![(1, payout)], constant: -i64::from(floor) }];
-    let statement = |terms| RangeStatement { context, terms, bits: Bits::ThirtyTwo };
 
     // the prover has the openings
     let opening = receipt.openings.get(payout_field());
@@ -42,14 +41,14 @@ pub(super) fn prove_and_verify(
     let prove = |floor: u32| {
         let terms = terms_above(floor);
         let opened: Vec<_> = terms.iter().filter_map(|term| term.open(|_| Some(&opening))).collect();
-        range::prove(&statement(&terms), &opened, &mut OsRng)
+        range::prove(&statement(context, &terms), &opened, &mut OsRng)
     };
     let proof = prove(floor_fen).map_err(Failure::fault)?;
 
     // the verifier has the log and the proof
-    range::verify(&statement(&terms_above(floor_fen)), &proof).map_err(Failure::fault)?;
+    range::verify(&statement(context, &terms_above(floor_fen)), &proof).map_err(Failure::fault)?;
     let above = u32::try_from(opening.value).unwrap_or(u32::MAX).saturating_add(1);
-    if prove(above).is_ok() || range::verify(&statement(&terms_above(above)), &proof).is_ok() {
+    if prove(above).is_ok() || range::verify(&statement(context, &terms_above(above)), &proof).is_ok() {
         return Err(unexpected("a floor above the payout was proved"));
     }
     Ok(proof)
@@ -84,6 +83,10 @@ fn payout(remote: &Remote, checkpoint: &Checkpoint, leaf: LeafIndex) -> Result<C
     let entries = parse_bundle(&bytes, coord.width()).map_err(Failure::fault)?;
     let entry = Entry::parse(entries.get(within).ok_or_else(missing)?).map_err(Failure::fault)?;
     entry.commitments.get(payout_field()).copied().ok_or_else(missing)
+}
+
+fn statement<'a>(context: StatementContext<'a>, terms: &'a [Term]) -> RangeStatement<'a> {
+    RangeStatement { context, terms, bits: Bits::ThirtyTwo }
 }
 
 /// Where the payout stands among a use's commitments.
