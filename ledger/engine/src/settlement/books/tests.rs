@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+use grantbook_record::Term;
 use grantbook_record::event::Revenue;
 use proptest::prelude::*;
 
@@ -12,8 +13,18 @@ fn yuan() -> Currency {
 /// Group 1 is paid for each use, group 2 a share of revenue.
 fn groups() -> Vec<GroupTerms> {
     vec![
-        GroupTerms { mode: CompensationMode::PerUse, basis_points: 0, tiers: None },
-        GroupTerms { mode: CompensationMode::RevenueShare, basis_points: 250, tiers: None },
+        GroupTerms {
+            mode: CompensationMode::PerUse,
+            basis_points: 0,
+            cohort: Term::parse("charging").unwrap(),
+            tiers: None,
+        },
+        GroupTerms {
+            mode: CompensationMode::RevenueShare,
+            basis_points: 250,
+            cohort: Term::parse("charging").unwrap(),
+            tiers: None,
+        },
     ]
 }
 
