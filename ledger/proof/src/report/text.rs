@@ -2,12 +2,7 @@
 
 use std::fmt;
 
-use super::Report;
-
-/// What no bundle can show.
-pub(super) const NOT_PROVED: &str = "Not proved: that what was recorded is true, that every use was recorded, that an \
-entry has the kind that it should have, and what groups of terms fix. These rest on customers' signatures and on audits of \
-entries drawn at random.";
+use super::{Report, words};
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,6 +47,6 @@ impl fmt::Display for Report {
                 exception.leaf, exception.statement, exception.values
             )?;
         }
-        writeln!(f, "\n{NOT_PROVED}")
+        writeln!(f, "\n{}", words::NOT_PROVED.en)
     }
 }
