@@ -195,7 +195,9 @@ impl<'a> Prover<'a> {
         let (mut preamble, own) = begin(input, before)?;
         let links = links(&own, secrets)?;
         write_groups(&new_groups(input, before, &own, &links)?, &mut preamble);
-        links.iter().flatten().for_each(|link| link.write(&mut preamble));
+        for link in links.iter().flatten() {
+            link.write(&mut preamble);
+        }
         write_exceptions(input, before, &own, secrets, &mut preamble)?;
 
         let day = Day::parse(&mut Reader::new(&preamble), policy, input.origin, before)?;

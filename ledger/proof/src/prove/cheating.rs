@@ -63,7 +63,9 @@ pub(crate) fn cheat(world: &World, how: Cheat) -> Vec<u8> {
             proofs.insert(job.statement, proof.unwrap_or_default());
         }
         let mut bundle = prover.preamble.clone();
-        proofs.values().for_each(|proof| bundle.extend(proof));
+        for proof in proofs.values() {
+            bundle.extend(proof);
+        }
         world.close(FIRST_DAY).write(&mut bundle);
         bundle
     })
@@ -80,8 +82,8 @@ fn no_bundle_that_hides_an_entry_verifies() {
         story::day(&mut world, 1, Some((*statement, 0)));
         let refused = verify(&cheat(&world, Cheat::Swap)).unwrap_err();
         let named = match (&refused, *statement) {
-            (ProofError::Exception { statement, .. }, Statement::UseHasGrant) => statement,
-            (ProofError::Statement { statement, .. }, _) => statement,
+            (ProofError::Exception { statement, .. }, Statement::UseHasGrant)
+            | (ProofError::Statement { statement, .. }, _) => statement,
             (other, _) => panic!("{statement}: {other}"),
         };
         assert_eq!(named, statement, "{refused}");

@@ -17,15 +17,11 @@ impl fmt::Display for Report {
             return writeln!(f, "Nothing proved: the enterprise has no entry on this day");
         }
         writeln!(f, "Complete from entry {}; entries before that are not covered", self.from_size)?;
-        match self.vouched.witnessed {
-            true => {
-                writeln!(f, "Witnessed by {} at {}", self.vouched.witnesses.join(", "), self.vouched.time.0)?
-            }
-            false => writeln!(
-                f,
-                "Signed by the log, not witnessed; time {} by the operator's clock",
-                self.vouched.time.0
-            )?,
+        let time = self.vouched.time.0;
+        if self.vouched.witnessed {
+            writeln!(f, "Witnessed by {} at {time}", self.vouched.witnesses.join(", "))?;
+        } else {
+            writeln!(f, "Signed by the log, not witnessed; time {time} by the operator's clock")?;
         }
         writeln!(f)?;
         for statement in &self.statements {
