@@ -201,7 +201,7 @@ impl<'a> Prover<'a> {
         write_exceptions(input, before, &own, secrets, &mut preamble)?;
 
         let day = Day::parse(&mut Reader::new(&preamble), policy, input.origin, before)?;
-        let mut openings = Openings::new(&day, secrets)?;
+        let mut openings = Openings::new(&day, policy, secrets)?;
         let sums = sums.after(&own, &links, &mut openings)?;
         let mut disclosing =
             Disclosing { openings: &openings, last: calendar::ends(input.day), bytes: Vec::new() };
