@@ -157,7 +157,7 @@ fn what_the_prover_lacks_is_named() {
 fn another_key_hides_no_day() {
     let mut world = story::small();
     let made = world.prove(FIRST_DAY, &Chain::new(), &SecretSums::default(), &NO_EXCEPTIONS).unwrap();
-    story::round(&mut world, 0, Some(Statement::TimeOfDay));
+    story::round(&mut world, 0, &[Statement::TimeOfDay]);
     // under a key made up for the day the prover has no entries
     world.with_input(FIRST_DAY + 1, &NO_EXCEPTIONS, |input| {
         let made_up = grantbook_record::TagKey::from_bytes([0x55; 32]);
