@@ -6,18 +6,18 @@ use crate::commitment::CommitmentError;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProveError {
     /// The statement is about nothing: it holds without a proof.
-    #[error("expected at least one commitment to prove about, got none")]
+    #[error("expected at least one term to prove about, got none")]
     Empty,
-    /// The openings do not go one to one with the commitments.
+    /// The openings do not go one to one with the terms.
     #[error("expected {expected} openings, got {got}")]
     Count {
-        /// Commitments in the list.
+        /// Terms in the list.
         expected: usize,
         /// Openings given.
         got: usize,
     },
-    /// A commitment, plain or shifted, cannot be used.
-    #[error("commitment {index}: {source}")]
+    /// A term, or a commitment in it, cannot be used.
+    #[error("term {index}: {source}")]
     Commitment {
         /// Position in the list.
         index: usize,
@@ -25,18 +25,19 @@ pub enum ProveError {
         source: CommitmentError,
     },
     /// A value is outside the range: the statement is false.
-    #[error("value {index} less {shift}: expected a number of {bits} bits, got one outside")]
+    #[error("term {index}: expected a number of {bits} bits, got one outside")]
     OutOfRange {
         /// Position in the list.
         index: usize,
-        /// Public shift after which the value is outside.
-        shift: u64,
         /// Bits of the range.
         bits: u8,
     },
-    /// The combination does not open to zero under the blinding: the statement is false.
-    #[error("expected a commitment to zero under this blinding, got another")]
-    NotZero,
+    /// A value is not zero: the statement is false.
+    #[error("term {index}: expected zero, got another number")]
+    NotZero {
+        /// Position in the list.
+        index: usize,
+    },
     /// The proof library refused the input.
     #[error("range proof of chunk {chunk} failed: {source}")]
     Backend {
@@ -54,7 +55,7 @@ pub enum ProveError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
     /// The statement is about nothing.
-    #[error("expected at least one commitment to verify about, got none")]
+    #[error("expected at least one term to verify about, got none")]
     Empty,
     /// The proof has another length than the statement demands.
     #[error("expected a proof of {expected} bytes, got {got}")]
@@ -80,8 +81,8 @@ pub enum VerifyError {
         /// Kind given.
         got: u8,
     },
-    /// A commitment, plain or shifted, cannot be used.
-    #[error("commitment {index}: {source}")]
+    /// A term, or a commitment in it, cannot be used.
+    #[error("term {index}: {source}")]
     Commitment {
         /// Position in the list.
         index: usize,

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::transcript::GENERATORS_HASH;
 use crate::{
-    Blinding, Commitment, CommitmentError, Head, Listed, Opening, StatementContext, commit, floor,
-    verify_opening, zero,
+    Bits, Blinding, Commitment, CommitmentError, Head, Opening, RangeStatement, StatementContext, Term,
+    ZeroStatement, commit, commit_batch, range, verify_opening, zero,
 };
 
 fn vectors() -> Value {
@@ -84,36 +84,94 @@ fn context(value: &Value) -> StatementContext<'_> {
         end: head(&value["end"]),
         statement: text(&value["statement"]),
         policy_hash: bytes32(&value["policy_hash"]),
+        bundle_digest: bytes32(&value["bundle_digest"]),
     }
 }
 
-fn list(value: &Value) -> Vec<Listed> {
-    let listed = |entry: &Value| Listed {
-        leaf_index: number(&entry["leaf_index"]),
-        field: entry["field"].as_u64().unwrap().try_into().unwrap(),
-        commitment: Commitment(bytes32(&entry["commitment"])),
+fn terms(value: &Value) -> Vec<Term> {
+    let part = |part: &Value| {
+        (text(&part["coefficient"]).parse().unwrap(), Commitment(bytes32(&part["commitment"])))
     };
-    value.as_array().unwrap().iter().map(listed).collect()
+    let term = |term: &Value| Term {
+        parts: term["parts"].as_array().unwrap().iter().map(part).collect(),
+        constant: text(&term["constant"]).parse().unwrap(),
+    };
+    value.as_array().unwrap().iter().map(term).collect()
 }
 
 #[test]
-fn the_frozen_floor_proof_verifies() {
+fn the_frozen_range_proofs_verify() {
     let vectors = vectors();
-    let vector = &vectors["floor"];
-    let (payouts, proof) = (list(&vector["payouts"]), bytes(&vector["proof"]));
-    let floor = vector["floor"].as_u64().unwrap().try_into().unwrap();
-    let rng = &mut ChaCha20Rng::seed_from_u64(41);
-    assert_eq!(floor::verify(&context(&vector["context"]), &payouts, floor, &proof, rng), Ok(()));
-    assert!(floor::verify(&context(&vector["context"]), &payouts, floor + 1, &proof, rng).is_err());
+    for vector in vectors["range"].as_array().unwrap() {
+        let (terms, proof) = (terms(&vector["terms"]), bytes(&vector["proof"]));
+        let bits = if vector["bits"] == 32 { Bits::ThirtyTwo } else { Bits::SixtyFour };
+        let statement = RangeStatement { context: context(&vector["context"]), terms: &terms, bits };
+        assert_eq!(range::verify(&statement, &proof), Ok(()), "{}", vector["name"]);
+        let mut other = terms.clone();
+        other[0].constant += 1;
+        assert!(range::verify(&RangeStatement { terms: &other, ..statement }, &proof).is_err());
+    }
 }
 
 #[test]
 fn the_frozen_proof_of_zero_verifies() {
     let vectors = vectors();
     let vector = &vectors["zero"];
-    let (derived, proof) = (list(&vector["derived"]), bytes(&vector["proof"]));
-    let target = derived[1].commitment.minus(&derived[0].commitment).unwrap();
-    assert_eq!(target.0, bytes32(&vector["target"]));
-    assert_eq!(zero::verify(&context(&vector["context"]), &derived, &target, &proof), Ok(()));
-    assert!(zero::verify(&context(&vectors["floor"]["context"]), &derived, &target, &proof).is_err());
+    let (terms, proof) = (terms(&vector["terms"]), bytes(&vector["proof"]));
+    let statement = ZeroStatement { context: context(&vector["context"]), terms: &terms };
+    assert_eq!(zero::verify(&statement, &proof), Ok(()));
+    assert!(zero::verify(&ZeroStatement { terms: &terms[1..], ..statement }, &proof).is_err());
+}
+
+/// Writes the proofs anew: `GRANTBOOK_VECTORS=write cargo test -p grantbook-compliance writes_the_proofs`.
+#[test]
+fn writes_the_proofs() {
+    if std::env::var_os("GRANTBOOK_VECTORS").is_none_or(|asked| asked != "write") {
+        return;
+    }
+    let mut vectors = vectors();
+    let mut rng = ChaCha20Rng::seed_from_u64(41);
+    let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    let context_json = |statement: &str| {
+        let mut context = vectors["zero"]["context"].clone();
+        context["statement"] = statement.into();
+        context["bundle_digest"] = hex(&[0x5A; 32]).into();
+        context
+    };
+    let terms_json = |terms: &[Term]| -> Value {
+        let part = |(coefficient, commitment): &(i64, Commitment)| serde_json::json!({"coefficient": coefficient.to_string(), "commitment": hex(&commitment.0)});
+        let term = |term: &Term| {
+            let parts: Vec<_> = term.parts.iter().map(part).collect();
+            serde_json::json!({"parts": parts, "constant": term.constant.to_string()})
+        };
+        terms.iter().map(term).collect()
+    };
+    let openings: Vec<Opening> =
+        [80, 80, 30, 1_000_000, 3_000_000].map(|value| Opening::random(value, &mut rng)).to_vec();
+    let [price, payout, days, used, deleted] = [0, 1, 2, 3, 4].map(|at: usize| commit_batch(&openings)[at]);
+    let term = |parts: &[(i64, Commitment)], constant| Term { parts: parts.to_vec(), constant };
+    let floor = [Term::of(payout), term(&[(1, payout)], -80), term(&[(-1, payout)], 100)];
+    let kept = [term(&[(86_400, days), (1, used), (-1, deleted)], 0)];
+    let mut range = Vec::new();
+    for (name, terms, bits) in
+        [("payout-floor", &floor[..], Bits::ThirtyTwo), ("deleted-in-time", &kept, Bits::SixtyFour)]
+    {
+        let json = context_json(name);
+        let statement = RangeStatement { context: context(&json), terms, bits };
+        let proof = range::prove(&statement, &crate::samples::open(terms, &openings), &mut rng).unwrap();
+        range.push(serde_json::json!({
+            "name": name, "context": json, "bits": bits.count(), "terms": terms_json(terms), "proof": hex(&proof),
+        }));
+    }
+    let equal = [term(&[(1, payout), (-1, price)], 0), term(&[(1, price), (-1, payout)], 0)];
+    let json = context_json("payout-is-price");
+    let statement = ZeroStatement { context: context(&json), terms: &equal };
+    let proof = zero::prove(&statement, &crate::samples::open(&equal, &openings), &mut rng).unwrap();
+    let zero = serde_json::json!({"context": json, "terms": terms_json(&equal), "proof": hex(&proof)});
+    let all = vectors.as_object_mut().unwrap();
+    all.remove("floor");
+    all.insert("range".to_owned(), range.into());
+    all.insert("zero".to_owned(), zero);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/commitment.json");
+    std::fs::write(path, serde_json::to_string_pretty(&vectors).unwrap() + "\n").unwrap();
 }

@@ -2,9 +2,14 @@
 
 mod acts;
 mod duties;
+mod money;
 
 pub use acts::{AcceptedLoss, Act, OperatorActed, RolledEpoch, about_tenant};
 pub use duties::{Acknowledger, DataDeleted, RecipientAcknowledged, RecordedUse};
+pub use money::{
+    Basis, Money, OfPool, OfTiers, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed,
+    Period, Revenue, RevenueDeclared, ReversedEntry, SettlementClosed, SettlementPosted,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::day::UnixSeconds;
@@ -118,6 +123,8 @@ pub enum Event {
     OperatorActed(OperatorActed),
     /// `state.root`
     StateRoot(StateRoot),
+    /// About money.
+    Money(Money),
 }
 
 impl Event {
@@ -152,6 +159,14 @@ impl Event {
             Kind::SubjectErased => read(payload, Self::SubjectErased),
             Kind::OperatorActed => read(payload, Self::OperatorActed),
             Kind::StateRoot => read(payload, Self::StateRoot),
+            Kind::RevenueDeclared => read(payload, |event| Self::Money(Money::RevenueDeclared(event))),
+            Kind::PayoutAccrued => read(payload, |event| Self::Money(Money::PayoutAccrued(event))),
+            Kind::SettlementPosted => read(payload, |event| Self::Money(Money::SettlementPosted(event))),
+            Kind::PayoutPaid => read(payload, |event| Self::Money(Money::PayoutPaid(event))),
+            Kind::PayoutFailed => read(payload, |event| Self::Money(Money::PayoutFailed(event))),
+            Kind::PayoutReversed => read(payload, |event| Self::Money(Money::PayoutReversed(event))),
+            Kind::SettlementClosed => read(payload, |event| Self::Money(Money::SettlementClosed(event))),
+            Kind::PayoutOrdered => read(payload, |event| Self::Money(Money::PayoutOrdered(event))),
             other => Err(EventError::KindNotAccepted { kind: other }),
         }
     }
@@ -177,6 +192,7 @@ impl Event {
             Self::SubjectErased(_) => Kind::SubjectErased,
             Self::OperatorActed(_) => Kind::OperatorActed,
             Self::StateRoot(_) => Kind::StateRoot,
+            Self::Money(event) => event.kind(),
         }
     }
 
@@ -219,6 +235,7 @@ impl Event {
             Self::GrantRevoked(event) => Some(&event.sub),
             Self::DataDeleted(event) => Some(&event.sub),
             Self::RecipientAcknowledged(event) => Some(&event.sub),
+            Self::Money(event) => event.subject(),
             Self::TemplatePublished(_)
             | Self::NoticePublished(_)
             | Self::SubjectErased(_)

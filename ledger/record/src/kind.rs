@@ -105,6 +105,10 @@ kinds! {
     PayoutFailed = 148, "payout.failed";
     /// A payout was reversed.
     PayoutReversed = 149, "payout.reversed";
+    /// A settlement period ended.
+    SettlementClosed = 150, "settlement.closed";
+    /// A payment was ordered.
+    PayoutOrdered = 151, "payout.ordered";
     /// A data asset was issued.
     AssetIssued = 160, "asset.issued";
     /// A data asset changed hands.
@@ -147,6 +151,11 @@ impl Kind {
         )
     }
 
+    /// Whether the entry brings terms of a grant: its first, or others in their place.
+    pub fn is_version(self) -> bool {
+        matches!(self, Self::GrantGiven | Self::GrantAmended)
+    }
+
     /// Whether the entry must name an earlier one in its link (design, section 5, "Links"). A use need not: one under a
     /// grant that nobody knows is recorded, too.
     pub fn needs_link(self) -> bool {
@@ -160,6 +169,7 @@ impl Kind {
                 | Self::DataDeleted
                 | Self::RecipientAcknowledged
                 | Self::PayoutAccrued
+                | Self::PayoutReversed
         )
     }
 

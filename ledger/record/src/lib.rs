@@ -9,6 +9,7 @@
 
 pub mod archive;
 pub mod class;
+pub mod compensation;
 pub mod day;
 pub mod denial;
 pub mod encoding;
@@ -43,7 +44,7 @@ pub use event::{Event, EventError};
 pub use id::{GateId, Jti, SubjectId, TenantId, Term};
 pub use jwk::{PublicKey, Thumbprint};
 pub use kind::Kind;
-pub use money::{Currency, MinorUnits, Price};
+pub use money::{CountryCode, Currency, MinorUnits, Price};
 pub use provenance::Provenance;
 pub use receipt::{Receipt, ReceiptError};
 pub use recovery::RecoveryCode;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::class::Class;
+use crate::compensation::{Benefit, TieredPrice, TieredShare};
 use crate::day::{SecondsSince2020, UnixSeconds};
 use crate::encoding::Bytes32;
 use crate::id::{Jti, Term};
@@ -171,7 +172,7 @@ pub struct Rate {
 }
 
 /// What the customer gets for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Compensation {
     /// No money.
@@ -182,6 +183,12 @@ pub enum Compensation {
     PerUse(Price),
     /// A share of declared revenue.
     RevenueShare(RevenueShare),
+    /// For each use, rising with the uses of a period.
+    TieredPrice(TieredPrice),
+    /// A share of declared revenue, rising with the revenue of a period.
+    TieredShare(TieredShare),
+    /// Something other than money.
+    Benefit(Benefit),
 }
 
 /// A share of declared revenue.
@@ -198,9 +205,11 @@ impl Compensation {
     /// The currency, none without money.
     pub fn currency(&self) -> Currency {
         match self {
-            Self::None => Currency::NONE,
+            Self::None | Self::Benefit(_) => Currency::NONE,
             Self::PerGrant(price) | Self::PerUse(price) => price.currency,
             Self::RevenueShare(share) => share.currency,
+            Self::TieredPrice(price) => price.currency,
+            Self::TieredShare(share) => share.currency,
         }
     }
 
@@ -208,7 +217,8 @@ impl Compensation {
     pub fn price_minor(&self) -> u32 {
         match self {
             Self::PerGrant(price) | Self::PerUse(price) => price.minor,
-            Self::None | Self::RevenueShare(_) => 0,
+            Self::TieredPrice(price) => price.minor,
+            Self::None | Self::RevenueShare(_) | Self::TieredShare(_) | Self::Benefit(_) => 0,
         }
     }
 
@@ -216,6 +226,7 @@ impl Compensation {
     pub fn payout_per_use_minor(&self) -> u32 {
         match self {
             Self::PerUse(price) => price.minor,
+            Self::TieredPrice(price) => price.minor,
             _ => 0,
         }
     }
@@ -317,6 +328,15 @@ pub struct TemplateRef {
 }
 
 impl Terms {
+    /// Days after a use in which its data must be deleted: the least of the limit and of obligations to delete.
+    pub fn deletion_days(&self) -> Option<u32> {
+        let obliged = self.obligations.iter().filter_map(|obligation| match obligation {
+            Obligation::DeleteBy(delete) => Some(delete.days),
+            _ => None,
+        });
+        obliged.chain(self.limits.retention_days).map(RetentionDays::get).min()
+    }
+
     /// The committed values of the class [`Class::Terms`] or, with a birth day, [`Class::TermsWithBirthDay`].
     pub fn committed(&self, birth_day: Option<u32>) -> (Class, Vec<u32>) {
         let SecondsSince2020(start) = self.validity.start().since_2020();
@@ -326,7 +346,7 @@ impl Terms {
             end,
             self.limits.uses.map_or(UNLIMITED, UseCap::get),
             self.compensation.price_minor(),
-            self.limits.retention_days.map_or(UNLIMITED, RetentionDays::get),
+            self.deletion_days().unwrap_or(UNLIMITED),
         ];
         match birth_day {
             Some(day) => {

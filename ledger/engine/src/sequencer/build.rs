@@ -3,6 +3,7 @@
 mod erasing;
 mod import;
 mod owing;
+mod paying;
 
 use grantbook_compliance::Opening;
 use grantbook_plan::admission::{self, Context};
@@ -165,12 +166,14 @@ impl<'a> Builder<'a> {
             Ok(owed) => owed,
             Err(refusal) => return Ok(Err(refusal.into())),
         };
+        let due = match self.due(&tenant, claims, customer.as_ref(), event.first.is_some())? {
+            Ok(due) => due,
+            Err(why) => return Ok(Err(AppendError::NotDue { why })),
+        };
         let linked = customer_state.link_target(&claims.event);
         let linked = linked.map(|(target, group)| (owed.unwrap_or(target), group));
-        let group = match claims.event.granted_terms() {
-            Some(terms) => tenant_row.state.group_to_be(terms),
-            None => linked.map_or(0, |(_, group)| group),
-        };
+        let group = paying::group_of(&claims.event, &tenant_row.state, linked.map(|(_, group)| group));
+        let linked = due.or(linked.map(|(target, _)| target));
         let grant = claims.event.changed_grant().and_then(|id| customer_state.grant(&id));
         let (key_id, key) = match (&claims.event, grant) {
             (Event::GrantGiven(given), _) => {
@@ -186,10 +189,11 @@ impl<'a> Builder<'a> {
             record_sha256: event.envelope_sha256,
             link_salt: event.link_salt,
             group,
-            linked: linked.map(|(target, _)| target),
+            linked,
             committed: &event.committed,
             first: event.first,
         };
+        let imported = draft.first.is_some();
         let content =
             BodyContent::Event { envelope: event.envelope, keys: event.keys, admitted_at: event.at.0 };
         let owner = Owner { tenant: tenant.number, key_id };
@@ -198,13 +202,14 @@ impl<'a> Builder<'a> {
         let admitted = Admitted { jti: claims.jti, entry, at: event.at, group: 0 };
         let origin = inner.keyring.log_keys.origin();
         let owner = (owner, tenant.id);
-        let linked = linked.map(|(target, _)| target.leaf_index);
+        let linked = linked.map(|target| target.leaf_index);
         let folded = FoldedEvent {
             claims,
             envelope_sha256: event.envelope_sha256,
             salt: event.salt,
             admitted,
             linked,
+            imported,
         };
         self.changes.event(&inner.state, owner, origin, &folded)?;
         Ok(Ok(Appended { leaf_index, duplicate: false }))
@@ -265,13 +270,14 @@ impl<'a> Builder<'a> {
         let state = &self.inner.state;
         let name = state.customer_key(tenant.id, &record.facts.data_subject);
         let customer = self.changes.customer(state, name)?;
-        let grant = record.grant().and_then(|id| customer.as_ref()?.state.grant(&id));
-        let (group, linked) = grant.map_or((0, None), |grant| (grant.group, Some(grant.terms_entry)));
+        let grant = record.grant().and_then(|id| customer.as_ref()?.grant_at(&id, record.at));
+        let (group, linked) =
+            grant.as_ref().map_or((0, None), |grant| (grant.group, Some(grant.terms_entry)));
         let link_salt = used.link_salt;
         let mut verdict = Verdict::default();
         let (mut currency, mut payout_minor) = (Currency::NONE, 0);
         if let Outcome::Permitted(_) = record.outcome {
-            if let Some(grant) = grant {
+            if let Some(grant) = &grant {
                 currency = grant.terms.compensation.currency();
                 payout_minor = grant.terms.compensation.payout_per_use_minor();
             }
@@ -324,7 +330,7 @@ impl<'a> Builder<'a> {
             return flagged(DenialReason::Late);
         }
         let Some((customer, grant)) =
-            customer.and_then(|known| Some((known, known.state.grant(&record.grant()?)?)))
+            customer.and_then(|known| Some((known, known.grant_at(&record.grant()?, record.at)?)))
         else {
             return flagged(DenialReason::NoGrant);
         };
@@ -335,7 +341,7 @@ impl<'a> Builder<'a> {
         } else {
             self.inner.count_with_leases(tenant, name, customer, &grant.id, record.at)
         };
-        match judge_grant(Vocabulary::builtin(), grant, count, &record.facts, record.at) {
+        match judge_grant(Vocabulary::builtin(), &grant, count, &record.facts, record.at) {
             Ok(()) => {
                 let project = LimitKey::Budget { tenant, project: record.facts.requester.clone() };
                 let leases = self.inner.leases();
