@@ -13,7 +13,7 @@ use grantbook_record::event::{Claims, Event};
 use grantbook_record::provenance::Provenance;
 use grantbook_record::uses::{Outcome, UseBatch, UseError, UseFacts, UseId, UseRecord};
 use grantbook_record::{
-    Class, Currency, Envelope, EnvelopeError, Kind, PublicKey, SubjectId, TenantId, Thumbprint,
+    Class, Currency, Envelope, EnvelopeError, Kind, PublicKey, SubjectId, TenantId, Terms, Thumbprint,
 };
 
 use crate::closed::ClosedSum;
@@ -119,20 +119,17 @@ pub(crate) fn event(
     let keys = signer_keys(keyring, state, &public, &claims.event, envelope.signers())?;
     envelope.verify_signatures(|kid| keys.iter().find(|key| key.thumbprint() == *kid).copied())?;
 
-    let (class, values) = match (&claims.event, claims.event.granted_terms()) {
-        (Event::GrantGiven(event), Some(terms)) => terms.committed(event.birth_day),
-        (Event::GrantAmended(event), Some(terms)) => {
-            let (class, mut values) = terms.committed(event.birth_day);
-            // an amendment starts at its admission
-            if let Some(start) = values.first_mut() {
-                *start = (*start).max(now.since_2020().0);
-            }
-            (class, values)
-        }
-        _ if claims.event.changed_grant().is_some() => (Class::Timed, vec![now.since_2020().0]),
-        _ => (Class::Plain, Vec::new()),
-    };
     let currency = claims.event.granted_terms().map_or(Currency::NONE, |terms| terms.compensation.currency());
+    let (committed, currency) = match (&claims.event, claims.event.granted_terms()) {
+        (Event::Money(money), _) => {
+            let (class, values, currency) = money.committed();
+            (commit(class, &values), currency)
+        }
+        (event, terms) => {
+            let (class, values) = committed_by(event, terms, now);
+            (commit(class, &values.into_iter().map(u64::from).collect::<Vec<_>>()), currency)
+        }
+    };
     Ok(AdmittedEvent {
         tenant: facts,
         envelope: bytes.to_vec(),
@@ -144,11 +141,28 @@ pub(crate) fn event(
         claims,
         salt: crate::random::with(Salt::random),
         link_salt: crate::random::with(Salt::random),
-        committed: commit(class, &values),
+        committed,
         at: now,
         first: None,
         closing: Closing::default(),
     })
+}
+
+/// What an event that is not about money commits to.
+fn committed_by(event: &Event, terms: Option<&Terms>, now: UnixSeconds) -> (Class, Vec<u32>) {
+    match (event, terms) {
+        (Event::GrantGiven(event), Some(terms)) => terms.committed(event.birth_day),
+        (Event::GrantAmended(event), Some(terms)) => {
+            let (class, mut values) = terms.committed(event.birth_day);
+            // an amendment starts at its admission
+            if let Some(start) = values.first_mut() {
+                *start = (*start).max(now.since_2020().0);
+            }
+            (class, values)
+        }
+        _ if event.changed_grant().is_some() => (Class::Timed, vec![now.since_2020().0]),
+        _ => (Class::Plain, Vec::new()),
+    }
 }
 
 /// The keys that the signers' thumbprints name: the enterprise's, the operator's, the customer's, or a new one that
@@ -240,7 +254,7 @@ pub(crate) fn use_of(record: &UseRecord, payout_minor: u32) -> AdmittedUse {
 
 /// Commitments of a use.
 pub(crate) fn commit_use(at: UnixSeconds, payout_minor: u32) -> Committed {
-    commit(Class::Use, &[at.since_2020().0, payout_minor])
+    commit(Class::Use, &[at.since_2020().0.into(), payout_minor.into()])
 }
 
 /// Admits a question to the ledger's own gate.
@@ -273,9 +287,8 @@ pub(crate) fn question(
     })
 }
 
-pub(crate) fn commit(class: Class, values: &[u32]) -> Committed {
-    let openings: Vec<Opening> = crate::random::with(|rng| {
-        values.iter().map(|value| Opening::random(u64::from(*value), rng)).collect()
-    });
+pub(crate) fn commit(class: Class, values: &[u64]) -> Committed {
+    let openings: Vec<Opening> =
+        crate::random::with(|rng| values.iter().map(|value| Opening::random(*value, rng)).collect());
     Committed { class, commitments: commit_batch(&openings), openings }
 }

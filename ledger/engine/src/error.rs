@@ -95,6 +95,12 @@ pub enum AppendError {
         /// Why not.
         why: &'static str,
     },
+    /// An amount that the books do not know as due.
+    #[error("not due: {why}")]
+    NotDue {
+        /// Why not.
+        why: &'static str,
+    },
     /// The same `jti` with other bytes.
     #[error("jti was used before with other content, expected a new one")]
     JtiConflict,

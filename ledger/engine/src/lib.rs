@@ -30,6 +30,7 @@ mod random;
 mod reads;
 mod seal;
 mod sequencer;
+pub mod settlement;
 mod shred;
 mod state;
 pub mod state_map;

@@ -405,6 +405,7 @@ fn replay_entry(
                 salt: body.salt,
                 admitted,
                 linked: Some(body.link.target.leaf_index),
+                imported: body.first.is_some(),
             };
             changes.event(&inner.state, (owned.owner, tenant), origin, &folded)?;
         }

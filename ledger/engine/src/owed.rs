@@ -194,7 +194,7 @@ impl Inner {
         Ok(Ending { sub, grant, event, leaf_index, duties })
     }
 
-    fn event_at(&self, leaf: u64) -> Result<Claims<Event>, ReadError> {
+    pub(crate) fn event_at(&self, leaf: u64) -> Result<Claims<Event>, ReadError> {
         let owned = self.published.item(leaf)?;
         let BodyContent::Event { envelope, .. } = self.open_body(leaf, &owned)?.content else {
             return Err(ReadError::NotFound);

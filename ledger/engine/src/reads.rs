@@ -385,6 +385,12 @@ impl Ledger {
         Ok((listed, (end < size).then_some(LeafIndex(end - 1))))
     }
 
+    /// One recorded use or denial; `None` where the entry is something else.
+    pub(crate) fn use_row_at(&self, leaf: LeafIndex) -> Result<Option<UseRow>, ReadError> {
+        let owned = self.inner.published.item(leaf.0)?;
+        self.inner.use_row(leaf.0, &owned)
+    }
+
     /// How far a gate has come.
     pub fn gate_progress(&self, tenant: TenantId, gate: &GateId) -> Result<GateProgress, ReadError> {
         let number = self.inner.number(tenant)?;
@@ -472,6 +478,12 @@ impl Ledger {
 }
 
 impl Inner {
+    /// Leaf index of the entry that another links to.
+    pub(crate) fn link_of(&self, leaf: u64) -> Result<u64, ReadError> {
+        let owned = self.published.item(leaf)?;
+        Ok(self.open_body(leaf, &owned)?.link.target.leaf_index)
+    }
+
     fn use_row(&self, leaf: u64, owned: &OwnedItem) -> Result<Option<UseRow>, ReadError> {
         let body = self.open_body(leaf, owned)?;
         let BodyContent::Use { record, flag, in_window, .. } = body.content else { return Ok(None) };

@@ -2,8 +2,8 @@
 //!
 //! | key | row |
 //! |---|---|
-//! | `c` ‖ customer key | sealed: data key id, pseudonym, keys, grants, requests |
-//! | `u` ‖ customer key | sealed: uses of each grant, and what is owed because of them |
+//! | `c` ‖ customer key | sealed: data key id, pseudonym, keys, grants, requests, what is owed of posted periods |
+//! | `u` ‖ customer key | sealed: uses of each grant, what they have earned, and what is owed because of them |
 //! | `t` ‖ tenant | sealed: data key id, feed position and chain, templates, notices, groups |
 //! | `w` ‖ tenant ‖ gate | progress of a gate |
 //! | `b` ‖ tenant ‖ gate ‖ complement of first sequence number | where a batch stands: first leaf index, count, digest of its head |
@@ -15,6 +15,8 @@
 //! | `e` ‖ tenant ‖ leaf index | id of the data key of the grant that this entry ended, while somebody has not acknowledged it |
 //! | `m` ‖ … | sealed: the map of grant states, see [`crate::state_map`] |
 //! | `s` ‖ tenant | sealed: sums over the payouts of erased customers |
+//! | `a` ‖ tenant | sealed: the books of the open period and of one that is not posted, and the accounts |
+//! | `p` ‖ tenant ‖ period | sealed: a period that was posted |
 //!
 //! Customer keys are keyed hashes under the epoch's key, so that rows of different epochs cannot be joined. Readers hold
 //! the epoch while they read, so that they never open a row of one epoch with the keys of another.
@@ -37,12 +39,14 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
+use grantbook_record::event::Period;
 use grantbook_record::{GateId, Jti, SubjectId, TenantId};
 
 use crate::closed::{self, ClosedSum};
 use crate::error::ReadError;
 use crate::keyring::{EpochKeys, Keyring, short_hmac};
 use crate::seal::SealKey;
+use crate::settlement::{Books, PastPeriod};
 use crate::state_map::{MAP, StateMap, note};
 use crate::store::cursor::Cursor;
 use crate::store::{Fault, RowChange, Store};
@@ -136,6 +140,32 @@ impl State {
             Some(bytes) => closed::decode(&bytes).ok_or_else(|| damaged("closed sum")),
             None => Ok(Vec::new()),
         }
+    }
+
+    /// The books of a tenant.
+    pub(crate) fn books(&self, tenant: u32) -> Result<Books, Fault> {
+        match self.sealed_row(&self.epoch(), &rows::books_key(tenant))? {
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(|_| damaged("books")),
+            None => Ok(Books::default()),
+        }
+    }
+
+    /// A tenant's posted periods after one, by rising number.
+    pub(crate) fn past_periods(
+        &self,
+        tenant: u32,
+        after: Option<Period>,
+        limit: usize,
+    ) -> Result<Vec<PastPeriod>, Fault> {
+        let epoch = self.epoch();
+        let after = after.map(|period| rows::past_key(tenant, period));
+        let rows = self.store.rows(&rows::past_prefix(tenant), after.as_deref(), limit)?;
+        rows.into_iter()
+            .map(|(name, sealed)| {
+                let row = epoch.rows.open(&sealed, &name).map_err(|_| damaged("sealed row"))?;
+                serde_json::from_slice(&row).map_err(|_| damaged("posted period"))
+            })
+            .collect()
     }
 
     pub(crate) fn jti(&self, tenant: TenantId, jti: &Jti) -> Result<Option<JtiRow>, Fault> {
@@ -258,7 +288,7 @@ impl State {
     /// Whether two rows under one key say the same; sealed ones are compared by what they seal.
     pub(crate) fn same_row(&self, key: &[u8], one: &[u8], other: &[u8]) -> bool {
         match key.first() {
-            Some(b'c' | b'u' | b't' | b's' | b'm') => {
+            Some(b'c' | b'u' | b't' | b's' | b'm' | b'a' | b'p') => {
                 let epoch = self.epoch();
                 let open = |sealed| epoch.rows.open(sealed, key);
                 matches!((open(one), open(other)), (Ok(one), Ok(other)) if one == other)
@@ -275,7 +305,17 @@ impl State {
     /// Writes a batch's changes and the position they lead to; then readers see them.
     pub(crate) fn commit(&self, changes: Changes, position: u64) -> Result<(), Fault> {
         let Changes {
-            customers, tenants, gates, closed: sums_of, mut rows, erased, unmapped, destroyed, ..
+            customers,
+            tenants,
+            gates,
+            closed: sums_of,
+            books,
+            past,
+            mut rows,
+            erased,
+            unmapped,
+            destroyed,
+            ..
         } = changes;
         let epoch = Arc::clone(&self.epoch());
         if !unmapped.is_empty() {
@@ -305,6 +345,12 @@ impl State {
         }
         for (number, sums) in &sums_of {
             rows.push(sealed(&epoch, rows::closed_key(*number), &closed::encode(sums)));
+        }
+        for (number, books) in &books {
+            rows.push(sealed(&epoch, rows::books_key(*number), &rows::encode_books(books)));
+        }
+        for ((number, period), past) in &past {
+            rows.push(sealed(&epoch, rows::past_key(*number, *period), &rows::encode_past(past)));
         }
         for ((tenant, gate), progress) in &gates {
             let json = serde_json::to_vec(progress).unwrap_or_default();

@@ -160,8 +160,7 @@ impl Ledger {
     fn import_record(&self, tenant: TenantId, record: &VerifiedRecord) -> Result<Appended, AppendError> {
         let inner = &self.inner;
         let (facts, _) = tenant_facts(&inner.keyring, tenant)?;
-        let values: Vec<u32> =
-            record.quantities.iter().map(|(_, value)| u32::try_from(*value).unwrap_or(u32::MAX)).collect();
+        let values: Vec<u64> = record.quantities.iter().map(|(_, value)| *value).collect();
         let committed = commit(record.here.entry.class, &values);
         // these types have string keys and no fallible serialisers
         let first = serde_json::to_vec(&record.first).unwrap_or_default();
@@ -243,7 +242,7 @@ impl Inner {
                 let claims = Envelope::parse(envelope).and_then(|envelope| envelope.event());
                 let at = match claims.map_err(|_| damaged())?.event {
                     // for others the entry commits to the very second
-                    Event::GrantGiven(_) | Event::GrantAmended(_) => *admitted_at,
+                    Event::GrantGiven(_) | Event::GrantAmended(_) | Event::Money(_) => *admitted_at,
                     _ => body.openings.first().map_or(*admitted_at, |opening| committed_time(opening.value)),
                 };
                 (UnixSeconds(at), None, false)

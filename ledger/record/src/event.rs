@@ -7,8 +7,8 @@ mod money;
 pub use acts::{AcceptedLoss, Act, OperatorActed, RolledEpoch, about_tenant};
 pub use duties::{Acknowledger, DataDeleted, RecipientAcknowledged, RecordedUse};
 pub use money::{
-    Basis, Money, OfPool, OfTiers, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed, Period,
-    Revenue, RevenueDeclared, ReversedEntry, SettlementClosed, SettlementPosted,
+    Basis, Money, OfPool, OfTiers, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed,
+    Period, Revenue, RevenueDeclared, ReversedEntry, SettlementClosed, SettlementPosted,
 };
 use serde::{Deserialize, Serialize};
 

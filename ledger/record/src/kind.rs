@@ -169,6 +169,7 @@ impl Kind {
                 | Self::DataDeleted
                 | Self::RecipientAcknowledged
                 | Self::PayoutAccrued
+                | Self::PayoutReversed
         )
     }
 

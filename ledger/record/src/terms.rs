@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::class::Class;
-use crate::compensation::{TieredPrice, TieredShare};
+use crate::compensation::{Benefit, TieredPrice, TieredShare};
 use crate::day::{SecondsSince2020, UnixSeconds};
 use crate::encoding::Bytes32;
 use crate::id::{Jti, Term};
@@ -187,6 +187,8 @@ pub enum Compensation {
     TieredPrice(TieredPrice),
     /// A share of declared revenue, rising with the revenue of a period.
     TieredShare(TieredShare),
+    /// Something other than money.
+    Benefit(Benefit),
 }
 
 /// A share of declared revenue.
@@ -203,7 +205,7 @@ impl Compensation {
     /// The currency, none without money.
     pub fn currency(&self) -> Currency {
         match self {
-            Self::None => Currency::NONE,
+            Self::None | Self::Benefit(_) => Currency::NONE,
             Self::PerGrant(price) | Self::PerUse(price) => price.currency,
             Self::RevenueShare(share) => share.currency,
             Self::TieredPrice(price) => price.currency,
@@ -216,7 +218,7 @@ impl Compensation {
         match self {
             Self::PerGrant(price) | Self::PerUse(price) => price.minor,
             Self::TieredPrice(price) => price.minor,
-            Self::None | Self::RevenueShare(_) | Self::TieredShare(_) => 0,
+            Self::None | Self::RevenueShare(_) | Self::TieredShare(_) | Self::Benefit(_) => 0,
         }
     }
 

@@ -4,11 +4,11 @@
 
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::event::{
-    Acknowledger, Bounds, DataDeleted, Event, Evidence, KeyEnrolled, KeyRotated, RecipientAcknowledged,
-    Revoker,
+    Acknowledger, Bounds, DataDeleted, Event, Evidence, KeyEnrolled, KeyRotated, Money,
+    RecipientAcknowledged, Revoker,
 };
 use grantbook_record::terms::{Compensation, RetentionDays};
-use grantbook_record::{Jti, Terms, Thumbprint};
+use grantbook_record::{Jti, Price, Terms, Thumbprint};
 
 use crate::customer::{CustomerState, GRANTS_MAX, GrantState, KEYS_MAX, REQUESTS_MAX, Status};
 use crate::tenant::{GROUPS_MAX, NOTICES_MAX, TEMPLATES_MAX, TenantState};
@@ -247,6 +247,12 @@ pub fn check(
         }
         Event::DataDeleted(event) => check_deletion(event, signers, customer, context),
         Event::RecipientAcknowledged(event) => check_acknowledgement(event, signers, customer, context),
+        // what is due to whom, only the books say
+        Event::Money(Money::RevenueDeclared(_)) => by_enterprise(signers, context),
+        Event::Money(event) => {
+            expect(signers == [context.parties.operator], "the operator")?;
+            if event.subject().is_some() { known(customer) } else { Ok(()) }
+        }
         // whether there is such a data key, whether it may be destroyed, and whether the root is that of its map, only
         // the ledger can say
         Event::SubjectErased(_) | Event::OperatorActed(_) | Event::StateRoot(_) => {
@@ -456,9 +462,13 @@ pub fn beyond_template(terms: &Terms, bounds: &Bounds) -> impl Iterator<Item = R
     let categories = terms.scope.include.iter().map(|clause| &clause.category);
     let seconds = terms.validity.end().0 - terms.validity.start().0;
     let retention = terms.limits.retention_days.map(RetentionDays::get);
-    let price = match terms.compensation {
-        Compensation::PerGrant(price) | Compensation::PerUse(price) => Some(price),
-        Compensation::None | Compensation::RevenueShare(_) => None,
+    let price = match &terms.compensation {
+        Compensation::PerGrant(price) | Compensation::PerUse(price) => Some(*price),
+        Compensation::TieredPrice(price) => Some(Price { currency: price.currency, minor: price.minor }),
+        Compensation::None
+        | Compensation::RevenueShare(_)
+        | Compensation::TieredShare(_)
+        | Compensation::Benefit(_) => None,
     };
     let rules = [
         (bounds.controllers.contains(&terms.controller), "controller", named),

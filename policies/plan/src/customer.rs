@@ -237,7 +237,8 @@ impl CustomerState {
             | Event::RecipientAcknowledged(_)
             | Event::SubjectErased(_)
             | Event::OperatorActed(_)
-            | Event::StateRoot(_) => {}
+            | Event::StateRoot(_)
+            | Event::Money(_) => {}
         }
     }
 

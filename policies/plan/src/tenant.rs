@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use grantbook_record::compensation::{TieredPrice, TieredShare};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{Bounds, Event};
 use grantbook_record::terms::{Compensation, TemplateRef};
@@ -36,12 +37,25 @@ pub struct PublishedTemplate {
 }
 
 /// What a group fixes for all grants in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupTerms {
     /// How customers are compensated; prices themselves are not part of a group.
     pub mode: CompensationMode,
     /// The share of revenue, 0 for other modes.
     pub basis_points: u16,
+    /// Where the price or share depends on how much was used or earned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tiers: Option<Tiers>,
+}
+
+/// A price or share that depends on how much was used or earned in a period.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tiers {
+    /// For each use.
+    Price(TieredPrice),
+    /// Of revenue.
+    Share(TieredShare),
 }
 
 /// How customers are compensated.
@@ -61,13 +75,22 @@ pub enum CompensationMode {
 impl GroupTerms {
     /// The group that terms fall into.
     pub fn of(terms: &Terms) -> Self {
+        let mut tiers = None;
         let (mode, basis_points) = match &terms.compensation {
-            Compensation::None => (CompensationMode::None, 0),
+            Compensation::None | Compensation::Benefit(_) => (CompensationMode::None, 0),
             Compensation::PerGrant(_) => (CompensationMode::PerGrant, 0),
             Compensation::PerUse(_) => (CompensationMode::PerUse, 0),
             Compensation::RevenueShare(share) => (CompensationMode::RevenueShare, share.basis_points.get()),
+            Compensation::TieredPrice(price) => {
+                tiers = Some(Tiers::Price(price.clone()));
+                (CompensationMode::PerUse, 0)
+            }
+            Compensation::TieredShare(share) => {
+                tiers = Some(Tiers::Share(share.clone()));
+                (CompensationMode::RevenueShare, share.basis_points.get())
+            }
         };
-        Self { mode, basis_points }
+        Self { mode, basis_points, tiers }
     }
 }
 

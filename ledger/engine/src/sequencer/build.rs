@@ -3,6 +3,7 @@
 mod erasing;
 mod import;
 mod owing;
+mod paying;
 
 use grantbook_compliance::Opening;
 use grantbook_plan::admission::{self, Context};
@@ -165,12 +166,14 @@ impl<'a> Builder<'a> {
             Ok(owed) => owed,
             Err(refusal) => return Ok(Err(refusal.into())),
         };
+        let due = match self.due(&tenant, claims, customer.as_ref(), event.first.is_some())? {
+            Ok(due) => due,
+            Err(why) => return Ok(Err(AppendError::NotDue { why })),
+        };
         let linked = customer_state.link_target(&claims.event);
         let linked = linked.map(|(target, group)| (owed.unwrap_or(target), group));
-        let group = match claims.event.granted_terms() {
-            Some(terms) => tenant_row.state.group_to_be(terms),
-            None => linked.map_or(0, |(_, group)| group),
-        };
+        let group = paying::group_of(&claims.event, &tenant_row.state, linked.map(|(_, group)| group));
+        let linked = due.or(linked.map(|(target, _)| target));
         let grant = claims.event.changed_grant().and_then(|id| customer_state.grant(&id));
         let (key_id, key) = match (&claims.event, grant) {
             (Event::GrantGiven(given), _) => {
@@ -186,10 +189,11 @@ impl<'a> Builder<'a> {
             record_sha256: event.envelope_sha256,
             link_salt: event.link_salt,
             group,
-            linked: linked.map(|(target, _)| target),
+            linked,
             committed: &event.committed,
             first: event.first,
         };
+        let imported = draft.first.is_some();
         let content =
             BodyContent::Event { envelope: event.envelope, keys: event.keys, admitted_at: event.at.0 };
         let owner = Owner { tenant: tenant.number, key_id };
@@ -198,13 +202,14 @@ impl<'a> Builder<'a> {
         let admitted = Admitted { jti: claims.jti, entry, at: event.at, group: 0 };
         let origin = inner.keyring.log_keys.origin();
         let owner = (owner, tenant.id);
-        let linked = linked.map(|(target, _)| target.leaf_index);
+        let linked = linked.map(|target| target.leaf_index);
         let folded = FoldedEvent {
             claims,
             envelope_sha256: event.envelope_sha256,
             salt: event.salt,
             admitted,
             linked,
+            imported,
         };
         self.changes.event(&inner.state, owner, origin, &folded)?;
         Ok(Ok(Appended { leaf_index, duplicate: false }))

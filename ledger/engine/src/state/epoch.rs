@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use grantbook_record::TenantId;
 
-use super::rows::{self, CLOSED, COUNTS, CUSTOMER, Customer, DATA_KEY, GRANT, TENANT, USE_ID, UseIdRow};
+use super::rows::{
+    self, BOOKS, CLOSED, COUNTS, CUSTOMER, Customer, DATA_KEY, GRANT, PAST, TENANT, USE_ID, UseIdRow,
+};
 use super::{State, damaged, sealed, unwrap, wrap};
 use crate::keyring::EpochKeys;
 use crate::state_map::MAP;
@@ -74,12 +76,12 @@ impl State {
         Ok(live)
     }
 
-    /// Goes over all customers, those who come meanwhile perhaps left out. A key epoch that begins meanwhile gives them other
-    /// names: then it ends early.
+    /// Goes over all customers, those who come meanwhile perhaps left out; whether it came to the end. A key epoch that begins
+    /// meanwhile gives them other names: then it ends early.
     pub(crate) fn each_customer(
         &self,
         take: &mut dyn FnMut(Customer) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+    ) -> Result<bool, Fault> {
         let begun = self.epoch().number;
         let mut after: Option<Vec<u8>> = None;
         loop {
@@ -88,14 +90,17 @@ impl State {
                 // held, so that rows and the key to them are of one epoch
                 let epoch = self.epoch();
                 if epoch.number != begun {
-                    return Ok(());
+                    return Ok(false);
                 }
                 let page = self.store.rows(CUSTOMER, after.as_deref(), CUSTOMERS_AT_ONCE)?;
-                let Some((last, _)) = page.last() else { return Ok(()) };
+                let Some((last, _)) = page.last() else { return Ok(true) };
                 after = Some(last.clone());
                 for (name, sealed) in &page {
                     let row = epoch.rows.open(sealed, name).map_err(|_| damaged("sealed row"))?;
-                    customers.push(Customer::decode(&row, None).ok_or_else(|| damaged("customer"))?);
+                    let counts = [COUNTS, name.get(1..).unwrap_or_default()].concat();
+                    let counts = self.sealed_row(&epoch, &counts)?;
+                    let customer = Customer::decode(&row, counts.as_deref());
+                    customers.push(customer.ok_or_else(|| damaged("customer"))?);
                 }
             }
             customers.into_iter().try_for_each(&mut *take)?;
@@ -131,7 +136,7 @@ impl State {
                     copied.push(sealed(next, key.counts_row(next), &counts));
                 }
             }
-            Some(TENANT | CLOSED | MAP_ROWS) => {
+            Some(TENANT | CLOSED | BOOKS | PAST | MAP_ROWS) => {
                 copied.push(sealed(next, name.clone(), &open(&name, &value)?));
             }
             Some(USE_ID) => {

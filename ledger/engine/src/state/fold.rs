@@ -1,5 +1,6 @@
 //! One step of the fold: what an admitted record changes. The same for live batches and for replay from the log.
 
+mod money;
 mod owed;
 
 use std::collections::btree_map::Entry;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use grantbook_plan::{Admitted, EntryRef, UseCount};
 use grantbook_record::day::Day;
 use grantbook_record::encoding::Bytes32;
-use grantbook_record::event::{Claims, Event, StateRoot};
+use grantbook_record::event::{Claims, Event, Period, StateRoot};
 use grantbook_record::feed::{Chain, FeedPosition};
 use grantbook_record::state_proof::StateKey;
 use grantbook_record::uses::{Outcome, UseRecord};
@@ -23,6 +24,8 @@ use super::{DataKey, State};
 use crate::closed::{self, ClosedSum};
 use crate::error::ReadError;
 use crate::published::Owner;
+use crate::settlement::purse::Purse;
+use crate::settlement::{Books, PastPeriod};
 use crate::state_map::{MapHead, set_head};
 use crate::store::{Fault, RowChange};
 
@@ -38,6 +41,10 @@ pub(crate) struct Changes {
     batches: BTreeMap<(u32, GateId, u64), BatchRow>,
     /// Sums over the payouts of tenants' erased customers.
     pub(super) closed: BTreeMap<u32, Vec<ClosedSum>>,
+    /// The books of tenants.
+    pub(super) books: BTreeMap<u32, Books>,
+    /// Periods that were posted in this batch.
+    pub(super) past: BTreeMap<(u32, Period), PastPeriod>,
     /// Wrapped data keys made for this batch.
     pub(crate) keys: Vec<(u64, Vec<u8>)>,
     /// Data keys made for this batch.
@@ -71,6 +78,8 @@ pub(crate) struct FoldedEvent<'a> {
     pub(crate) admitted: Admitted,
     /// Leaf index of the entry that its own links to.
     pub(crate) linked: Option<u64>,
+    /// Whether it was first admitted in another log.
+    pub(crate) imported: bool,
 }
 
 /// A use as it was admitted.
@@ -263,6 +272,8 @@ impl Changes {
             state: Arc::default(),
             counts: BTreeMap::new(),
             duties: BTreeMap::new(),
+            earned: Vec::new(),
+            purse: Purse::default(),
         });
         customer.key_id = id;
         let counts = self.customers.get(&name).is_some_and(|changed| changed.counts);
@@ -320,6 +331,11 @@ impl Changes {
         if let Some(terms) = event.granted_terms() {
             admitted.group = self.tenant(state, number)?.state.group(terms).unwrap_or(0);
         }
+        if let Event::Money(money) = event
+            && !folded.imported
+        {
+            self.money_of_tenant(state, number, money, leaf_index)?;
+        }
         if let Some(sub) = event.subject() {
             let key = state.customer_key(tenant, sub);
             if let Some(mut customer) = self.customer(state, key)? {
@@ -334,6 +350,8 @@ impl Changes {
                 Arc::make_mut(&mut customer.state).apply(event, &admitted);
                 let mut counts = self.customers.get(&key).is_some_and(|changed| changed.counts);
                 counts |= self.owe(state, (number, tenant, origin), folded, &mut customer, key_id)?;
+                counts |= self.earn_once(state, number, (folded, admitted.group), &mut customer)?;
+                counts |= self.money_of_customer(state, number, folded, &mut customer)?;
                 self.customers.insert(key, Changed { customer, state: true, counts });
             }
         }
@@ -421,6 +439,11 @@ impl Changes {
             self.rows.push((rows::grant_key(number, grant.given), None));
             self.rows.push((rows::ending_key(number, grant.status_entry), None));
         }
+        if let Some(customer) = customer.as_ref().filter(|_| present == Some(data_key)) {
+            self.books_mut(state, number)?
+                .erased(&customer.earned, &customer.purse)
+                .ok_or_else(|| super::damaged("books"))?;
+        }
         self.unmapped.extend(customer.as_ref().and_then(Customer::map_key));
         self.customers.remove(&name);
         self.erased.insert(name);
@@ -490,7 +513,8 @@ impl Changes {
         let count: &mut UseCount = customer.counts.entry(permitted.grant).or_default();
         count.count(rate.as_ref(), record.at);
         self.owe_for_use(state, number, used, grant, &mut customer)?;
-        let changed_state = self.customers.get(&key).is_some_and(|changed| changed.state);
+        let collected = self.earn(state, number, used, grant, &mut customer)?;
+        let changed_state = collected || self.customers.get(&key).is_some_and(|changed| changed.state);
         self.customers.insert(key, Changed { customer, state: changed_state, counts: true });
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use grantbook_plan::{CustomerState, Duties, TenantState, UseCount};
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::Bytes32;
+use grantbook_record::event::Period;
 use grantbook_record::feed::{Chain, FeedPosition};
 use grantbook_record::state_proof::{StateKey, state_key};
 use grantbook_record::uses::Outcome;
@@ -14,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::keyring::EpochKeys;
+use crate::settlement::purse::{Earned, Purse};
+use crate::settlement::{Books, PastPeriod};
 use crate::state_map::grant_states;
 use crate::store::cursor::Cursor;
 
@@ -26,6 +29,8 @@ pub(super) const GRANT: &[u8] = b"g";
 pub(super) const DATA_KEY: &[u8] = b"k";
 pub(super) const CLOSED: &[u8] = b"s";
 pub(super) const ENDING: &[u8] = b"e";
+pub(super) const BOOKS: &[u8] = b"a";
+pub(super) const PAST: &[u8] = b"p";
 
 /// The name of a customer in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +71,10 @@ pub(crate) struct Customer {
     pub(crate) counts: BTreeMap<Jti, UseCount>,
     /// What is owed under grants, as far as anything is.
     pub(crate) duties: BTreeMap<Jti, Duties>,
+    /// What grants have earned in periods that are not collected yet.
+    pub(crate) earned: Vec<Earned>,
+    /// What is owed of posted periods.
+    pub(crate) purse: Purse,
 }
 
 /// Where a customer's first key was enrolled.
@@ -81,17 +90,21 @@ struct StoredCustomer<S, T> {
     sub: S,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     enrolment: Option<Enrolment>,
+    #[serde(default, skip_serializing_if = "Purse::is_empty")]
+    purse: Purse,
     state: T,
 }
 
 impl Customer {
     pub(super) fn encode_state(&self) -> Vec<u8> {
-        let Self { key_id, sub, enrolment, state, .. } = self;
-        let stored = StoredCustomer { key_id: *key_id, sub, enrolment: *enrolment, state: state.as_ref() };
+        let Self { key_id, sub, enrolment, state, purse, .. } = self;
+        let (purse, state) = (purse.clone(), state.as_ref());
+        let stored = StoredCustomer { key_id: *key_id, sub, enrolment: *enrolment, purse, state };
         serde_json::to_vec(&stored).unwrap_or_default()
     }
 
-    /// How many grants were used, 16 + 8 + 8 + 4 bytes for each, and JSON of what is owed.
+    /// How many grants were used, 16 + 8 + 8 + 4 bytes for each, how often something was earned, 41 bytes for each, and
+    /// JSON of what is owed.
     pub(super) fn encode_counts(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(4 + 36 * self.counts.len());
         bytes.extend_from_slice(&u32::try_from(self.counts.len()).unwrap_or(u32::MAX).to_be_bytes());
@@ -101,6 +114,7 @@ impl Customer {
             bytes.extend_from_slice(&count.window_start.0.to_be_bytes());
             bytes.extend_from_slice(&count.window_uses.to_be_bytes());
         }
+        put_earned(&mut bytes, &self.earned);
         if !self.duties.is_empty() {
             bytes.extend(serde_json::to_vec(&self.duties).unwrap_or_default());
         }
@@ -109,7 +123,7 @@ impl Customer {
 
     pub(super) fn decode(state: &[u8], counts: Option<&[u8]>) -> Option<Self> {
         let stored: StoredCustomer<SubjectId, CustomerState> = serde_json::from_slice(state).ok()?;
-        let mut cursor = Cursor(counts.unwrap_or(&[0; 4]));
+        let mut cursor = Cursor(counts.unwrap_or(&[0; 6]));
         let mut counts = BTreeMap::new();
         for _ in 0..cursor.u32()? {
             let grant = Jti::from_bytes(cursor.array()?).ok()?;
@@ -117,12 +131,13 @@ impl Customer {
             let window_start = UnixSeconds(cursor.u64()?);
             counts.insert(grant, UseCount { uses, window_start, window_uses: cursor.u32()? });
         }
+        let earned = read_earned(&mut cursor)?;
         let duties = match cursor.0 {
             [] => BTreeMap::new(),
             json => serde_json::from_slice(json).ok()?,
         };
-        let StoredCustomer { key_id, sub, enrolment, state } = stored;
-        Some(Self { key_id, sub, enrolment, state: Arc::new(state), counts, duties })
+        let StoredCustomer { key_id, sub, enrolment, purse, state } = stored;
+        Some(Self { key_id, sub, enrolment, state: Arc::new(state), counts, duties, earned, purse })
     }
 
     /// The customer's key in the map of grant states; `None` before the first enrolment.
@@ -143,6 +158,42 @@ impl Customer {
     pub(crate) fn duties(&self, grant: &Jti) -> Duties {
         self.duties.get(grant).cloned().unwrap_or_default()
     }
+}
+
+fn put_earned(bytes: &mut Vec<u8>, earned: &[Earned]) {
+    bytes.extend_from_slice(&u16::try_from(earned.len()).unwrap_or(u16::MAX).to_be_bytes());
+    for Earned { grant, period, group, currency, uses, committed, due, accrued } in earned {
+        bytes.extend_from_slice(grant.as_bytes());
+        bytes.extend_from_slice(&period.0.to_be_bytes());
+        bytes.extend_from_slice(&group.to_be_bytes());
+        bytes.extend_from_slice(&currency.numeric().to_be_bytes());
+        bytes.extend_from_slice(&uses.to_be_bytes());
+        bytes.extend_from_slice(&committed.to_be_bytes());
+        bytes.extend_from_slice(&due.to_be_bytes());
+        bytes.push(u8::from(accrued.is_some()));
+        bytes.extend_from_slice(&accrued.unwrap_or(0).to_be_bytes());
+    }
+}
+
+fn read_earned(cursor: &mut Cursor<'_>) -> Option<Vec<Earned>> {
+    let mut earned = Vec::new();
+    for _ in 0..cursor.u16()? {
+        earned.push(Earned {
+            grant: Jti::from_bytes(cursor.array()?).ok()?,
+            period: Period(cursor.u32()?),
+            group: cursor.u16()?,
+            currency: Currency::from_numeric(cursor.u16()?)?,
+            uses: cursor.u32()?,
+            committed: cursor.u64()?,
+            due: cursor.u32()?,
+            accrued: match (cursor.u8()?, cursor.u32()?) {
+                (0, 0) => None,
+                (1, accrued) => Some(accrued),
+                _ => return None,
+            },
+        });
+    }
+    Some(earned)
 }
 
 /// A tenant's row.
@@ -309,6 +360,26 @@ pub(super) fn tenant_key(tenant: u32) -> Vec<u8> {
 
 pub(super) fn closed_key(tenant: u32) -> Vec<u8> {
     [CLOSED, &tenant.to_be_bytes()].concat()
+}
+
+pub(super) fn books_key(tenant: u32) -> Vec<u8> {
+    [BOOKS, &tenant.to_be_bytes()].concat()
+}
+
+pub(super) fn past_prefix(tenant: u32) -> Vec<u8> {
+    [PAST, &tenant.to_be_bytes()].concat()
+}
+
+pub(super) fn past_key(tenant: u32, period: Period) -> Vec<u8> {
+    [past_prefix(tenant).as_slice(), &period.0.to_be_bytes()].concat()
+}
+
+pub(super) fn encode_books(books: &Books) -> Vec<u8> {
+    serde_json::to_vec(books).unwrap_or_default()
+}
+
+pub(super) fn encode_past(past: &PastPeriod) -> Vec<u8> {
+    serde_json::to_vec(past).unwrap_or_default()
 }
 
 pub(super) fn gate_key(tenant: u32, gate: &GateId) -> Vec<u8> {

@@ -8,6 +8,7 @@ mod erase;
 mod flips;
 mod keyring_backup;
 mod leases;
+mod money;
 mod owed;
 mod shred;
 mod state_proofs;

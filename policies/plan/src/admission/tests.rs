@@ -418,7 +418,7 @@ fn limits_bound_what_is_kept() {
 
     // a full table of groups refuses a new group, not a grant in a group that is there
     let mut world = World::new();
-    let group = world.tenant.groups[0];
+    let group = world.tenant.groups[0].clone();
     world.tenant.groups.resize(GROUPS_MAX, group);
     let per_grant = json!({"compensation": {"per_use": null, "per_grant": {"currency": "CNY", "minor": 90}}});
     assert_eq!(world.check(&given(terms(per_grant)), &[CUSTOMER]), too_many("groups of terms", GROUPS_MAX));

@@ -9,6 +9,7 @@ use super::super::broken;
 use super::Builder;
 use crate::admit::TenantFacts;
 use crate::error::ReadError;
+use crate::settlement::purse::Earned;
 use crate::store::Fault;
 
 impl Builder<'_> {
@@ -30,13 +31,27 @@ impl Builder<'_> {
         let customer = self.changes.customer(state, state.customer_key(tenant.id, sub))?;
         let Some(customer) = customer else { return Ok(Err("there is no such customer")) };
         let why_not = match &key.grant {
-            Some(grant) => why_not_to_shred(&customer.state, grant, erased.given, self.now),
+            Some(grant) => {
+                let posted_through = self.changes.books(state, tenant.number)?.posted_through();
+                let waits = |one: &Earned| one.grant == *grant && one.period > posted_through;
+                if customer.earned.iter().any(waits) {
+                    Some("its uses are not settled yet, expected their period to be posted")
+                } else {
+                    why_not_to_shred(&customer.state, grant, erased.given, self.now)
+                }
+            }
             None if erased.given.is_some() => Some("the data key is no grant's"),
             None if customer.key_id != erased.data_key => {
                 Some("the data key is not the customer's present one")
             }
             None if customer.state.grants.iter().any(|grant| !grant.status.is_ended()) => {
                 Some("a grant is still in force, expected all of them withdrawn")
+            }
+            None if customer.purse.is_order_under_way() => {
+                Some("a payment to the customer is under way, expected it paid or failed")
+            }
+            None if self.changes.books(state, tenant.number)?.closed.is_some() => {
+                Some("a settlement is under way, expected its period to be posted")
             }
             None => None,
         };

@@ -92,7 +92,7 @@ impl Builder<'_> {
     }
 
     /// An entry of the log or of this batch.
-    fn entry_at(&self, leaf: u64) -> Result<EntryRef, Fault> {
+    pub(super) fn entry_at(&self, leaf: u64) -> Result<EntryRef, Fault> {
         let hash = if let Some(owned) = self.item_at(leaf) {
             leaf_hash(&owned.item.entry)
         } else {
