@@ -62,6 +62,12 @@ impl Builder<'_> {
         if cases.holds.iter().any(|hold| hold.tenant == tenant.id && hold.sub == *sub) {
             return Ok(Err("a legal hold is on the customer"));
         }
+        let of_batch = self.items.iter().any(|owned| owned.owner.key_id == erased.data_key);
+        let is_proved = cases.proofs.iter().any(|kept| kept.tenant == tenant.id);
+        let unproved = self.inner.unproved(&cases, (tenant.number, tenant.id), &customer, erased.given)?;
+        if unproved.is_some() || (is_proved && of_batch) {
+            return Ok(Err("proofs of days to come need what lies under the data key"));
+        }
         Ok(Ok(()))
     }
 }
