@@ -4,6 +4,8 @@ mod text;
 
 use std::collections::BTreeMap;
 
+pub use text::NOT_PROVED;
+
 use grantbook_compliance::Head;
 use grantbook_record::UnixSeconds;
 use grantbook_record::encoding::Bytes32;

@@ -58,6 +58,11 @@ impl ProofShelf {
         Ok(days)
     }
 
+    /// Where a day's bundle is, or will be.
+    pub fn bundle_file(&self, day: Day) -> PathBuf {
+        self.of(day, BUNDLE)
+    }
+
     /// A day's bundle; `None` where it is not proved.
     pub fn bundle(&self, day: Day) -> Result<Option<Vec<u8>>, Fault> {
         durable::read(&self.of(day, BUNDLE))

@@ -10,6 +10,7 @@ mod keyring_backup;
 mod leases;
 mod money;
 mod owed;
+mod proofs;
 mod shred;
 mod state_proofs;
 #[cfg(feature = "pkcs11")]

@@ -5,7 +5,7 @@ use std::fmt;
 use super::Report;
 
 /// What no bundle can show.
-pub(super) const NOT_PROVED: &str = "Not proved: that what was recorded is true, that every use was recorded, that an \
+pub const NOT_PROVED: &str = "Not proved: that what was recorded is true, that every use was recorded, that an \
 entry has the kind that it should have, and what groups of terms fix. These rest on customers' signatures and on audits of \
 entries drawn at random.";
 
