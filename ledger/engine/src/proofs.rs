@@ -20,7 +20,7 @@ use grantbook_record::encoding::Bytes32;
 use grantbook_record::entry::TagKey;
 use grantbook_record::event::{Claims, ProofPublished, about_tenant};
 use grantbook_record::receipt::LinkOpening;
-use grantbook_record::{Entry, Envelope, Jti, Kind, TenantId, Term, UnixSeconds};
+use grantbook_record::{Entry, Envelope, Jti, Kind, TenantId, UnixSeconds};
 use grantbook_tlog::{CompactRange, LeafIndex, TreeSize};
 
 use crate::body::Body;
@@ -44,7 +44,7 @@ pub struct DayMaterial {
     pub start: CompactRange,
     /// All entries of the log on that day.
     pub entries: Vec<Vec<u8>>,
-    /// The tenant's groups of terms. Each is a cohort of its own: terms name no others.
+    /// The tenant's groups of terms.
     pub groups: BTreeMap<u16, Group>,
 }
 
@@ -173,7 +173,7 @@ pub fn parse_date(date: &str) -> Option<Day> {
 const DAYS_TO_2020: i32 = 18_262;
 
 fn groups(terms: &[GroupTerms]) -> BTreeMap<u16, Group> {
-    let group = |(number, terms): (u16, &GroupTerms)| {
+    let group = |terms: &GroupTerms| {
         let mode = match terms.mode {
             CompensationMode::None => Mode::None,
             CompensationMode::PerGrant => Mode::PerGrant,
@@ -183,9 +183,9 @@ fn groups(terms: &[GroupTerms]) -> BTreeMap<u16, Group> {
         // a share in tiers depends on the revenue
         let is_plain = mode == Mode::RevenueShare && terms.tiers.is_none();
         let basis_points = if is_plain { terms.basis_points } else { 0 };
-        Some((number, Group { mode, basis_points, cohort: Term::parse(&format!("group-{number}")).ok()? }))
+        Group { mode, basis_points, cohort: terms.cohort.clone() }
     };
-    (1..=u16::MAX).zip(terms).filter_map(group).collect()
+    (1..=u16::MAX).zip(terms.iter().map(group)).collect()
 }
 
 /// What only the ledger knows of a tenant's entries. What lies under a destroyed key is not there; any other fault is kept,

@@ -27,3 +27,16 @@ pub use prove::Prover;
 pub use report::Report;
 pub use statement::Statement;
 pub use verify::verify_bundle;
+
+// the tests' days are written for those who use the crate; tests within it need them too
+#[cfg(test)]
+extern crate self as grantbook_proof;
+#[cfg(test)]
+#[path = "../tests/proof/story.rs"]
+mod story;
+#[cfg(test)]
+mod vectors;
+#[cfg(test)]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+#[path = "../tests/proof/world.rs"]
+mod world;

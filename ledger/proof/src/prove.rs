@@ -440,3 +440,6 @@ fn checked(
     }
     Ok(openings)
 }
+
+#[cfg(test)]
+pub(crate) mod cheating;

@@ -58,6 +58,7 @@ pub(crate) struct Acknowledged {
 #[derive(Debug)]
 pub(crate) struct Accrued {
     pub(crate) leaf: u64,
+    pub(crate) grant: u64,
     pub(crate) amount: Commitment,
     /// The price of the version, if the amount is that.
     pub(crate) price: Option<Commitment>,
@@ -265,18 +266,25 @@ impl Walk<'_> {
         let currency = own.entry.currency.numeric();
         let amount = own.entry.commitments.first().copied().unwrap_or(Commitment([0; 32]));
         let mode = self.group(leaf, link)?.mode;
-        let (grant, at) = self.by_version(leaf, link)?;
-        let version = grant.versions.get(at).ok_or(ProofError::Names { leaf, expected: A_VERSION })?;
-        let price = match mode {
-            Mode::PerGrant if version.currency != currency => {
-                return Err(ProofError::Names { leaf, expected: "a version in its currency" });
+        let given = self.grant_of(leaf, link)?;
+        let (grant, _) = self.by_version(leaf, link)?;
+        // the price fell due with the first version that has the group, whichever is in force by now
+        let first = grant.versions.iter().find(|version| version.group == link.group);
+        let price = match (mode, first) {
+            (Mode::PerGrant, Some(first)) if first.currency == currency => {
+                Some(first.committed(Quantity::Price))
             }
-            Mode::PerGrant => Some(version.committed(Quantity::Price)),
-            Mode::None | Mode::PerUse | Mode::RevenueShare => None,
+            (Mode::PerGrant, _) => {
+                return Err(ProofError::Names {
+                    leaf,
+                    expected: "a grant with a version in its group and currency",
+                });
+            }
+            (Mode::None | Mode::PerUse | Mode::RevenueShare, _) => None,
         };
         let key = SumKey { group: link.group, currency };
         self.chain.sums.entry(key).or_default().accrued.add(point(leaf, &amount)?);
-        self.walked.accrued.push(Accrued { leaf, amount, price });
+        self.walked.accrued.push(Accrued { leaf, grant: given, amount, price });
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 mod append;
 mod gate;
 mod measure;
+mod proofs;
 mod report;
 mod world;
 
@@ -36,6 +37,8 @@ enum Bench {
     Append(append::Options),
     /// Decisions: embedded, against a peer, and over HTTP
     Gate(gate::Options),
+    /// Proofs that payouts reach a floor: making and verifying them, against the library's verifier
+    Proofs(proofs::Options),
     /// Reopens a ledger of a run and prints its memory; the benches call it
     #[command(hide = true)]
     Reopened(append::Reopened),
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
     let report = match &cli.bench {
         Bench::Append(options) => append::run(options),
         Bench::Gate(options) => gate::run(options),
+        Bench::Proofs(options) => proofs::run(options),
         Bench::Reopened(arguments) => {
             return done(append::run_reopened(arguments).map(|line| println!("{line}")));
         }

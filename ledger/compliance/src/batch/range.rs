@@ -86,9 +86,9 @@ impl RangeEquations {
         self.head.len() + 2 * self.rounds.len()
     }
 
-    fn add_polynomial(&self, sum: &mut Sum<'_>, weight: Scalar) {
+    fn add_polynomial<'a>(&'a self, sum: &mut Sum<'a>, weight: Scalar) {
         let Challenges { z, x, .. } = self.challenges;
-        let [.., t_1, t_2] = self.head;
+        let [.., t_1, t_2] = &self.head;
         let first = weight * x;
         sum.add(first, t_1);
         sum.add(first * x, t_2);
@@ -109,9 +109,9 @@ impl RangeEquations {
         (z - z * z) * sum_of_powers(y, all) - z * z * z * ones * sum_of_powers(z, all.saturating_sub(of_bits))
     }
 
-    fn add_inner_product(&self, sum: &mut Sum<'_>, weight: Scalar) {
+    fn add_inner_product<'a>(&'a self, sum: &mut Sum<'a>, weight: Scalar) {
         let Challenges { y, z, x, w, ref rounds } = self.challenges;
-        let [a, s, ..] = self.head;
+        let [a, s, ..] = &self.head;
         sum.add(weight, a);
         sum.add(weight * x, s);
         sum.base += weight * w * (self.t - self.a * self.b);
@@ -128,8 +128,8 @@ impl RangeEquations {
         for (([left, right], square), inverse_square) in
             self.rounds.iter().zip(&squares).zip(&inverse_squares)
         {
-            sum.add(weight * square, *left);
-            sum.add(weight * inverse_square, *right);
+            sum.add(weight * square, left);
+            sum.add(weight * inverse_square, right);
         }
 
         // the first round halves the whole vector, so its challenge belongs to the highest digit of i
@@ -156,7 +156,7 @@ impl RangeEquations {
 }
 
 impl Equations for RangeEquations {
-    fn add_to(&self, sum: &mut Sum<'_>, weights: &mut Weights) {
+    fn add_to<'a>(&'a self, sum: &mut Sum<'a>, weights: &mut Weights) {
         self.add_polynomial(sum, weights.draw());
         self.add_inner_product(sum, weights.draw());
     }

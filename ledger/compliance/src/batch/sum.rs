@@ -28,7 +28,7 @@ pub(super) struct Sum<'a> {
     /// Coefficients of the shared commitments.
     commitments: Vec<Scalar>,
     commitment_points: &'a [RistrettoPoint],
-    own: Vec<(Scalar, RistrettoPoint)>,
+    own: Vec<(Scalar, &'a RistrettoPoint)>,
 }
 
 impl<'a> Sum<'a> {
@@ -62,7 +62,7 @@ impl<'a> Sum<'a> {
     }
 
     /// Adds a multiple of a point that occurs nowhere else.
-    pub(super) fn add(&mut self, coefficient: Scalar, point: RistrettoPoint) {
+    pub(super) fn add(&mut self, coefficient: Scalar, point: &'a RistrettoPoint) {
         self.own.push((coefficient, point));
     }
 
@@ -70,13 +70,13 @@ impl<'a> Sum<'a> {
     pub(super) fn multiply_out(self) -> RistrettoPoint {
         let pedersen = PedersenGens::default();
         let generators = Generators::get();
-        let shared = [(self.base, pedersen.B), (self.blinding, pedersen.B_blinding)]
+        let shared = [(self.base, &pedersen.B), (self.blinding, &pedersen.B_blinding)]
             .into_iter()
-            .chain(self.g.reduce().zip(generators.g.iter().copied()))
-            .chain(self.h.reduce().zip(generators.h.iter().copied()))
-            .chain(self.commitments.into_iter().zip(self.commitment_points.iter().copied()));
+            .chain(self.g.reduce().zip(&generators.g))
+            .chain(self.h.reduce().zip(&generators.h))
+            .chain(self.commitments.into_iter().zip(self.commitment_points));
         // vectors, because the multiplication chooses its windows by the exact length
-        let (scalars, points): (Vec<_>, Vec<_>) =
+        let (scalars, points): (Vec<Scalar>, Vec<&RistrettoPoint>) =
             shared.chain(self.own).filter(|(coefficient, _)| *coefficient != Scalar::ZERO).unzip();
         RistrettoPoint::vartime_multiscalar_mul(scalars, points)
     }

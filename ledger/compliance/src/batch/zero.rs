@@ -47,10 +47,10 @@ impl ZeroEquation {
 }
 
 impl Equations for ZeroEquation {
-    fn add_to(&self, sum: &mut Sum<'_>, weights: &mut Weights) {
+    fn add_to<'a>(&'a self, sum: &mut Sum<'a>, weights: &mut Weights) {
         let weight = weights.draw();
         sum.blinding += weight * self.response;
-        sum.add(-weight, self.nonce);
+        sum.add(-weight, &self.nonce);
         let mut coefficient = -weight * self.challenge;
         for term in &self.terms {
             sum.add_term(term, coefficient);

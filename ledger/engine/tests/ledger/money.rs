@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use grantbook_engine::settlement::{
     Account, Movement, OrderState, Ordered, PayoutRules, SettleError, Statement, Withholding,
 };
-use grantbook_engine::{AppendError, ReadError, Recorded};
+use grantbook_engine::{AppendError, Ledger, LedgerConfig, ReadError, Recorded};
 use grantbook_record::event::{Channel, Event, GrantAmended, Money, Period, Revenue, RevenueDeclared};
 use grantbook_record::receipt::VerifiedContent;
 use grantbook_record::terms::Compensation;
 use grantbook_record::{CountryCode, Currency, DataDay, Jti, Kind, Quantity, Signer, Terms};
 use grantbook_tlog::LeafIndex;
 
+use crate::transfers;
 use crate::world::{self, Grant, World};
 
 fn yuan() -> Currency {
@@ -345,6 +346,37 @@ fn what_was_earned_before_an_erasure_still_counts_in_the_pool() {
         assert_eq!(world.ledger.books(world.tenant).unwrap(), books);
         world.ledger.roll_epoch().unwrap();
     }
+}
+
+#[test]
+fn what_was_settled_elsewhere_comes_as_records_and_is_due_to_nobody_here() {
+    let world = World::new();
+    customer(&world, "ann", PER_USE);
+    customer(&world, "bob", SHARE);
+    use_of(&world, "ann", 30);
+    use_of(&world, "bob", 2);
+    declare(&world, 1, 2, 100_000).unwrap();
+    settle(&world);
+    order(&world, new_file(1), &["ann", "bob"]);
+    let accrual = statement(&world, "bob", 1).lines.last().unwrap().leaf_index;
+    world.ledger.reverse_payout(world.tenant, LeafIndex(accrual), world::term("mistake")).unwrap();
+    let lines = transfers::export(&world.ledger, world.tenant, None);
+    let folder = tempfile::tempdir().unwrap();
+    let other = Ledger::open(&LedgerConfig::new(folder.path().join("data"))).unwrap();
+    let imported = transfers::import(&other, &lines, world.ledger.log_keys()).unwrap();
+    assert_eq!(imported.records, lines.len() as u64 - 2);
+    let books = other.books(world.tenant).unwrap();
+    assert_eq!((books.lines.len(), books.accounts.iter().count()), (0, 0));
+    assert!(other.settle(world.tenant, 0).unwrap().period.is_none());
+    for leaf in 0..other.size_root().0.0 {
+        match other.receipt(world.tenant, LeafIndex(leaf)) {
+            Ok(receipt) => drop(receipt.verify(other.log_keys()).unwrap()),
+            // the operator's own
+            Err(ReadError::NotFound) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(other.fsck(&mut |_, _| ()).findings.is_empty());
 }
 
 #[test]

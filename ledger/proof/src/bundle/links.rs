@@ -69,7 +69,15 @@ impl Link {
 
 /// Whether links of these entries are opened.
 pub(crate) fn is_opened(kind: Kind) -> bool {
-    kind.needs_link() || matches!(kind, Kind::GrantGiven | Kind::UseRecorded | Kind::SettlementPosted)
+    kind.is_grant_state()
+        || matches!(
+            kind,
+            Kind::UseRecorded
+                | Kind::DataDeleted
+                | Kind::RecipientAcknowledged
+                | Kind::PayoutAccrued
+                | Kind::SettlementPosted
+        )
 }
 
 /// Reads the groups that the day adds, by rising number.

@@ -1,6 +1,6 @@
 //! The openings that a day's terms are made of, by commitment.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use grantbook_compliance::{Commitment, Opening, commit};
 
@@ -17,8 +17,9 @@ impl Openings {
         for own in &day.own {
             openings.load(own.leaf, &own.entry.commitments, secrets)?;
         }
-        let in_use: std::collections::BTreeSet<u64> =
-            day.walked.uses.iter().filter_map(|used| Some(used.under?.0)).collect();
+        let used = day.walked.uses.iter().filter_map(|used| Some(used.under?.0));
+        let in_use: BTreeSet<u64> =
+            used.chain(day.walked.accrued.iter().map(|accrued| accrued.grant)).collect();
         for (given, grant) in &day.chain.grants {
             let is_used = in_use.contains(given);
             let asked =

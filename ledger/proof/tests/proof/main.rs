@@ -9,6 +9,7 @@
 )]
 
 mod days;
+mod mutations;
 mod planted;
 mod story;
 mod world;

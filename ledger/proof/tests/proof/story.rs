@@ -3,7 +3,7 @@
 use grantbook_proof::Statement;
 use grantbook_record::{Class, Currency, Kind};
 
-use crate::world::{World, begins, cny};
+use crate::world::{FIRST_DAY, World, begins, cny};
 
 /// Which entry does not comply: in which round, with what.
 pub(crate) type Plant = Option<(Statement, u64)>;
@@ -30,7 +30,7 @@ pub(crate) fn round(world: &mut World, number: u64, plant: Option<Statement>) {
         world.push(Kind::UseRecorded, Class::Use, currency, &[time, payout], group, Some(version))
     };
     let later = t + 100_000;
-    let by = BORN_BY + u64::from(world.day - crate::world::FIRST_DAY);
+    let by = BORN_BY + u64::from(world.day - FIRST_DAY);
 
     // per use; paused, resumed, withdrawn, acknowledged
     let price = pick(Statement::PayoutFloor, 74, 80);
@@ -105,4 +105,18 @@ pub(crate) fn day(world: &mut World, rounds: u64, plant: Plant) {
     for number in 0..rounds {
         round(world, number, plant.filter(|(_, at)| *at == number).map(|(statement, _)| statement));
     }
+}
+
+/// One grant, one use, its pause, and a day after.
+pub(crate) fn small() -> World {
+    let mut world = World::new();
+    let t = begins(FIRST_DAY) + 100;
+    let grant = world.push(Kind::GrantGiven, Class::Terms, cny(), &[t, t + 50, 1, 80, 30], 1, None);
+    for (kind, time) in [(Kind::GrantPaused, t + 1), (Kind::GrantResumed, t + 2)] {
+        world.push(kind, Class::Timed, Currency::NONE, &[time], 1, Some(grant));
+    }
+    world.push(Kind::UseRecorded, Class::Use, cny(), &[t + 3, 80], 1, Some(grant));
+    world.begin(FIRST_DAY + 1);
+    world.foreign();
+    world
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
 use grantbook_compliance::{Opening, commit_batch};
-use grantbook_proof::prove::{DayInput, Finished, ProverError, SecretSums, Secrets};
+use grantbook_proof::prove::{DayInput, Finished, ProverError, SecretSums, Secrets, Violation};
 use grantbook_proof::{Chain, Close, Group, Mode, Prover, Statement, StatementPolicy};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::entry::{self, TagKey};
@@ -226,6 +226,39 @@ impl World {
         }
     }
 
+    /// What is proved of a day, given to a prover.
+    pub(crate) fn with_input<T>(
+        &self,
+        day: u16,
+        exceptions: &BTreeSet<(u64, Statement)>,
+        then: impl FnOnce(&DayInput<'_>) -> T,
+    ) -> T {
+        then(&DayInput {
+            policy: &policy(),
+            origin: ORIGIN,
+            day: Day(day),
+            tag_key: &tag_key(),
+            start: self.start(day),
+            entries: &self.entries_of(day),
+            groups: &self.groups,
+            exceptions,
+        })
+    }
+
+    /// Entries that do not comply.
+    pub(crate) fn violations(&self, day: u16) -> Vec<Violation> {
+        self.violations_after(day, &Chain::new(), &SecretSums::default())
+    }
+
+    /// Entries that do not comply, on a day that is not the first.
+    pub(crate) fn violations_after(&self, day: u16, chain: &Chain, sums: &SecretSums) -> Vec<Violation> {
+        self.with_input(day, &BTreeSet::new(), |input| match Prover::new(input, chain, sums, self) {
+            Err(ProverError::Violations(violations)) => violations,
+            Err(other) => panic!("{other}"),
+            Ok(_) => Vec::new(),
+        })
+    }
+
     /// Makes the bundle of a day.
     pub(crate) fn prove(
         &self,
@@ -234,18 +267,17 @@ impl World {
         sums: &SecretSums,
         exceptions: &BTreeSet<(u64, Statement)>,
     ) -> Result<Finished, ProverError> {
-        let (policy, entries, tag_key) = (policy(), self.entries_of(day), tag_key());
-        let input = DayInput {
-            policy: &policy,
-            origin: ORIGIN,
-            day: Day(day),
-            tag_key: &tag_key,
-            start: self.start(day),
-            entries: &entries,
-            groups: &self.groups,
-            exceptions,
-        };
-        let prover = Prover::new(&input, chain, sums, self)?;
+        self.with_input(day, exceptions, |input| self.prove_input(input, chain, sums))
+    }
+
+    fn prove_input(
+        &self,
+        input: &DayInput<'_>,
+        chain: &Chain,
+        sums: &SecretSums,
+    ) -> Result<Finished, ProverError> {
+        let day = input.day.0;
+        let prover = Prover::new(input, chain, sums, self)?;
         let mut rng = ChaCha20Rng::seed_from_u64(u64::from(day));
         let proofs =
             prover.jobs().iter().map(|job| Ok((job.statement, prover.prove(job.statement, &mut rng)?)));

@@ -1,6 +1,8 @@
 //! The proof that a use pays at least a floor, from the openings in its receipt; verified from the public log alone.
 
-use grantbook_compliance::{Blinding, Head, Listed, Opening, StatementContext, floor};
+use grantbook_compliance::{
+    Bits, Blinding, Commitment, Head, Opening, RangeStatement, StatementContext, Term, range,
+};
 use grantbook_record::class::{Class, Quantity};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::{Entry, Receipt};
@@ -28,22 +30,25 @@ pub(super) fn prove_and_verify(
     let verified = receipt.verify(keys).map_err(Failure::fault)?;
     let checkpoint = latest(remote, keys)?;
     let context = context(&checkpoint);
-    let listed = [listed(remote, &checkpoint, verified.leaf_index)?];
+    let payout = payout(remote, &checkpoint, verified.leaf_index)?;
+    let terms_above = |floor: u32| [Term { parts: vec![(1, payout)], constant: -i64::from(floor) }];
 
     // the prover has the openings
-    let at = payout_field();
-    let opening = receipt.openings.get(usize::from(at));
+    let opening = receipt.openings.get(payout_field());
     let opening = opening.ok_or_else(|| unexpected("the receipt has no opening of the payout"))?;
     let blinding = Blinding::from_bytes(opening.blinding.0).map_err(Failure::fault)?;
-    let openings = [Opening { value: opening.value, blinding }];
-    let proof = floor::prove(&context, &listed, floor_fen, &openings, &mut OsRng).map_err(Failure::fault)?;
+    let opening = Opening { value: opening.value, blinding };
+    let prove = |floor: u32| {
+        let terms = terms_above(floor);
+        let opened: Vec<_> = terms.iter().filter_map(|term| term.open(|_| Some(&opening))).collect();
+        range::prove(&statement(context, &terms), &opened, &mut OsRng)
+    };
+    let proof = prove(floor_fen).map_err(Failure::fault)?;
 
     // the verifier has the log and the proof
-    floor::verify(&context, &listed, floor_fen, &proof).map_err(Failure::fault)?;
+    range::verify(&statement(context, &terms_above(floor_fen)), &proof).map_err(Failure::fault)?;
     let above = u32::try_from(opening.value).unwrap_or(u32::MAX).saturating_add(1);
-    if floor::prove(&context, &listed, above, &openings, &mut OsRng).is_ok()
-        || floor::verify(&context, &listed, above, &proof).is_ok()
-    {
+    if prove(above).is_ok() || range::verify(&statement(context, &terms_above(above)), &proof).is_ok() {
         return Err(unexpected("a floor above the payout was proved"));
     }
     Ok(proof)
@@ -62,11 +67,12 @@ fn context(end: &Checkpoint) -> StatementContext<'_> {
         end: Head { size: end.size().0, root: end.root().0 },
         statement: "payout-floor",
         policy_hash: Bytes32::sha256(POLICY).0,
+        bundle_digest: [0; 32],
     }
 }
 
 /// The payout's commitment as the public log has it.
-fn listed(remote: &Remote, checkpoint: &Checkpoint, leaf: LeafIndex) -> Result<Listed, Failure> {
+fn payout(remote: &Remote, checkpoint: &Checkpoint, leaf: LeafIndex) -> Result<Commitment, Failure> {
     let missing = || unexpected("the log does not have the use's entry");
     let TreeSize(size) = checkpoint.size();
     let width = u64::from(TILE_WIDTH);
@@ -76,13 +82,15 @@ fn listed(remote: &Remote, checkpoint: &Checkpoint, leaf: LeafIndex) -> Result<L
     let bytes = LogSource::Remote(remote.clone()).bundle(coord)?;
     let entries = parse_bundle(&bytes, coord.width()).map_err(Failure::fault)?;
     let entry = Entry::parse(entries.get(within).ok_or_else(missing)?).map_err(Failure::fault)?;
-    let field = payout_field();
-    let commitment = *entry.commitments.get(usize::from(field)).ok_or_else(missing)?;
-    Ok(Listed { leaf_index: leaf.0, field, commitment })
+    entry.commitments.get(payout_field()).copied().ok_or_else(missing)
+}
+
+fn statement<'a>(context: StatementContext<'a>, terms: &'a [Term]) -> RangeStatement<'a> {
+    RangeStatement { context, terms, bits: Bits::ThirtyTwo }
 }
 
 /// Where the payout stands among a use's commitments.
-fn payout_field() -> u8 {
+fn payout_field() -> usize {
     let at = Class::Use.quantities().iter().position(|quantity| *quantity == Quantity::Payout);
-    at.and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX)
+    at.unwrap_or(usize::MAX)
 }
