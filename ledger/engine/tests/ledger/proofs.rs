@@ -16,6 +16,7 @@ use grantbook_record::day::{Day, UnixMillis};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{Channel, Claims, DataDeleted, Event, RecordedUse};
 use grantbook_record::receipt::VerifiedContent;
+use grantbook_record::terms::Compensation;
 use grantbook_record::uses::{Outcome, Permitted, UseRecord, sign_batch};
 use grantbook_record::{GateId, Jti, Kind, Salt, Signer, UnixSeconds};
 use grantbook_tlog::{Demands, LeafIndex};
@@ -297,6 +298,30 @@ fn erasure_waits_for_the_proofs_and_leaves_them_whole() {
     days.prove_with(Day(first.0 + 4), &excepted(unknown.violations()), &|_, _| true).unwrap();
     assert_eq!(days.verify().len(), 5);
     assert!(ledger.fsck(&mut |_, _| ()).findings.is_empty());
+}
+
+#[test]
+fn shredding_waits_for_the_proofs() {
+    let days = days();
+    let ledger = &days.world.ledger;
+    let customer = days.world.enrol("carl");
+    let grant = days.world.grant(&customer, "carl", |terms| terms.compensation = Compensation::None);
+    days.permitted("carl");
+    let first = days.today();
+    days.world.withdraw(&customer, "carl", grant.id);
+    days.pass(DAY);
+    days.prove(first).unwrap();
+    let shred = || ledger.shred_ended(days.now()).unwrap();
+    assert_eq!(shred(), 0, "its use is kept and its end open");
+    days.acknowledge_all();
+    days.delete("carl", &grant, 0);
+    assert_eq!(shred(), 0, "the day of that is not proved");
+    days.pass(DAY);
+    days.prove(Day(first.0 + 1)).unwrap();
+    assert_eq!(shred(), 1);
+    days.pass(DAY);
+    days.prove(Day(first.0 + 2)).unwrap();
+    assert_eq!(days.verify().len(), 3);
 }
 
 #[test]
