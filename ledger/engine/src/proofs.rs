@@ -94,15 +94,10 @@ impl Ledger {
         if leaf < self.inner.published.size() { self.inner.day_of(leaf).map(Some) } else { Ok(None) }
     }
 
-    /// The day of a tenant's first entry. Reads the log from its start up to there.
+    /// The day of a tenant's first entry.
     pub fn first_day(&self, tenant: TenantId) -> Result<Option<Day>, ReadError> {
-        let number = self.inner.number(tenant)?;
-        for leaf in 0..self.inner.published.size() {
-            if self.inner.published.item(leaf)?.owner.tenant == number {
-                return self.inner.day_of(leaf).map(Some);
-            }
-        }
-        Ok(None)
+        let first = self.inner.published.first_of(self.inner.number(tenant)?)?;
+        first.map(|leaf| self.inner.day_of(leaf)).transpose()
     }
 
     /// What only the ledger knows of a tenant's entries, read as it is asked for.
