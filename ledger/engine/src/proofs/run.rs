@@ -167,7 +167,11 @@ impl Ledger {
         progress: &OnProgress<'_>,
     ) -> Result<Finished, ProveError> {
         let end = material.end();
-        let exceptions = request.exceptions.iter().filter(|(leaf, _)| *leaf < end).copied().collect();
+        let days = material.start.size().0..end;
+        let exceptions = request.exceptions.iter().copied();
+        let exceptions = exceptions
+            .filter(|(leaf, statement)| days.contains(leaf) || (*leaf < end && is_about_earlier(*statement)))
+            .collect();
         let input = DayInput {
             policy,
             origin: self.origin(),
@@ -249,6 +253,11 @@ impl Ledger {
         }
         Ok(())
     }
+}
+
+/// Whether a statement can be about an entry of a day before.
+fn is_about_earlier(statement: Statement) -> bool {
+    matches!(statement, Statement::DeletedInTime | Statement::KeptInTime | Statement::UnacknowledgedYoung)
 }
 
 /// Proves every statement, the largest first; each proof is kept as soon as it is there.

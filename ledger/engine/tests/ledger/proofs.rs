@@ -182,6 +182,12 @@ fn days_are_proved_one_after_another_and_verify_as_a_chain() {
 }
 
 impl Days {
+    /// Size of the tree where a proved day ends.
+    fn shelf_end(&self, day: Day) -> u64 {
+        let report: Report = serde_json::from_slice(&self.shelf.report(day).unwrap().unwrap()).unwrap();
+        report.end.size
+    }
+
     /// Entries of the tenant below a leaf index, by what the ledger says of owners.
     fn own_entries_before(&self, end: u64) -> u64 {
         let is_own = |leaf: &u64| self.world.ledger.receipt(self.world.tenant, LeafIndex(*leaf)).is_ok();
@@ -199,6 +205,12 @@ fn an_exception_of_an_unknown_entry_is_refused() {
     // of a later day: not this one's matter
     let later = BTreeSet::from([(10_000, Statement::UseBeforeEnd)]);
     days.prove_with(first, &later, &|_, _| true).unwrap();
+    // of an earlier one: done with, but for what is kept
+    let last = days.today();
+    days.pass(DAY);
+    let earlier = BTreeSet::from([(days.shelf_end(first) - 1, Statement::PayoutFloor)]);
+    days.prove_with(last, &earlier, &|_, _| true).unwrap();
+    assert_eq!(days.verify()[1].exceptions, []);
 }
 
 #[test]
