@@ -10,6 +10,7 @@ use grantbook_tlog::LeafIndex;
 use crate::error::AppendError;
 use crate::keyring::{DoneErasure, LegalHold, PendingErasure};
 use crate::ledger::{Inner, Ledger};
+use crate::proofs::Unproved;
 use crate::store::Fault;
 
 /// Holds and erasures under way that one ledger may have.
@@ -37,6 +38,23 @@ pub enum EraseError {
     /// Gates still hold the customer's grants.
     #[error("{} of the gates have not forgotten the customer yet, expected all of them", .0.len())]
     Waiting(Vec<GateId>),
+    /// The proof of a day is still to be made.
+    #[error("entry {entry} of the customer is in no proof yet, expected the proof of its day first")]
+    Unproved {
+        /// Leaf index of the first such entry.
+        entry: LeafIndex,
+    },
+    /// Proofs of the days to come would have to show something about the customer.
+    #[error(
+        "{uses} uses of which data is kept and {ends} ends that nobody has acknowledged are open, expected deletions and \
+         acknowledgements, and the proof of their day, first"
+    )]
+    Open {
+        /// Recorded uses that no deletion covers.
+        uses: u64,
+        /// Withdrawals and revocations without an acknowledgement.
+        ends: u64,
+    },
     /// More than may be under way at once.
     #[error("too many holds and erasures, expected at most {CASES_MAX}")]
     TooMany,
@@ -206,6 +224,13 @@ impl Ledger {
             return Err(EraseError::Waiting(waiting));
         }
         let customer = inner.known(tenant, &pending.sub)?;
+        let number =
+            inner.keyring.tenant(tenant).map(|(number, _)| number).ok_or(EraseError::UnknownErasure)?;
+        match inner.unproved(&inner.keyring.cases()?, (number, tenant), &customer, None)? {
+            Some(Unproved::Entry(entry)) => return Err(EraseError::Unproved { entry }),
+            Some(Unproved::Open { uses, ends }) => return Err(EraseError::Open { uses, ends }),
+            None => {}
+        }
         let event = SubjectErased { data_key: customer.key_id, given: None };
         let fresh = |jti: &Jti| jti.issued_at().0.abs_diff(now.seconds().0) < EVENT_REUSED_SECONDS;
         let jti = match pending.event.filter(fresh) {

@@ -27,7 +27,7 @@ pub(crate) mod store;
 mod tokens;
 
 pub use backup::{EpochOfBackup, KeyringBackup, KeyringBackupError, KeyringDrill};
-pub(crate) use cases::DoneErasure;
+pub(crate) use cases::{Cases, DoneErasure};
 pub use cases::{LegalHold, PendingErasure};
 pub use store::SecretStore;
 use tokens::StoredToken;

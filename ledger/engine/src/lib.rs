@@ -24,6 +24,7 @@ mod migrate;
 mod nodes;
 mod open;
 mod owed;
+mod proofs;
 mod publication;
 mod published;
 mod questions;
@@ -59,6 +60,10 @@ pub use keyring::{
 pub use ledger::{Appended, AppendedUse, Ledger, Recorded};
 pub use migrate::{Migration, migrate};
 pub use owed::{Acknowledgement, Ending};
+pub use proofs::{
+    DayMaterial, DayRequest, DaySecrets, OnProgress, ProofShelf, ProveError, ProvedDay, ShelvedDay, date_of,
+    parse_date,
+};
 pub use publication::PublishedCheckpoint;
 pub use reads::{Customers, GrantRow, UseRow};
 pub use state::GateProgress;

@@ -196,22 +196,45 @@ impl Published {
             (shown.items_first, under.map(|(leaf, _)| leaf).collect())
         };
         let mut found = Vec::new();
-        let width = usize::try_from(BUNDLE_WIDTH).unwrap_or(usize::MAX);
         for index in leaves.start / BUNDLE_WIDTH..leaves.end.min(kept).div_ceil(BUNDLE_WIDTH) {
-            let missing = || Fault::Damaged {
-                what: format!("owners of bundle {index}"),
-                why: "they are missing or do not open".to_owned(),
-            };
-            let first = index * BUNDLE_WIDTH;
-            let owners_key = self.owners_key();
-            let sealed = self.store.owners(index)?.ok_or_else(missing)?;
-            let owners = open_owners(&owners_key, b"bundle", first, &sealed, width).ok_or_else(missing)?;
+            let (first, owners) = self.owners_of(index)?;
             let under =
                 (first..).zip(owners).filter(|(leaf, owner)| owner.key_id == key_id && leaves.contains(leaf));
             found.extend(under.map(|(leaf, _)| leaf));
         }
         found.extend(shown);
         Ok(found)
+    }
+
+    /// The first entry of a tenant. Reads the owners of all entries before it.
+    pub(crate) fn first_of(&self, tenant: u32) -> Result<Option<u64>, Fault> {
+        let (kept, shown) = {
+            let shown = self.shown();
+            let mut unkept = (shown.items_first..).zip(&shown.items);
+            let first = unkept.find(|(_, owned)| owned.owner.tenant == tenant);
+            (shown.items_first, first.map(|(leaf, _)| leaf))
+        };
+        for index in 0..kept / BUNDLE_WIDTH {
+            let (first, owners) = self.owners_of(index)?;
+            if let Some((leaf, _)) = (first..).zip(owners).find(|(_, owner)| owner.tenant == tenant) {
+                return Ok(Some(leaf));
+            }
+        }
+        Ok(shown)
+    }
+
+    /// Leaf index of the first entry of a kept bundle, and whose its entries are.
+    fn owners_of(&self, index: u64) -> Result<(u64, Vec<Owner>), Fault> {
+        let missing = || Fault::Damaged {
+            what: format!("owners of bundle {index}"),
+            why: "they are missing or do not open".to_owned(),
+        };
+        let first = index * BUNDLE_WIDTH;
+        let width = usize::try_from(BUNDLE_WIDTH).unwrap_or(usize::MAX);
+        let owners_key = self.owners_key();
+        let sealed = self.store.owners(index)?.ok_or_else(missing)?;
+        let owners = open_owners(&owners_key, b"bundle", first, &sealed, width).ok_or_else(missing)?;
+        Ok((first, owners))
     }
 
     /// Entries of one bundle, at most `width` of them, as far as they are shown.

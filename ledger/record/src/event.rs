@@ -12,7 +12,7 @@ pub use money::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::day::UnixSeconds;
+use crate::day::{Day, UnixSeconds};
 use crate::encoding::Bytes32;
 use crate::id::{Jti, SubjectId, TenantId, Term};
 use crate::jwk::{PublicKey, Thumbprint};
@@ -123,6 +123,8 @@ pub enum Event {
     OperatorActed(OperatorActed),
     /// `state.root`
     StateRoot(StateRoot),
+    /// `proof.published`
+    ProofPublished(ProofPublished),
     /// About money.
     Money(Money),
 }
@@ -159,6 +161,7 @@ impl Event {
             Kind::SubjectErased => read(payload, Self::SubjectErased),
             Kind::OperatorActed => read(payload, Self::OperatorActed),
             Kind::StateRoot => read(payload, Self::StateRoot),
+            Kind::ProofPublished => read(payload, Self::ProofPublished),
             Kind::RevenueDeclared => read(payload, |event| Self::Money(Money::RevenueDeclared(event))),
             Kind::PayoutAccrued => read(payload, |event| Self::Money(Money::PayoutAccrued(event))),
             Kind::SettlementPosted => read(payload, |event| Self::Money(Money::SettlementPosted(event))),
@@ -192,6 +195,7 @@ impl Event {
             Self::SubjectErased(_) => Kind::SubjectErased,
             Self::OperatorActed(_) => Kind::OperatorActed,
             Self::StateRoot(_) => Kind::StateRoot,
+            Self::ProofPublished(_) => Kind::ProofPublished,
             Self::Money(event) => event.kind(),
         }
     }
@@ -240,7 +244,8 @@ impl Event {
             | Self::NoticePublished(_)
             | Self::SubjectErased(_)
             | Self::OperatorActed(_)
-            | Self::StateRoot(_) => None,
+            | Self::StateRoot(_)
+            | Self::ProofPublished(_) => None,
         }
     }
 }
@@ -525,4 +530,18 @@ pub struct StateRoot {
     pub size: u64,
     /// The map's root.
     pub root: Bytes32,
+}
+
+/// A proof bundle was made. Names nobody. Signed by the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProofPublished {
+    /// The enterprise whose day it is, as [`about_tenant`] hides it.
+    pub about: Bytes32,
+    /// SHA-256 of the bundle's bytes.
+    pub bundle_sha256: Bytes32,
+    /// The day that it is about, days since 2020-01-01.
+    pub day: Day,
+    /// Size of the tree where that day ends.
+    pub size: u64,
 }

@@ -22,6 +22,7 @@ mod monitor;
 pub(crate) mod output;
 mod passphrase;
 pub(crate) mod progress;
+mod prove;
 mod published;
 mod remote;
 mod replay;
@@ -145,6 +146,14 @@ that is settled already, a file that is written already, a report that was read 
     /// Verify receipts, checkpoints or the whole log
     #[command(subcommand)]
     Verify(verify::VerifyCommand),
+    /// Prove that an enterprise's days kept to a statement policy, one bundle for each day
+    #[command(after_help = "Examples:
+  grantbook prove --policy gdpr --tenant UUID --data-dir ./ledger
+  grantbook prove --day 2026-03-02 --policy ours.json --except 4711:use-before-end --tenant UUID --data-dir ./ledger
+  grantbook verify bundle ./ledger/proofs/UUID/*.bundle --vkey vkey --policy gdpr
+Exit status 1 names the entries that do not comply and are not excepted. What was begun is taken up again. A bundle shows
+who used how many grants, under pseudonyms: it is for the regulator alone.")]
+    Prove(Box<prove::ProveArgs>),
     /// Erase a customer: withdraw, have the gates forget, destroy the data key
     #[command(after_help = "Example:
   grantbook erase --sub alice-7 --channel mail --tenant UUID --data-dir ./ledger --save certificate.json
@@ -250,6 +259,7 @@ fn run(command: Option<Command>, output: Output) -> Result<Verdict, Failure> {
         Some(Command::Replay(args)) => replay::run(&args, output),
         Some(Command::Settle(args)) => settle::run(&args, output),
         Some(Command::Verify(command)) => verify::run(&command, output),
+        Some(Command::Prove(args)) => prove::run(&args, output),
         Some(Command::Erase(args)) => erase::run(&args, output),
         Some(Command::Hold(command)) => erase::hold(&command, output),
         Some(Command::Epoch(command)) => erase::epoch(&command, output),

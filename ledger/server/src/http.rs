@@ -28,6 +28,7 @@ mod openapi;
 mod page;
 mod places;
 pub mod problem;
+mod proofs;
 mod rate;
 mod receipts;
 mod settlements;
@@ -108,6 +109,7 @@ pub(crate) struct Shared {
     followers: erasures::Followers,
     live_gates: live_gates::LiveGates,
     waiting: acknowledgements::Waiting,
+    proofs: proofs::Runs,
     /// Of these, those of each tenant's tokens.
     tenants_requests: places::Places,
     tenants_feeds: places::Places,
@@ -188,6 +190,7 @@ impl Server {
             followers: erasures::Followers::new(),
             live_gates: live_gates::LiveGates::new(3 * ledger.freshness_bound(), Instant::now()),
             waiting: acknowledgements::Waiting::default(),
+            proofs: proofs::Runs::default(),
             events_rate: rate::RateLimiter::new(limits.events_per_second),
             tenants_requests: places::Places::new(limits.tenant_requests_max),
             tenants_feeds: places::Places::new(limits.tenant_feed_subscribers_max),

@@ -8,6 +8,8 @@ pub mod config;
 pub mod fixture;
 pub mod http;
 pub mod logging;
+pub mod profiles;
+pub mod proofs;
 pub mod settle;
 mod witnessing;
 

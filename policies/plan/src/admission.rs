@@ -255,9 +255,10 @@ pub fn check(
         }
         // whether there is such a data key, whether it may be destroyed, and whether the root is that of its map, only
         // the ledger can say
-        Event::SubjectErased(_) | Event::OperatorActed(_) | Event::StateRoot(_) => {
-            expect(signers == [context.parties.operator], "the operator")
-        }
+        Event::SubjectErased(_)
+        | Event::OperatorActed(_)
+        | Event::StateRoot(_)
+        | Event::ProofPublished(_) => expect(signers == [context.parties.operator], "the operator"),
     }
 }
 

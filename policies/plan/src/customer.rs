@@ -238,6 +238,7 @@ impl CustomerState {
             | Event::SubjectErased(_)
             | Event::OperatorActed(_)
             | Event::StateRoot(_)
+            | Event::ProofPublished(_)
             | Event::Money(_) => {}
         }
     }

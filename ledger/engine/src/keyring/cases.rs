@@ -1,4 +1,4 @@
-//! Legal holds, and erasures under way: what the operator must not forget and nobody else may read.
+//! Legal holds, erasures under way, and what proofs of days to come need: what the operator must not forget and nobody else may read.
 //!
 //! Kept as one secret beside the keyring, sealed under the key epoch's key, so that nothing of an erased customer is left
 //! in it once the epoch has rolled.
@@ -10,6 +10,7 @@ use grantbook_record::{GateId, Jti, SubjectId, TenantId};
 use serde::{Deserialize, Serialize};
 
 use super::{EpochKeys, Keyring};
+use crate::proofs::KeptSums;
 use crate::store::Fault;
 
 /// Why a customer's records must stay for now.
@@ -64,6 +65,9 @@ pub(crate) struct Cases {
     /// The last ones that are done, so that who asked for them finds their certificates.
     pub(crate) done: Vec<DoneErasure>,
     pub(crate) next_id: u64,
+    /// Openings of sums that proofs of days to come need, by tenant.
+    #[serde(default)]
+    pub(crate) proofs: Vec<KeptSums>,
 }
 
 const PLACE: &[u8] = b"cases";

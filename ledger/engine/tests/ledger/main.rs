@@ -11,6 +11,7 @@ mod late;
 mod leases;
 mod money;
 mod owed;
+mod proofs;
 mod shred;
 mod state_proofs;
 #[cfg(feature = "pkcs11")]

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use grantbook_engine::{AppendError, Appended, Clock, Ledger, LedgerConfig};
+use grantbook_engine::{AppendError, Appended, Ledger, LedgerConfig};
 use grantbook_plan::Decision;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{
@@ -104,7 +104,7 @@ impl World {
         let mut random = [COUNTER.fetch_add(1, Ordering::Relaxed); 10];
         random[..8].copy_from_slice(&std::time::Instant::now().elapsed().as_nanos().to_be_bytes()[8..]);
         let random = uuid_random(random);
-        let jti = Jti::new(Clock::system().now(), random);
+        let jti = Jti::new(self.config.clock.now(), random);
         Envelope::sign(kind, &Claims::new(self.tenant, jti, event).to_json(), signers)
     }
 
@@ -130,7 +130,7 @@ impl World {
     }
 
     pub(crate) fn terms(&self) -> Terms {
-        let now = Clock::system().now().seconds().0;
+        let now = self.config.clock.now().seconds().0;
         let hash = |bytes: Bytes32| serde_json::to_value(bytes).unwrap();
         let terms = serde_json::json!({
             "controller": "record-shop",

@@ -49,6 +49,16 @@ pub(crate) fn events() -> Vec<Case> {
         ],
     ));
     cases.extend(edited(
+        &event(Kind::ProofPublished),
+        "payload",
+        &[
+            ("proof of a day that is none", "\"day\":", "\"day\":7"),
+            ("proof of a tree of negative size", "\"size\":9", "\"size\":-9"),
+            ("proof that names its enterprise", "\"size\":9", "\"size\":9,\"tenant\":1"),
+            ("proof about nobody", "\"about\":", "\"around\":"),
+        ],
+    ));
+    cases.extend(edited(
         &event(Kind::RecipientAcknowledged),
         "payload",
         &[

@@ -7,9 +7,9 @@ use grantbook_record::event::{
     Acknowledger, Act, Basis, Bounds, Claims, DataDeleted, Evidence, GrantAmended, GrantGiven, GrantPaused,
     GrantResumed, GrantRevoked, GrantWithdrawn, KeyEnrolled, KeyRevoked, KeyRotated, LocalText,
     NoticePublished, OfPool, OperatorActed, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid,
-    PayoutReversed, Period, RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade, Revenue,
-    RevenueDeclared, ReversedEntry, Revoker, SettlementClosed, SettlementPosted, StateRoot, SubjectErased,
-    TemplatePublished, about_tenant,
+    PayoutReversed, Period, ProofPublished, RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade,
+    Revenue, RevenueDeclared, ReversedEntry, Revoker, SettlementClosed, SettlementPosted, StateRoot,
+    SubjectErased, TemplatePublished, about_tenant,
 };
 use grantbook_record::lease::{LeasesReleased, Release};
 use grantbook_record::list::List;
@@ -180,7 +180,7 @@ impl Sample {
 }
 
 /// The kinds of which there is a sample: all that an envelope may carry now.
-pub(crate) const SAMPLES: [Kind; 26] = [
+pub(crate) const SAMPLES: [Kind; 27] = [
     Kind::KeyEnrolled,
     Kind::KeyRotated,
     Kind::KeyRevoked,
@@ -199,6 +199,7 @@ pub(crate) const SAMPLES: [Kind; 26] = [
     Kind::SubjectErased,
     Kind::OperatorActed,
     Kind::StateRoot,
+    Kind::ProofPublished,
     Kind::RevenueDeclared,
     Kind::SettlementClosed,
     Kind::PayoutAccrued,
@@ -289,6 +290,15 @@ pub(crate) fn sample(kind: Kind) -> Sample {
         Kind::StateRoot => {
             let withdrawn = map::states(GrantStatus::Withdrawn, 7);
             state_root(16, 8, map::root(&map::leaves(Some(&withdrawn))))
+        }
+        Kind::ProofPublished => {
+            let event = ProofPublished {
+                about: about_tenant(&jti(34), tenant()),
+                bundle_sha256: Bytes32::sha256(b"the bytes of a bundle"),
+                day: NOW.day(),
+                size: 9,
+            };
+            Sample::new(kind, 34, event, vec![operator()])
         }
         other => sample_of_money(other),
     }

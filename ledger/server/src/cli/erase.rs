@@ -144,6 +144,11 @@ pub(crate) fn run(args: &EraseArgs, output: Output) -> Result<Verdict, Failure> 
                     "receipt": receipt,
                     "epoch": epoch,
                 }),
+                Err(error @ (EraseError::Unproved { .. } | EraseError::Open { .. })) => json!({
+                    "erasure": pending.id,
+                    "waiting_for": [],
+                    "waiting_for_proofs": error.to_string(),
+                }),
                 Err(EraseError::Waiting(gates)) => json!({ "erasure": pending.id, "waiting_for": gates }),
                 Err(error) => return Err(refused(error)),
             }
@@ -152,6 +157,10 @@ pub(crate) fn run(args: &EraseArgs, output: Output) -> Result<Verdict, Failure> 
     door.close()?;
     output.result(&view);
     let Some(leaf_index) = view.get("leaf_index") else {
+        if let Some(why) = view.get("waiting_for_proofs").and_then(Value::as_str) {
+            output.say(format!("withdrawn; {why}"));
+            return Ok(Verdict::No);
+        }
         let waiting = view.get("waiting_for").map(ToString::to_string).unwrap_or_default();
         output.say(format!("withdrawn; these gates have not forgotten the customer yet: {waiting}"));
         return Ok(Verdict::No);

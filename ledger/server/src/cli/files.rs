@@ -17,18 +17,21 @@ const INPUT_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Reads a whole file of at most 4 MiB; `-` is standard input.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    read_large(path, INPUT_BYTES_MAX)
+}
+
+/// Reads a whole file of at most so many bytes; `-` is standard input.
+pub(crate) fn read_large(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Failure> {
     let named = |error: io::Error| Failure::Input(format!("{}: {}", path.display(), describe(&error)));
     let mut bytes = Vec::new();
     if path == Path::new("-") {
-        io::stdin().take(INPUT_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(named)?;
+        io::stdin().take(bytes_max + 1).read_to_end(&mut bytes).map_err(named)?;
     } else {
-        File::open(path)
-            .and_then(|file| file.take(INPUT_BYTES_MAX + 1).read_to_end(&mut bytes))
-            .map_err(named)?;
+        File::open(path).and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes)).map_err(named)?;
     }
-    if bytes.len() as u64 > INPUT_BYTES_MAX {
+    if bytes.len() as u64 > bytes_max {
         return Err(Failure::Input(format!(
-            "{}: more than {INPUT_BYTES_MAX} bytes, expected at most that",
+            "{}: more than {bytes_max} bytes, expected at most that",
             path.display()
         )));
     }

@@ -1,5 +1,6 @@
 //! `verify`: what can be checked without trusting anybody but the log's keys, and the witnesses that one names.
 
+mod bundle;
 mod checkpoints;
 mod demands;
 mod log;
@@ -15,6 +16,7 @@ use clap::{Args, Subcommand};
 use super::failure::Failure;
 use super::output::{Output, Verdict};
 
+pub(crate) use bundle::policy_bytes;
 pub(crate) use demands::DemandArgs;
 pub(crate) use log::verify_log;
 pub(crate) use source::{KeyArgs, LogArgs, LogSource, read_vkey};
@@ -40,6 +42,15 @@ erased customer leaves no trace.")]
     #[command(after_help = "Example:
   grantbook verify archive acme.archive --vkey vkey")]
     Archive(super::transfer::ArchiveArgs),
+    /// Compliance proofs, offline: that every entry of an enterprise's days kept to a policy
+    #[command(after_help = "Examples:
+  grantbook verify bundle 2026-03-02.bundle --vkey vkey --policy gdpr
+  grantbook verify bundle 2026-03-*.bundle --vkey vkey --witness-policy witnesses.policy --policy ours.json \\
+    --save-chain chain.json --html march.html
+  grantbook verify bundle 2026-04-01.bundle --vkey vkey --policy ours.json --chain chain.json --save-chain chain.json
+Without a flag for the keys, the file `vkey` beside the first bundle is taken. Exit status 1 also if nothing is proved,
+because the enterprise has no entry on any of the days.")]
+    Bundle(bundle::BundleArgs),
     /// Two checkpoints: both signed, and the later tree begins with the earlier one
     #[command(after_help = "Example:
   curl -s http://127.0.0.1:8460/log/checkpoint > old
@@ -107,6 +118,7 @@ pub(crate) fn run(command: &VerifyCommand, output: Output) -> Result<Verdict, Fa
     match command {
         VerifyCommand::Receipt(args) => receipt::run(args, output),
         VerifyCommand::State(args) => state::run(args, output),
+        VerifyCommand::Bundle(args) => bundle::run(args, output),
         VerifyCommand::Archive(args) => super::transfer::verify_archive(args, output),
         VerifyCommand::Checkpoints(args) => checkpoints::run(args, output),
         VerifyCommand::Log(args) => log::run(args, output),

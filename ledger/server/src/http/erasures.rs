@@ -45,6 +45,9 @@ pub(super) struct ErasureView {
     /// Gates that have not forgotten the customer yet; empty once it is done.
     #[schema(value_type = Vec<String>)]
     waiting_for: Vec<GateId>,
+    /// What the tenant's compliance proofs still need of the customer; absent where they need nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_for_proofs: Option<String>,
     /// Leaf index of `subject.erased`, once it is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     leaf_index: Option<u64>,
@@ -60,12 +63,12 @@ pub(super) struct ErasureView {
 
 impl ErasureView {
     fn waiting(erasure: u64, waiting_for: Vec<GateId>) -> Self {
-        Self { erasure, waiting_for, leaf_index: None, receipt: None, epoch: None }
+        Self { erasure, waiting_for, waiting_for_proofs: None, leaf_index: None, receipt: None, epoch: None }
     }
 
     fn done(erasure: u64, Erased { leaf_index, receipt, epoch }: Erased) -> Self {
         let (leaf_index, receipt, epoch) = (Some(leaf_index.0), Some(receipt), Some(epoch));
-        Self { erasure, waiting_for: Vec::new(), leaf_index, receipt, epoch }
+        Self { leaf_index, receipt, epoch, ..Self::waiting(erasure, Vec::new()) }
     }
 }
 
@@ -194,7 +197,7 @@ impl Drop for Follower {
 #[utoipa::path(post, path = "/v1/erasures", operation_id = "erase", tag = "erasure", security(("bearer" = [])), request_body = ErasureRequest,
     responses(
         (status = 200, description = "Erased", body = ErasureView),
-        (status = 202, description = "Withdrawn; gates are still to forget the customer", body = ErasureView),
+        (status = 202, description = "Withdrawn; gates are still to forget the customer, or compliance proofs still need it", body = ErasureView),
         (status = 400, description = "malformed-request", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 401, description = "unauthorized", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 403, description = "forbidden: the role is not admin", content_type = "application/problem+json", body = ProblemDetails<'static>),
@@ -355,6 +358,10 @@ pub(super) async fn finish(app: &App, tenant: TenantId, id: u64) -> Result<Erasu
     match finished {
         Ok(erased) => Ok(ErasureView::done(id, erased)),
         Err(EraseError::Waiting(gates)) => Ok(ErasureView::waiting(id, gates)),
+        Err(error @ (EraseError::Unproved { .. } | EraseError::Open { .. })) => Ok(ErasureView {
+            waiting_for_proofs: Some(error.to_string()),
+            ..ErasureView::waiting(id, Vec::new())
+        }),
         Err(error) => Err(error.into()),
     }
 }
@@ -371,7 +378,9 @@ impl From<EraseError> for Problem {
             EraseError::Store(error) => return fault(error),
             EraseError::UnknownCustomer | EraseError::UnknownErasure => ProblemKind::NotFound,
             EraseError::Held | EraseError::Hold(_) => ProblemKind::Held,
-            EraseError::Waiting(_) => ProblemKind::StateConflict,
+            EraseError::Waiting(_) | EraseError::Unproved { .. } | EraseError::Open { .. } => {
+                ProblemKind::StateConflict
+            }
             EraseError::TooMany => ProblemKind::Refused,
         };
         Self::new(kind, error.to_string())

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::problem::Problem;
 use super::{
     App, acknowledgements, admin, authzen, deletions, erasures, events, feed, gate_keys, grants, heads,
-    health, layers, leases, log, metrics, receipts, settlements, states, uses,
+    health, layers, leases, log, metrics, proofs, receipts, settlements, states, uses,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -37,6 +37,7 @@ use super::{
         (name = "authzen", description = "OpenID AuthZEN Authorization API 1.0"),
         (name = "erasure", description = "Erasing customers, and legal holds that keep them from it"),
         (name = "money", description = "Settled periods, statements and payments"),
+        (name = "proofs", description = "Compliance proofs of the tenant's days"),
         (name = "tenant", description = "Keys, gates and tokens of the caller's tenant"),
         (name = "operation", description = "For those who run the server"),
     ),
@@ -84,6 +85,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(settlements::order))
         .routes(routes!(settlements::end))
         .routes(routes!(settlements::reverse))
+        .routes(routes!(proofs::prove, proofs::list))
+        .routes(routes!(proofs::bundle))
+        .routes(routes!(proofs::report))
         .routes(routes!(authzen::evaluate))
         .routes(routes!(authzen::batch::evaluate))
         .routes(routes!(authzen::search::subjects))

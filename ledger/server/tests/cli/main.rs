@@ -9,6 +9,7 @@
 
 mod bulk;
 mod lost_devices;
+mod prove;
 mod public;
 
 use std::collections::BTreeMap;

@@ -145,6 +145,11 @@ impl Stage {
             }
             "end_payout" => post(&format!("/v1/payouts/{}", self.grant), json!({})),
             "reverse_payout" => post("/v1/reversals", json!({"leaf_index": self.given, "reason": "mistake"})),
+            "list_proofs" => get("/v1/proofs"),
+            // every day that is over is proved: the tenant was made today
+            "prove" => post("/v1/proofs", json!({"policy": "sandbox"})),
+            "get_proof" => get("/v1/proofs/2026-03-02"),
+            "get_proof_report" => get("/v1/proofs/2026-03-02/report"),
             "list_uses" => get("/v1/uses"),
             "append_uses" => {
                 let first = record(GATE, 0, facts(CUSTOMERS[0], 2), Some(self.grant));

@@ -65,6 +65,14 @@ impl Builder<'_> {
         if cases.holds.iter().any(|hold| hold.tenant == tenant.id && hold.sub == *sub) {
             return Ok(Err("a legal hold is on the customer"));
         }
+        let is_theirs =
+            |key_id| self.changes.key(state, key_id).is_ok_and(|key| key.sub.as_ref() == Some(sub));
+        let is_proved = cases.proofs.iter().any(|kept| kept.tenant == tenant.id);
+        let in_batch = is_proved && self.items.iter().any(|owned| is_theirs(owned.owner.key_id));
+        let unproved = self.inner.unproved(&cases, (tenant.number, tenant.id), &customer, erased.given)?;
+        if in_batch || unproved.is_some() {
+            return Ok(Err("proofs of days to come need what lies under the data key"));
+        }
         Ok(Ok(()))
     }
 }

@@ -7,40 +7,40 @@ enum Part {
     Quote(String),
 }
 
-pub(super) struct Page {
+pub(crate) struct Page {
     title: String,
     parts: Vec<Part>,
 }
 
 impl Page {
-    pub(super) fn new(title: String) -> Self {
+    pub(crate) fn new(title: String) -> Self {
         Self { title, parts: Vec::new() }
     }
 
-    pub(super) fn section(&mut self, heading: &'static str) {
+    pub(crate) fn section(&mut self, heading: &'static str) {
         self.parts.push(Part::Section(heading));
     }
 
-    pub(super) fn paragraph(&mut self, text: String) {
+    pub(crate) fn paragraph(&mut self, text: String) {
         self.parts.push(Part::Paragraph(text));
     }
 
-    pub(super) fn row(&mut self, label: &str, text: &str) {
+    pub(crate) fn row(&mut self, label: &str, text: &str) {
         self.parts.push(Part::Row(label.to_owned(), text.to_owned()));
     }
 
-    pub(super) fn rows(&mut self, rows: Vec<(&'static str, String)>) {
+    pub(crate) fn rows(&mut self, rows: Vec<(&'static str, String)>) {
         for (label, text) in rows {
             self.row(label, &text);
         }
     }
 
-    pub(super) fn quote(&mut self, text: &str) {
+    pub(crate) fn quote(&mut self, text: &str) {
         self.parts.push(Part::Quote(text.to_owned()));
     }
 
     /// For a terminal.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let parts = self.parts.iter().map(|part| match part {
             Part::Section(heading) => format!("\n{}\n\n", heading.to_uppercase()),
             Part::Paragraph(paragraph) => format!("{paragraph}\n"),
@@ -51,7 +51,7 @@ impl Page {
     }
 
     /// For paper.
-    pub(super) fn html(&self) -> String {
+    pub(crate) fn html(&self) -> String {
         let title = escaped(&self.title);
         let head = format!(
             "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{title}</title>\n\

@@ -57,6 +57,26 @@ impl DemandArgs {
     }
 }
 
+/// The same where `--policy` is another one's name.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "What is demanded")]
+pub(crate) struct WitnessArgs {
+    /// A tlog-policy file: its quorum of witnesses is demanded
+    #[arg(long, value_name = "FILE")]
+    witness_policy: Option<PathBuf>,
+    /// From this day on (UTC, such as 2030-01-01) refuse what the log's ML-DSA-44 key has not signed as well
+    #[arg(long, value_name = "DAY")]
+    post_quantum_from: Option<String>,
+}
+
+impl WitnessArgs {
+    /// Reads the policy; the day is compared with this machine's clock.
+    pub(crate) fn read(&self) -> Result<Demands, Failure> {
+        let (policy, post_quantum_from) = (self.witness_policy.clone(), self.post_quantum_from.clone());
+        DemandArgs { policy, witnessed: true, post_quantum_from }.read()
+    }
+}
+
 /// What is said of a checkpoint without its quorum.
 pub(crate) const NOT_WITNESSED: &str =
     "signed but not witnessed, expected the policy's quorum of cosignatures";

@@ -1,4 +1,4 @@
-//! What the operator has recorded for everybody: its acts, and the roots of the grant states.
+//! What the operator has recorded for everybody: its acts, the roots of the grant states, and the proofs that it made.
 
 use grantbook_record::event::OperatorActed;
 use grantbook_record::receipt::VerifiedContent;
@@ -69,6 +69,7 @@ fn said(event: &Event) -> Value {
         Event::OperatorActed(OperatorActed { act, about: None }) => json!(act),
         Event::OperatorActed(acted) => json!(acted),
         Event::StateRoot(root) => json!(root),
+        Event::ProofPublished(proof) => json!(proof),
         other => json!(Kind::name(other.kind())),
     }
 }

@@ -18,7 +18,7 @@ use crate::cli::sandbox::{DEFAULT_FOLDER, Sandbox};
 #[command(next_help_heading = "The log's keys")]
 pub(crate) struct KeyArgs {
     /// The log's keys, as `/log/vkey` gives them: kept by you, so that nobody can change them
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", alias = "log-keys")]
     vkey: Option<PathBuf>,
     /// Address of the log; without --vkey its keys are taken from there, on the server's word
     #[arg(long, value_name = "URL")]
