@@ -166,8 +166,8 @@ pub fn draw(seed: &Bytes32, size: TreeSize, count: u32) -> Vec<LeafIndex> {
     drawn
 }
 
-/// The first 8 bytes of SHA-256(`53` ‖ seed ‖ i).
-fn candidate(seed: &Bytes32, i: u64) -> u64 {
+/// The `i`th candidate of a draw: the first 8 bytes of SHA-256(`53` ‖ seed ‖ i).
+pub fn candidate(seed: &Bytes32, i: u64) -> u64 {
     let hash: [u8; 32] = Sha256::new()
         .chain_update([0x53])
         .chain_update(seed.0)

@@ -3,7 +3,7 @@
 mod acts;
 mod duties;
 
-pub use acts::{AcceptedLoss, Act, OperatorActed, RolledEpoch, about_tenant};
+pub use acts::{AcceptedLoss, Act, OpenedAudit, OperatorActed, RolledEpoch, about_tenant};
 pub use duties::{Acknowledger, DataDeleted, RecipientAcknowledged, RecordedUse};
 use serde::{Deserialize, Serialize};
 

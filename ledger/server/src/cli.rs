@@ -2,6 +2,7 @@
 //! of exit statuses ([`failure`]).
 
 mod acknowledgements;
+mod audit;
 mod backup;
 mod bench;
 mod check;
@@ -133,6 +134,9 @@ Running it again goes on where it stopped, and changes nothing where it was done
     /// Verify receipts, checkpoints or the whole log
     #[command(subcommand)]
     Verify(verify::VerifyCommand),
+    /// Open entries at random to a regulator, and check what was opened
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Erase a customer: withdraw, have the gates forget, destroy the data key
     #[command(after_help = "Example:
   grantbook erase --sub alice-7 --channel mail --tenant UUID --data-dir ./ledger --save certificate.json
@@ -237,6 +241,7 @@ fn run(command: Option<Command>, output: Output) -> Result<Verdict, Failure> {
         Some(Command::Check(args)) => check::run(&args, output),
         Some(Command::Replay(args)) => replay::run(&args, output),
         Some(Command::Verify(command)) => verify::run(&command, output),
+        Some(Command::Audit(command)) => audit::run(&command, output),
         Some(Command::Erase(args)) => erase::run(&args, output),
         Some(Command::Hold(command)) => erase::hold(&command, output),
         Some(Command::Epoch(command)) => erase::epoch(&command, output),
