@@ -194,7 +194,11 @@ impl Remote {
     }
 
     /// Sends a JSON text, and gives what is answered piece by piece, however long it takes.
-    pub(crate) fn post_streaming(&self, path: &str, text: &[u8]) -> Result<impl std::io::Read + use<>, Refused> {
+    pub(crate) fn post_streaming(
+        &self,
+        path: &str,
+        text: &[u8],
+    ) -> Result<impl std::io::Read + use<>, Refused> {
         let request = self.authorized(self.agent.post(self.url(path))).config();
         let request = request.timeout_global(None).timeout_recv_response(Some(DEADLINE)).build();
         let response = request.content_type("application/json").send(text);
