@@ -186,3 +186,13 @@ fn go_verifies_every_entry_and_refuses_a_changed_byte() {
 fn aics_tlog_verifies_the_log_and_refuses_a_changed_byte() {
     test("aics_tlog_verifies_the_log_and_refuses_a_changed_byte", &AICS_TLOG);
 }
+
+#[test]
+fn an_audits_draw_is_that_of_a_reader_of_its_page_alone() {
+    let root = workspace();
+    let script = root.join("tests/outside/python/audit_draw.py");
+    match Command::new("python3").arg(script).arg(root.join("tests/vectors/audit.json")).output() {
+        Ok(output) => assert_eq!(Done::of(output).ok().json()["different"], json!([])),
+        Err(error) => skip("an_audits_draw_is_that_of_a_reader_of_its_page_alone", &error.to_string()),
+    }
+}

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::sync::LazyLock;
 
 use grantbook_record::archive::Reader;
+use grantbook_record::audit::{Answer, Request};
 use grantbook_record::event::{self, Claims};
 use grantbook_record::feed::Frame;
 use grantbook_record::head::{Head, SignedHead};
@@ -109,6 +110,23 @@ pub fn lease_release(data: &[u8]) {
     if let Ok((claims, _)) = parse_release(text) {
         assert!(claims.event.releases.len() <= WANTS_MAX);
         round_trip::<Claims<LeasesReleased>>(&claims.to_json());
+    }
+}
+
+/// Requests for an audit; a draw is never longer than what was asked for.
+pub fn audit_request(data: &[u8]) {
+    if let Ok(request) = Request::parse(data) {
+        assert_eq!(request.to_json(), data.strip_suffix(b"\n").unwrap_or(data));
+        if request.count() < 100 {
+            assert_eq!(request.draw().map(|drawn| drawn.len()), Ok(request.count() as usize));
+        }
+    }
+}
+
+/// What is opened in an audit.
+pub fn audit_answer(data: &[u8]) {
+    if let Ok(answer) = Answer::parse(data) {
+        assert_eq!(answer.to_json(), data.strip_suffix(b"\n").unwrap_or(data));
     }
 }
 

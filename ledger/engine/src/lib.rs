@@ -13,6 +13,7 @@ mod body;
 mod clock;
 mod closed;
 mod config;
+mod drawn;
 mod epoch;
 mod erase;
 mod error;
@@ -49,6 +50,7 @@ pub use backup::{
 pub use clock::Clock;
 pub use closed::ClosedSum;
 pub use config::{Archiving, KeyringKind, LedgerConfig, PKCS11_PIN_VARIABLE, Pkcs11Token};
+pub use drawn::{Drawn, DrawnError};
 pub use epoch::{Epoch, Rolled};
 pub use erase::{EraseError, Erased, Erasure};
 pub use error::{AppendError, OpenError, ReadError, TenantError, WitnessedError};

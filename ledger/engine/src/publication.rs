@@ -88,7 +88,7 @@ impl Inner {
     }
 
     /// Checks that a checkpoint is of this log and of its very history.
-    fn check_own(&self, note: &str) -> Result<Checkpoint, WitnessedError> {
+    pub(crate) fn check_own(&self, note: &str) -> Result<Checkpoint, WitnessedError> {
         let signed = self.keyring.log_keys.verify_checkpoint(note.as_bytes())?;
         let (size, _) = self.published.size_root();
         let checkpoint = signed.checkpoint;

@@ -146,7 +146,7 @@ impl Inner {
     }
 
     /// What is left of an entry whose customer was erased: that it is in the log.
-    fn erased_receipt(
+    pub(crate) fn erased_receipt(
         &self,
         leaf: u64,
         owned: &OwnedItem,

@@ -8,6 +8,7 @@
 //! the log, with [`class`]-given commitments; the customer gets a [`receipt`], and gates get a [`feed`] frame.
 
 pub mod archive;
+pub mod audit;
 pub mod class;
 pub mod compensation;
 pub mod day;

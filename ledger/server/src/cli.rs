@@ -2,6 +2,7 @@
 //! of exit statuses ([`failure`]).
 
 mod acknowledgements;
+mod audit;
 mod backup;
 mod bench;
 mod check;
@@ -154,6 +155,9 @@ that is settled already, a file that is written already, a report that was read 
 Exit status 1 names the entries that do not comply and are not excepted. What was begun is taken up again. A bundle shows
 who used how many grants, under pseudonyms: it is for the regulator alone.")]
     Prove(Box<prove::ProveArgs>),
+    /// Open entries at random to a regulator, and check what was opened
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Erase a customer: withdraw, have the gates forget, destroy the data key
     #[command(after_help = "Example:
   grantbook erase --sub alice-7 --channel mail --tenant UUID --data-dir ./ledger --save certificate.json
@@ -260,6 +264,7 @@ fn run(command: Option<Command>, output: Output) -> Result<Verdict, Failure> {
         Some(Command::Settle(args)) => settle::run(&args, output),
         Some(Command::Verify(command)) => verify::run(&command, output),
         Some(Command::Prove(args)) => prove::run(&args, output),
+        Some(Command::Audit(command)) => audit::run(&command, output),
         Some(Command::Erase(args)) => erase::run(&args, output),
         Some(Command::Hold(command)) => erase::hold(&command, output),
         Some(Command::Epoch(command)) => erase::epoch(&command, output),

@@ -6,6 +6,7 @@
 
 mod acknowledgements;
 mod admin;
+mod audits;
 mod authzen;
 mod body;
 mod caller;
@@ -106,6 +107,8 @@ pub(crate) struct Shared {
     requests: Semaphore,
     /// Open feeds.
     feeds: Arc<Semaphore>,
+    /// One audit is answered at a time.
+    audits: Arc<Semaphore>,
     followers: erasures::Followers,
     live_gates: live_gates::LiveGates,
     waiting: acknowledgements::Waiting,
@@ -187,6 +190,7 @@ impl Server {
             witnessing,
             requests: Semaphore::new(limits.requests_max as usize),
             feeds: Arc::new(Semaphore::new(limits.feed_subscribers_max as usize)),
+            audits: Arc::new(Semaphore::new(1)),
             followers: erasures::Followers::new(),
             live_gates: live_gates::LiveGates::new(3 * ledger.freshness_bound(), Instant::now()),
             waiting: acknowledgements::Waiting::default(),

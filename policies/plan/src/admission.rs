@@ -504,7 +504,7 @@ pub fn beyond_template(terms: &Terms, bounds: &Bounds) -> impl Iterator<Item = R
 }
 
 /// Who, what for and which categories stay; anything else may change.
-fn check_amendment(old: &Terms, new: &Terms) -> Result<(), Refusal> {
+pub(crate) fn check_amendment(old: &Terms, new: &Terms) -> Result<(), Refusal> {
     let changes = |what| Err(Refusal::AmendmentChanges { what });
     if old.controller != new.controller {
         return changes("controller");

@@ -283,6 +283,25 @@ pub fn judge_grant(
     judge_addressed(vocabulary, &grant, |_| count, facts, now)
 }
 
+/// Judges a use under terms alone, in force from `starts`: what [`judge_grant`] would say of a grant that nobody has paused,
+/// ended or used up.
+pub fn judge_terms(
+    vocabulary: &Vocabulary,
+    (grant, terms): (Jti, &Terms),
+    starts: UnixSeconds,
+    facts: &UseFacts,
+    at: UnixSeconds,
+) -> Result<(), Denial> {
+    check_terms(vocabulary, facts)?;
+    let ends = terms.validity.end();
+    let grant =
+        GrantView { id: grant, given: 0, terms, starts, ends, status: Status::Active, ended_at: None };
+    if !addresses(&grant, facts) {
+        return Err(Denial::of(DenialReason::NoGrant));
+    }
+    judge_addressed(vocabulary, &grant, |_| UseCount::default(), facts, at)
+}
+
 /// Whether the vocabulary has every word of the use.
 pub fn check_terms(vocabulary: &Vocabulary, facts: &UseFacts) -> Result<(), Denial> {
     let known = |holds: bool, part: Part, term: &Term| {

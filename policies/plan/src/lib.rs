@@ -8,6 +8,7 @@
 //! one by one; [`admission`] says which events may come next; [`decide()`] answers the gate's question.
 
 pub mod admission;
+pub mod audit;
 pub mod compact;
 pub mod cover;
 pub mod customer;
@@ -21,7 +22,7 @@ pub mod vocabulary;
 
 pub use admission::{Parties, Refusal};
 pub use customer::{Admitted, CustomerState, EntryRef, GrantState, Status};
-pub use decide::{Decision, Denial, Permission, UseCount, decide, judge_grant};
+pub use decide::{Decision, Denial, Permission, UseCount, decide, judge_grant, judge_terms};
 pub use duties::Duties;
 pub use house::{Fact, HouseRules};
 pub use tenant::TenantState;

@@ -20,6 +20,9 @@ pub enum Role {
     Service,
     /// All that, and manage gates and tokens.
     Admin,
+    /// Read the tenant's records, and open what a regulator has drawn, over all tenants. Such tokens are made where the
+    /// keyring is, never over HTTP.
+    Operator,
 }
 
 /// A token without its secret.

@@ -7,7 +7,7 @@ mod paying;
 
 use grantbook_compliance::Opening;
 use grantbook_plan::admission::{self, Context};
-use grantbook_plan::decide::{Permission, decide, judge_grant};
+use grantbook_plan::decide::{Permission, decide, judge_grant, judge_terms};
 use grantbook_plan::{Admitted, CustomerState, Decision, Denial, EntryRef, UseCount, Vocabulary};
 use grantbook_record::day::{Day, UnixMillis, UnixSeconds};
 use grantbook_record::encoding::Bytes32;
@@ -357,7 +357,15 @@ impl<'a> Builder<'a> {
                 let bound = self.inner.freshness_bound.as_secs();
                 let in_window =
                     grant.ended_at.is_some_and(|ended| record.at.0 <= ended.0.saturating_add(bound));
-                if in_window { Verdict { flag: None, in_window: true } } else { flagged(denial.reason) }
+                if !in_window {
+                    return flagged(denial.reason);
+                }
+                // of the end alone it could not know: the terms it had
+                let (terms, starts) = ((grant.id, &grant.terms), grant.starts);
+                match judge_terms(Vocabulary::builtin(), terms, starts, &record.facts, record.at) {
+                    Ok(()) => Verdict { flag: None, in_window: true },
+                    Err(denial) => flagged(denial.reason),
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{cases_of_events, cases_of_leases, cases_of_state_proofs, cases_of_the_log};
+use crate::{cases_of_audits, cases_of_events, cases_of_leases, cases_of_state_proofs, cases_of_the_log};
 
 /// Name and input of a case.
 pub(crate) type Case = (String, Value);
@@ -18,6 +18,7 @@ pub(crate) fn of(format: &str) -> Vec<Case> {
         "head" => cases_of_the_log::heads(),
         "lease" => cases_of_leases::releases(),
         "state-proof" => cases_of_state_proofs::state_proofs(),
+        "audit" => cases_of_audits::audits(),
         other => panic!("no cases of {other}"),
     }
 }

@@ -39,6 +39,18 @@ pub enum Act {
     EpochRolled(RolledEpoch),
     /// A backup was put in place that is older than what was acknowledged.
     LossAccepted(AcceptedLoss),
+    /// Entries that a regulator had drawn were opened to it.
+    AuditOpened(OpenedAudit),
+}
+
+/// An audit's request, as it was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenedAudit {
+    /// SHA-256 of the request.
+    pub request: Bytes32,
+    /// How many entries it asked for.
+    pub entries: u32,
 }
 
 /// A key epoch that began.

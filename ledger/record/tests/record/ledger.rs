@@ -5,6 +5,7 @@ use std::convert::Infallible;
 
 use grantbook_compliance::{Blinding, Opening, commit};
 use grantbook_record::archive::{ArchivedGate, ArchivedTenant, Header, Record, Writer};
+use grantbook_record::audit::Request;
 use grantbook_record::class::Class;
 use grantbook_record::encoding::{Base64Bytes, Bytes32};
 use grantbook_record::entry::{self, Entry, LinkTarget, TagKey};
@@ -280,6 +281,11 @@ impl Ledger {
             note.add(cosignature::sign(&key, time, &text).unwrap()).unwrap();
         }
         note.to_string()
+    }
+
+    /// A regulator's request for five entries.
+    pub(crate) fn audit(&self) -> Request {
+        Request::new(&self.checkpoint(), Bytes32([0x37; 32]), 5).unwrap()
     }
 
     pub(crate) fn receipt(&self, leaf_index: u64) -> Receipt {

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use grantbook_record::audit;
 use grantbook_record::entry::HEADER_BYTES;
 use grantbook_record::state_proof::GrantStatus;
 use grantbook_record::{Class, Kind, RecoveryCode};
@@ -51,6 +52,8 @@ pub(crate) fn example(name: &str) -> String {
         "use-record" => pretty(&story::record(story::FIRST).to_json()),
         "use-head" => pretty(decoded(story::batch().head.as_bytes(), 1).as_bytes()),
         "use-batch" => pretty(&serde_json::to_vec(&story::batch()).unwrap()),
+        "audit-request" => pretty(&log.audit().to_json()),
+        "audit-draw" => audit_draw(&log),
         "lease-release" => pretty(&story::release().to_json()),
         "receipt" => pretty(&log.receipt(WITHDRAWN_AT).to_json()),
         "receipt-of-a-use" => pretty(&log.receipt(USES_AT).to_json()),
@@ -70,6 +73,27 @@ pub(crate) fn example(name: &str) -> String {
         }
     };
     text.trim_end_matches('\n').to_owned() + "\n"
+}
+
+/// How the story's audit comes to its entries.
+fn audit_draw(log: &Ledger) -> String {
+    let (checkpoint, request) = (log.checkpoint(), log.audit());
+    let (_, note) = grantbook_tlog::Checkpoint::parse_note(checkpoint.as_bytes()).unwrap();
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let seed = audit::seed(note.text(), request.nonce());
+    let mut text = format!("nonce      {}\nseed       {}\n", hex(&request.nonce().0), hex(&seed.0));
+    let drawn = request.draw().unwrap();
+    let (mut i, mut at) = (0_u64, 0);
+    while at < drawn.len() {
+        let candidate = audit::candidate(&seed, i);
+        let index = candidate % log.range.size().0;
+        let is_new = drawn[at].0 == index;
+        let marks = if is_new { "" } else { "  drawn already" };
+        text += &format!("candidate  {}  {index}{marks}\n", hex(&candidate.to_be_bytes()));
+        at += usize::from(is_new);
+        i += 1;
+    }
+    text
 }
 
 /// The decoded segment `at` of a compact JWS.

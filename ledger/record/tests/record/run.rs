@@ -1,5 +1,6 @@
 //! Runs one case of a vector file: what a reader of the format does, in its order.
 
+use grantbook_record::audit::{Answer, Request};
 use grantbook_record::encoding::{array_from_base64url, from_base64url};
 use grantbook_record::feed::{Chain, FeedPosition, Frame};
 use grantbook_record::head::SignedHead;
@@ -12,8 +13,8 @@ use grantbook_tlog::LogKeys;
 use serde_json::Value;
 
 /// The formats, as their vector files are named.
-pub(crate) const FORMATS: [&str; 9] =
-    ["event", "envelope", "entry", "use-batch", "receipt", "feed", "head", "state-proof", "lease"];
+pub(crate) const FORMATS: [&str; 10] =
+    ["event", "envelope", "entry", "use-batch", "receipt", "feed", "head", "state-proof", "lease", "audit"];
 
 /// Why a case was refused.
 #[derive(Debug)]
@@ -108,6 +109,14 @@ pub(crate) fn run(format: &str, setup: &Setup, input: &Value) -> Result<(), Refu
             let (_, kid) = parse_release(text("release"))?;
             verify_release(text("release"), &setup.key(kid).unwrap_or(setup.keys[0]))?;
         }
+        "audit" => match input["answer"].as_str() {
+            Some(answer) => drop(Answer::parse(answer.as_bytes())?),
+            None => {
+                let drawn: Vec<u64> =
+                    Request::parse(text("request").as_bytes())?.draw()?.iter().map(|index| index.0).collect();
+                assert_eq!(serde_json::json!(drawn), input["drawn"], "the draw of a request");
+            }
+        },
         other => panic!("no format {other}"),
     }
     Ok(())

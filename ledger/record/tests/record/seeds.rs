@@ -1,5 +1,8 @@
 //! Good inputs of every parser, from which fuzzing starts.
 
+use grantbook_record::DenialReason;
+use grantbook_record::audit::Answer;
+use grantbook_record::encoding::Bytes32;
 use grantbook_record::lease::sign_release;
 use grantbook_tlog::tile::encode_bundle;
 use grantbook_tlog::{AddCheckpoint, Note, TreeSize, consistency_proof};
@@ -34,6 +37,17 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
             [STATE_ROOTS_AT, STATE_ROOTS_AT + 2].map(|at| log.state_proof(at).to_json()).to_vec()
         }
         "archive" => [&[][..], &[WITHDRAWN_AT]].map(|leaves| log.archive(leaves).concat()).to_vec(),
+        "audit_request" => vec![log.audit().to_json()],
+        "audit_answer" => vec![
+            Answer {
+                index: USES_AT,
+                day_key: Bytes32([7; 32]),
+                receipt: String::from_utf8(log.receipt(USES_AT).to_json()).unwrap(),
+                under: Some(String::from_utf8(log.receipt(GRANT_AT).to_json()).unwrap()),
+                flag: Some(DenialReason::Field),
+            }
+            .to_json(),
+        ],
         "frame" => log.feed().0.iter().map(grantbook_record::feed::Frame::to_json).collect(),
         "head" => vec![log.heads(&nonces())[0].head.clone().into_bytes()],
         "signed_head" => vec![log.heads(&nonces())[0].to_json()],

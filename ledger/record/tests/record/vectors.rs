@@ -68,6 +68,11 @@ fn every_error_is_provoked() {
             "TooLarge Jws/NotCompact Typ Payload/UnknownField Payload/Expected Version/Version BadSignature",
         ),
         (
+            "audit",
+            "RequestTooLarge AnswerTooLarge Schema/UnknownField Schema/MissingField Spelling Version Checkpoint/Size \
+             Count",
+        ),
+        (
             "state-proof",
             "TooLarge Schema/UnknownField Schema/Expected Spelling Version Root/Mismatch Enrolment/Inclusion/Root Checkpoints \
              Kind NotFirst Size NotEnrolled Entries Map",
@@ -78,6 +83,9 @@ fn every_error_is_provoked() {
         let mut inputs: Vec<Value> =
             file["cases"].as_array().unwrap().iter().map(|case| case["input"].clone()).collect();
         inputs.extend(oversize(format));
+        if format == "audit" {
+            inputs.push(json!({ "request": " ".repeat(256 * 1024 + 1) }));
+        }
         let provoked: BTreeSet<String> = inputs
             .iter()
             .filter_map(|input| run(format, &setup, input).err())
@@ -95,6 +103,7 @@ fn oversize(format: &str) -> Option<Value> {
     match format {
         "envelope" => Some(json!({ "envelope": "A".repeat(4 * 132 * 1024 / 3 + 4) })),
         "use-batch" => Some(json!({ "batch": spaces(4 * 1024 * 1024 + 1) })),
+        "audit" => Some(json!({ "answer": spaces(2 * 1024 * 1024 + 1) })),
         "lease" => Some(json!({ "release": "A".repeat(64 * 1024 + 1) })),
         "receipt" => Some(json!({ "receipt": spaces(512 * 1024 + 1) })),
         "state-proof" => Some(json!({ "state_proof": spaces(1024 * 1024 + 1) })),

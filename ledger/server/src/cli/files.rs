@@ -53,16 +53,44 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     write(path, bytes, true)
 }
 
+/// Writes a new file piece by piece, readable by its owner only, and under its name only when it is whole.
+pub(crate) fn write_new_by<T>(
+    path: &Path,
+    write: impl FnOnce(&mut dyn io::Write) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let named = |error: &io::Error| Failure::Fault(format!("{}: {}", path.display(), describe(error)));
+    let folder = folder_of(path);
+    let mut file =
+        tempfile::Builder::new().prefix(".grantbook-").tempfile_in(folder).map_err(|e| named(&e))?;
+    let mut out = io::BufWriter::new(file.as_file_mut());
+    let written = write(&mut out)?;
+    out.flush().map_err(|e| named(&e))?;
+    drop(out);
+    keep(file, path, false)?;
+    Ok(written)
+}
+
 fn write(path: &Path, bytes: &[u8], over: bool) -> Result<(), Failure> {
     let named = |error: &io::Error| Failure::Fault(format!("{}: {}", path.display(), describe(error)));
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
     // made with mode 0600 and, until it is renamed, under a name of its own
     let mut file =
         tempfile::Builder::new().prefix(".grantbook-").tempfile_in(folder).map_err(|e| named(&e))?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(|e| named(&e))?;
+    file.write_all(bytes).map_err(|e| named(&e))?;
+    keep(file, path, over)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Gives a whole file its name.
+fn keep(file: tempfile::NamedTempFile, path: &Path, over: bool) -> Result<(), Failure> {
+    let named = |error: &io::Error| Failure::Fault(format!("{}: {}", path.display(), describe(error)));
+    file.as_file().sync_all().map_err(|e| named(&e))?;
     let kept = if over { file.persist(path) } else { file.persist_noclobber(path) };
     kept.map_err(|error| match error.error.kind() {
         io::ErrorKind::AlreadyExists => {
@@ -70,7 +98,7 @@ fn write(path: &Path, bytes: &[u8], over: bool) -> Result<(), Failure> {
         }
         _ => named(&error.error),
     })?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|e| named(&e))
+    File::open(folder_of(path)).and_then(|folder| folder.sync_all()).map_err(|e| named(&e))
 }
 
 /// Makes a folder, with those above it.

@@ -193,6 +193,23 @@ impl Remote {
         read(&answer(request.content_type("application/json").send(&json(body)[..]))?)
     }
 
+    /// Sends a JSON text, and gives what is answered piece by piece, however long it takes.
+    pub(crate) fn post_streaming(
+        &self,
+        path: &str,
+        text: &[u8],
+    ) -> Result<impl std::io::Read + use<>, Refused> {
+        let request = self.authorized(self.agent.post(self.url(path))).config();
+        let request = request.timeout_global(None).timeout_recv_response(Some(DEADLINE)).build();
+        let response = request.content_type("application/json").send(text);
+        let response = response.map_err(|error| fault(format!("no answer from the server: {error}")))?;
+        if response.status().is_success() {
+            Ok(response.into_body().into_reader())
+        } else {
+            Err(answer(Ok(response)).err().unwrap_or_else(|| fault("the server refused without saying why")))
+        }
+    }
+
     /// Sends JSON that is answered without content.
     pub(crate) fn post_unanswered(&self, path: &str, body: &impl Serialize) -> Result<(), Refused> {
         let request = self.authorized(self.agent.post(self.url(path)));

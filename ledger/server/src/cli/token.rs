@@ -34,6 +34,8 @@ enum RoleArg {
     Service,
     /// All that, and manage gates and tokens
     Admin,
+    /// Read, and open what a regulator has drawn, over all enterprises; only with --data-dir
+    Operator,
 }
 
 impl From<RoleArg> for Role {
@@ -41,6 +43,7 @@ impl From<RoleArg> for Role {
         match role {
             RoleArg::Service => Self::Service,
             RoleArg::Admin => Self::Admin,
+            RoleArg::Operator => Self::Operator,
         }
     }
 }

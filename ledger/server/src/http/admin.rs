@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::App;
 use super::body;
 use super::caller::{Admin, Caller};
-use super::problem::{Problem, ProblemDetails};
+use super::problem::{Problem, ProblemDetails, ProblemKind};
 
 /// A tenant and the keys that its readers need.
 #[derive(Serialize, ToSchema)]
@@ -122,7 +122,7 @@ pub(super) async fn list_tokens(State(app): State<App>, Admin(principal): Admin)
         (status = 201, body = TokenMade),
         (status = 400, description = "malformed-request", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 401, description = "unauthorized", content_type = "application/problem+json", body = ProblemDetails<'static>),
-        (status = 403, description = "forbidden: the role is not admin", content_type = "application/problem+json", body = ProblemDetails<'static>),
+        (status = 403, description = "forbidden: the role is not admin, or the role asked for is operator", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 422, description = "refused", content_type = "application/problem+json", body = ProblemDetails<'static>),
     ))]
 pub(super) async fn create_token(
@@ -132,6 +132,11 @@ pub(super) async fn create_token(
     body: Body,
 ) -> Result<(StatusCode, Json<TokenMade>), Problem> {
     let TokenRequest { role, label } = body::read_json(&headers, body).await?;
+    // an enterprise's administrator must not make one who opens other enterprises' records
+    if role == Role::Operator {
+        let detail = "a token with the role operator is made where the keyring is";
+        return Err(Problem::new(ProblemKind::Forbidden, detail));
+    }
     let (token, secret) =
         app.blocking(move |ledger| ledger.create_token(principal.tenant, role, &label)).await??;
     Ok((StatusCode::CREATED, Json(TokenMade { token, secret })))

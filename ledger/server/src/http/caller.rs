@@ -16,6 +16,9 @@ pub(super) struct Caller(pub(super) Principal);
 /// A caller with an administrator's token.
 pub(super) struct Admin(pub(super) Principal);
 
+/// A caller with an operator's token.
+pub(super) struct Operator(pub(super) Principal);
+
 /// A caller that may have a token.
 pub(super) struct Anyone(pub(super) Option<Principal>);
 
@@ -80,6 +83,18 @@ impl FromRequestParts<App> for Admin {
             Ok(Self(principal))
         } else {
             Err(Problem::new(ProblemKind::Forbidden, "expected a token with the role admin"))
+        }
+    }
+}
+
+impl FromRequestParts<App> for Operator {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Caller(principal) = Caller::from_request_parts(parts, app).await?;
+        if principal.role == Role::Operator {
+            Ok(Self(principal))
+        } else {
+            Err(Problem::new(ProblemKind::Forbidden, "expected a token with the role operator"))
         }
     }
 }

@@ -15,8 +15,8 @@ use utoipa_axum::routes;
 
 use super::problem::Problem;
 use super::{
-    App, acknowledgements, admin, authzen, deletions, erasures, events, feed, gate_keys, grants, heads,
-    health, layers, leases, log, metrics, proofs, receipts, settlements, states, uses,
+    App, acknowledgements, admin, audits, authzen, deletions, erasures, events, feed, gate_keys, grants,
+    heads, health, layers, leases, log, metrics, proofs, receipts, settlements, states, uses,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -35,6 +35,7 @@ use super::{
         (name = "receipts", description = "What proves an entry offline"),
         (name = "feed", description = "What replicas follow"),
         (name = "authzen", description = "OpenID AuthZEN Authorization API 1.0"),
+        (name = "audit", description = "Random audits by a regulator"),
         (name = "erasure", description = "Erasing customers, and legal holds that keep them from it"),
         (name = "money", description = "Settled periods, statements and payments"),
         (name = "proofs", description = "Compliance proofs of the tenant's days"),
@@ -69,6 +70,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(receipts::of_use))
         .routes(routes!(states::one))
         .routes(routes!(heads::sign))
+        .routes(routes!(audits::open))
         .routes(routes!(admin::tenant))
         .routes(routes!(admin::register_gate, admin::gate))
         .routes(routes!(gate_keys::hand_out))

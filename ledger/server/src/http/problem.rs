@@ -8,9 +8,10 @@ use axum::Json;
 use axum::body::HttpBody as _;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use grantbook_engine::{AppendError, ReadError, TenantError};
+use grantbook_engine::{AppendError, DrawnError, ReadError, TenantError, WitnessedError};
 use grantbook_plan::Refusal;
 use grantbook_record::EnvelopeError;
+use grantbook_record::audit::AuditError;
 use grantbook_record::lease::ReleaseError;
 use grantbook_record::strict_json::JsonError;
 use grantbook_record::uses::UseError;
@@ -294,6 +295,23 @@ impl From<ReadError> for Problem {
                 tracing::error!(%error, "read failed");
                 Self::internal()
             }
+        }
+    }
+}
+
+impl From<AuditError> for Problem {
+    fn from(error: AuditError) -> Self {
+        Self::malformed(error.to_string())
+    }
+}
+
+impl From<DrawnError> for Problem {
+    fn from(error: DrawnError) -> Self {
+        match error {
+            DrawnError::Request(error) => error.into(),
+            DrawnError::Append(error) => error.into(),
+            DrawnError::Checkpoint(WitnessedError::Store(fault)) => ReadError::Store(fault).into(),
+            DrawnError::Checkpoint(error) => Self::new(ProblemKind::Refused, error.to_string()),
         }
     }
 }

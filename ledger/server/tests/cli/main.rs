@@ -7,6 +7,7 @@
     reason = "a test that meets what it does not expect shall fail there and then"
 )]
 
+mod audits;
 mod bulk;
 mod lost_devices;
 mod prove;

@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use grantbook_engine::Role;
+use grantbook_record::audit::Request;
+use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::Channel;
 use grantbook_record::{GateId, Jti, SubjectId};
 use http_body_util::BodyExt as _;
@@ -24,7 +26,7 @@ const REASON: &str = "file-12-of-2026";
 const GATE: &str = "gate-of-the-tenant";
 
 /// Who asks.
-const CALLERS: [&str; 5] = ["no token", "unknown", "service", "admin", "other's admin"];
+const CALLERS: [&str; 6] = ["no token", "unknown", "service", "admin", "operator", "other's admin"];
 
 /// A tenant with something of everything, in a ledger of its own for each caller.
 struct Stage {
@@ -34,6 +36,7 @@ struct Stage {
     grant: Jti,
     given: u64,
     spare_token: String,
+    operator_token: String,
     erasure: u64,
 }
 
@@ -51,10 +54,11 @@ impl Stage {
         // registered, so that an erasure waits for it
         ledger.register_gate(tenant, &GateId::parse(GATE).unwrap(), *signer(40).public_key()).unwrap();
         let (spare, _) = ledger.create_token(tenant, Role::Service, LABEL).unwrap();
+        let (_, operator_token) = ledger.create_token(tenant, Role::Operator, LABEL).unwrap();
         let sub = |at: usize| SubjectId::parse(CUSTOMERS[at]).unwrap();
         ledger.place_hold(tenant, &sub(1), REASON).unwrap();
         let erasure = ledger.begin_erasure(tenant, &sub(2), Channel::Mail).unwrap().id;
-        Self { book, published, customers, grant, given, spare_token: spare.id, erasure }
+        Self { book, published, customers, grant, given, spare_token: spare.id, operator_token, erasure }
     }
 
     /// A request of the operation about things of the tenant, that its administrator would be right to make.
@@ -84,6 +88,11 @@ impl Stage {
             "get_verifier_keys" => get("/log/vkey"),
             "get_metrics" => get("/metrics"),
             "get_readiness" => get("/readyz"),
+            "open_audit" => {
+                let note = self.book.ledger.publishable().unwrap().note;
+                let request = Request::new(&note, Bytes32([1; 32]), 3).unwrap();
+                Some(Call::post("/v1/audits").bytes("application/json", request.to_json()))
+            }
             "list_erasures" => get("/v1/erasures"),
             "erase" => post("/v1/erasures", json!({"sub": CUSTOMERS[3], "channel": "mail"})),
             "get_erasure" => get(&format!("/v1/erasures/{}", self.erasure)),
@@ -165,6 +174,7 @@ impl Stage {
             "unknown" => Some("gbk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
             "service" => Some(&self.book.service_token),
             "admin" => Some(&self.book.sandbox.token),
+            "operator" => Some(&self.operator_token),
             _ => Some(&self.book.stranger_token),
         }
     }
@@ -214,7 +224,7 @@ async fn everybody_gets_what_the_matrix_says_and_nothing_of_another_tenant() {
             let status = parts.status.as_u16();
             statuses.entry(operation).or_default().push(status);
             let text = String::from_utf8_lossy(&bytes);
-            let own = matches!(caller, "service" | "admin");
+            let own = matches!(caller, "service" | "admin" | "operator");
             let sends_its_own = caller == "no token" && operation == "append_event";
             if !(own || sends_its_own) {
                 for word in &words {

@@ -54,7 +54,7 @@ pub(crate) enum LogSource {
 
 impl KeyArgs {
     /// The keys that were named, if any were.
-    pub(super) fn read(&self) -> Result<Option<LogKeys>, Failure> {
+    pub(crate) fn read(&self) -> Result<Option<LogKeys>, Failure> {
         if let Some(file) = &self.vkey {
             return read_vkey(file).map(Some);
         }
