@@ -151,7 +151,7 @@ function digestOf(transcript, last) {
 
 /** The least power of two that is not below. @param {number} count */
 function powerOfTwo(count) {
-    return 2 ** Math.ceil(Math.log2(count));
+    return 1 << 32 - Math.clz32(count - 1);
 }
 
 /** @param {string} [statement] */

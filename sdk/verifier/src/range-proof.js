@@ -15,9 +15,14 @@ import { ORDER, invertAll, power, scalarOf, sumOfPowers } from './scalar.js';
 /** @typedef {{ bytes: Uint8Array, point: Point }} Element */
 /** @typedef {{ bytes: Uint8Array, integer: bigint }} Scalar */
 
+/** How often a vector of n·m is halved. @param {number} n @param {number} m both powers of two */
+function halvings(n, m) {
+    return 31 - Math.clz32(n * m);
+}
+
 /** Bytes of a proof of m values of n bits, both powers of two. @param {number} n @param {number} m */
 export function rangeProofLength(n, m) {
-    return 32 * (9 + 2 * Math.log2(n * m));
+    return 32 * (9 + 2 * halvings(n, m));
 }
 
 export class RangeProof {
@@ -42,7 +47,7 @@ export class RangeProof {
         this.tx = scalar();
         this.txBlinding = scalar();
         this.eBlinding = scalar();
-        this.rounds = Array.from({ length: Math.log2(n * m) }, () => ({ left: element(), right: element() }));
+        this.rounds = Array.from({ length: halvings(n, m) }, () => ({ left: element(), right: element() }));
         this.a = scalar();
         this.b = scalar();
     }
@@ -140,7 +145,7 @@ export class ReplayedRangeProof {
 
         // Coefficients of G and H at j n + k are products of one that depends on j and one that depends on k, and bit i
         // of the index (from the lowest) goes with challenge u[rounds - 1 - i].
-        const bits = Math.log2(n);
+        const bits = halvings(n, 1);
         const byBit = u.slice().reverse(), byBitInverse = uInverse.slice().reverse();
         const squares = byBit.map((challenge) => challenge * challenge % ORDER);
         const squaresInverse = byBitInverse.map((challenge) => challenge * challenge % ORDER);
