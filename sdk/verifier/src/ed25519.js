@@ -8,7 +8,7 @@ import {
     LIMBS, add, equal, fromBytes, fromInteger, invert, isNegative, isZero, mul, negate, square, sub, toBytes,
 } from './field.js';
 import { multiscalar } from './multiscalar.js';
-import { rootOfRatio } from './ristretto.js';
+import { sqrtRatioM1 } from './ristretto.js';
 import { scalarOf, scalarOfWide } from './scalar.js';
 import { sha512 } from './sha2.js';
 
@@ -34,8 +34,8 @@ function decodePoint(bytes) {
     mul(v, 0, u, 0, D, 0);
     sub(u, 0, u, 0, ONE, 0);
     add(v, 0, v, 0, ONE, 0);
-    const root = rootOfRatio(u, v);
-    if (root === undefined || (sign === 1 && isZero(root, 0))) return undefined;
+    const { wasSquare, root } = sqrtRatioM1(u, v);
+    if (!wasSquare || (sign === 1 && isZero(root, 0))) return undefined;
     point.set(root, X);
     if (isNegative(root, 0) !== (sign === 1)) negate(point, X, point, X);
     point.set(ONE, Z);

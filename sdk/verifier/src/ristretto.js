@@ -69,7 +69,7 @@ function absolute(f) {
 }
 
 /**
- * SQRT_RATIO_M1 (4.2): the root of u/v if there is one, otherwise that of SQRT_M1 · u/v.
+ * The root of u/v if there is one, otherwise that of SQRT_M1 · u/v.
  * @param {Limbs} u @param {Limbs} v
  * @returns {{ wasSquare: boolean, root: Limbs }}
  */
@@ -168,14 +168,14 @@ export function fromUniform(bytes) {
 }
 
 /**
- * The root of u/v that is not negative, or undefined if there is none: for the points of Ed25519.
- * @param {Limbs} u @param {Limbs} v
- * @returns {Limbs | undefined}
+ * SQRT_RATIO_M1 (4.2), for the points of Ed25519.
+ * @param {Limbs} u @param {Limbs} v neither of them above twice tight
+ * @returns {{ wasSquare: boolean, root: Limbs }}
  */
-export function rootOfRatio(u, v) {
+export function sqrtRatioM1(u, v) {
     used = 0;
     const { wasSquare, root } = sqrtRatio(u, v);
-    return wasSquare ? root.slice() : undefined;
+    return { wasSquare, root: root.slice() };
 }
 
 /** Whether the point is the identity of the group (4.3.3 with 0 and 1). @param {Point} point */

@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { test } from 'node:test';
+import { Batch, verifyRange, verifyZero } from '../src/batch.js';
+import { Combination } from '../src/combination.js';
+import { combine, verifyOpening } from '../src/commitment.js';
+import { concat, fromHex, hex } from '../src/bytes.js';
+import { VerifyError } from '../src/error.js';
+import { GENERATORS_HASH, pedersenGenerators, rangeGenerators } from '../src/generators.js';
+import { Transcript } from '../src/merlin.js';
+import { RangeProof } from '../src/range-proof.js';
+import { decode, encode } from '../src/ristretto.js';
+import { sha256 } from '../src/sha2.js';
+import { Random, codeOf, contextOf, listOf, rangeStatementOf, read } from './vectors.js';
+
+/** @typedef {import('./vectors.js').OpeningCase} OpeningCase */
+/** @typedef {import('./vectors.js').RangeCase} RangeCase */
+/** @typedef {import('./vectors.js').ContextJson} ContextJson */
+/** @typedef {import('./vectors.js').ListedJson} ListedJson */
+
+/**
+ * @type {{ generators: { B: string, B_blinding: string, hash: string }, valid: OpeningCase[], invalid: OpeningCase[],
+ *   floor: { context: ContextJson, payouts: ListedJson[], floor: number, proof: string },
+ *   zero: { context: ContextJson, derived: ListedJson[], target: string, proof: string } }}
+ */
+const commitments = read('../../../tests/vectors/commitment.json');
+/** @type {{ valid: RangeCase[], invalid: RangeCase[] }} */
+const ranges = read('../../../tests/vectors/range-proof.json');
+const CODES = new Map([
+    ['mismatch', 'opening-mismatch'], ['encoding', 'commitment-encoding'], ['identity', 'commitment-identity'],
+    ['blinding_encoding', 'blinding-encoding'], ['blinding_zero', 'blinding-zero'],
+]);
+
+/** @param {string} name */
+function rangeCase(name) {
+    const found = ranges.valid.find((candidate) => candidate.name === name);
+    assert.ok(found !== undefined, name);
+    return { statement: rangeStatementOf(found), proof: fromHex(found.proof) };
+}
+
+const floor = () => ({
+    statement: {
+        context: contextOf(commitments.floor.context),
+        derived: listOf(commitments.floor.payouts),
+        shifts: [0n, BigInt(commitments.floor.floor)],
+        bits: /** @type {32} */ (32),
+    },
+    proof: fromHex(commitments.floor.proof),
+});
+
+const zero = () => ({
+    statement: {
+        context: contextOf(commitments.zero.context),
+        derived: listOf(commitments.zero.derived),
+        target: fromHex(commitments.zero.target),
+    },
+    proof: fromHex(commitments.zero.proof),
+});
+
+test('the generators are the frozen ones', () => {
+    const { value, blinding } = pedersenGenerators();
+    assert.equal(hex(encode(value)), commitments.generators.B);
+    assert.equal(hex(encode(blinding)), commitments.generators.B_blinding);
+    const parts = [encode(value), encode(blinding)];
+    for (const side of /** @type {const} */ (['G', 'H'])) {
+        for (let party = 0; party < 64; party++) parts.push(...rangeGenerators(side, party).map(encode));
+    }
+    assert.equal(hex(sha256(concat(...parts))), commitments.generators.hash);
+    assert.equal(hex(GENERATORS_HASH), commitments.generators.hash);
+});
+
+test('openings', () => {
+    /** @param {OpeningCase} vector */
+    const open = ({ commitment, value, blinding }) => verifyOpening(fromHex(commitment), BigInt(value), fromHex(blinding));
+    for (const vector of commitments.valid) open(vector);
+    for (const vector of commitments.invalid) assert.equal(codeOf(() => open(vector)), CODES.get(vector.error), vector.name);
+    const [{ commitment, blinding }] = commitments.valid;
+    const higher = 2n ** 64n;
+    assert.equal(codeOf(() => verifyOpening(fromHex(commitment), higher, fromHex(blinding))), 'opening-mismatch');
+});
+
+test('combinations', () => {
+    const { derived, target } = zero().statement;
+    const [price, payout] = derived.map(({ commitment }) => commitment);
+    const difference = [{ coefficient: 1n, commitment: payout }, { coefficient: -1n, commitment: price }];
+    assert.deepEqual(combine(difference, 0n), target);
+    // 3 C - 2 C - 5 B is C - 5 B, and the shift comes back by a negative one
+    const less = combine([{ coefficient: 3n, commitment: price }, { coefficient: -2n, commitment: price }], 5n);
+    assert.notDeepEqual(less, price);
+    assert.deepEqual(combine([{ coefficient: 1n, commitment: less }], -5n), price);
+    const nothing = [{ coefficient: 1n, commitment: price }, { coefficient: -1n, commitment: price }];
+    assert.equal(codeOf(() => combine(nothing, 0n)), 'commitment-identity');
+});
+
+test('the frozen floor and the frozen proof of zero', () => {
+    verifyRange(floor().statement, floor().proof);
+    verifyZero(zero().statement, zero().proof);
+    const { statement, proof } = floor();
+    assert.equal(codeOf(() => verifyRange({ ...statement, shifts: [0n, 81n] }, proof)), 'proof-rejected');
+    const other = { ...zero().statement, context: statement.context };
+    assert.equal(codeOf(() => verifyZero(other, zero().proof)), 'proof-rejected');
+});
+
+test('the 16 proofs that dalek froze', (context) => {
+    const path = new URL('../../../../shared/vectors/bulletproofs-16-frozen.json', import.meta.url);
+    if (!existsSync(path)) {
+        context.skip('needs the vectors bulletproofs-16-frozen.json beside the repository');
+        return;
+    }
+    /** @type {{ n: number, m: number, proof: string, vc: string[] }[]} */
+    const frozen = read(path.href);
+    assert.equal(frozen.length, 16);
+    for (const { n, m, proof, vc } of frozen) {
+        /** @param {Uint8Array} bytes */
+        const holds = (bytes) => {
+            const where = { statement: `${n} × ${m}`, chunk: 0 };
+            const values = vc.map(fromHex);
+            const replayed = new RangeProof(bytes, n, m, where)
+                .challenges(new Transcript('Deserialize-And-Verify Test'), values, values.map(decode));
+            const sum = new Combination();
+            replayed.addTo(sum, 1n, 2n ** 128n + 5n);
+            return sum.holds();
+        };
+        const bytes = fromHex(proof);
+        assert.ok(holds(bytes), `${n} × ${m}`);
+        bytes[32 * 4] ^= 1; // of t_x
+        assert.ok(!holds(bytes), `${n} × ${m} changed`);
+    }
+});
+
+test('frozen range statements hold, changed ones do not', () => {
+    for (const vector of ranges.valid) verifyRange(rangeStatementOf(vector), fromHex(vector.proof));
+    for (const vector of ranges.invalid) {
+        assert.ok(codeOf(() => verifyRange(rangeStatementOf(vector), fromHex(vector.proof))), vector.name);
+    }
+});
+
+test('why a statement is refused', () => {
+    const expected = new Map([
+        ['version 2', 'proof-version'], ['kind 2', 'proof-kind'], ['a byte missing', 'proof-length'],
+        ['a byte too many', 'proof-length'], ['no proof', 'proof-length'], ['an empty list', 'proof-empty'],
+        ['no shift', 'proof-empty'], ['a commitment that is no point', 'commitment-encoding'],
+        ['a commitment that is the identity', 'commitment-identity'], ['A no point', 'proof-encoding'],
+        ['A the identity', 'proof-rejected'], ['L of round 7 the identity', 'proof-rejected'],
+        ['t_x not reduced', 'proof-encoding'], ['b not reduced', 'proof-encoding'], ['a zero', 'proof-rejected'],
+        ['another leaf index', 'proof-rejected'], ['another origin', 'proof-rejected'],
+        ['two chunks swapped', 'proof-rejected'], ['another range', 'proof-length'],
+    ]);
+    for (const [name, code] of expected) {
+        const vector = ranges.invalid.find((candidate) => candidate.name === name);
+        assert.ok(vector !== undefined, name);
+        assert.equal(codeOf(() => verifyRange(rangeStatementOf(vector), fromHex(vector.proof))), code, name);
+    }
+});
+
+test('a term that is the identity is refused', () => {
+    const { statement, proof } = rangeCase('3 values of 32 bits');
+    const derived = statement.derived.slice();
+    derived[1] = { ...derived[1], commitment: encode(pedersenGenerators().value) };
+    const shifted = { ...statement, derived, shifts: [1n] };
+    assert.throws(() => verifyRange(shifted, proof), { code: 'commitment-identity', index: 1, statement: 'range' });
+});
+
+test('no bit of a proof can change', () => {
+    const random = new Random(12);
+    const { statement, proof } = rangeCase('3 values of 32 bits');
+    for (let at = 0; at < proof.length; at += 5) {
+        const changed = proof.slice();
+        changed[at] ^= 1 << random.number(8);
+        assert.ok(codeOf(() => verifyRange(statement, changed)), `byte ${at}`);
+    }
+    const { statement: target, proof: ofZero } = zero();
+    for (let at = 0; at < ofZero.length; at++) {
+        const changed = ofZero.slice();
+        changed[at] ^= 1 << random.number(8);
+        assert.ok(codeOf(() => verifyZero(target, changed)), `byte ${at}`);
+    }
+    const identity = concat(ofZero.subarray(0, 2), new Uint8Array(64));
+    assert.equal(codeOf(() => verifyZero(target, identity)), 'proof-rejected');
+});
+
+test('a batch holds, and with one false proof at any place it names that one', () => {
+    const parts = ['1 values of 32 bits', '65 values of 32 bits', 'both ends of 64 bits', '33 values, two shifts'];
+    /** Items: one chunk, two, one, two, and the proof of zero. @param {[number, number] | undefined} bad */
+    const batchWith = (bad) => {
+        const batch = new Batch();
+        parts.forEach((name, i) => {
+            const { statement, proof } = rangeCase(name);
+            // the last scalar of a chunk, which no challenge depends on: both are in range, so it is well-formed
+            if (bad?.[0] === i) proof[bad[1] === 0 ? 992 - 30 : proof.length - 30] ^= 1;
+            batch.addRange({ ...statement, context: { ...statement.context, statement: 'range' } }, proof);
+        });
+        const { statement, proof } = zero();
+        if (bad?.[0] === parts.length) proof[40] ^= 1;
+        batch.addZero(statement, proof);
+        return batch;
+    };
+    batchWith(undefined).verify();
+    // batches of the statements are told apart by their chunks alone, so name them
+    for (const [place, chunk, at] of [[0, 0, 1], [1, 0, 0], [1, 1, 1], [2, 0, 1], [3, 0, 0], [3, 1, 1], [4, 0, 1]]) {
+        const batch = batchWith([place, at]);
+        const statement = place === parts.length ? 'payout-equals-price' : 'range';
+        assert.throws(() => batch.verify(), (error) => {
+            assert.ok(error instanceof VerifyError);
+            assert.deepEqual([error.code, error.statement, error.chunk], ['proof-rejected', statement, chunk]);
+            return true;
+        });
+    }
+});
+
+test('two false proofs do not make up for each other', () => {
+    // the response of one is as much too large as that of the other is too small
+    const { statement, proof } = zero();
+    const more = proof.slice(), less = proof.slice();
+    more[34] += 1;
+    less[34] -= 1;
+    const batch = new Batch();
+    batch.addZero(statement, more);
+    batch.addZero(statement, less);
+    assert.equal(codeOf(() => batch.verify()), 'proof-rejected');
+});
+
+test('a batch of nothing is refused', () => {
+    assert.equal(codeOf(() => new Batch().verify()), 'proof-empty');
+});
