@@ -1,0 +1,36 @@
+/**
+ * How many values a second a batch of aggregated range proofs (n = 32, m = 64) verifies: `npm run bench`. Seconds are of
+ * the processor, as the machine may be busy otherwise.
+ */
+import { Batch } from '../src/batch.js';
+import { fromHex } from '../src/bytes.js';
+import { rangeGenerators } from '../src/generators.js';
+import { rangeStatementOf, read } from '../test/vectors.js';
+
+/** @typedef {import('../test/vectors.js').RangeCase} RangeCase */
+
+/** @type {{ valid: RangeCase[] }} */
+const { valid } = read('../../../tests/vectors/range-proof.json');
+const vector = valid.find(({ name }) => name === '128 values of 32 bits');
+if (vector === undefined) throw new Error('the vectors lack 128 values');
+const statement = rangeStatementOf(vector), proof = fromHex(vector.proof);
+
+const seconds = () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
+};
+
+let from = seconds();
+for (const side of /** @type {const} */ (['G', 'H'])) for (let party = 0; party < 64; party++) rangeGenerators(side, party);
+console.log(`generators, once: ${(seconds() - from).toFixed(2)} s`);
+
+for (const values of [128, 1024, 4096, 16384]) {
+    const batch = new Batch();
+    from = seconds();
+    for (let i = 0; i < values / 128; i++) batch.addRange(statement, proof);
+    const added = seconds();
+    batch.verify();
+    const done = seconds();
+    const perSecond = Math.round(values / (done - from));
+    console.log(`${values} values: read ${(added - from).toFixed(2)} s, verify ${(done - added).toFixed(2)} s, ${perSecond} values/s`);
+}
