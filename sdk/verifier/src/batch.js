@@ -53,8 +53,9 @@ export class Batch {
         const count = derived.length * shifts.length;
         if (count === 0) throw empty(statement);
         const chunks = Math.ceil(count / PARTIES);
-        const lengths = Array.from({ length: chunks }, (_, chunk) => powerOfTwo(Math.min(count - chunk * PARTIES, PARTIES)))
-            .map((m) => rangeProofLength(bits, m));
+        const lengths = Array.from({ length: chunks }, (_, chunk) => (
+            rangeProofLength(bits, powerOfTwo(Math.min(count - chunk * PARTIES, PARTIES)))
+        ));
         const body = proofBody(proof, RANGE, lengths.reduce((sum, length) => sum + length, 2), statement);
 
         const points = derived.map(({ commitment }, index) => commitmentPoint(commitment, { statement, index }));
@@ -114,7 +115,7 @@ export class Batch {
         });
     }
 
-    /** Verifies all that was added. Refuses by naming the first proof that does not hold; without proofs there is none. */
+    /** Verifies all that was added; refuses it by naming the first proof that does not hold, and if nothing was. */
     verify() {
         if (this.items.length === 0) throw empty();
         const weights = new Transcript('grantbook batch');

@@ -18,7 +18,9 @@ import { scalarOf } from './scalar.js';
 export function commitmentPoint(commitment, where) {
     const point = decode(commitment);
     if (point === undefined) {
-        throw new VerifyError('commitment-encoding', 'expected the canonical encoding of a point, got other bytes', where);
+        throw new VerifyError(
+            'commitment-encoding', 'expected the canonical encoding of a ristretto point, got other bytes', where,
+        );
     }
     return refuseIdentity(point, where);
 }
@@ -26,7 +28,9 @@ export function commitmentPoint(commitment, where) {
 /** @param {Point} point @param {Where} [where] @returns {Point} */
 function refuseIdentity(point, where) {
     if (isIdentity(point)) {
-        throw new VerifyError('commitment-identity', 'expected a point other than the identity, got the identity', where);
+        throw new VerifyError(
+            'commitment-identity', 'expected a point other than the identity, got the identity', where,
+        );
     }
     return point;
 }

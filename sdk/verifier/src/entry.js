@@ -103,7 +103,10 @@ export function publicTagKey(origin) {
     return sha256(concat(Uint8Array.of(0x50), utf8(origin)));
 }
 
-/** The tag of an entry: 16 bytes. @param {Uint8Array} key of the day @param {string} origin @param {bigint} leafIndex */
+/**
+ * The tag of an entry: 16 bytes.
+ * @param {Uint8Array} key of the day @param {string} origin @param {bigint} leafIndex
+ */
 export function entryTag(key, origin, leafIndex) {
     return hmacSha256(key, concat(utf8(origin), u64BigEndian(leafIndex))).slice(0, 16);
 }

@@ -17,7 +17,8 @@ function widthFor(count) {
 
 /**
  * Writes a scalar as digits from -2^(width-1) to 2^(width-1), the smallest first.
- * @param {bigint} scalar below 2^253 @param {number} width @param {Int32Array} digits @param {number} at @param {number} windows
+ * @param {bigint} scalar below 2^253 @param {number} width
+ * @param {Int32Array} digits @param {number} at @param {number} windows
  */
 function writeDigits(scalar, width, digits, at, windows) {
     const words = new BigUint64Array(5);

@@ -2,7 +2,7 @@
  * One aggregated range proof: its bytes, its challenges and the two equations it must satisfy
  * (docs/spec/commitment.md, "Range proof").
  */
-import { concat } from './bytes.js';
+import { concat, utf8 } from './bytes.js';
 import { VerifyError } from './error.js';
 import { BITS_MAX } from './generators.js';
 import { decode, isIdentity } from './ristretto.js';
@@ -14,6 +14,9 @@ import { ORDER, invertAll, power, scalarOf, sumOfPowers } from './scalar.js';
 /** @typedef {{ statement: string, chunk: number }} Where */
 /** @typedef {{ bytes: Uint8Array, point: Point }} Element */
 /** @typedef {{ bytes: Uint8Array, integer: bigint }} Scalar */
+
+const RANGE_PROOF = utf8('rangeproof v1');
+const INNER_PRODUCT = utf8('ipp v1');
 
 /** How often a vector of n·m is halved. @param {number} n @param {number} m both powers of two */
 function halvings(n, m) {
@@ -40,13 +43,14 @@ export class RangeProof {
         /** @readonly */
         this.m = m;
         this.where = where;
-        this.a1 = element(); // A and S: the bits and their blinding
-        this.s1 = element();
-        this.t1 = element();
-        this.t2 = element();
-        this.tx = scalar();
-        this.txBlinding = scalar();
-        this.eBlinding = scalar();
+        // names are those of the specification
+        this.A = element();
+        this.S = element();
+        this.T1 = element();
+        this.T2 = element();
+        this.t = scalar();
+        this.tTilde = scalar();
+        this.eTilde = scalar();
         this.rounds = Array.from({ length: halvings(n, m) }, () => ({ left: element(), right: element() }));
         this.a = scalar();
         this.b = scalar();
@@ -63,16 +67,16 @@ export class RangeProof {
         transcript.appendU64('n', BigInt(this.n));
         transcript.appendU64('m', BigInt(this.m));
         for (const value of values) transcript.append('V', value);
-        this.append(transcript, 'A', this.a1);
-        this.append(transcript, 'S', this.s1);
+        this.append(transcript, 'A', this.A);
+        this.append(transcript, 'S', this.S);
         const y = transcript.challengeScalar('y');
         const z = transcript.challengeScalar('z');
-        this.append(transcript, 'T_1', this.t1);
-        this.append(transcript, 'T_2', this.t2);
+        this.append(transcript, 'T_1', this.T1);
+        this.append(transcript, 'T_2', this.T2);
         const x = transcript.challengeScalar('x');
-        transcript.append('t_x', this.tx.bytes);
-        transcript.append('t_x_blinding', this.txBlinding.bytes);
-        transcript.append('e_blinding', this.eBlinding.bytes);
+        transcript.append('t_x', this.t.bytes);
+        transcript.append('t_x_blinding', this.tTilde.bytes);
+        transcript.append('e_blinding', this.eTilde.bytes);
         const w = transcript.challengeScalar('w');
         transcript.append('dom-sep', INNER_PRODUCT);
         transcript.appendU64('n', BigInt(this.n * this.m));
@@ -92,14 +96,13 @@ export class RangeProof {
     /** @param {Transcript} transcript @param {string} label @param {Element} element */
     append(transcript, label, element) {
         if (isIdentity(element.point)) {
-            throw new VerifyError('proof-rejected', 'expected a proof without the identity, got one with it', this.where);
+            throw new VerifyError(
+                'proof-rejected', 'expected a proof without the identity, got one with it', this.where,
+            );
         }
         transcript.append(label, element.bytes);
     }
 }
-
-const RANGE_PROOF = new TextEncoder().encode('rangeproof v1');
-const INNER_PRODUCT = new TextEncoder().encode('ipp v1');
 
 /** A proof with its challenges, ready to be checked. */
 export class ReplayedRangeProof {
@@ -119,32 +122,33 @@ export class ReplayedRangeProof {
      */
     addTo(sum, alpha, gamma) {
         const { proof } = this;
-        const { n, m, tx } = proof;
+        const { n, m } = proof;
         const { y, z, x, w, u } = this.challenges;
         const a = proof.a.integer, b = proof.b.integer;
         const zz = z * z % ORDER;
         const [yInverse, ...uInverse] = invertAll([y, ...u]);
 
-        sum.add(alpha, proof.a1.point);
-        sum.add(alpha * x, proof.s1.point);
-        sum.add(gamma * x, proof.t1.point);
-        sum.add(gamma * x % ORDER * x, proof.t2.point);
+        sum.add(alpha, proof.A.point);
+        sum.add(alpha * x, proof.S.point);
+        sum.add(gamma * x, proof.T1.point);
+        sum.add(gamma * x % ORDER * x, proof.T2.point);
         proof.rounds.forEach(({ left, right }, i) => {
             sum.add(alpha * u[i] % ORDER * u[i], left.point);
             sum.add(alpha * uInverse[i] % ORDER * uInverse[i], right.point);
         });
-        sum.blinding -= alpha * proof.eBlinding.integer + gamma * proof.txBlinding.integer;
+        sum.blinding -= alpha * proof.eTilde.integer + gamma * proof.tTilde.integer;
         const ones = (z - zz) * sumOfPowers(y, n * m);
         const twos = zz * z % ORDER * (2n ** BigInt(n) - 1n) % ORDER * sumOfPowers(z, m);
-        sum.value += alpha * w % ORDER * ((tx.integer - a * b) % ORDER) + gamma * ((ones - twos - tx.integer) % ORDER);
+        const t = proof.t.integer;
+        sum.value += alpha * w % ORDER * ((t - a * b) % ORDER) + gamma * ((ones - twos - t) % ORDER);
         let coefficient = gamma * zz % ORDER;
         for (const point of this.points) {
             if (point !== undefined) sum.add(coefficient, point);
             coefficient = coefficient * z % ORDER;
         }
 
-        // Coefficients of G and H at j n + k are products of one that depends on j and one that depends on k, and bit i
-        // of the index (from the lowest) goes with challenge u[rounds - 1 - i].
+        // Coefficients of G and H at j n + k are made of products of what depends on j and what depends on k: so there
+        // are n + m of each to reduce, not n m. Bit i of the index (from the lowest) goes with the i-th u from the end.
         const bits = halvings(n, 1);
         const byBit = u.slice().reverse(), byBitInverse = uInverse.slice().reverse();
         const squares = byBit.map((challenge) => challenge * challenge % ORDER);
@@ -158,7 +162,8 @@ export class ReplayedRangeProof {
         const hLow = products(byBit.slice(0, bits).reduce(times, 1n), inverses.slice(0, bits));
         const hHigh = products(byBit.slice(bits).reduce(times, alpha * b % ORDER), inverses.slice(bits));
         const twoLow = products(1n, repeatedSquares(2n * yInverse % ORDER, bits));
-        const zHigh = products(alpha * zz % ORDER, repeatedSquares(z * power(yInverse, BigInt(n)) % ORDER, byBit.length - bits));
+        const perValue = repeatedSquares(z * power(yInverse, BigInt(n)) % ORDER, byBit.length - bits);
+        const zHigh = products(alpha * zz % ORDER, perValue);
         const shared = alpha * z % ORDER;
         for (let j = 0; j < m; j++) {
             for (let k = 0; k < n; k++) {
@@ -173,7 +178,10 @@ export class ReplayedRangeProof {
 /** @param {bigint} a @param {bigint} b */
 const times = (a, b) => a * b % ORDER;
 
-/** All products of `start` and some of the factors: at i with those of the bits set in i. @param {bigint} start @param {bigint[]} factors */
+/**
+ * All products of `start` and some of the factors: at i with those of the bits set in i.
+ * @param {bigint} start @param {bigint[]} factors
+ */
 function products(start, factors) {
     const table = [start];
     for (const factor of factors) {
@@ -192,7 +200,9 @@ function repeatedSquares(x, count) {
 /** @param {Uint8Array} bytes @param {Where} where @returns {Element} */
 export function elementOf(bytes, where) {
     const point = decode(bytes);
-    if (point === undefined) throw new VerifyError('proof-encoding', 'expected canonical points, got other bytes', where);
+    if (point === undefined) {
+        throw new VerifyError('proof-encoding', 'expected canonical points, got other bytes', where);
+    }
     return { bytes, point };
 }
 

@@ -50,7 +50,10 @@ export const KINDS = new Map([
     kind(181, 'incident.declared', [0]),
 ]);
 
-/** @param {number} number @param {string} name @param {number[]} classes @param {'linked'} [linked] @returns {[number, Kind]} */
+/**
+ * @param {number} number @param {string} name @param {number[]} classes @param {'linked'} [linked]
+ * @returns {[number, Kind]}
+ */
 function kind(number, name, classes, linked) {
     return [number, { name, classes, linked: linked !== undefined }];
 }

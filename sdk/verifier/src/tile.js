@@ -7,6 +7,8 @@ export const TILE_WIDTH = 256;
 /** Levels that a tree of 64-bit size can have. */
 const LEVELS = 8n;
 const LIMIT = 2n ** 64n;
+/** Characters of the longest path behind its level. */
+const TAIL_MAX = 'x018/x446/x744/x073/x709/x551/615.p/255'.length;
 
 /** @typedef {{ level: number, index: bigint, width: number }} Tile */
 /** @typedef {{ index: bigint, width: number }} EntryBundle */
@@ -81,7 +83,7 @@ export function parseTile(bytes, width) {
 /** @param {string} text @returns {EntryBundle} */
 function parseTail(text) {
     const match = /^((?:x[0-9]{3}\/)*[0-9]{3})(?:\.p\/([0-9]+))?$/.exec(text);
-    if (match === null || text.endsWith('\n') || text.startsWith('x000')) throw wrongPath();
+    if (match === null || text.length > TAIL_MAX || text.endsWith('\n') || text.startsWith('x000')) throw wrongPath();
     const width = match[2] === undefined ? 256n : parseDecimal(match[2]);
     if (width === undefined || width < 1n || (match[2] !== undefined && width > 255n)) throw wrongPath();
     const index = BigInt(match[1].replace(/[x/]/g, ''));

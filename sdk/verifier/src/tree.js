@@ -59,7 +59,8 @@ export function rootOf(leaves) {
 /**
  * Checks that the leaf hash is at `index` in the tree. A root does not fix its tree's size: take both from one verified
  * checkpoint.
- * @param {Uint8Array} leaf @param {bigint} index @param {bigint} size @param {readonly Uint8Array[]} proof @param {Uint8Array} root
+ * @param {Uint8Array} leaf @param {bigint} index @param {bigint} size
+ * @param {readonly Uint8Array[]} proof @param {Uint8Array} root
  */
 export function verifyInclusion(leaf, index, size, proof, root) {
     if (index < 0n || index >= size) {

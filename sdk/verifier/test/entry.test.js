@@ -3,16 +3,17 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { concat, hex } from '../src/bytes.js';
 import { dayKey, entryDigest, entryLink, entryTag, parseEntry, publicTagKey } from '../src/entry.js';
-import { VerifyError } from '../src/error.js';
 import { CLASSES, KINDS } from '../src/registry.js';
 import { fromBase64url, read } from './vectors.js';
 
 /** @typedef {{ digest: string, record_sha256: string, salt: string }} DigestJson */
-/** @typedef {{ group: number, link: string, salt: string, target: { leaf_hash: string, leaf_index: number, origin_sha256: string } }} LinkJson */
+/** @typedef {{ leaf_hash: string, leaf_index: number, origin_sha256: string }} TargetJson */
+/** @typedef {{ group: number, link: string, salt: string, target: TargetJson }} LinkJson */
+/** @typedef {{ day: number, day_key: string, leaf_index: number, origin: string, tag: string, tag_key: string }} TagJson */
 /**
  * @type {{ cases: { name: string, expect: string, input: { entry: string } }[], derived: { digest: DigestJson,
  *   digest_with_attachments: DigestJson & { attachments: string, attachments_salt: string }, link: LinkJson,
- *   link_to_nothing: LinkJson, tag: { day: number, day_key: string, leaf_index: number, origin: string, tag: string, tag_key: string } } }}
+ *   link_to_nothing: LinkJson, tag: TagJson } }}
  */
 const vectors = read('../../../tests/vectors/entry.json');
 
@@ -20,7 +21,7 @@ test('entries', () => {
     for (const { name, expect, input } of vectors.cases) {
         const bytes = fromBase64url(input.entry);
         if (expect !== 'ok') {
-            assert.throws(() => parseEntry(bytes), (error) => error instanceof VerifyError && error.message === expect, name);
+            assert.throws(() => parseEntry(bytes), { name: 'VerifyError', message: expect }, name);
             continue;
         }
         const entry = parseEntry(bytes);

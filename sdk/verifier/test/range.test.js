@@ -5,7 +5,6 @@ import { Batch, verifyRange, verifyZero } from '../src/batch.js';
 import { Combination } from '../src/combination.js';
 import { combine, verifyOpening } from '../src/commitment.js';
 import { concat, fromHex, hex } from '../src/bytes.js';
-import { VerifyError } from '../src/error.js';
 import { GENERATORS_HASH, pedersenGenerators, rangeGenerators } from '../src/generators.js';
 import { Transcript } from '../src/merlin.js';
 import { RangeProof } from '../src/range-proof.js';
@@ -179,32 +178,42 @@ test('no bit of a proof can change', () => {
     assert.equal(codeOf(() => verifyZero(target, identity)), 'proof-rejected');
 });
 
-test('a batch holds, and with one false proof at any place it names that one', () => {
-    const parts = ['1 values of 32 bits', '65 values of 32 bits', 'both ends of 64 bits', '33 values, two shifts'];
-    /** Items: one chunk, two, one, two, and the proof of zero. @param {[number, number] | undefined} bad */
+/** Makes a chunk false, and leaves it well-formed: the last scalar, on which no challenge depends, differs in a bit. */
+function falsify(/** @type {Uint8Array} */ proof, /** @type {number} */ end) {
+    const changed = proof.slice();
+    changed[end - 30] ^= 1;
+    return changed;
+}
+
+test('around every boundary of a chunk, one false proof at any place is named', () => {
+    for (const count of [1, 2, 63, 64, 65, 127, 128, 129]) {
+        const { statement, proof } = rangeCase(`${count} values of 32 bits`);
+        const chunks = Math.ceil(count / 64);
+        for (let chunk = 0; chunk < chunks; chunk++) {
+            const end = chunk < chunks - 1 ? 2 + 992 * (chunk + 1) : proof.length;
+            assert.throws(() => verifyRange(statement, falsify(proof, end)), { code: 'proof-rejected', chunk }, `${count}`);
+        }
+    }
+});
+
+test('a batch of many statements holds, and with one false proof at any place names that one', () => {
+    const names = ['1 values of 32 bits', '65 values of 32 bits', 'both ends of 64 bits', '33 values, two shifts'];
+    /** All the statements and that of zero, one of which may have a false proof. @param {number} [bad] */
     const batchWith = (bad) => {
         const batch = new Batch();
-        parts.forEach((name, i) => {
+        names.forEach((name, i) => {
             const { statement, proof } = rangeCase(name);
-            // the last scalar of a chunk, which no challenge depends on: both are in range, so it is well-formed
-            if (bad?.[0] === i) proof[bad[1] === 0 ? 992 - 30 : proof.length - 30] ^= 1;
-            batch.addRange({ ...statement, context: { ...statement.context, statement: 'range' } }, proof);
+            batch.addRange(statement, i === bad ? falsify(proof, proof.length) : proof);
         });
         const { statement, proof } = zero();
-        if (bad?.[0] === parts.length) proof[40] ^= 1;
-        batch.addZero(statement, proof);
+        batch.addZero(statement, bad === names.length ? falsify(proof, proof.length) : proof);
         return batch;
     };
-    batchWith(undefined).verify();
-    // batches of the statements are told apart by their chunks alone, so name them
-    for (const [place, chunk, at] of [[0, 0, 1], [1, 0, 0], [1, 1, 1], [2, 0, 1], [3, 0, 0], [3, 1, 1], [4, 0, 1]]) {
-        const batch = batchWith([place, at]);
-        const statement = place === parts.length ? 'payout-equals-price' : 'range';
-        assert.throws(() => batch.verify(), (error) => {
-            assert.ok(error instanceof VerifyError);
-            assert.deepEqual([error.code, error.statement, error.chunk], ['proof-rejected', statement, chunk]);
-            return true;
-        });
+    batchWith().verify();
+    for (const [bad, statement, chunk] of /** @type {[number, string, number][]} */ ([
+        [0, 'range', 0], [1, 'range', 1], [2, 'range', 0], [3, 'range', 1], [4, 'payout-equals-price', 0],
+    ])) {
+        assert.throws(() => batchWith(bad).verify(), { code: 'proof-rejected', statement, chunk });
     }
 });
 

@@ -49,7 +49,9 @@ for (const [name, readIt, bytes] of readers) {
             }
             const noise = random.bytes(random.number(200));
             // codeOf throws on whatever is no VerifyError
-            for (const input of [changed, noise, concat(bytes, noise)]) refused += codeOf(() => readIt(input)) === undefined ? 0 : 1;
+            for (const input of [changed, noise, concat(bytes, noise)]) {
+                if (codeOf(() => readIt(input)) !== undefined) refused += 1;
+            }
         }
         assert.ok(refused > 0 || name === 'signature');
     });

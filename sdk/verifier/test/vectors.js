@@ -12,7 +12,11 @@ import { VerifyError } from '../src/error.js';
  * @property {string} statement @property {string} policy_hash
  */
 /** @typedef {{ leaf_index: string, field: number, commitment: string }} ListedJson */
-/** @typedef {{ name: string, context: ContextJson, derived: ListedJson[], shifts: string[], bits: 32 | 64, proof: string }} RangeCase */
+/**
+ * @typedef {object} RangeCase
+ * @property {string} name @property {ContextJson} context @property {ListedJson[]} derived
+ * @property {string[]} shifts @property {32 | 64} bits @property {string} proof
+ */
 
 /**
  * A file below `tests/vectors` of the repository, or of this package.
