@@ -4,7 +4,7 @@
  *
  * Not constant in time: for public data alone.
  */
-import { LIMBS, add, carry, fromInteger, invert, mul, negate, square, sub } from './field.js';
+import { LIMBS, add, fromInteger, invert, mul, negate, square, sub } from './field.js';
 
 /** Where the coordinates stand in a point: extended, x = X/Z, y = Y/Z, xy = T/Z. All are tight. */
 export const X = 0, Y = LIMBS, Z = 2 * LIMBS, T = 3 * LIMBS;
@@ -93,8 +93,7 @@ export function doublePoint(p, pi) {
     // F and H are the formula's with the other sign, which changes that of all four coordinates: the same point
     add(s, H, s, B, s, A);
     sub(s, E, s, E, s, H); // of bound 3
-    sub(s, F, s, C, s, G);
-    carry(s, F, s, F);
+    sub(s, F, s, C, s, G); // of bound 4: its product with E is 12
     finish(p, pi);
 }
 

@@ -5,11 +5,12 @@
  *   | 'note-key-name' | 'note-verifier-key-form' | 'note-key-id' | 'note-unknown-kind' | 'note-weak-key'
  *   | 'note-wrong-kind' | 'note-signature' | 'note-repeated' | 'note-missing' | 'note-time'} NoteCode
  * @typedef {'lines' | 'origin' | 'size' | 'root' | 'empty-tree-root' | 'other-origin' | 'key-name' | 'log-keys'
- *   } CheckpointCode
+ *   | 'other-log'} CheckpointCode
  * @typedef {'too-long' | 'utf8' | 'header' | 'extra' | 'index' | 'hash-line' | 'too-many-hashes' | 'layout'
  *   } ProofFileCode
  * @typedef {'inclusion-index-out-of-tree' | 'inclusion-length' | 'inclusion-root' | 'consistency-size-shrinks'
  *   | 'consistency-length' | 'consistency-root' | 'consistency-old-root'} TreeCode
+ * @typedef {'policy-too-long' | 'policy-text' | 'policy-line' | 'policy-quorum'} PolicyCode
  * @typedef {'tile-path' | 'tile-level' | 'tile-index' | 'tile-length' | 'tile-entry-count' | 'tile-truncated'} TileCode
  * @typedef {'entry-length' | 'entry-version' | 'entry-kind' | 'entry-class' | 'entry-currency'} EntryCode
  * @typedef {'commitment-encoding' | 'commitment-identity' | 'blinding-encoding' | 'blinding-zero' | 'opening-mismatch'
@@ -17,7 +18,7 @@
  * @typedef {'proof-empty' | 'proof-length' | 'proof-version' | 'proof-kind' | 'proof-encoding' | 'proof-rejected'
  *   } ProofCode
  * @typedef {NoteCode | CheckpointCode | ProofFileCode | TreeCode | TileCode | EntryCode | CommitmentCode | ProofCode
- *   } Code
+ *   | PolicyCode} Code
  */
 
 /** Why something was refused. */

@@ -58,6 +58,10 @@ test('keys and R of small order are refused', () => {
         // s = 0 and R = A satisfy the equation with some of these keys
         assert.ok(!verifyEd25519(point, new Uint8Array(0), concat(point, new Uint8Array(32))));
     }
+    // under the identity as a key, s and s·B satisfy the equation whatever the message is
+    const five = littleEndian(5n);
+    const r5 = ed25519.Point.BASE.multiply(5n).toBytes();
+    assert.ok(!verifyEd25519(small[0], new Uint8Array(9), concat(r5, five)));
     // R of small order under an honest key: s = k·a mod ℓ makes s·B - k·A the identity
     const secret = new Uint8Array(32).fill(9);
     const { scalar } = ed25519.utils.getExtendedPublicKey(secret);
@@ -65,4 +69,15 @@ test('keys and R of small order are refused', () => {
     const k = integerLittleEndian(sha512(concat(r, key, message))) % ORDER;
     assert.ok(isPublicKey(key));
     assert.ok(!verifyEd25519(key, message, concat(r, littleEndian(k * scalar % ORDER))));
+});
+
+test('keys that are not canonical are refused', () => {
+    let found = 0;
+    for (let y = 2n; y < 19n; y++) {
+        // of large order, unlike most that can be spelled twice
+        if (!isPublicKey(littleEndian(y))) continue;
+        found += 1;
+        assert.ok(!isPublicKey(littleEndian(2n ** 255n - 19n + y)), `${y}`);
+    }
+    assert.ok(found > 0);
 });

@@ -9,6 +9,7 @@ import { GENERATORS_HASH, pedersenGenerators, rangeGenerators } from '../src/gen
 import { Transcript } from '../src/merlin.js';
 import { RangeProof } from '../src/range-proof.js';
 import { decode, encode } from '../src/ristretto.js';
+import { invertAll, reduce, scalarOfWide } from '../src/scalar.js';
 import { sha256 } from '../src/sha2.js';
 import { Random, codeOf, contextOf, listOf, rangeStatementOf, read } from './vectors.js';
 
@@ -152,6 +153,33 @@ test('why a statement is refused', () => {
     }
 });
 
+test('the identity within a proof is refused before any equation', () => {
+    for (const vector of ranges.invalid.filter(({ name }) => name.endsWith('the identity') && !name.startsWith('a '))) {
+        const batch = new Batch();
+        const add = () => batch.addRange(rangeStatementOf(vector), fromHex(vector.proof));
+        assert.equal(codeOf(add), 'proof-rejected', vector.name);
+    }
+});
+
+test('weights depend on every byte of a proof', () => {
+    const { statement, proof } = rangeCase('3 values of 32 bits');
+    /** @param {Uint8Array} bytes */
+    const digest = (bytes) => {
+        const batch = new Batch();
+        batch.addRange(statement, bytes);
+        return hex(batch.items[0].digest);
+    };
+    const digests = new Set([digest(proof)]);
+    // scalars stay below the order with their lowest bit changed
+    const scalars = [4, 5, 6, 21, 22].map((part) => 2 + 32 * part);
+    for (const at of scalars) {
+        const changed = proof.slice();
+        changed[at] ^= 1;
+        digests.add(digest(changed));
+    }
+    assert.equal(digests.size, 1 + scalars.length);
+});
+
 test('a term that is the identity is refused', () => {
     const { statement, proof } = rangeCase('3 values of 32 bits');
     const derived = statement.derived.slice();
@@ -226,6 +254,25 @@ test('two false proofs do not make up for each other', () => {
     const batch = new Batch();
     batch.addZero(statement, more);
     batch.addZero(statement, less);
+    assert.equal(codeOf(() => batch.verify()), 'proof-rejected');
+});
+
+test('weights are not known before the proofs', () => {
+    // errors that would make up for each other under the weights of a transcript without the proofs
+    const known = new Transcript('grantbook batch');
+    const first = known.challengeScalar('alpha');
+    known.challengeScalar('gamma');
+    const second = known.challengeScalar('alpha');
+    const { statement, proof } = zero();
+    /** @param {bigint} error */
+    const wrong = (error) => {
+        const s = reduce(scalarOfWide(proof.subarray(34)) + error);
+        const bytes = Uint8Array.from({ length: 32 }, (_, i) => Number(s >> BigInt(8 * i) & 255n));
+        return concat(proof.subarray(0, 34), bytes);
+    };
+    const batch = new Batch();
+    batch.addZero(statement, wrong(1n));
+    batch.addZero(statement, wrong(-first * invertAll([second])[0]));
     assert.equal(codeOf(() => batch.verify()), 'proof-rejected');
 });
 

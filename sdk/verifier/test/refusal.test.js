@@ -7,6 +7,7 @@ import { concat, fromHex, utf8 } from '../src/bytes.js';
 import { verifyEd25519 } from '../src/ed25519.js';
 import { parseEntry } from '../src/entry.js';
 import { parseNote, parseVerifierKey } from '../src/note.js';
+import { parsePolicy } from '../src/policy.js';
 import { parseProofFile } from '../src/proof-file.js';
 import { parseBundle, parseBundlePath, parseTilePath } from '../src/tile.js';
 import { Random, codeOf, contextOf, listOf, rangeStatementOf, read } from './vectors.js';
@@ -25,6 +26,7 @@ const readers = [
     ['proof file', parseProofFile, utf8(log.proof_files[1].file)],
     ['verifier key', (bytes) => parseVerifierKey(String.fromCharCode(...bytes)), utf8(log.verifier_keys[0].vkey)],
     ['log keys', (bytes) => parseLogKeys(String.fromCharCode(...bytes)), utf8(`${log.verifier_keys[0].vkey}\n`)],
+    ['policy', parsePolicy, utf8('witness a b\ngroup g any a\nquorum none\n')],
     ['entry', parseEntry, concat(Uint8Array.of(1, 28, 1), new Uint8Array(116))],
     ['bundle', (bytes) => parseBundle(bytes, 3), Uint8Array.of(0, 2, 7, 8, 0, 0, 0, 1, 9)],
     ['tile path', (bytes) => parseTilePath(String.fromCharCode(...bytes)), utf8('tile/0/x001/x234/067.p/8')],
