@@ -5,12 +5,14 @@ import { Batch, verifyRange, verifyZero } from '../src/batch.js';
 import { Combination } from '../src/combination.js';
 import { combine, verifyOpening } from '../src/commitment.js';
 import { concat, fromHex, hex } from '../src/bytes.js';
+import { multiply } from '../src/edwards.js';
 import { GENERATORS_HASH, pedersenGenerators, rangeGenerators } from '../src/generators.js';
 import { Transcript } from '../src/merlin.js';
 import { RangeProof } from '../src/range-proof.js';
 import { decode, encode } from '../src/ristretto.js';
 import { invertAll, reduce, scalarOfWide } from '../src/scalar.js';
 import { sha256 } from '../src/sha2.js';
+import { derivedHash, statementTranscript } from '../src/statement.js';
 import { Random, codeOf, contextOf, listOf, rangeStatementOf, read } from './vectors.js';
 
 /** @typedef {import('./vectors.js').OpeningCase} OpeningCase */
@@ -274,6 +276,25 @@ test('weights are not known before the proofs', () => {
     batch.addZero(statement, wrong(1n));
     batch.addZero(statement, wrong(-first * invertAll([second])[0]));
     assert.equal(codeOf(() => batch.verify()), 'proof-rejected');
+});
+
+test('a proof of zero without a nonce is refused', () => {
+    const { context, derived } = zero().statement;
+    const { blinding } = pedersenGenerators();
+    const target = encode(multiply(5n, blinding));
+    /** The proof that its maker would give, who knows that the target is 5·B̃. @param {bigint} k */
+    const prove = (k) => {
+        const nonce = encode(multiply(k, blinding));
+        const shape = { shifts: [], bits: 0, aggregated: 1, chunk: 0, chunks: 1 };
+        const transcript = statementTranscript(context, derivedHash(derived), shape);
+        transcript.append('zero X', target);
+        transcript.append('zero K', nonce);
+        const s = reduce(k + 5n * transcript.challengeScalar('zero e'));
+        const response = Uint8Array.from({ length: 32 }, (_, i) => Number(s >> BigInt(8 * i) & 255n));
+        return concat(Uint8Array.of(1, 2), nonce, response);
+    };
+    verifyZero({ context, derived, target }, prove(3n));
+    assert.equal(codeOf(() => verifyZero({ context, derived, target }, prove(0n))), 'proof-rejected');
 });
 
 test('a batch of nothing is refused', () => {
