@@ -63,25 +63,25 @@ export class Batch {
             point, bytes: shift === 0n ? derived[index].commitment : encode(point),
         })));
         const hash = derivedHash(derived);
-        lengths.reduce((at, length, chunk) => {
+        let at = 0;
+        const items = lengths.map((length, chunk) => {
             const where = { statement, chunk };
             const here = terms.slice(chunk * PARTIES, (chunk + 1) * PARTIES);
             const aggregated = powerOfTwo(here.length);
-            const parsed = new RangeProof(body.subarray(at, at + length), bits, aggregated, where);
+            const padding = Array.from({ length: aggregated - here.length }, () => IDENTITY);
+            const parsed = new RangeProof(body.subarray(at, at += length), bits, aggregated, where);
             const transcript = statementTranscript(context, hash, { shifts, bits, aggregated, chunk, chunks });
-            const padding = aggregated - here.length;
-            const replayed = parsed.challenges(
-                transcript,
-                [...here.map(({ bytes }) => bytes), ...Array.from({ length: padding }, () => IDENTITY)],
-                here.map(({ point }) => point),
-            );
-            this.items.push({
+            const values = [...here.map(({ bytes }) => bytes), ...padding];
+            const replayed = parsed.challenges(transcript, values, here.map(({ point }) => point));
+            return {
                 digest: digestOf(transcript, parsed.last()),
                 where,
-                addTo: (sum, alpha, gamma) => replayed.addTo(sum, alpha, gamma),
-            });
-            return at + length;
-        }, 0);
+                addTo: (/** @type {Combination} */ sum, /** @type {bigint} */ alpha, /** @type {bigint} */ gamma) => (
+                    replayed.addTo(sum, alpha, gamma)
+                ),
+            };
+        });
+        this.items.push(...items);
     }
 
     /**
