@@ -250,10 +250,10 @@ const integers = new Int32Array(LIMBS);
 function freeze(f, fi) {
     carry(scratch, 0, f, fi);
     for (let i = 0; i < LIMBS; i++) integers[i] = scratch[i] * UNITS[i];
-    // the value is above -2^255 and below 2^255; q is how often the prime goes into it: -1, 0 or 1
-    let q = (19 * integers[11] + (1 << 20)) >> 21;
+    // a tight value is little more than 2^254 at most: the prime is added where it is negative, which q = -1 says
+    let q = 0;
     for (let i = 0; i < LIMBS; i++) q = (integers[i] + q) >> WIDTHS[i];
-    let carried = 19 * q;
+    let carried = 19 * q; // and what is carried out of the last limb, -2^255 q, is dropped
     for (let i = 0; i < LIMBS; i++) {
         const value = integers[i] + carried;
         carried = value >> WIDTHS[i];
