@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests panic when they fail")]
 
 use grantbook_compliance::range::{Bits, RangeStatement, prove, verify};
-use grantbook_compliance::{Commitment, Head, Listed, Opening, StatementContext, commit_batch};
+use grantbook_compliance::{Commitment, Head, Opening, StatementContext, Term, commit_batch};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use serde_json::{Value, json};
@@ -16,8 +16,7 @@ const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/ran
 struct Case {
     name: String,
     context: StatementContext<'static>,
-    derived: Vec<Listed>,
-    shifts: Vec<u64>,
+    terms: Vec<Term>,
     bits: Bits,
     proof: Vec<u8>,
 }
@@ -29,19 +28,31 @@ const CONTEXT: StatementContext<'static> = StatementContext {
     end: Head { size: 2000, root: [3; 32] },
     statement: "range",
     policy_hash: [4; 32],
+    bundle_digest: [5; 32],
 };
 
 impl Case {
-    fn proved(name: &str, values: impl Iterator<Item = u64>, shifts: &[u64], bits: Bits) -> Self {
+    /// The values themselves, in the range.
+    fn proved(name: &str, values: impl Iterator<Item = u64>, bits: Bits) -> Self {
+        Self::about(name, values, bits, |commitments| commitments.iter().copied().map(Term::of).collect())
+    }
+
+    fn about(
+        name: &str,
+        values: impl Iterator<Item = u64>,
+        bits: Bits,
+        terms: impl Fn(&[Commitment]) -> Vec<Term>,
+    ) -> Self {
         let rng = &mut ChaCha20Rng::seed_from_u64(5);
         let openings: Vec<Opening> = values.map(|value| Opening::random(value, rng)).collect();
-        let derived: Vec<Listed> = (1500_u64..)
-            .zip(commit_batch(&openings))
-            .map(|(leaf_index, commitment)| Listed { leaf_index, field: 1, commitment })
-            .collect();
-        let statement = RangeStatement { context: CONTEXT, derived: &derived, shifts, bits };
-        let proof = prove(&statement, &openings, rng).unwrap();
-        Self { name: name.to_owned(), context: CONTEXT, derived, shifts: shifts.to_vec(), bits, proof }
+        let commitments = commit_batch(&openings);
+        let terms = terms(&commitments);
+        let of =
+            |wanted: &_| commitments.iter().position(|known| known == wanted).and_then(|at| openings.get(at));
+        let opened: Vec<_> = terms.iter().map(|term| term.open(of).unwrap()).collect();
+        let statement = RangeStatement { context: CONTEXT, terms: &terms, bits };
+        let proof = prove(&statement, &opened, rng).unwrap();
+        Self { name: name.to_owned(), context: CONTEXT, terms, bits, proof }
     }
 
     /// The same, with one thing changed.
@@ -52,19 +63,16 @@ impl Case {
     }
 
     fn holds(&self) -> bool {
-        let Self { context, derived, shifts, bits, .. } = self;
-        let statement = RangeStatement { context: *context, derived, shifts, bits: *bits };
-        verify(&statement, &self.proof, &mut ChaCha20Rng::seed_from_u64(6)).is_ok()
+        let Self { context, terms, bits, .. } = self;
+        verify(&RangeStatement { context: *context, terms, bits: *bits }, &self.proof).is_ok()
     }
 
     fn to_json(&self) -> Value {
         let head = |head: Head| json!({ "size": head.size.to_string(), "root": hex(&head.root) });
-        let listed = |listed: &Listed| {
-            json!({
-                "leaf_index": listed.leaf_index.to_string(),
-                "field": listed.field,
-                "commitment": hex(&listed.commitment.0),
-            })
+        let part = |(coefficient, commitment): &(i64, Commitment)| json!({ "coefficient": coefficient.to_string(), "commitment": hex(&commitment.0) });
+        let term = |Term { parts, constant }: &Term| {
+            let parts: Vec<_> = parts.iter().map(part).collect();
+            json!({ "parts": parts, "constant": constant.to_string() })
         };
         json!({
             "name": self.name,
@@ -75,9 +83,9 @@ impl Case {
                 "end": head(self.context.end),
                 "statement": self.context.statement,
                 "policy_hash": hex(&self.context.policy_hash),
+                "bundle_digest": hex(&self.context.bundle_digest),
             },
-            "derived": self.derived.iter().map(listed).collect::<Vec<_>>(),
-            "shifts": self.shifts.iter().map(u64::to_string).collect::<Vec<_>>(),
+            "terms": self.terms.iter().map(term).collect::<Vec<_>>(),
             "bits": match self.bits { Bits::ThirtyTwo => 32, Bits::SixtyFour => 64 },
             "proof": hex(&self.proof),
         })
@@ -89,23 +97,40 @@ fn hex(bytes: &[u8]) -> String {
     digits.map(|digit| char::from_digit(digit.into(), 16).unwrap()).collect()
 }
 
+/// Each commitment, and each less 80, as a floor asks.
+fn above_80(commitments: &[Commitment]) -> Vec<Term> {
+    let less = |shift: i64| {
+        commitments.iter().map(move |commitment| Term { parts: vec![(1, *commitment)], constant: -shift })
+    };
+    less(0).chain(less(80)).collect()
+}
+
 fn valid() -> Vec<Case> {
     let narrow = |count: u64| {
-        Case::proved(
-            &format!("{count} values of 32 bits"),
-            (0..count).map(|i| i * 7919),
-            &[0],
-            Bits::ThirtyTwo,
-        )
+        Case::proved(&format!("{count} values of 32 bits"), (0..count).map(|i| i * 7919), Bits::ThirtyTwo)
     };
     let mut cases: Vec<Case> = [1, 2, 3, 63, 64, 65, 127, 128, 129].map(narrow).into();
     let ends = [0, u64::from(u32::MAX)];
-    cases.push(Case::proved("both ends of 32 bits", ends.into_iter(), &[0], Bits::ThirtyTwo));
+    cases.push(Case::proved("both ends of 32 bits", ends.into_iter(), Bits::ThirtyTwo));
     let wide = [0, 1, u64::MAX];
-    cases.push(Case::proved("both ends of 64 bits", wide.into_iter(), &[0], Bits::SixtyFour));
-    cases.push(Case::proved("65 values of 64 bits", (0..65).map(|i| i << 50), &[0], Bits::SixtyFour));
-    cases.push(Case::proved("33 values, two shifts", (80..113).rev(), &[0, 80], Bits::ThirtyTwo));
-    cases.push(Case::proved("a shift that leaves zero", [80, 81, 82].into_iter(), &[80], Bits::ThirtyTwo));
+    cases.push(Case::proved("both ends of 64 bits", wide.into_iter(), Bits::SixtyFour));
+    cases.push(Case::proved("65 values of 64 bits", (0..65).map(|i| i << 50), Bits::SixtyFour));
+    cases.push(Case::about("33 values, and above 80", (80..113).rev(), Bits::ThirtyTwo, above_80));
+    cases.push(Case::about(
+        "a constant that leaves zero",
+        [80, 81, 82].into_iter(),
+        Bits::ThirtyTwo,
+        above_80,
+    ));
+    cases.push(Case::about("coefficients", [30, 1_000_000, 3_000_000].into_iter(), Bits::SixtyFour, |c| {
+        let parts = vec![(86_400, c[0]), (1, c[1]), (-1, c[2])];
+        let all = vec![(i64::MIN, c[0]), (i64::MAX, c[0]), (2, c[0])];
+        vec![
+            Term { parts, constant: -7 },
+            Term { parts: all, constant: 0 },
+            Term { parts: vec![(0, c[0]), (1, c[1])], constant: i64::MAX },
+        ]
+    }));
     cases
 }
 
@@ -134,7 +159,7 @@ fn invalid(valid: &[Case]) -> Vec<Case> {
     let case = |name: &str| valid.iter().find(|case| case.name == name).unwrap();
     let three = case("3 values of 32 bits");
     let two_chunks = case("128 values of 32 bits");
-    let shifted = case("33 values, two shifts");
+    let shifted = case("33 values, and above 80");
     let mut cases = Vec::new();
     for (part, at) in parts() {
         let swap = |case: &mut Case| {
@@ -159,18 +184,29 @@ fn invalid(valid: &[Case]) -> Vec<Case> {
     add(three, "a byte missing", |c| c.proof.truncate(c.proof.len() - 1));
     add(three, "a byte too many", |c| c.proof.push(0));
     add(three, "no proof", |c| c.proof.clear());
-    add(three, "an empty list", |c| c.derived.clear());
-    add(three, "no shift", |c| c.shifts.clear());
-    add(three, "another shift", |c| c.shifts = vec![1]);
+    add(three, "no term", |c| c.terms.clear());
+    add(three, "another constant", |c| c.terms[2].constant = 1);
+    add(three, "another coefficient", |c| c.terms[1].parts[0].0 = 2);
+    add(three, "another sign", |c| c.terms[1].parts[0].0 = -1);
+    add(three, "a part of no effect", |c| {
+        let part = (0, c.terms[0].parts[0].1);
+        c.terms[0].parts.push(part);
+    });
+    add(three, "a part in two", |c| {
+        let commitment = c.terms[1].parts[0].1;
+        c.terms[1].parts = vec![(2, commitment), (-1, commitment)];
+    });
+    add(three, "a term that is the identity", |c| {
+        let commitment = c.terms[1].parts[0].1;
+        c.terms[1].parts = vec![(1, commitment), (-1, commitment)];
+    });
     add(three, "another range", |c| c.bits = Bits::SixtyFour);
-    add(three, "an entry missing", |c| c.derived.truncate(2));
-    add(three, "an entry twice", |c| c.derived.push(c.derived[0]));
-    add(three, "two entries swapped", |c| c.derived.swap(0, 1));
-    add(three, "another leaf index", |c| c.derived[1].leaf_index += 1);
-    add(three, "another field", |c| c.derived[1].field = 0);
-    add(three, "another commitment", |c| c.derived[1].commitment = c.derived[0].commitment);
-    add(three, "a commitment that is no point", |c| c.derived[1].commitment = Commitment([0xff; 32]));
-    add(three, "a commitment that is the identity", |c| c.derived[1].commitment = Commitment([0; 32]));
+    add(three, "a term missing", |c| c.terms.truncate(2));
+    add(three, "a term twice", |c| c.terms.push(c.terms[0].clone()));
+    add(three, "two terms swapped", |c| c.terms.swap(0, 1));
+    add(three, "another commitment", |c| c.terms[1] = c.terms[0].clone());
+    add(three, "a commitment that is no point", |c| c.terms[1] = Term::of(Commitment([0xff; 32])));
+    add(three, "a commitment that is the identity", |c| c.terms[1] = Term::of(Commitment([0; 32])));
     add(three, "another specification", |c| c.context.spec_hash[0] ^= 1);
     add(three, "another origin", |c| c.context.origin = "log.example/2027");
     add(three, "another start size", |c| c.context.start.size += 1);
@@ -179,10 +215,11 @@ fn invalid(valid: &[Case]) -> Vec<Case> {
     add(three, "another end root", |c| c.context.end.root[31] ^= 1);
     add(three, "another statement", |c| c.context.statement = "ranges");
     add(three, "another policy", |c| c.context.policy_hash[0] ^= 1);
+    add(three, "another bundle", |c| c.context.bundle_digest[0] ^= 1);
     add(two_chunks, "two chunks swapped", |c| c.proof[2..].rotate_left(992));
     add(two_chunks, "the first chunk twice", |c| c.proof.copy_within(2..994, 994));
-    add(shifted, "the shifts swapped", |c| c.shifts.reverse());
-    add(shifted, "one shift of two", |c| c.shifts.truncate(1));
+    add(shifted, "the halves swapped", |c| c.terms.rotate_left(33));
+    add(shifted, "one half", |c| c.terms.truncate(33));
     cases
 }
 

@@ -5,32 +5,42 @@
  * made up for by others. The weights are the verifier's own; no format depends on them.
  */
 import { Combination } from './combination.js';
-import { commitmentPoint, shiftPoints } from './commitment.js';
 import { VerifyError } from './error.js';
 import { PARTIES } from './generators.js';
 import { Transcript } from './merlin.js';
 import { RangeProof, elementOf, rangeProofLength, scalarOfProof } from './range-proof.js';
-import { encode, isIdentity } from './ristretto.js';
+import { isIdentity } from './ristretto.js';
+import { ORDER, reduce } from './scalar.js';
 import { derivedHash, proofBody, statementTranscript } from './statement.js';
+import { TermEncoder, addTerm } from './term.js';
 
-/** @typedef {import('./edwards.js').Point} Point */
 /** @typedef {import('./statement.js').Context} Context */
-/** @typedef {import('./statement.js').Listed} Listed */
+/** @typedef {import('./term.js').Term} Term */
 
 const RANGE = 1;
 const ZERO = 2;
+/** Bytes of every proof of zero. */
+export const ZERO_BYTES = 66;
 
 /**
- * @typedef {object} RangeStatement each listed value less each shift lies from 0 to 2^bits - 1
+ * Bytes of the proof of a range statement.
+ * @param {{ length: number }} terms at least one @param {32 | 64} bits @param {string} [statement] for the error
+ */
+export function rangeLength({ length }, bits, statement) {
+    if (length === 0) throw empty(statement);
+    const whole = Math.ceil(length / PARTIES) - 1;
+    return 2 + whole * rangeProofLength(bits, PARTIES) + rangeProofLength(bits, powerOfTwo(length - whole * PARTIES));
+}
+
+/**
+ * @typedef {object} RangeStatement each term lies from 0 to 2^bits - 1
  * @property {Context} context
- * @property {readonly Listed[]} derived the commitments, from the log
- * @property {readonly bigint[]} shifts public values to subtract; 0n for the plain values
+ * @property {readonly Term[]} terms derived from the log
  * @property {32 | 64} bits
  *
- * @typedef {object} ZeroStatement the target, a combination of what is listed, opens to zero
+ * @typedef {object} ZeroStatement each term is zero
  * @property {Context} context
- * @property {readonly Listed[]} derived
- * @property {Uint8Array} target computed from the list
+ * @property {readonly Term[]} terms derived from the log
  *
  * @typedef {object} Item one proof, its challenges known
  * @property {Uint8Array} digest of its statement and all of its bytes
@@ -42,66 +52,58 @@ export class Batch {
     constructor() {
         /** @type {Item[]} */
         this.items = [];
+        this.encoder = new TermEncoder();
     }
 
     /**
      * Takes a range statement and its proof. What is malformed is refused at once, what is false by {@link verify}.
      * @param {RangeStatement} statement @param {Uint8Array} proof
      */
-    addRange({ context, derived, shifts, bits }, proof) {
+    addRange({ context, terms, bits }, proof) {
         const { statement } = context;
-        const count = derived.length * shifts.length;
-        if (count === 0) throw empty(statement);
-        const chunks = Math.ceil(count / PARTIES);
-        const lengths = Array.from({ length: chunks }, (_, chunk) => (
-            rangeProofLength(bits, powerOfTwo(Math.min(count - chunk * PARTIES, PARTIES)))
-        ));
-        const body = proofBody(proof, RANGE, lengths.reduce((sum, length) => sum + length, 2), statement);
-
-        const points = derived.map(({ commitment }, index) => commitmentPoint(commitment, { statement, index }));
-        const terms = shifts.flatMap((shift) => shiftPoints(points, shift, statement).map((point, index) => ({
-            point, bytes: shift === 0n ? derived[index].commitment : encode(point),
-        })));
-        const hash = derivedHash(derived);
-        let at = 0;
-        const items = lengths.map((length, chunk) => {
-            const where = { statement, chunk };
+        const body = proofBody(proof, RANGE, rangeLength(terms, bits, statement), statement);
+        const encodings = terms.map((term, index) => this.encoder.encode(term, { statement, index }));
+        const hash = derivedHash(terms);
+        const chunks = Math.ceil(terms.length / PARTIES);
+        const items = [];
+        for (let chunk = 0, at = 0; chunk < chunks; chunk++) {
             const here = terms.slice(chunk * PARTIES, (chunk + 1) * PARTIES);
             const aggregated = powerOfTwo(here.length);
-            const padding = Array.from({ length: aggregated - here.length }, () => IDENTITY);
+            const values = encodings.slice(chunk * PARTIES, (chunk + 1) * PARTIES);
+            while (values.length < aggregated) values.push(IDENTITY);
+            const where = { statement, chunk };
+            const length = rangeProofLength(bits, aggregated);
             const parsed = new RangeProof(body.subarray(at, at += length), bits, aggregated, where);
-            const transcript = statementTranscript(context, hash, { shifts, bits, aggregated, chunk, chunks });
-            const values = [...here.map(({ bytes }) => bytes), ...padding];
-            const replayed = parsed.challenges(transcript, values, here.map(({ point }) => point));
-            return {
+            const transcript = statementTranscript(context, hash, { bits, aggregated, chunk, chunks });
+            const replayed = parsed.challenges(transcript, values, here);
+            items.push({
                 digest: digestOf(transcript, parsed.last()),
                 where,
                 addTo: (/** @type {Combination} */ sum, /** @type {bigint} */ alpha, /** @type {bigint} */ gamma) => (
                     replayed.addTo(sum, alpha, gamma)
                 ),
-            };
-        });
+            });
+        }
         this.items.push(...items);
     }
 
     /**
-     * Takes a statement that a combination opens to zero, and its proof.
+     * Takes a statement that terms are zero, and its proof.
      * @param {ZeroStatement} statement @param {Uint8Array} proof
      */
-    addZero({ context, derived, target }, proof) {
+    addZero({ context, terms }, proof) {
         const { statement } = context;
         const where = { statement, chunk: 0 };
-        if (derived.length === 0) throw empty(statement);
-        const body = proofBody(proof, ZERO, 66, statement);
+        if (terms.length === 0) throw empty(statement);
+        const body = proofBody(proof, ZERO, ZERO_BYTES, statement);
         const nonce = elementOf(body.slice(0, 32), where);
         const response = scalarOfProof(body.slice(32), where);
-        const x = commitmentPoint(target, { statement, index: 0 });
         if (isIdentity(nonce.point)) {
             throw new VerifyError('proof-rejected', 'expected a proof without the identity, got one with it', where);
         }
-        const shape = { shifts: [], bits: 0, aggregated: 1, chunk: 0, chunks: 1 };
-        const transcript = statementTranscript(context, derivedHash(derived), shape);
-        transcript.append('zero X', target);
+        const shape = { bits: 0, aggregated: terms.length, chunk: 0, chunks: 1 };
+        const transcript = statementTranscript(context, derivedHash(terms), shape);
+        const w = transcript.challengeScalar('zero w');
         transcript.append('zero K', nonce.bytes);
         const e = transcript.challengeScalar('zero e');
         this.items.push({
@@ -110,7 +112,11 @@ export class Batch {
             addTo: (sum, alpha) => {
                 sum.blinding += alpha * response.integer;
                 sum.add(-alpha, nonce.point);
-                sum.add(-alpha * e, x);
+                let coefficient = reduce(-alpha * e);
+                for (const term of terms) {
+                    addTerm(sum, coefficient, term);
+                    coefficient = coefficient * w % ORDER;
+                }
             },
         });
     }
@@ -157,7 +163,7 @@ function powerOfTwo(count) {
 
 /** @param {string} [statement] */
 function empty(statement) {
-    return new VerifyError('proof-empty', 'expected at least one commitment to verify about, got none', { statement });
+    return new VerifyError('proof-empty', 'expected at least one term to verify about, got none', { statement });
 }
 
 /** Verifies one range statement. @param {RangeStatement} statement @param {Uint8Array} proof */

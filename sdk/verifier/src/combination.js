@@ -18,23 +18,20 @@ export class Combination {
         this.g = new Array(PARTIES * BITS_MAX).fill(undefined);
         /** @type {(bigint | undefined)[]} */
         this.h = new Array(PARTIES * BITS_MAX).fill(undefined);
-        /** @type {bigint[]} */
-        this.scalars = [];
-        /** @type {Point[]} */
-        this.points = [];
+        /** Coefficients of points; the same object again is the same point. @type {Map<Point, bigint>} */
+        this.points = new Map();
     }
 
     /** @param {bigint} scalar @param {Point} point */
     add(scalar, point) {
-        this.scalars.push(reduce(scalar));
-        this.points.push(point);
+        this.points.set(point, reduce(scalar + (this.points.get(point) ?? 0n)));
     }
 
     /** Whether it all adds up to the identity. */
     holds() {
         const { value, blinding } = pedersenGenerators();
-        const scalars = [...this.scalars, reduce(this.value), reduce(this.blinding)];
-        const points = [...this.points, value, blinding];
+        const scalars = [...this.points.values(), reduce(this.value), reduce(this.blinding)];
+        const points = [...this.points.keys(), value, blinding];
         for (const [side, coefficients] of /** @type {const} */ ([['G', this.g], ['H', this.h]])) {
             coefficients.forEach((coefficient, i) => {
                 if (coefficient === undefined) return;

@@ -1,6 +1,5 @@
 /** Commitments C = value·B + blinding·B̃ and their openings (docs/spec/commitment.md). */
 import { sameBytes } from './bytes.js';
-import { addPoint, multiply, negatePoint } from './edwards.js';
 import { VerifyError } from './error.js';
 import { pedersenGenerators } from './generators.js';
 import { multiscalar } from './multiscalar.js';
@@ -11,22 +10,28 @@ import { scalarOf } from './scalar.js';
 /** @typedef {{ statement?: string, index?: number }} Where which of many, for the error */
 
 /**
- * The point of a commitment.
- * @param {Uint8Array} commitment @param {Where} [where]
- * @returns {Point}
+ * @typedef {object} Commitment
+ * @property {Uint8Array} bytes its encoding, of 32 bytes
+ * @property {Point} point not the identity
  */
-export function commitmentPoint(commitment, where) {
-    const point = decode(commitment);
+
+/**
+ * Decodes a commitment.
+ * @param {Uint8Array} bytes @param {Where} [where]
+ * @returns {Commitment}
+ */
+export function parseCommitment(bytes, where) {
+    const point = decode(bytes);
     if (point === undefined) {
         throw new VerifyError(
             'commitment-encoding', 'expected the canonical encoding of a ristretto point, got other bytes', where,
         );
     }
-    return refuseIdentity(point, where);
+    return { bytes, point: refuseIdentity(point, where) };
 }
 
 /** @param {Point} point @param {Where} [where] @returns {Point} */
-function refuseIdentity(point, where) {
+export function refuseIdentity(point, where) {
     if (isIdentity(point)) {
         throw new VerifyError(
             'commitment-identity', 'expected a point other than the identity, got the identity', where,
@@ -61,43 +66,8 @@ export function commit(value, blinding) {
  */
 export function verifyOpening(commitment, value, blinding) {
     const scalar = parseBlinding(blinding);
-    commitmentPoint(commitment);
+    parseCommitment(commitment);
     if (value < 0n || value >= 2n ** 64n || !sameBytes(commit(value, scalar), commitment)) {
         throw new VerifyError('opening-mismatch', 'expected an opening of this commitment, got the opening of another');
     }
-}
-
-/**
- * A sum of commitments with public coefficients, less a public value: Σ coefficient·C - shift·B.
- * @param {readonly { coefficient: bigint, commitment: Uint8Array }[]} terms @param {bigint} shift
- * @returns {Uint8Array} its encoding; never the identity
- */
-export function combine(terms, shift) {
-    const sum = multiply(absolute(shift), pedersenGenerators().value);
-    if (shift > 0n) negatePoint(sum, 0);
-    terms.forEach(({ coefficient, commitment }, index) => {
-        const term = multiply(absolute(coefficient), commitmentPoint(commitment, { index }));
-        if (coefficient < 0n) negatePoint(term, 0);
-        addPoint(sum, 0, term, 0);
-    });
-    return encode(refuseIdentity(sum));
-}
-
-/** @param {bigint} integer */
-const absolute = (integer) => (integer < 0n ? -integer : integer);
-
-/**
- * The points C - shift·B. A result that is the identity is refused.
- * @param {readonly Point[]} points @param {bigint} shift not negative @param {string} [statement] for the error
- * @returns {Point[]}
- */
-export function shiftPoints(points, shift, statement) {
-    if (shift === 0n) return points.slice();
-    const less = multiply(shift, pedersenGenerators().value);
-    negatePoint(less, 0);
-    return points.map((point, index) => {
-        const shifted = point.slice();
-        addPoint(shifted, 0, less, 0);
-        return refuseIdentity(shifted, { statement, index });
-    });
 }

@@ -7,10 +7,12 @@ import { VerifyError } from './error.js';
 import { BITS_MAX } from './generators.js';
 import { decode, isIdentity } from './ristretto.js';
 import { ORDER, invertAll, power, scalarOf, sumOfPowers } from './scalar.js';
+import { addTerm } from './term.js';
 
 /** @typedef {import('./edwards.js').Point} Point */
 /** @typedef {import('./merlin.js').Transcript} Transcript */
 /** @typedef {import('./combination.js').Combination} Combination */
+/** @typedef {import('./term.js').Term} Term */
 /** @typedef {{ statement: string, chunk: number }} Where */
 /** @typedef {{ bytes: Uint8Array, point: Point }} Element */
 /** @typedef {{ bytes: Uint8Array, integer: bigint }} Scalar */
@@ -59,10 +61,10 @@ export class RangeProof {
     /**
      * Replays the proof on its statement's transcript.
      * @param {Transcript} transcript
-     * @param {readonly Uint8Array[]} values encodings of the m commitments
-     * @param {readonly (Point | undefined)[]} points the same, undefined for padding
+     * @param {readonly Uint8Array[]} values encodings of the m values
+     * @param {readonly Term[]} terms the same, without padding
      */
-    challenges(transcript, values, points) {
+    challenges(transcript, values, terms) {
         transcript.append('dom-sep', RANGE_PROOF);
         transcript.appendU64('n', BigInt(this.n));
         transcript.appendU64('m', BigInt(this.m));
@@ -85,7 +87,7 @@ export class RangeProof {
             this.append(transcript, 'R', right);
             return transcript.challengeScalar('u');
         });
-        return new ReplayedRangeProof(this, points, { y, z, x, w, u });
+        return new ReplayedRangeProof(this, terms, { y, z, x, w, u });
     }
 
     /** What no challenge depends on. @returns {Uint8Array} */
@@ -107,12 +109,12 @@ export class RangeProof {
 /** A proof with its challenges, ready to be checked. */
 export class ReplayedRangeProof {
     /**
-     * @param {RangeProof} proof @param {readonly (Point | undefined)[]} points
+     * @param {RangeProof} proof @param {readonly Term[]} terms
      * @param {{ y: bigint, z: bigint, x: bigint, w: bigint, u: bigint[] }} challenges
      */
-    constructor(proof, points, challenges) {
+    constructor(proof, terms, challenges) {
         this.proof = proof;
-        this.points = points;
+        this.terms = terms;
         this.challenges = challenges;
     }
 
@@ -142,8 +144,8 @@ export class ReplayedRangeProof {
         const t = proof.t.integer;
         sum.value += alpha * w % ORDER * ((t - a * b) % ORDER) + gamma * ((ones - twos - t) % ORDER);
         let coefficient = gamma * zz % ORDER;
-        for (const point of this.points) {
-            if (point !== undefined) sum.add(coefficient, point);
+        for (const term of this.terms) {
+            addTerm(sum, coefficient, term);
             coefficient = coefficient * z % ORDER;
         }
 

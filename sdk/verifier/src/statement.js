@@ -1,10 +1,11 @@
-/** What every statement has in common: context, list, transcript and header (docs/spec/commitment.md, "Statements"). */
-import { bigEndian, concat, u64BigEndian, utf8 } from './bytes.js';
+/** What every statement has in common: context, terms, transcript and header (docs/spec/commitment.md, "Statements"). */
+import { bigEndian, utf8 } from './bytes.js';
 import { VerifyError } from './error.js';
 import { GENERATORS_HASH } from './generators.js';
 import { Transcript } from './merlin.js';
 import { sha256 } from './sha2.js';
 
+/** @typedef {import('./term.js').Term} Term */
 /**
  * @typedef {{ size: bigint, root: Uint8Array }} Head size and root of a checkpoint
  *
@@ -13,18 +14,13 @@ import { sha256 } from './sha2.js';
  * @property {string} origin of the log
  * @property {Head} start checkpoint at which the period starts
  * @property {Head} end checkpoint at which it ends
- * @property {string} statement identifier within the policy
+ * @property {string} statement its name
  * @property {Uint8Array} policyHash SHA-256 of the policy
- *
- * @typedef {object} Listed a commitment that the verifier found in the log
- * @property {bigint} leafIndex of its entry
- * @property {number} field its position in the entry's class
- * @property {Uint8Array} commitment 32 bytes
+ * @property {Uint8Array} bundleDigest of the bundle that the proof stands in
  *
  * @typedef {object} Shape the rest of what a transcript begins with
- * @property {readonly bigint[]} shifts
  * @property {number} bits 0 for a proof of zero
- * @property {number} aggregated values, padding included
+ * @property {number} aggregated values, padding included; of a proof of zero, the number of terms
  * @property {number} chunk from 0
  * @property {number} chunks
  */
@@ -32,19 +28,32 @@ import { sha256 } from './sha2.js';
 const VERSION = 1;
 
 /**
- * SHA-256(0x44 ‖ for each: leaf index u64 big-endian ‖ field u8 ‖ commitment).
- * @param {readonly Listed[]} derived
+ * SHA-256(0x44 ‖ for each: number of parts u32 ‖ for each part: coefficient i64 ‖ commitment ‖ constant i64).
+ * @param {readonly Term[]} terms
  */
-export function derivedHash(derived) {
-    const parts = derived.flatMap(({ leafIndex, field, commitment }) => [
-        u64BigEndian(leafIndex), bigEndian(field, 1), commitment,
-    ]);
-    return sha256(concat(Uint8Array.of(0x44), ...parts));
+export function derivedHash(terms) {
+    const length = terms.reduce((sum, { parts }) => sum + 12 + 40 * parts.length, 1);
+    const bytes = new Uint8Array(length);
+    const view = new DataView(bytes.buffer);
+    bytes[0] = 0x44;
+    let at = 1;
+    for (const { parts, constant } of terms) {
+        bytes.set(bigEndian(parts.length, 4), at);
+        at += 4;
+        for (const { coefficient, commitment } of parts) {
+            view.setBigInt64(at, coefficient);
+            bytes.set(commitment.bytes, at + 8);
+            at += 40;
+        }
+        view.setBigInt64(at, constant);
+        at += 8;
+    }
+    return sha256(bytes);
 }
 
 /**
  * The transcript of one chunk, ready for the messages of the proof itself.
- * @param {Context} context @param {Uint8Array} derived hash of the list @param {Shape} shape
+ * @param {Context} context @param {Uint8Array} derived hash of the terms @param {Shape} shape
  */
 export function statementTranscript(context, derived, shape) {
     const transcript = new Transcript('grantbook statement v1');
@@ -56,10 +65,9 @@ export function statementTranscript(context, derived, shape) {
     transcript.append('end root', context.end.root);
     transcript.append('statement', utf8(context.statement));
     transcript.append('policy', context.policyHash);
+    transcript.append('bundle', context.bundleDigest);
     transcript.append('generators', GENERATORS_HASH);
     transcript.append('derived', derived);
-    transcript.appendU64('shifts', BigInt(shape.shifts.length));
-    for (const shift of shape.shifts) transcript.appendU64('shift', shift);
     transcript.appendU64('n', BigInt(shape.bits));
     transcript.appendU64('m', BigInt(shape.aggregated));
     transcript.appendU64('chunk', BigInt(shape.chunk));

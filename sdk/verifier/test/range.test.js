@@ -3,27 +3,27 @@ import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { Batch, verifyRange, verifyZero } from '../src/batch.js';
 import { Combination } from '../src/combination.js';
-import { combine, verifyOpening } from '../src/commitment.js';
+import { parseCommitment, verifyOpening } from '../src/commitment.js';
 import { concat, fromHex, hex } from '../src/bytes.js';
 import { multiply } from '../src/edwards.js';
 import { GENERATORS_HASH, pedersenGenerators, rangeGenerators } from '../src/generators.js';
 import { Transcript } from '../src/merlin.js';
 import { RangeProof } from '../src/range-proof.js';
-import { decode, encode } from '../src/ristretto.js';
+import { encode } from '../src/ristretto.js';
 import { invertAll, reduce, scalarOfWide } from '../src/scalar.js';
 import { sha256 } from '../src/sha2.js';
 import { derivedHash, statementTranscript } from '../src/statement.js';
-import { Random, codeOf, contextOf, listOf, rangeStatementOf, read } from './vectors.js';
+import { TermEncoder, termOf } from '../src/term.js';
+import { Random, codeOf, contextOf, rangeStatementOf, read, termsOf } from './vectors.js';
 
 /** @typedef {import('./vectors.js').OpeningCase} OpeningCase */
 /** @typedef {import('./vectors.js').RangeCase} RangeCase */
 /** @typedef {import('./vectors.js').ContextJson} ContextJson */
-/** @typedef {import('./vectors.js').ListedJson} ListedJson */
+/** @typedef {import('./vectors.js').TermJson} TermJson */
 
 /**
  * @type {{ generators: { B: string, B_blinding: string, hash: string }, valid: OpeningCase[], invalid: OpeningCase[],
- *   floor: { context: ContextJson, payouts: ListedJson[], floor: number, proof: string },
- *   zero: { context: ContextJson, derived: ListedJson[], target: string, proof: string } }}
+ *   range: RangeCase[], zero: { context: ContextJson, terms: TermJson[], proof: string } }}
  */
 const commitments = read('../../../tests/vectors/commitment.json');
 /** @type {{ valid: RangeCase[], invalid: RangeCase[] }} */
@@ -40,22 +40,8 @@ function rangeCase(name) {
     return { statement: rangeStatementOf(found), proof: fromHex(found.proof) };
 }
 
-const floor = () => ({
-    statement: {
-        context: contextOf(commitments.floor.context),
-        derived: listOf(commitments.floor.payouts),
-        shifts: [0n, BigInt(commitments.floor.floor)],
-        bits: /** @type {32} */ (32),
-    },
-    proof: fromHex(commitments.floor.proof),
-});
-
 const zero = () => ({
-    statement: {
-        context: contextOf(commitments.zero.context),
-        derived: listOf(commitments.zero.derived),
-        target: fromHex(commitments.zero.target),
-    },
+    statement: { context: contextOf(commitments.zero.context), terms: termsOf(commitments.zero.terms) },
     proof: fromHex(commitments.zero.proof),
 });
 
@@ -81,26 +67,36 @@ test('openings', () => {
     assert.equal(codeOf(() => verifyOpening(fromHex(commitment), higher, fromHex(blinding))), 'opening-mismatch');
 });
 
-test('combinations', () => {
-    const { derived, target } = zero().statement;
-    const [price, payout] = derived.map(({ commitment }) => commitment);
-    const difference = [{ coefficient: 1n, commitment: payout }, { coefficient: -1n, commitment: price }];
-    assert.deepEqual(combine(difference, 0n), target);
-    // 3 C - 2 C - 5 B is C - 5 B, and the shift comes back by a negative one
-    const less = combine([{ coefficient: 3n, commitment: price }, { coefficient: -2n, commitment: price }], 5n);
-    assert.notDeepEqual(less, price);
-    assert.deepEqual(combine([{ coefficient: 1n, commitment: less }], -5n), price);
-    const nothing = [{ coefficient: 1n, commitment: price }, { coefficient: -1n, commitment: price }];
-    assert.equal(codeOf(() => combine(nothing, 0n)), 'commitment-identity');
+test('terms', () => {
+    const encoder = new TermEncoder();
+    const { parts: [payout, price] } = zero().statement.terms[0];
+    const c = price.commitment;
+    /** @param {import('../src/term.js').Part[]} parts @param {bigint} constant */
+    const encode = (parts, constant) => parseCommitment(encoder.encode({ parts, constant }));
+    assert.deepEqual(encode([{ coefficient: 1n, commitment: c }], 0n).bytes, c.bytes);
+    // 3 C - 2 C - 5 B is C - 5 B, and the constant comes back
+    const less = encode([{ coefficient: 3n, commitment: c }, { coefficient: -2n, commitment: c }], -5n);
+    assert.notDeepEqual(less.bytes, c.bytes);
+    assert.deepEqual(encode([{ coefficient: 1n, commitment: less }], 5n).bytes, c.bytes);
+    assert.notDeepEqual(encode([payout, price], 0n).bytes, encode([price, payout], 1n).bytes);
+    const nothing = [{ coefficient: 1n, commitment: c }, { coefficient: -1n, commitment: c }];
+    assert.equal(codeOf(() => encode(nothing, 0n)), 'commitment-identity');
 });
 
-test('the frozen floor and the frozen proof of zero', () => {
-    verifyRange(floor().statement, floor().proof);
-    verifyZero(zero().statement, zero().proof);
-    const { statement, proof } = floor();
-    assert.equal(codeOf(() => verifyRange({ ...statement, shifts: [0n, 81n] }, proof)), 'proof-rejected');
-    const other = { ...zero().statement, context: statement.context };
-    assert.equal(codeOf(() => verifyZero(other, zero().proof)), 'proof-rejected');
+test('the frozen range proofs and the frozen proof of zero', () => {
+    assert.deepEqual(commitments.range.map(({ bits }) => bits), [32, 64]);
+    for (const vector of commitments.range) {
+        const statement = rangeStatementOf(vector), proof = fromHex(vector.proof);
+        verifyRange(statement, proof);
+        const [first, ...rest] = statement.terms;
+        const other = [{ ...first, constant: first.constant + 1n }, ...rest];
+        assert.equal(codeOf(() => verifyRange({ ...statement, terms: other }, proof)), 'proof-rejected');
+    }
+    const { statement, proof } = zero();
+    verifyZero(statement, proof);
+    const context = contextOf(commitments.range[0].context);
+    assert.equal(codeOf(() => verifyZero({ ...statement, context }, proof)), 'proof-rejected');
+    assert.equal(codeOf(() => verifyZero({ ...statement, terms: statement.terms.slice(1) }, proof)), 'proof-rejected');
 });
 
 test('the 16 proofs that dalek froze', (context) => {
@@ -117,8 +113,9 @@ test('the 16 proofs that dalek froze', (context) => {
         const holds = (bytes) => {
             const where = { statement: `${n} × ${m}`, chunk: 0 };
             const values = vc.map(fromHex);
+            const terms = values.map((value) => termOf(parseCommitment(value)));
             const replayed = new RangeProof(bytes, n, m, where)
-                .challenges(new Transcript('Deserialize-And-Verify Test'), values, values.map(decode));
+                .challenges(new Transcript('Deserialize-And-Verify Test'), values, terms);
             const sum = new Combination();
             replayed.addTo(sum, 1n, 2n ** 128n + 5n);
             return sum.holds();
@@ -140,12 +137,12 @@ test('frozen range statements hold, changed ones do not', () => {
 test('why a statement is refused', () => {
     const expected = new Map([
         ['version 2', 'proof-version'], ['kind 2', 'proof-kind'], ['a byte missing', 'proof-length'],
-        ['a byte too many', 'proof-length'], ['no proof', 'proof-length'], ['an empty list', 'proof-empty'],
-        ['no shift', 'proof-empty'], ['a commitment that is no point', 'commitment-encoding'],
+        ['a byte too many', 'proof-length'], ['no proof', 'proof-length'], ['no term', 'proof-empty'],
+        ['a term that is the identity', 'commitment-identity'], ['a commitment that is no point', 'commitment-encoding'],
         ['a commitment that is the identity', 'commitment-identity'], ['A no point', 'proof-encoding'],
         ['A the identity', 'proof-rejected'], ['L of round 7 the identity', 'proof-rejected'],
         ['t_x not reduced', 'proof-encoding'], ['b not reduced', 'proof-encoding'], ['a zero', 'proof-rejected'],
-        ['another leaf index', 'proof-rejected'], ['another origin', 'proof-rejected'],
+        ['another coefficient', 'proof-rejected'], ['a part in two', 'proof-rejected'], ['another origin', 'proof-rejected'],
         ['two chunks swapped', 'proof-rejected'], ['another range', 'proof-length'],
     ]);
     for (const [name, code] of expected) {
@@ -184,10 +181,11 @@ test('weights depend on every byte of a proof', () => {
 
 test('a term that is the identity is refused', () => {
     const { statement, proof } = rangeCase('3 values of 32 bits');
-    const derived = statement.derived.slice();
-    derived[1] = { ...derived[1], commitment: encode(pedersenGenerators().value) };
-    const shifted = { ...statement, derived, shifts: [1n] };
-    assert.throws(() => verifyRange(shifted, proof), { code: 'commitment-identity', index: 1, statement: 'range' });
+    const terms = statement.terms.slice();
+    terms[1] = { ...termOf(parseCommitment(encode(pedersenGenerators().value))), constant: -1n };
+    assert.throws(
+        () => verifyRange({ ...statement, terms }, proof), { code: 'commitment-identity', index: 1, statement: 'range' },
+    );
 });
 
 test('no bit of a proof can change', () => {
@@ -227,7 +225,7 @@ test('around every boundary of a chunk, one false proof at any place is named', 
 });
 
 test('a batch of many statements holds, and with one false proof at any place names that one', () => {
-    const names = ['1 values of 32 bits', '65 values of 32 bits', 'both ends of 64 bits', '33 values, two shifts'];
+    const names = ['1 values of 32 bits', '65 values of 32 bits', 'both ends of 64 bits', '33 values, and above 80'];
     /** All the statements and that of zero, one of which may have a false proof. @param {number} [bad] */
     const batchWith = (bad) => {
         const batch = new Batch();
@@ -241,7 +239,7 @@ test('a batch of many statements holds, and with one false proof at any place na
     };
     batchWith().verify();
     for (const [bad, statement, chunk] of /** @type {[number, string, number][]} */ ([
-        [0, 'range', 0], [1, 'range', 1], [2, 'range', 0], [3, 'range', 1], [4, 'payout-equals-price', 0],
+        [0, 'range', 0], [1, 'range', 1], [2, 'range', 0], [3, 'range', 1], [4, 'payout-is-price', 0],
     ])) {
         assert.throws(() => batchWith(bad).verify(), { code: 'proof-rejected', statement, chunk });
     }
@@ -279,22 +277,22 @@ test('weights are not known before the proofs', () => {
 });
 
 test('a proof of zero without a nonce is refused', () => {
-    const { context, derived } = zero().statement;
+    const { context } = zero().statement;
     const { blinding } = pedersenGenerators();
-    const target = encode(multiply(5n, blinding));
-    /** The proof that its maker would give, who knows that the target is 5·B̃. @param {bigint} k */
+    const terms = [termOf(parseCommitment(encode(multiply(5n, blinding))))];
+    /** The proof that its maker would give, who knows that the term is 5·B̃. @param {bigint} k */
     const prove = (k) => {
         const nonce = encode(multiply(k, blinding));
-        const shape = { shifts: [], bits: 0, aggregated: 1, chunk: 0, chunks: 1 };
-        const transcript = statementTranscript(context, derivedHash(derived), shape);
-        transcript.append('zero X', target);
+        const shape = { bits: 0, aggregated: 1, chunk: 0, chunks: 1 };
+        const transcript = statementTranscript(context, derivedHash(terms), shape);
+        transcript.challengeScalar('zero w');
         transcript.append('zero K', nonce);
         const s = reduce(k + 5n * transcript.challengeScalar('zero e'));
         const response = Uint8Array.from({ length: 32 }, (_, i) => Number(s >> BigInt(8 * i) & 255n));
         return concat(Uint8Array.of(1, 2), nonce, response);
     };
-    verifyZero({ context, derived, target }, prove(3n));
-    assert.equal(codeOf(() => verifyZero({ context, derived, target }, prove(0n))), 'proof-rejected');
+    verifyZero({ context, terms }, prove(3n));
+    assert.equal(codeOf(() => verifyZero({ context, terms }, prove(0n))), 'proof-rejected');
 });
 
 test('a batch of nothing is refused', () => {

@@ -10,7 +10,7 @@ import { parseNote, parseVerifierKey } from '../src/note.js';
 import { parsePolicy } from '../src/policy.js';
 import { parseProofFile } from '../src/proof-file.js';
 import { parseBundle, parseBundlePath, parseTilePath } from '../src/tile.js';
-import { Random, codeOf, contextOf, listOf, rangeStatementOf, read } from './vectors.js';
+import { Random, codeOf, contextOf, rangeStatementOf, read, termsOf } from './vectors.js';
 
 /** @typedef {import('./vectors.js').RangeCase} RangeCase */
 /** @type {{ valid: RangeCase[] }} */
@@ -35,7 +35,7 @@ const readers = [
     ['signature', (bytes) => verifyEd25519(bytes.slice(0, 32), bytes.slice(32, 40), bytes.slice(40)), new Uint8Array(104)],
     ['range proof', (bytes) => verifyRange(rangeStatementOf(range), bytes), fromHex(range.proof)],
     ['proof of zero', (bytes) => verifyZero({
-        context: contextOf(range.context), derived: listOf(range.derived), target: fromHex(range.derived[0].commitment),
+        context: contextOf(range.context), terms: termsOf(range.terms),
     }, bytes), concat(Uint8Array.of(1, 2), new Uint8Array(64).fill(2))],
 ];
 

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { decodeBase64url } from '../src/base64.js';
 import { fromHex } from '../src/bytes.js';
+import { parseCommitment } from '../src/commitment.js';
 import { VerifyError } from '../src/error.js';
 
 /** @typedef {{ name: string, value: string, blinding: string, commitment: string, error: string }} OpeningCase */
@@ -9,13 +10,13 @@ import { VerifyError } from '../src/error.js';
 /**
  * @typedef {object} ContextJson
  * @property {string} spec_hash @property {string} origin @property {HeadJson} start @property {HeadJson} end
- * @property {string} statement @property {string} policy_hash
+ * @property {string} statement @property {string} policy_hash @property {string} bundle_digest
  */
-/** @typedef {{ leaf_index: string, field: number, commitment: string }} ListedJson */
+/** @typedef {{ parts: { coefficient: string, commitment: string }[], constant: string }} TermJson */
 /**
  * @typedef {object} RangeCase
- * @property {string} name @property {ContextJson} context @property {ListedJson[]} derived
- * @property {string[]} shifts @property {32 | 64} bits @property {string} proof
+ * @property {string} name @property {ContextJson} context @property {TermJson[]} terms
+ * @property {32 | 64} bits @property {string} proof
  */
 
 /**
@@ -47,19 +48,23 @@ export function contextOf(json) {
         end: headOf(json.end),
         statement: json.statement,
         policyHash: fromHex(json.policy_hash),
+        bundleDigest: fromHex(json.bundle_digest),
     };
 }
 
-/** @param {ListedJson[]} json @returns {import('../src/statement.js').Listed[]} */
-export function listOf(json) {
-    return json.map(({ leaf_index, field, commitment }) => (
-        { leafIndex: BigInt(leaf_index), field, commitment: fromHex(commitment) }
-    ));
+/** @param {TermJson[]} json @returns {import('../src/term.js').Term[]} */
+export function termsOf(json) {
+    return json.map(({ parts, constant }) => ({
+        parts: parts.map(({ coefficient, commitment }) => (
+            { coefficient: BigInt(coefficient), commitment: parseCommitment(fromHex(commitment)) }
+        )),
+        constant: BigInt(constant),
+    }));
 }
 
 /** @param {RangeCase} json @returns {import('../src/batch.js').RangeStatement} */
-export function rangeStatementOf({ context, derived, shifts, bits }) {
-    return { context: contextOf(context), derived: listOf(derived), shifts: shifts.map(BigInt), bits };
+export function rangeStatementOf({ context, terms, bits }) {
+    return { context: contextOf(context), terms: termsOf(terms), bits };
 }
 
 /**
