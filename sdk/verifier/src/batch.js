@@ -5,6 +5,7 @@
  * made up for by others. The weights are the verifier's own; no format depends on them.
  */
 import { Combination } from './combination.js';
+import { refuseIdentity } from './commitment.js';
 import { VerifyError } from './error.js';
 import { PARTIES } from './generators.js';
 import { Transcript } from './merlin.js';
@@ -62,6 +63,7 @@ export class Batch {
     addRange({ context, terms, bits }, proof) {
         const { statement } = context;
         const body = proofBody(proof, RANGE, rangeLength(terms, bits, statement), statement);
+        demandUsable(terms, statement);
         const encodings = terms.map((term, index) => this.encoder.encode(term, { statement, index }));
         const hash = derivedHash(terms);
         const chunks = Math.ceil(terms.length / PARTIES);
@@ -101,6 +103,7 @@ export class Batch {
         if (isIdentity(nonce.point)) {
             throw new VerifyError('proof-rejected', 'expected a proof without the identity, got one with it', where);
         }
+        demandUsable(terms, statement);
         const shape = { bits: 0, aggregated: terms.length, chunk: 0, chunks: 1 };
         const transcript = statementTranscript(context, derivedHash(terms), shape);
         const w = transcript.challengeScalar('zero w');
@@ -145,6 +148,13 @@ export class Batch {
         }
         throw new VerifyError('proof-rejected', 'the proof does not hold for this statement', this.items[from].where);
     }
+}
+
+/** Sums of commitments may be the identity, which no statement takes. @param {readonly Term[]} terms @param {string} statement */
+function demandUsable(terms, statement) {
+    terms.forEach(({ parts }, index) => {
+        for (const { commitment } of parts) refuseIdentity(commitment.point, { statement, index });
+    });
 }
 
 /** The encoding of the identity. */

@@ -17,8 +17,13 @@
  *   } CommitmentCode
  * @typedef {'proof-empty' | 'proof-length' | 'proof-version' | 'proof-kind' | 'proof-encoding' | 'proof-rejected'
  *   } ProofCode
+ * @typedef {'json' | 'statement-policy'} StatementPolicyCode
+ * @typedef {'bundle-too-large' | 'bundle-truncated' | 'bundle-leftover' | 'bundle-field' | 'bundle-chain' | 'bundle-root'
+ *   | 'bundle-entry' | 'bundle-entry-day' | 'bundle-commitment' | 'bundle-link' | 'bundle-names' | 'bundle-group'
+ *   | 'bundle-exception' | 'bundle-disclosure' | 'bundle-checkpoint' | 'bundle-unwitnessed' | 'bundle-tree'
+ *   | 'bundle-day-not-over' | 'bundle-statement'} BundleCode
  * @typedef {NoteCode | CheckpointCode | ProofFileCode | TreeCode | TileCode | EntryCode | CommitmentCode | ProofCode
- *   | PolicyCode} Code
+ *   | PolicyCode | StatementPolicyCode | BundleCode} Code
  */
 
 /** Why something was refused. */
@@ -26,8 +31,8 @@ export class VerifyError extends Error {
     /**
      * @param {Code} code what is wrong, for programs
      * @param {string} message what was expected and what came
-     * @param {{ statement?: string, index?: number, chunk?: number }} [where] which of many: the statement's name, the
-     *   commitment's place in the list, the chunk's number
+     * @param {{ statement?: string, index?: number, chunk?: number, leafIndex?: bigint }} [where] which of many: the
+     *   statement's name, the term's place in the list, the chunk's number, the entry's place in the log
      */
     constructor(code, message, where = {}) {
         super(message);
@@ -40,5 +45,7 @@ export class VerifyError extends Error {
         this.index = where.index;
         /** @readonly */
         this.chunk = where.chunk;
+        /** @readonly */
+        this.leafIndex = where.leafIndex;
     }
 }

@@ -52,6 +52,9 @@ export const KINDS = new Map([
     kind(181, 'incident.declared', [0]),
 ]);
 
+/** Kinds that anybody may read, and that are no tenant's. @type {ReadonlySet<number>} */
+export const PUBLIC_KINDS = new Set([177, 178, 179, 180, 181]);
+
 /**
  * @param {number} number @param {string} name @param {number[]} classes @param {'linked'} [linked]
  * @returns {[number, Kind]}
