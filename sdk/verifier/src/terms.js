@@ -123,7 +123,7 @@ export function termsOf(cursor, kept, dayNumber, day, policy, exceptions) {
         if (mode !== 3 || points === 0n) continue;
         terms[16].add(
             leaf, term(0n, [1n, revenue]), term(0n, [points, revenue], [-10_000n, pool]),
-            term(9_999n, [10_000n, pool], [-points, revenue]),
+            term(9_999n, [-points, revenue], [10_000n, pool]),
         );
     }
     for (const { leaf, cohorts } of day.closes) terms[15].add(leaf, ...fairPay(cohorts, policy));
