@@ -239,7 +239,7 @@ pub(crate) fn uses(
 fn expected_payout(state: &State, tenant: TenantId, record: &UseRecord) -> Result<u32, AppendError> {
     let Outcome::Permitted(permitted) = &record.outcome else { return Ok(0) };
     let customer = customer(state, tenant, &record.facts.data_subject)?;
-    let grant = customer.as_ref().and_then(|customer| customer.state.grant(&permitted.grant));
+    let grant = customer.as_ref().and_then(|customer| customer.grant_at(&permitted.grant, record.at));
     Ok(grant.map_or(0, |grant| grant.terms.compensation.payout_per_use_minor()))
 }
 

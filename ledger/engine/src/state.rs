@@ -22,6 +22,7 @@
 //! the epoch while they read, so that they never open a row of one epoch with the keys of another.
 
 mod cache;
+mod earlier;
 mod epoch;
 mod fold;
 mod map;

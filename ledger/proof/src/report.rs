@@ -1,6 +1,8 @@
 //! What a verified bundle says, for people and machines.
 
+mod html;
 mod text;
+mod words;
 
 use std::collections::BTreeMap;
 

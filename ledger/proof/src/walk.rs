@@ -275,7 +275,10 @@ impl Walk<'_> {
                 Some(first.committed(Quantity::Price))
             }
             (Mode::PerGrant, _) => {
-                return Err(ProofError::Names { leaf, expected: "a grant with a version in its group and currency" });
+                return Err(ProofError::Names {
+                    leaf,
+                    expected: "a grant with a version in its group and currency",
+                });
             }
             (Mode::None | Mode::PerUse | Mode::RevenueShare, _) => None,
         };

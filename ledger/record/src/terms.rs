@@ -328,6 +328,15 @@ pub struct TemplateRef {
 }
 
 impl Terms {
+    /// Days after a use in which its data must be deleted: the least of the limit and of obligations to delete.
+    pub fn deletion_days(&self) -> Option<u32> {
+        let obliged = self.obligations.iter().filter_map(|obligation| match obligation {
+            Obligation::DeleteBy(delete) => Some(delete.days),
+            _ => None,
+        });
+        obliged.chain(self.limits.retention_days).map(RetentionDays::get).min()
+    }
+
     /// The committed values of the class [`Class::Terms`] or, with a birth day, [`Class::TermsWithBirthDay`].
     pub fn committed(&self, birth_day: Option<u32>) -> (Class, Vec<u32>) {
         let SecondsSince2020(start) = self.validity.start().since_2020();
@@ -337,7 +346,7 @@ impl Terms {
             end,
             self.limits.uses.map_or(UNLIMITED, UseCap::get),
             self.compensation.price_minor(),
-            self.limits.retention_days.map_or(UNLIMITED, RetentionDays::get),
+            self.deletion_days().unwrap_or(UNLIMITED),
         ];
         match birth_day {
             Some(day) => {

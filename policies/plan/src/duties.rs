@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use grantbook_record::day::{Day, UnixSeconds};
 use grantbook_record::feed::FeedPosition;
-use grantbook_record::terms::{Obligation, RetentionDays};
 use grantbook_record::{Term, Terms};
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +61,7 @@ impl Duties {
                 self.onward.insert(recipient.clone());
             }
         }
-        if deletion_days(terms).is_none() {
+        if terms.deletion_days().is_none() {
             return;
         }
         self.kept.insert(day, leaf_index);
@@ -134,17 +133,8 @@ impl Duties {
     pub fn deletion_due(&self, terms: &Terms) -> Option<UnixSeconds> {
         let (oldest, _) = self.kept.first_key_value()?;
         let begins = oldest.begins().seconds();
-        Some(UnixSeconds(begins.0.saturating_add(u64::from(deletion_days(terms)?) * SECONDS_PER_DAY)))
+        Some(UnixSeconds(begins.0.saturating_add(u64::from(terms.deletion_days()?) * SECONDS_PER_DAY)))
     }
-}
-
-/// Days after a use in which its data must be deleted.
-pub fn deletion_days(terms: &Terms) -> Option<u32> {
-    let obliged = terms.obligations.iter().filter_map(|obligation| match obligation {
-        Obligation::DeleteBy(delete) => Some(delete.days),
-        _ => None,
-    });
-    obliged.chain(terms.limits.retention_days).map(RetentionDays::get).min()
 }
 
 #[cfg(test)]

@@ -43,6 +43,8 @@ pub struct GroupTerms {
     pub mode: CompensationMode,
     /// The share of revenue, 0 for other modes.
     pub basis_points: u16,
+    /// With whom its customers are compared: those of the same template, by its name.
+    pub cohort: Term,
     /// Where the price or share depends on how much was used or earned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tiers: Option<Tiers>,
@@ -90,7 +92,7 @@ impl GroupTerms {
                 (CompensationMode::RevenueShare, share.basis_points.get())
             }
         };
-        Self { mode, basis_points, tiers }
+        Self { mode, basis_points, cohort: terms.template.id.clone(), tiers }
     }
 }
 

@@ -270,13 +270,14 @@ impl<'a> Builder<'a> {
         let state = &self.inner.state;
         let name = state.customer_key(tenant.id, &record.facts.data_subject);
         let customer = self.changes.customer(state, name)?;
-        let grant = record.grant().and_then(|id| customer.as_ref()?.state.grant(&id));
-        let (group, linked) = grant.map_or((0, None), |grant| (grant.group, Some(grant.terms_entry)));
+        let grant = record.grant().and_then(|id| customer.as_ref()?.grant_at(&id, record.at));
+        let (group, linked) =
+            grant.as_ref().map_or((0, None), |grant| (grant.group, Some(grant.terms_entry)));
         let link_salt = used.link_salt;
         let mut verdict = Verdict::default();
         let (mut currency, mut payout_minor) = (Currency::NONE, 0);
         if let Outcome::Permitted(_) = record.outcome {
-            if let Some(grant) = grant {
+            if let Some(grant) = &grant {
                 currency = grant.terms.compensation.currency();
                 payout_minor = grant.terms.compensation.payout_per_use_minor();
             }
@@ -329,7 +330,7 @@ impl<'a> Builder<'a> {
             return flagged(DenialReason::Late);
         }
         let Some((customer, grant)) =
-            customer.and_then(|known| Some((known, known.state.grant(&record.grant()?)?)))
+            customer.and_then(|known| Some((known, known.grant_at(&record.grant()?, record.at)?)))
         else {
             return flagged(DenialReason::NoGrant);
         };
@@ -340,7 +341,7 @@ impl<'a> Builder<'a> {
         } else {
             self.inner.count_with_leases(tenant, name, customer, &grant.id, record.at)
         };
-        match judge_grant(Vocabulary::builtin(), grant, count, &record.facts, record.at) {
+        match judge_grant(Vocabulary::builtin(), &grant, count, &record.facts, record.at) {
             Ok(()) => {
                 let project = LimitKey::Budget { tenant, project: record.facts.requester.clone() };
                 let leases = self.inner.leases();

@@ -59,6 +59,7 @@ pub fn part_of(amount: u64, basis_points: u16) -> Option<u64> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use grantbook_record::Term;
     use proptest::prelude::*;
 
     use super::*;
@@ -81,8 +82,12 @@ mod tests {
 
     #[test]
     fn shares_by_hand() {
-        let plain =
-            |basis_points| GroupTerms { mode: CompensationMode::RevenueShare, basis_points, tiers: None };
+        let plain = |basis_points| GroupTerms {
+            mode: CompensationMode::RevenueShare,
+            basis_points,
+            cohort: Term::parse("charging").unwrap(),
+            tiers: None,
+        };
         for (revenue, basis_points, pool) in
             [(0, 500, 0), (1, 9_999, 0), (10_000, 1, 1), (9_999, 1, 0), (1_234_567, 250, 30_864)]
         {
@@ -95,6 +100,7 @@ mod tests {
         let group = GroupTerms {
             mode: CompensationMode::RevenueShare,
             basis_points: 1000,
+            cohort: Term::parse("charging").unwrap(),
             tiers: Some(Tiers::Share(share)),
         };
         for (revenue, pool) in
@@ -102,7 +108,12 @@ mod tests {
         {
             assert_eq!(pool_of(&group, revenue), Some(pool), "revenue {revenue}");
         }
-        let per_use = GroupTerms { mode: CompensationMode::PerUse, basis_points: 0, tiers: None };
+        let per_use = GroupTerms {
+            mode: CompensationMode::PerUse,
+            basis_points: 0,
+            cohort: Term::parse("charging").unwrap(),
+            tiers: None,
+        };
         assert_eq!(pool_of(&per_use, 5), None);
     }
 

@@ -7,6 +7,7 @@ use grantbook_record::event::{Basis, PayoutAccrued, PayoutOrdered, PayoutReverse
 use grantbook_record::{CountryCode, Currency, Jti};
 use serde::{Deserialize, Serialize};
 
+use super::books::group_terms;
 use super::price::worth_of_uses;
 
 /// What one grant has earned in one period under one group of terms.
@@ -39,6 +40,13 @@ impl Earned {
             }
             _ => Some(self.due.into()),
         }
+    }
+
+    /// Whether something may have to accrue, in an entry that links to the grant.
+    pub(crate) fn may_accrue(&self, groups: &[GroupTerms]) -> bool {
+        let terms = group_terms(groups, self.group);
+        self.due > 0
+            || terms.is_none_or(|terms| terms.mode == CompensationMode::RevenueShare || terms.tiers.is_some())
     }
 
     /// What an accrual is checked against beside the books.

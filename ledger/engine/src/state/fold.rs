@@ -3,6 +3,7 @@
 mod money;
 mod owed;
 
+use std::borrow::Cow;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -270,6 +271,7 @@ impl Changes {
             sub: sub.clone(),
             enrolment: None,
             state: Arc::default(),
+            earlier: BTreeMap::new(),
             counts: BTreeMap::new(),
             duties: BTreeMap::new(),
             earned: Vec::new(),
@@ -346,6 +348,9 @@ impl Changes {
                 }
                 if matches!(event, Event::KeyEnrolled(_)) && customer.state.keys.is_empty() {
                     customer.enrolment = Some(Enrolment { leaf_index, salt });
+                }
+                if let Event::GrantAmended(amended) = event {
+                    customer.keep_terms(&amended.grant, admitted.at);
                 }
                 Arc::make_mut(&mut customer.state).apply(event, &admitted);
                 let mut counts = self.customers.get(&key).is_some_and(|changed| changed.counts);
@@ -467,6 +472,7 @@ impl Changes {
         let Some(known) = customer.state.grant(grant) else { return Ok(()) };
         let (given, ended) = (known.given, known.status_entry);
         Arc::make_mut(&mut customer.state).forget_grant(given);
+        customer.earlier.remove(grant);
         self.shredded.push((name, *grant));
         if customer.state.grants.is_empty() {
             self.unmapped.extend(customer.map_key());
@@ -507,13 +513,14 @@ impl Changes {
         let Outcome::Permitted(permitted) = &record.outcome else { return Ok(()) };
         let key = state.customer_key(tenant, &record.facts.data_subject);
         let Some(mut customer) = self.customer(state, key)? else { return Ok(()) };
-        let held = Arc::clone(&customer.state);
-        let Some(grant) = held.grant(&permitted.grant) else { return Ok(()) };
+        let Some(grant) = customer.grant_at(&permitted.grant, record.at).map(Cow::into_owned) else {
+            return Ok(());
+        };
         let rate = grant.terms.limits.rate;
         let count: &mut UseCount = customer.counts.entry(permitted.grant).or_default();
         count.count(rate.as_ref(), record.at);
-        self.owe_for_use(state, number, used, grant, &mut customer)?;
-        let collected = self.earn(state, number, used, grant, &mut customer)?;
+        self.owe_for_use(state, number, used, &grant, &mut customer)?;
+        let collected = self.earn(state, number, used, &grant, &mut customer)?;
         let changed_state = collected || self.customers.get(&key).is_some_and(|changed| changed.state);
         self.customers.insert(key, Changed { customer, state: changed_state, counts: true });
         Ok(())

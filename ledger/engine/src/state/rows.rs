@@ -14,6 +14,7 @@ use grantbook_record::{Currency, DenialReason, GateId, Jti, Salt, SubjectId, Ten
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::earlier::EarlierTerms;
 use crate::keyring::EpochKeys;
 use crate::settlement::purse::{Earned, Purse};
 use crate::settlement::{Books, PastPeriod};
@@ -68,6 +69,8 @@ pub(crate) struct Customer {
     /// The entry of the first key and its salt, from which the key in the map of grant states is made.
     pub(crate) enrolment: Option<Enrolment>,
     pub(crate) state: Arc<CustomerState>,
+    /// Terms that amendments have replaced, oldest first.
+    pub(crate) earlier: BTreeMap<Jti, Vec<EarlierTerms>>,
     pub(crate) counts: BTreeMap<Jti, UseCount>,
     /// What is owed under grants, as far as anything is.
     pub(crate) duties: BTreeMap<Jti, Duties>,
@@ -92,14 +95,16 @@ struct StoredCustomer<S, T> {
     enrolment: Option<Enrolment>,
     #[serde(default, skip_serializing_if = "Purse::is_empty")]
     purse: Purse,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    earlier: BTreeMap<Jti, Vec<EarlierTerms>>,
     state: T,
 }
 
 impl Customer {
     pub(super) fn encode_state(&self) -> Vec<u8> {
-        let Self { key_id, sub, enrolment, state, purse, .. } = self;
-        let (purse, state) = (purse.clone(), state.as_ref());
-        let stored = StoredCustomer { key_id: *key_id, sub, enrolment: *enrolment, purse, state };
+        let Self { key_id, sub, enrolment, state, purse, earlier, .. } = self;
+        let (purse, earlier, state) = (purse.clone(), earlier.clone(), state.as_ref());
+        let stored = StoredCustomer { key_id: *key_id, sub, enrolment: *enrolment, purse, earlier, state };
         serde_json::to_vec(&stored).unwrap_or_default()
     }
 
@@ -136,8 +141,9 @@ impl Customer {
             [] => BTreeMap::new(),
             json => serde_json::from_slice(json).ok()?,
         };
-        let StoredCustomer { key_id, sub, enrolment, purse, state } = stored;
-        Some(Self { key_id, sub, enrolment, state: Arc::new(state), counts, duties, earned, purse })
+        let StoredCustomer { key_id, sub, enrolment, purse, earlier, state } = stored;
+        let state = Arc::new(state);
+        Some(Self { key_id, sub, enrolment, state, earlier, counts, duties, earned, purse })
     }
 
     /// The customer's key in the map of grant states; `None` before the first enrolment.

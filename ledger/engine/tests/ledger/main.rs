@@ -7,6 +7,7 @@ mod backups;
 mod erase;
 mod flips;
 mod keyring_backup;
+mod late;
 mod leases;
 mod money;
 mod owed;

@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::{Query, State};
 use grantbook_engine::GrantRow;
-use grantbook_plan::duties::deletion_days;
 use grantbook_record::{Jti, SubjectId, UnixSeconds};
 use grantbook_tlog::LeafIndex;
 use serde::{Deserialize, Serialize};
@@ -81,7 +80,7 @@ pub(super) async fn list(
             grant: row.grant.id,
             sub: row.sub.clone(),
             due: row.deletion_due()?,
-            days: deletion_days(&row.grant.terms)?,
+            days: row.grant.terms.deletion_days()?,
             deleted_through: row.duties.deleted_through(),
         })
     };

@@ -37,10 +37,10 @@ fn data_is_due_by_its_oldest_day_until_that_is_covered() {
 #[test]
 fn the_shorter_of_two_periods_counts_and_none_is_none() {
     let delete_by = json!([{"delete_by": {"days": 7}}, {"mask": {"fields": ["station"]}}]);
-    assert_eq!(deletion_days(&terms(json!({"obligations": delete_by}))), Some(7));
-    assert_eq!(deletion_days(&terms(json!({}))), Some(30));
+    assert_eq!(terms(json!({"obligations": delete_by})).deletion_days(), Some(7));
+    assert_eq!(terms(json!({})).deletion_days(), Some(30));
     let unlimited = terms(json!({"limits": {"retention_days": null}}));
-    assert_eq!(deletion_days(&unlimited), None);
+    assert_eq!(unlimited.deletion_days(), None);
     let mut duties = Duties::default();
     duties.used(&[], &unlimited, Day(10), 1);
     assert!(duties.is_empty());

@@ -33,9 +33,12 @@ impl Builder<'_> {
         let why_not = match &key.grant {
             Some(grant) => {
                 let posted_through = self.changes.books(state, tenant.number)?.posted_through();
-                let waits = |one: &Earned| one.grant == *grant && one.period > posted_through;
+                let row = self.changes.tenant(state, tenant.number)?;
+                let waits = |one: &Earned| {
+                    one.grant == *grant && one.period > posted_through && one.may_accrue(&row.state.groups)
+                };
                 if customer.earned.iter().any(waits) {
-                    Some("its uses are not settled yet, expected their period to be posted")
+                    Some("what accrues under it is not settled yet, expected its period to be posted")
                 } else {
                     why_not_to_shred(&customer.state, grant, erased.given, self.now)
                 }

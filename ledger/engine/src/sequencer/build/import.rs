@@ -48,7 +48,7 @@ impl Builder<'_> {
         }
         let name = state.customer_key(tenant.id, &record.facts.data_subject);
         let customer = self.changes.customer(state, name)?;
-        let grant = record.grant().and_then(|id| customer.as_ref()?.state.grant(&id));
+        let grant = record.grant().and_then(|id| customer.as_ref()?.grant_at(&id, record.at));
         let (group, linked) = grant.map_or((0, None), |grant| (grant.group, Some(grant.terms_entry)));
         let owner = customer.as_ref().map(|customer| (name, &customer.sub));
         let (key_id, key) = self.changes.data_key(state, tenant.number, owner)?;

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+use grantbook_record::Term;
 use grantbook_record::event::Revenue;
 use proptest::prelude::*;
 
@@ -12,8 +13,18 @@ fn yuan() -> Currency {
 /// Group 1 is paid for each use, group 2 a share of revenue.
 fn groups() -> Vec<GroupTerms> {
     vec![
-        GroupTerms { mode: CompensationMode::PerUse, basis_points: 0, tiers: None },
-        GroupTerms { mode: CompensationMode::RevenueShare, basis_points: 250, tiers: None },
+        GroupTerms {
+            mode: CompensationMode::PerUse,
+            basis_points: 0,
+            cohort: Term::parse("charging").unwrap(),
+            tiers: None,
+        },
+        GroupTerms {
+            mode: CompensationMode::RevenueShare,
+            basis_points: 250,
+            cohort: Term::parse("charging").unwrap(),
+            tiers: None,
+        },
     ]
 }
 
@@ -51,8 +62,8 @@ fn a_period_opens_closes_is_posted_and_then_stays() {
         assert!(books.check_posted(&wrong, &groups).is_err(), "{wrong:?}");
     }
     books.check_posted(&post, &groups).unwrap();
-    let past = books.post(&post, 12).unwrap().unwrap();
-    assert_eq!((past.posted_at, past.lines.len()), (12, 1));
+    let ended = books.post(&post, 12).unwrap().unwrap();
+    assert_eq!((ended.posted_at, ended.lines.len()), (12, 1));
     assert!(books.check_posted(&post, &groups).is_err(), "posted once");
     assert_eq!(books.posted_through(), Period(1));
     assert_eq!(books.accounts.balance(Account::Enterprise, yuan()), -88);

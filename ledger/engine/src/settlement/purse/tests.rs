@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+use grantbook_record::Term;
 use grantbook_record::UnixMillis;
 use grantbook_record::event::OfPool;
 use proptest::prelude::*;
@@ -56,7 +57,12 @@ fn a_balance_below_the_threshold_is_carried_forward_until_it_is_reached() {
 
 #[test]
 fn what_has_accrued_does_not_accrue_again() {
-    let terms = GroupTerms { mode: CompensationMode::PerGrant, basis_points: 0, tiers: None };
+    let terms = GroupTerms {
+        mode: CompensationMode::PerGrant,
+        basis_points: 0,
+        cohort: Term::parse("charging").unwrap(),
+        tiers: None,
+    };
     let mut earned = Earned {
         grant: jti(1),
         period: Period(1),
@@ -97,10 +103,8 @@ proptest! {
                     purse.add(yuan(), i64::try_from(amount).unwrap()).unwrap();
                     total += amount;
                 }
-                (1, _) => {
-                    if purse.check_ordered(&ordered(amount)).is_ok() {
-                        purse.ordered(jti(number), &ordered(amount)).unwrap();
-                    }
+                (1, _) if purse.check_ordered(&ordered(amount)).is_ok() => {
+                    purse.ordered(jti(number), &ordered(amount)).unwrap();
                 }
                 (2, Some(id)) => {
                     paid += purse.ended(&id, OrderState::Paid).map_or(0, |order| order.gross);
