@@ -5,7 +5,8 @@ import { VerifyError } from './error.js';
 export class Cursor {
     /** @param {Uint8Array} bytes */
     constructor(bytes) {
-        this.bytes = bytes;
+        // of Node's `Buffer`, `slice` would not copy
+        this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
         this.at = 0;
     }
 

@@ -73,7 +73,7 @@ export function readU64BigEndian(bytes, at) {
     return new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(at);
 }
 
-/** The integer that the bytes are, little-endian. @param {Uint8Array} bytes */
+/** The integer that the bytes are, little-endian. (`slice` of Node's `Buffer` would not copy.) @param {Uint8Array} bytes */
 export function integerLittleEndian(bytes) {
-    return bytes.length === 0 ? 0n : BigInt(`0x${hex(bytes.slice().reverse())}`);
+    return bytes.length === 0 ? 0n : BigInt(`0x${hex(new Uint8Array(bytes).reverse())}`);
 }

@@ -23,7 +23,7 @@ const ONE = fromInteger(1n);
  */
 function decodePoint(bytes) {
     const sign = bytes[31] >> 7;
-    const yBytes = bytes.slice();
+    const yBytes = new Uint8Array(bytes);
     yBytes[31] &= 0x7f;
     const point = new Float64Array(POINT);
     fromBytes(point, Y, yBytes, 0);

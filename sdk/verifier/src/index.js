@@ -10,7 +10,7 @@ export { parseVerifierKey, verifierKeyText } from './note.js';
 export { parsePolicy, verifyWitnessed } from './policy.js';
 export { parseProofFile, verifyProofFile } from './proof-file.js';
 export { CLASSES, CURRENCIES, KINDS } from './registry.js';
-export { reportJson, reportText } from './report.js';
+export { reportHtml, reportJson, reportText } from './report.js';
 export { sha256, sha512 } from './sha2.js';
 export { parseStatementPolicy } from './statement-policy.js';
 export { derivedHash } from './statement.js';

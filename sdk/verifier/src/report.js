@@ -141,3 +141,13 @@ export function reportText(report) {
     ];
     return `${lines.join('\n')}\n`;
 }
+
+/** A page to print, of the text alone. @param {Report} report */
+export function reportHtml(report) {
+    const text = reportText(report).replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+    return `<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>${dateText(report.day)}</title>
+<style>pre { font: 10pt/1.4 monospace; white-space: pre-wrap } @page { margin: 20mm }</style>
+<pre>${text}</pre></html>
+`;
+}

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { verifyBundle } from '../src/bundle.js';
 import { concat, utf8 } from '../src/bytes.js';
@@ -9,6 +12,7 @@ import { parsePolicy } from '../src/policy.js';
 import { reportJson, reportText } from '../src/report.js';
 import { parseStatementPolicy } from '../src/statement-policy.js';
 import { STATEMENTS, STATEMENTS_TEXT } from '../src/statements.js';
+import { answer } from '../src/worker.js';
 import { Random, fromBase64url, read } from './vectors.js';
 
 /** @typedef {import('../src/bundle.js').Verified} Verified */
@@ -94,3 +98,96 @@ for (const vector of vectors.invalid) {
         });
     });
 }
+
+/** What the length of a field may hold. */
+const AWKWARD = [0, 1, 2, 0x7f, 0x80, 0xff];
+
+/** One thing about the bytes, changed. @param {Random} random @param {Uint8Array} bytes @param {number} at */
+function mutated(random, bytes, at) {
+    const length = 1 + random.number(40);
+    switch (random.number(6)) {
+        case 0: return bytes.slice(0, at);
+        case 1: return concat(bytes.subarray(0, at), bytes.subarray(at + length));
+        case 2: return concat(bytes.subarray(0, at), random.bytes(length), bytes.subarray(at));
+        case 3: {
+            const other = random.number(bytes.length - length);
+            return concat(bytes.subarray(0, at), bytes.subarray(other, other + length), bytes.subarray(at + length));
+        }
+        case 4: {
+            const changed = bytes.slice();
+            changed[at] = AWKWARD[random.number(AWKWARD.length)];
+            return changed;
+        }
+        default: {
+            const changed = bytes.slice();
+            changed[at] ^= 1 << random.number(8);
+            return changed;
+        }
+    }
+}
+
+test('2,000 mutations of a bundle are refused, and by nothing but a VerifyError', () => {
+    const random = new Random(31);
+    const bytes = bundleOf('small');
+    // a proof is as good as another: most of the time goes to what is read before and after them
+    const proofs = { from: 1675, to: bytes.length - 900 };
+    let count = 0;
+    while (count < 2000) {
+        const inProofs = count % 100 === 0;
+        const at = inProofs ? proofs.from + random.number(proofs.to - proofs.from) : random.number(bytes.length);
+        if (!inProofs && at >= proofs.from - 3 && at < proofs.to) continue;
+        const changed = mutated(random, bytes, at);
+        if (Buffer.compare(changed, bytes) === 0) continue;
+        assert.throws(() => verifyBundle(changed, rules), VerifyError, `mutation ${count} at ${at}`);
+        count += 1;
+    }
+});
+
+test('a refused day leaves what was kept as it was', () => {
+    const chain = verify('a day')?.chain;
+    assert.ok(chain !== undefined);
+    const day = bundleOf('exceptions');
+    const broken = day.slice();
+    broken[day.length - 1] ^= 1;
+    const before = chain.clone();
+    assert.throws(() => verifyBundle(broken, { ...rules, chain }), { code: 'bundle-tree' });
+    assert.deepEqual(chain, before);
+    assert.throws(() => verifyBundle(day, { ...rules, chain: verify('exceptions')?.chain }), { code: 'bundle-chain' });
+});
+
+const chainNames = ['a day', 'exceptions', 'nothing'];
+
+test('the command: a chain of days', (context) => {
+    const folder = mkdtempSync(join(tmpdir(), 'grantbook-verifier-'));
+    context.after(() => rmSync(folder, { recursive: true }));
+    /** @param {string} name @param {string | Uint8Array} content */
+    const file = (name, content) => {
+        writeFileSync(join(folder, name), content);
+        return join(folder, name);
+    };
+    const demands = ['--keys', file('vkey', vectors.keys), '--policy', file('policy.json', vectors.policy)];
+    const [day, exceptions, nothing] = chainNames.map((name, i) => file(`${i}.bundle`, bundleOf(name)));
+    const bin = new URL('../bin/verify-bundle.js', import.meta.url).pathname;
+    /** @param {...string} items */
+    const run = (...items) => spawnSync(process.execPath, [bin, ...items], { encoding: 'utf8' });
+
+    const two = run(...demands, '--json', day, exceptions);
+    assert.equal(two.status, 0, two.stderr);
+    assert.deepEqual(two.stdout.trim().split('\n').map((line) => JSON.parse(line)), vectors.valid.slice(0, 2).map(({ report }) => report));
+    const none = run(...demands, day, exceptions, nothing);
+    assert.equal(none.status, 1);
+    assert.match(none.stdout, /^NOTHING PROVED/m);
+    const out = run(...demands, exceptions);
+    assert.equal(out.status, 1);
+    assert.match(out.stdout, /^REFUSED .*bundle-chain/);
+    assert.equal(run(...demands).status, 2);
+    assert.equal(run('--keys', day, '--policy', day, day).status, 2);
+    assert.match(run(...demands, '--html', day).stdout, /^<!doctype html>/);
+});
+
+test('what a worker answers', () => {
+    const question = { keys: vectors.keys, policy: utf8(vectors.policy) };
+    const { reports, refused } = answer({ ...question, bundles: [bundleOf('small'), bundleOf('exceptions')] });
+    assert.deepEqual(JSON.parse(reports[0].json), vectors.valid.find(({ name }) => name === 'small')?.report);
+    assert.deepEqual([reports.length, refused?.code], [1, 'bundle-chain']);
+});
