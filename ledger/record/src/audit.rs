@@ -155,11 +155,11 @@ pub fn draw(seed: &Bytes32, size: TreeSize, count: u32) -> Vec<LeafIndex> {
     let TreeSize(size) = size;
     let count = usize::try_from(u64::from(count).min(size)).unwrap_or(usize::MAX);
     let mut drawn = Vec::with_capacity(count);
-    let mut seen = BTreeSet::new();
+    let mut known = BTreeSet::new();
     let mut candidates = (0_u64..).filter_map(|i| below(candidate(seed, i), size));
     while drawn.len() < count {
         let Some(index) = candidates.next() else { break };
-        if seen.insert(index) {
+        if known.insert(index) {
             drawn.push(LeafIndex(index));
         }
     }
@@ -229,9 +229,9 @@ mod tests {
     #[test]
     fn a_draw_is_uniform() {
         // chi-square over 10,000 draws of 10 from 100: 99 degrees of freedom, 148.2 at one in a thousand
-        let (size, draws, count) = (100_u64, 10_000_u32, 10_u32);
+        let (size, times, count) = (100_u64, 10_000_u32, 10_u32);
         let mut hits = vec![0_u64; 100];
-        for n in 0..draws {
+        for n in 0..times {
             let seed = Bytes32::sha256(&n.to_be_bytes());
             let drawn = draw(&seed, TreeSize(size), count);
             assert_eq!(drawn.iter().collect::<BTreeSet<_>>().len(), 10, "none twice");
@@ -239,7 +239,7 @@ mod tests {
                 hits[usize::try_from(index).unwrap()] += 1;
             }
         }
-        let expected = u64::from(draws * count) / size;
+        let expected = u64::from(times * count) / size;
         // scaled by the expected count, so that it is whole
         let chi_square: u64 = hits.iter().map(|hits| hits.abs_diff(expected).pow(2)).sum();
         assert!(chi_square < 148 * expected, "{chi_square} / {expected}");

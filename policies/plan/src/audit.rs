@@ -27,6 +27,7 @@ struct Fault {
 }
 
 impl Fault {
+    #[allow(clippy::needless_pass_by_value, reason = "errors end here")]
     fn new(check: Check, what: impl ToString) -> Self {
         Self { check, what: what.to_string() }
     }

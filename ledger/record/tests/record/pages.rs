@@ -79,7 +79,7 @@ pub(crate) fn example(name: &str) -> String {
 fn audit_draw(log: &Ledger) -> String {
     let (checkpoint, request) = (log.checkpoint(), log.audit());
     let (_, note) = grantbook_tlog::Checkpoint::parse_note(checkpoint.as_bytes()).unwrap();
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let seed = audit::seed(note.text(), request.nonce());
     let mut text = format!("nonce      {}\nseed       {}\n", hex(&request.nonce().0), hex(&seed.0));
     let drawn = request.draw().unwrap();
@@ -89,7 +89,7 @@ fn audit_draw(log: &Ledger) -> String {
         let index = candidate % log.range.size().0;
         let is_new = drawn[at].0 == index;
         let marks = if is_new { "" } else { "  drawn already" };
-        text += &format!("candidate  {}  {index}{marks}\n", hex(&candidate.to_be_bytes()));
+        text = format!("{text}candidate  {}  {index}{marks}\n", hex(&candidate.to_be_bytes()));
         at += usize::from(is_new);
         i += 1;
     }

@@ -159,14 +159,13 @@ impl Opened {
         let recorded = self.verified.entry.kind == Kind::UseRecorded;
         let pays = (self.verified.entry.currency, self.quantity(Quantity::Payout).unwrap_or_default());
         let under = match under {
-            Under::Erased => return Ok(()),
             Under::Nothing if pays != (Currency::NONE, 0) => {
                 return Err(Fault::new(Check::Payout, "it pays under no grant"));
             }
             Under::Nothing if recorded && flag.is_none() => {
                 return Err(Fault::new(Check::Use, "recorded under no grant, and not flagged"));
             }
-            Under::Nothing => return Ok(()),
+            Under::Nothing | Under::Erased => return Ok(()),
             Under::Entry(under) => under,
         };
         let Some(InForce { grant, sub, terms, starts }) = under.in_force() else {
