@@ -179,13 +179,12 @@ class Walk {
             return;
         }
         const version = this.kept.versions.get(named);
-        if (version === undefined || version.currency !== currency) {
-            throw names(leaf, 'a version of its currency');
-        }
+        if (version === undefined) throw names(leaf, 'a version of a grant');
         if (version.group !== group) {
             const expected = `expected the version's group ${version.group}, got ${group}`;
             throw new VerifyError('bundle-group', expected, { leafIndex: leaf });
         }
+        if (version.currency !== currency) throw names(leaf, 'a version of its currency');
         const { grant } = version;
         if (!this.exceptions.excepts(USES_WITHIN_CAP, leaf)) {
             grant.count += 1n;
