@@ -284,13 +284,12 @@ export function readExceptions(cursor, own, kept, asked) {
     let last = { leaf: -1n, statement: 0 };
     for (let count = cursor.u32(); count > 0; count--) {
         const leaf = cursor.u64(), statement = cursor.u8();
-        if (statement >= STATEMENTS.length) {
-            throw new VerifyError('bundle-field', `expected a statement's number, got ${statement}`, { leafIndex: leaf });
+        if (statement >= STATEMENTS.length || !asked(statement)) {
+            throw field(`expected the number of a statement that is asked and may have exceptions, got ${statement}`);
         }
         /** @param {string} expected */
         const refused = (expected) => exceptionRefused(leaf, statement, expected);
         if (leaf < last.leaf || (leaf === last.leaf && statement <= last.statement)) throw refused('exceptions in order, each once');
-        if (!asked(statement)) throw refused('an exception from a statement that is asked and may have some');
         const entry = today.get(leaf), time = kept.timeOf(leaf);
         const commitments = entry?.commitments ?? (time && [time]);
         if (commitments === undefined) throw refused('an entry of the tenant and of this day, or what waits from a day before');

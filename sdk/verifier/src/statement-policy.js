@@ -35,11 +35,11 @@ export function parseStatementPolicy(bytes) {
     const version = policy.integer('v', 0n, 2n ** 32n - 1n);
     if (version !== 1n) throw refused(`v to be 1, got ${version}`);
     const parsed = {
-        id: policy.term('id'),
+        id: policy.identifier('id'),
         hash: sha256(bytes),
         bound: policy.integer('bound_seconds', 0n, 86_400n),
         late: policy.integer('late_seconds', 0n, 31_536_000n),
-        floors: floorsOf(policy.take('payout_floor')),
+        floors: policy.optional('payout_floor', (name) => floorsOf(policy.take(name))) ?? new Map(),
         within: policy.optional('acknowledged_within_seconds', (name) => policy.integer(name, 0n, 31_536_000n)),
         ageYears: policy.optional('age_years', (name) => Number(policy.integer(name, 1n, 100n))),
         fairPay: policy.optional('fair_pay', (name) => {
@@ -115,9 +115,9 @@ class Members {
     }
 
     /** @param {string} name @returns {string} */
-    term(name) {
+    identifier(name) {
         const value = this.text(name);
-        if (!isTerm(value)) throw refused(`${name} to be 1 to 64 of a-z, 0-9, _ and -, beginning with a letter`);
+        if (value.length > 64 || !/^[a-z0-9-]+$/.test(value)) throw refused(`${name} to be 1 to 64 of a-z, 0-9 and -`);
         return value;
     }
 

@@ -64,14 +64,18 @@ export class Day {
 }
 
 class Walk {
-    /** @param {Kept} kept @param {number} day @param {Exceptions} exceptions */
-    constructor(kept, day, exceptions) {
+    /**
+     * @param {Kept} kept @param {number} day @param {ReadonlyMap<number, Group>} listed @param {Exceptions} exceptions
+     */
+    constructor(kept, day, listed, exceptions) {
         this.kept = kept;
         this.today = day;
         this.exceptions = exceptions;
         this.day = new Day();
-        /** Groups that links of versions have shown. @type {Set<number>} */
-        this.shown = new Set();
+        /** Groups that are listed and that no version has shown yet. */
+        this.listed = new Map(listed);
+        /** The first use that names nothing and is not excepted. @type {bigint | undefined} */
+        this.withoutGrant = undefined;
     }
 
     /** @param {OwnEntry} entry @param {Link | undefined} link */
@@ -143,8 +147,12 @@ class Walk {
 
     /** @param {OwnEntry} entry @param {Link} link @param {Grant} grant */
     version({ leaf, hash, currency, commitments }, { group }, grant) {
+        const listed = this.listed.get(group);
+        if (listed !== undefined) {
+            this.kept.groups.set(group, listed);
+            this.listed.delete(group);
+        }
         this.group(leaf, group);
-        this.shown.add(group);
         const [start, end, cap, price, days] = commitments;
         const place = grant.versions.length;
         /** @type {Version} */
@@ -155,11 +163,11 @@ class Walk {
         this.day.versions.push({ version, quantities: commitments });
     }
 
-    /** @param {bigint} leafIndex @param {number} number */
+    /** A group that a version has shown. @param {bigint} leafIndex @param {number} number */
     group(leafIndex, number) {
         const group = this.kept.groups.get(number);
         if (group === undefined) {
-            throw new VerifyError('bundle-group', `expected a group that is listed, got ${number}`, { leafIndex });
+            throw new VerifyError('bundle-group', `expected a group that is listed and shown, got ${number}`, { leafIndex });
         }
         return group;
     }
@@ -167,15 +175,16 @@ class Walk {
     /** @param {OwnEntry} entry @param {Link} link */
     use({ leaf, hash, currency, commitments: [time, payout] }, { group, named }) {
         if (named === undefined) {
-            if (!this.exceptions.excepts(USE_HAS_GRANT, leaf)) {
-                throw exceptionRefused(leaf, USE_HAS_GRANT, 'an exception for a use without a grant');
-            }
+            if (!this.exceptions.excepts(USE_HAS_GRANT, leaf)) this.withoutGrant ??= leaf;
             return;
         }
         const version = this.kept.versions.get(named);
-        if (version === undefined || version.currency !== currency || version.group !== group) {
-            throw names(leaf, 'a version of its currency and group');
+        if (version === undefined) throw names(leaf, 'a version of a grant');
+        if (version.group !== group) {
+            const expected = `expected the version's group ${version.group}, got ${group}`;
+            throw new VerifyError('bundle-group', expected, { leafIndex: leaf });
         }
+        if (version.currency !== currency) throw names(leaf, 'a version of its currency');
         const { grant } = version;
         if (!this.exceptions.excepts(USES_WITHIN_CAP, leaf)) {
             grant.count += 1n;
@@ -267,13 +276,14 @@ function names(leafIndex, expected) {
  * @returns {Day}
  */
 export function walk(kept, day, own, links, listed, exceptions) {
-    for (const [number, group] of listed) kept.groups.set(number, group);
-    const following = new Walk(kept, day, exceptions);
+    const following = new Walk(kept, day, listed, exceptions);
     for (const entry of own) following.entry(entry, links.get(entry.leaf));
-    for (const number of listed.keys()) {
-        if (!following.shown.has(number)) {
-            throw new VerifyError('bundle-field', `expected groups that versions show, got group ${number} too`);
-        }
+    const { listed: idle, withoutGrant } = following;
+    if (idle.size > 0) {
+        throw new VerifyError('bundle-field', `expected groups that versions show, got ${Array.from(idle.keys()).join(', ')} too`);
+    }
+    if (withoutGrant !== undefined) {
+        throw exceptionRefused(withoutGrant, USE_HAS_GRANT, 'an exception for a use without a grant');
     }
     return following.day;
 }

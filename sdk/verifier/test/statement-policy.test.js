@@ -18,6 +18,7 @@ test('policies', () => {
     assert.deepEqual([least.id, least.bound, least.late, least.within, least.ageYears, least.fairPay], [
         'sandbox', 5n, 86_400n, undefined, undefined, undefined,
     ]);
+    assert.equal(parseStatementPolicy(utf8(LEAST.replace(',"payout_floor":[]', ''))).floors.size, 0);
     const whole = parseStatementPolicy(utf8(` {"v":1,"id":"x","bound_seconds":86400,"late_seconds":31536000,
         "payout_floor":[{"minor":4294967295,"currency":"CNY"},{"currency":"JP\\u0059","minor":0}],
         "acknowledged_within_seconds":0,"age_years":100,"fair_pay":{"cohort_min":2,"of":1000,"per":1}} `));
@@ -29,7 +30,7 @@ test('policies', () => {
 test('policies that depart from the schema are refused', () => {
     for (const text of [
         LEAST.replace('"v":1', '"v":2'), LEAST.replace('"id":"sandbox",', ''), LEAST.replace('sandbox', 'Sandbox'),
-        LEAST.replace('sandbox', ''), LEAST.replace('":5', '":86401'), LEAST.replace('86400', '31536001'),
+        LEAST.replace('sandbox', ''), LEAST.replace('sandbox', 'a_b'), LEAST.replace('sandbox', 'a'.repeat(65)), LEAST.replace('":5', '":86401'), LEAST.replace('86400', '31536001'),
         LEAST.replace('[]', '{}'), more('"age_years":0'), more('"age_years":101'), more('"age_years":"14"'), more('"other":1'),
         more('"acknowledged_within_seconds":31536001'), more('"fair_pay":{"cohort_min":1,"of":3,"per":2}'),
         more('"fair_pay":{"cohort_min":2,"of":0,"per":2}'), more('"fair_pay":{"cohort_min":2,"of":3,"per":1001}'),

@@ -89,7 +89,8 @@ impl SignatureKind {
 }
 
 impl VerifierKey {
-    /// A key from its public bytes. Ed25519 keys of small order are refused: signatures by them prove nothing.
+    /// A key from its public bytes. Ed25519 keys of small order are refused, as signatures by them prove nothing, and so are
+    /// second spellings of a key.
     pub fn new(name: &str, kind: SignatureKind, public_key: &[u8]) -> Result<Self, NoteError> {
         check_key_name(name)?;
         let length = NoteError::PublicKeyLength { expected: kind.public_key_bytes(), got: public_key.len() };
@@ -98,7 +99,9 @@ impl VerifierKey {
                 let weak = || NoteError::WeakKey { name: name.to_owned() };
                 let bytes = public_key.try_into().map_err(|_| length)?;
                 let key = ed25519_dalek::VerifyingKey::from_bytes(bytes).map_err(|_| weak())?;
-                if key.is_weak() {
+                // the library takes a y that is not reduced (RFC 8032, section 5.1.3), and keeps the bytes as they came
+                let canonical = key.to_edwards().compress().to_bytes() == *bytes;
+                if key.is_weak() || !canonical {
                     return Err(weak());
                 }
                 Public::Ed25519(key)

@@ -98,6 +98,20 @@ fn keys_of_small_order_are_refused() {
 }
 
 #[test]
+fn second_spellings_of_keys_are_refused() {
+    for y in [3, 4, 5, 6, 9, 10, 14, 15, 16, 18] {
+        // a point, of which RFC 8032 has one encoding: y; y + 2^255 - 19 is another that libraries take for it
+        let (mut reduced, mut second) = ([0; 32], [0xff; 32]);
+        reduced[0] = y;
+        second[0] = 0xed + y;
+        second[31] = 0x7f;
+        assert!(VerifierKey::new("log", SignatureKind::Ed25519, &reduced).is_ok(), "{y}");
+        let key = VerifierKey::new("log", SignatureKind::Ed25519, &second);
+        assert!(matches!(key, Err(NoteError::WeakKey { .. })), "{key:?}");
+    }
+}
+
+#[test]
 fn key_names_have_limits() {
     let longest = "a".repeat(255);
     let named = |name: &str| SigningKey::from_seed(name, SignatureKind::Ed25519, &[1; 32]);
