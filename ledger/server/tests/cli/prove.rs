@@ -130,6 +130,8 @@ fn past(place: &Place) -> Past {
     making.ledger.decide_and_record(tenant, &facts, None, None).unwrap();
     let channel = grantbook_record::event::Channel::Mail;
     making.ledger.withdraw_by_channel(tenant, &sub, grant, channel).unwrap();
+    let (endings, _) = making.ledger.open_endings(tenant, None, 1).unwrap();
+    making.ledger.acknowledge(tenant, &endings[0], 1, making.now()).unwrap();
     making.clock.fetch_add(60_000, Ordering::SeqCst);
     let (gate, signer) = (GateId::parse("till-1").unwrap(), Signer::from_seed(&[8; 32]).unwrap());
     making.ledger.register_gate(tenant, &gate, *signer.public_key()).unwrap();
