@@ -90,3 +90,9 @@ pub(crate) fn write_head(head: &Head, bytes: &mut Vec<u8>) {
     bytes.extend(head.size.to_be_bytes());
     bytes.extend(head.root);
 }
+
+pub(crate) fn write_hashes(hashes: &[Hash], bytes: &mut Vec<u8>) {
+    for hash in hashes {
+        bytes.extend(hash.0);
+    }
+}

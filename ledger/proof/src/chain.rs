@@ -12,6 +12,7 @@ use grantbook_tlog::Hash;
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::{Group, Header};
+use crate::calendar;
 use crate::error::ProofError;
 
 /// Version of the form in which a chain is kept.
@@ -183,6 +184,13 @@ pub(crate) struct KeptUse {
     pub(crate) version: usize,
     /// Months since January 2020 until which nothing more is to be shown; 0 for none.
     pub(crate) month: u16,
+}
+
+impl KeptUse {
+    /// Whether it is to be shown on this day that its data may be kept.
+    pub(crate) fn is_due(&self, day: Day) -> bool {
+        self.month == 0 || calendar::month_begins(self.month) <= calendar::ends(day)
+    }
 }
 
 /// Group of terms and numeric code of a currency.

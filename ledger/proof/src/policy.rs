@@ -172,6 +172,15 @@ mod tests {
     const FULL: &str = r#"{"v":1,"id":"sandbox","bound_seconds":5,"late_seconds":86400,"payout_floor":[{"currency":"CNY","minor":50}],"acknowledged_within_seconds":86400,"age_years":14,"fair_pay":{"cohort_min":20,"of":3,"per":2}}"#;
 
     #[test]
+    fn the_page_has_a_policy() {
+        let page = include_str!("../../../docs/spec/compliance-proof.md");
+        let example = page.split("example=statement-policy\n").nth(1).unwrap().split("```").next().unwrap();
+        let (page, full) = (example.as_bytes(), FULL.as_bytes());
+        let [page, full] = [page, full].map(|json| StatementPolicy::parse(json).unwrap());
+        assert_eq!(StatementPolicy { hash: full.hash, ..page }, full);
+    }
+
+    #[test]
     fn bounds_are_kept() {
         let policy = StatementPolicy::parse(FULL.as_bytes()).unwrap();
         assert_eq!(policy.hash(), Bytes32::sha256(FULL.as_bytes()).0);

@@ -195,11 +195,13 @@ impl<'a> Prover<'a> {
         let (mut preamble, own) = begin(input, before)?;
         let links = links(&own, secrets)?;
         write_groups(&new_groups(input, before, &own, &links)?, &mut preamble);
-        links.iter().flatten().for_each(|link| link.write(&mut preamble));
+        for link in links.iter().flatten() {
+            link.write(&mut preamble);
+        }
         write_exceptions(input, before, &own, secrets, &mut preamble)?;
 
         let day = Day::parse(&mut Reader::new(&preamble), policy, input.origin, before)?;
-        let mut openings = Openings::new(&day, secrets)?;
+        let mut openings = Openings::new(&day, policy, secrets)?;
         let sums = sums.after(&own, &links, &mut openings)?;
         let mut disclosing =
             Disclosing { openings: &openings, last: calendar::ends(input.day), bytes: Vec::new() };

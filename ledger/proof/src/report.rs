@@ -1,10 +1,10 @@
 //! What a verified bundle says, for people and machines.
 
+mod html;
 mod text;
+mod words;
 
 use std::collections::BTreeMap;
-
-pub use text::NOT_PROVED;
 
 use grantbook_compliance::Head;
 use grantbook_record::UnixSeconds;

@@ -439,10 +439,8 @@ impl<'a> Derivation<'a> {
         self.day.chain.kept.iter().filter_map(|(leaf, given)| {
             let grant = self.day.chain.grants.get(given)?;
             let kept = grant.kept.get(leaf)?;
-            let is_due =
-                kept.month == 0 || calendar::month_begins(kept.month) <= calendar::ends(self.day.header.day);
             let days = grant.versions.get(kept.version)?.committed(Quantity::RetentionDays);
-            is_due.then_some((*leaf, kept.time, days))
+            kept.is_due(self.day.header.day).then_some((*leaf, kept.time, days))
         })
     }
 }

@@ -10,7 +10,7 @@ use grantbook_tlog::{Demands, LogKeys, Policy, SignatureKind, SigningKey};
 use serde::{Deserialize, Serialize};
 
 use crate::prove::SecretSums;
-use crate::prove::cheating::{Cheat, cheat};
+use crate::prove::cheating::cheat;
 use crate::statement::{STATEMENTS, Statement};
 use crate::world::{FIRST_DAY, POLICY, World, keys};
 use crate::{Chain, ProofError, Report, StatementPolicy, story, verify_bundle};
@@ -153,7 +153,7 @@ fn make() -> Vectors {
     world.begin(FIRST_DAY + 1);
     let planted = [Statement::PayoutIsPrice, Statement::UseNotPaused, Statement::UsesWithinCap];
     for (number, statement) in (0..).zip(planted) {
-        story::round(&mut world, number, Some(statement));
+        story::round(&mut world, number, &[statement]);
     }
     world.begin(FIRST_DAY + 2);
     world.foreign();
@@ -190,7 +190,7 @@ fn make() -> Vectors {
         story::day(&mut world, 1, Some((*statement, 0)));
         invalid.push(Invalid {
             name: format!("{} is not kept to", statement.name()),
-            bundle: Some(to_base64url(&cheat(&world, Cheat::Swap))),
+            bundle: Some(to_base64url(&cheat(&world).swapped)),
             ..Invalid::default()
         });
     }

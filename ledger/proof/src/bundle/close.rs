@@ -7,7 +7,7 @@ use grantbook_tlog::{
     verify_inclusion,
 };
 
-use super::{Header, Reader};
+use super::{Header, Reader, write_hashes};
 use crate::error::ProofError;
 
 /// What shows that the day was over.
@@ -41,12 +41,12 @@ impl Close {
         bytes.extend(u32::try_from(self.checkpoint.len()).unwrap_or(u32::MAX).to_be_bytes());
         bytes.extend(&self.checkpoint);
         bytes.extend(short(self.consistency.len()));
-        self.consistency.iter().for_each(|hash| bytes.extend(hash.0));
+        write_hashes(&self.consistency, bytes);
         let (entry, inclusion) = self.next.clone().unwrap_or_default();
         bytes.extend(short(entry.len()));
         bytes.extend(&entry);
         bytes.extend(short(inclusion.len()));
-        inclusion.iter().for_each(|hash| bytes.extend(hash.0));
+        write_hashes(&inclusion, bytes);
     }
 
     /// Checks signatures, proofs, and that the day was over.

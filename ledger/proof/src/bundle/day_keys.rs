@@ -9,7 +9,7 @@ use grantbook_tlog::{
     CompactRange, Hash, LeafIndex, RangeError, TreeSize, inclusion_proof, leaf_hash, verify_inclusion,
 };
 
-use super::Reader;
+use super::{Reader, write_hashes};
 use crate::error::ProofError;
 
 /// Days that there are, and leaves of the tree.
@@ -54,7 +54,7 @@ impl KeyProof {
 
     pub(super) fn write(&self, bytes: &mut Vec<u8>) {
         bytes.extend(self.root.0);
-        self.path.iter().for_each(|hash| bytes.extend(hash.0));
+        write_hashes(&self.path, bytes);
     }
 }
 

@@ -4,7 +4,7 @@ use grantbook_compliance::Head;
 use grantbook_record::Day;
 use grantbook_tlog::Hash;
 
-use super::{ENTRIES_MAX, KeyProof, Reader, write_head};
+use super::{ENTRIES_MAX, KeyProof, Reader, write_hashes, write_head};
 use crate::error::ProofError;
 use crate::policy::StatementPolicy;
 use crate::statement::spec_hash;
@@ -53,7 +53,7 @@ impl Header {
         let chain = reader.array("chain")?;
         let start = Head { size: reader.u64("start")?, root: reader.array("start")? };
         let end = Head { size: reader.u64("end")?, root: reader.array("end")? };
-        if !end.size.checked_sub(start.size).is_some_and(|entries| entries <= ENTRIES_MAX) {
+        if end.size.checked_sub(start.size).is_none_or(|entries| entries > ENTRIES_MAX) {
             return Err(wrong("end", "0 to 16777216 entries more than at the start"));
         }
         let frontier = reader.hashes(start.size.count_ones() as usize, "frontier")?;
@@ -73,7 +73,7 @@ impl Header {
         bytes.extend(self.chain);
         write_head(&self.start, &mut bytes);
         write_head(&self.end, &mut bytes);
-        self.frontier.iter().for_each(|hash| bytes.extend(hash.0));
+        write_hashes(&self.frontier, &mut bytes);
         bytes
     }
 }

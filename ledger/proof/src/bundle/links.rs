@@ -52,7 +52,9 @@ impl Link {
         bytes.extend(self.salt.0.0);
         bytes.extend(self.group.to_be_bytes());
         bytes.push(self.names.is_some().into());
-        self.names.iter().for_each(|leaf| bytes.extend(leaf.to_be_bytes()));
+        if let Some(leaf) = self.names {
+            bytes.extend(leaf.to_be_bytes());
+        }
     }
 
     fn parse(reader: &mut Reader<'_>, leaf: u64) -> Result<Self, ProofError> {

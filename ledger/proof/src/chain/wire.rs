@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 macro_rules! as_bytes32 {
     ($module:ident, $type:ty, $to:expr, $from:expr) => {
         pub(super) mod $module {
+            #[allow(clippy::wildcard_imports, reason = "the types are the macro's arguments")]
             use super::*;
 
             pub(crate) fn serialize<S: Serializer>(value: &$type, serializer: S) -> Result<S::Ok, S::Error> {
@@ -32,7 +33,7 @@ as_bytes32!(point, RistrettoPoint, |point| point.compress().to_bytes(), |bytes| 
     .decompress());
 
 pub(super) mod commitments {
-    use super::*;
+    use super::{Bytes32, Commitment, Deserialize as _, Deserializer, Serializer};
 
     pub(crate) fn serialize<S: Serializer>(
         commitments: &[Commitment],

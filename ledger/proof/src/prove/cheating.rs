@@ -1,7 +1,7 @@
 //! A prover that leaves its checks out, and what becomes of its bundles.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use grantbook_compliance::{OpenedTerm, Term};
 use grantbook_tlog::Demands;
@@ -16,25 +16,23 @@ use crate::world::{FIRST_DAY, World, keys, policy};
 use crate::{Chain, ProofError, Report, story, verify_bundle};
 use grantbook_compliance::{range, zero};
 
-/// What a prover does about terms that it cannot prove.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cheat {
-    /// Proves others in their place.
-    Swap,
-    /// Leaves them out.
-    Omit,
+/// Bundles of the first day in which terms that do not hold are cheated about.
+pub(crate) struct Cheated {
+    /// Others are proved in their place.
+    pub(crate) swapped: Vec<u8>,
+    /// They are left out of what is proved.
+    omitted: Vec<u8>,
 }
 
-/// A bundle of the first day in which terms that do not hold are cheated about.
-pub(crate) fn cheat(world: &World, how: Cheat) -> Vec<u8> {
-    let none = BTreeSet::new();
-    world.with_input(FIRST_DAY, &none, |input| {
+/// Makes them, with no check left in.
+pub(crate) fn cheat(world: &World) -> Cheated {
+    world.with_input(FIRST_DAY, &BTreeSet::new(), |input| {
         let chain = Chain::new();
         let prover = Prover::derive(input, &chain, &SecretSums::default(), world).unwrap();
         let mut rng = ChaCha20Rng::seed_from_u64(7);
         let values = prover.derivation.claims(Statement::ValuesInRange);
         let other = (values.terms[0].clone(), prover.open(&values).unwrap()[0].clone());
-        let mut proofs = BTreeMap::new();
+        let mut made = Cheated { swapped: prover.preamble.clone(), omitted: prover.preamble.clone() };
         for job in prover.jobs() {
             let claims = prover.derivation.claims(job.statement);
             let opened = prover.open(&claims).unwrap();
@@ -44,28 +42,30 @@ pub(crate) fn cheat(world: &World, how: Cheat) -> Vec<u8> {
                 Algebra::Zero => opened.value == 0,
                 Algebra::Counted => true,
             };
-            let mut pairs: Vec<(Term, OpenedTerm)> = claims.terms.into_iter().zip(opened).collect();
-            let good = pairs.iter().find(|pair| holds(&pair.1)).unwrap_or(&other).clone();
-            match how {
-                Cheat::Swap => {
-                    pairs.iter_mut().filter(|pair| !holds(&pair.1)).for_each(|pair| *pair = good.clone());
-                }
-                Cheat::Omit => pairs.retain(|pair| holds(&pair.1)),
-            }
-            let (terms, opened): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
-            let claims = Claims { leaves: Vec::new(), terms };
-            let proof = match statement_of(prover.context(job.statement), job.statement, &claims) {
-                Some(Proved::Range(statement)) => range::prove(&statement, &opened, &mut rng),
-                Some(Proved::Zero(statement)) => zero::prove(&statement, &opened, &mut rng),
-                None => panic!("counted statements are no jobs"),
+            let mut prove = |pairs: Vec<(Term, OpenedTerm)>| {
+                let (terms, opened): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
+                let claims = Claims { leaves: Vec::new(), terms };
+                let proof = match statement_of(prover.context(job.statement), job.statement, &claims) {
+                    Some(Proved::Range(statement)) => range::prove(&statement, &opened, &mut rng),
+                    Some(Proved::Zero(statement)) => zero::prove(&statement, &opened, &mut rng),
+                    None => panic!("counted statements are no jobs"),
+                };
+                // of nothing there is no proof
+                proof.unwrap_or_default()
             };
-            // of nothing there is no proof
-            proofs.insert(job.statement, proof.unwrap_or_default());
+            let pairs: Vec<_> = claims.terms.into_iter().zip(opened).collect();
+            let good: Vec<_> = pairs.iter().filter(|pair| holds(&pair.1)).cloned().collect();
+            let stand_in = good.first().unwrap_or(&other);
+            let swapped = pairs.iter().map(|pair| if holds(&pair.1) { pair } else { stand_in }.clone());
+            let swapped = prove(swapped.collect());
+            let omitted = if good.len() == pairs.len() { swapped.clone() } else { prove(good) };
+            made.swapped.extend(swapped);
+            made.omitted.extend(omitted);
         }
-        let mut bundle = prover.preamble.clone();
-        proofs.values().for_each(|proof| bundle.extend(proof));
-        world.close(FIRST_DAY).write(&mut bundle);
-        bundle
+        for bundle in [&mut made.swapped, &mut made.omitted] {
+            world.close(FIRST_DAY).write(bundle);
+        }
+        made
     })
 }
 
@@ -78,14 +78,15 @@ fn no_bundle_that_hides_an_entry_verifies() {
     for statement in Statement::ALL {
         let mut world = World::new();
         story::day(&mut world, 1, Some((*statement, 0)));
-        let refused = verify(&cheat(&world, Cheat::Swap)).unwrap_err();
+        let made = cheat(&world);
+        let refused = verify(&made.swapped).unwrap_err();
         let named = match (&refused, *statement) {
-            (ProofError::Exception { statement, .. }, Statement::UseHasGrant) => statement,
-            (ProofError::Statement { statement, .. }, _) => statement,
+            (ProofError::Exception { statement, .. }, Statement::UseHasGrant)
+            | (ProofError::Statement { statement, .. }, _) => statement,
             (other, _) => panic!("{statement}: {other}"),
         };
         assert_eq!(named, statement, "{refused}");
         // proofs of fewer terms are shorter, or do not hold
-        verify(&cheat(&world, Cheat::Omit)).unwrap_err();
+        verify(&made.omitted).unwrap_err();
     }
 }

@@ -5,6 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use grantbook_compliance::{Commitment, Opening, commit};
 
 use super::{ProverError, Secrets, checked};
+use crate::policy::StatementPolicy;
+use crate::statement::Statement;
 use crate::terms::Day;
 
 /// Openings that were checked. They are wiped when dropped.
@@ -12,7 +14,12 @@ pub(crate) struct Openings(HashMap<Commitment, Opening>);
 
 impl Openings {
     /// Those of the day's entries, and of earlier ones that the day's statements can be about.
-    pub(crate) fn new(day: &Day, secrets: &impl Secrets) -> Result<Self, ProverError> {
+    pub(crate) fn new(
+        day: &Day,
+        policy: &StatementPolicy,
+        secrets: &impl Secrets,
+    ) -> Result<Self, ProverError> {
+        let ends_are_asked = Statement::UnacknowledgedYoung.is_asked(policy);
         let mut openings = Self(HashMap::new());
         for own in &day.own {
             openings.load(own.leaf, &own.entry.commitments, secrets)?;
@@ -22,8 +29,8 @@ impl Openings {
             used.chain(day.walked.accrued.iter().map(|accrued| accrued.grant)).collect();
         for (given, grant) in &day.chain.grants {
             let is_used = in_use.contains(given);
-            let asked =
-                |leaf: u64| is_used || grant.kept.values().any(|kept| grant.is_at(kept.version, leaf));
+            let due = || grant.kept.iter().filter(|(_, kept)| kept.is_due(day.header.day));
+            let asked = |leaf: u64| is_used || due().any(|(_, kept)| grant.is_at(kept.version, leaf));
             for version in &grant.versions {
                 if asked(version.leaf) {
                     openings.load(version.leaf, version.commitments(), secrets)?;
@@ -35,10 +42,12 @@ impl Openings {
                     openings.load(resumed.leaf, &[resumed.time], secrets)?;
                 }
             }
-            if let Some(end) = grant.end.as_ref().filter(|end| is_used || !end.acknowledged) {
+            if let Some(end) =
+                grant.end.as_ref().filter(|end| is_used || (ends_are_asked && !end.acknowledged))
+            {
                 openings.load(end.leaf, &[end.time], secrets)?;
             }
-            for (leaf, kept) in &grant.kept {
+            for (leaf, kept) in due() {
                 openings.load(*leaf, &[kept.time], secrets)?;
             }
         }

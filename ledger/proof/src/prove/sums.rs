@@ -61,7 +61,9 @@ impl OpenedSum {
     }
 
     fn show(&self, openings: &mut Openings) {
-        self.0.iter().for_each(|opening| openings.add(opening));
+        if let Some(opening) = &self.0 {
+            openings.add(opening);
+        }
     }
 }
 

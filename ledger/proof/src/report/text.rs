@@ -2,12 +2,7 @@
 
 use std::fmt;
 
-use super::Report;
-
-/// What no bundle can show.
-pub const NOT_PROVED: &str = "Not proved: that what was recorded is true, that every use was recorded, that an \
-entry has the kind that it should have, and what groups of terms fix. These rest on customers' signatures and on audits of \
-entries drawn at random.";
+use super::{Report, words};
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -22,15 +17,11 @@ impl fmt::Display for Report {
             return writeln!(f, "Nothing proved: the enterprise has no entry on this day");
         }
         writeln!(f, "Complete from entry {}; entries before that are not covered", self.from_size)?;
-        match self.vouched.witnessed {
-            true => {
-                writeln!(f, "Witnessed by {} at {}", self.vouched.witnesses.join(", "), self.vouched.time.0)?
-            }
-            false => writeln!(
-                f,
-                "Signed by the log, not witnessed; time {} by the operator's clock",
-                self.vouched.time.0
-            )?,
+        let time = self.vouched.time.0;
+        if self.vouched.witnessed {
+            writeln!(f, "Witnessed by {} at {time}", self.vouched.witnesses.join(", "))?;
+        } else {
+            writeln!(f, "Signed by the log, not witnessed; time {time} by the operator's clock")?;
         }
         writeln!(f)?;
         for statement in &self.statements {
@@ -52,6 +43,6 @@ impl fmt::Display for Report {
                 exception.leaf, exception.statement, exception.values
             )?;
         }
-        writeln!(f, "\n{NOT_PROVED}")
+        writeln!(f, "\n{}", words::NOT_PROVED.en)
     }
 }

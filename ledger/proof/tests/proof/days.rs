@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use grantbook_proof::prove::{ProverError, SecretSums};
-use grantbook_proof::{Chain, ProofError, StatementPolicy, verify_bundle};
+use grantbook_proof::prove::{DayInput, ProverError, SecretSums};
+use grantbook_proof::{Chain, ProofError, Prover, Statement, StatementPolicy, verify_bundle};
+use grantbook_record::terms::Language;
 use grantbook_record::{Class, Currency, Kind};
 use grantbook_tlog::{Demands, Policy};
 
 use crate::story;
 use crate::world::{FIRST_DAY, POLICY, World, begins, cny, keys, policy};
 
-const NO_EXCEPTIONS: BTreeSet<(u64, grantbook_proof::Statement)> = BTreeSet::new();
+const NO_EXCEPTIONS: BTreeSet<(u64, Statement)> = BTreeSet::new();
 
 #[test]
 fn a_day_that_complies_verifies() {
@@ -28,6 +29,15 @@ fn a_day_that_complies_verifies() {
     }
     assert!(!report.vouched.witnessed);
     assert!(report.to_string().contains("not witnessed"));
+    let pages = [Language::English, Language::SimplifiedChinese].map(|language| report.to_html(language));
+    assert!(pages[0].contains("Each use names a grant.") && pages[1].contains("每次使用均指明一项授权。"));
+    for page in pages {
+        assert!(page.contains("log.example/2025") && page.ends_with("</html>"));
+        assert!(!page.contains("http") && !page.contains("src="), "nothing from elsewhere");
+    }
+    let mut markup = report.clone();
+    markup.origin = "<script>\"&".to_owned();
+    assert!(markup.to_html(Language::English).contains("&lt;script&gt;&quot;&amp;"));
 
     // what the verifier asks decides
     let refused = |keys, demands: &Demands, policy: &StatementPolicy| {
@@ -141,4 +151,18 @@ fn what_the_prover_lacks_is_named() {
     world.links.insert(6, link);
     world.groups.remove(&1);
     assert_eq!(fails(&world), ProverError::MissingGroup { leaf: 5, group: 1 });
+}
+
+#[test]
+fn another_key_hides_no_day() {
+    let mut world = story::small();
+    let made = world.prove(FIRST_DAY, &Chain::new(), &SecretSums::default(), &NO_EXCEPTIONS).unwrap();
+    story::round(&mut world, 0, &[Statement::TimeOfDay]);
+    // under a key made up for the day the prover has no entries
+    world.with_input(FIRST_DAY + 1, &NO_EXCEPTIONS, |input| {
+        let made_up = grantbook_record::TagKey::from_bytes([0x55; 32]);
+        let input = DayInput { tag_key: &made_up, ..*input };
+        let refused = Prover::new(&input, &made.chain, &made.sums, &world).err().unwrap();
+        assert!(matches!(refused, ProverError::Day(ProofError::Chain { .. })), "{refused}");
+    });
 }

@@ -45,8 +45,8 @@ fn random_changes_are_refused_without_a_panic() {
     let bundle = bundle();
     let mut rng = ChaCha20Rng::seed_from_u64(17);
     let mut below = |bound: usize| usize::try_from(rng.next_u64() % bound as u64).unwrap();
-    let changes = if is_long() { 10_000 } else { 500 };
-    for _ in 0..changes {
+    let rounds = if is_long() { 10_000 } else { 500 };
+    for _ in 0..rounds {
         let mut changed = bundle.clone();
         for _ in 0..=below(3) {
             let (at, length) = (below(changed.len()), 1 + below(64));

@@ -11,10 +11,10 @@ pub(crate) type Plant = Option<(Statement, u64)>;
 /// 2011-06-23, in days since 1900-01-01: fourteen years before the first day.
 const BORN_BY: u64 = 40_715;
 
-/// Appends a round. `plant` is what does not comply in it.
-pub(crate) fn round(world: &mut World, number: u64, plant: Option<Statement>) {
-    let is = |statement| plant == Some(statement);
-    let pick = |statement, planted: u64, usual: u64| if is(statement) { planted } else { usual };
+/// Appends a round. `planted` is what does not comply in it.
+pub(crate) fn round(world: &mut World, number: u64, planted: &[Statement]) {
+    let is = |statement| planted.contains(&statement);
+    let pick = |statement, wrong: u64, usual: u64| if is(statement) { wrong } else { usual };
     let from = begins(world.day);
     let t = from + 1000 + number * 5000;
     let (money, none) = (cny(), Currency::NONE);
@@ -103,7 +103,8 @@ pub(crate) fn round(world: &mut World, number: u64, plant: Option<Statement>) {
 /// A day of so many rounds.
 pub(crate) fn day(world: &mut World, rounds: u64, plant: Plant) {
     for number in 0..rounds {
-        round(world, number, plant.filter(|(_, at)| *at == number).map(|(statement, _)| statement));
+        let here = plant.filter(|(_, at)| *at == number).map(|(statement, _)| statement);
+        round(world, number, here.as_slice());
     }
 }
 

@@ -182,8 +182,10 @@ fn days_are_proved_and_verified() {
     let verified = verify(&format!("{one} {two} {three} --log-keys vkey --html report.html")).ok().json();
     assert_eq!(verified["proved"], json!(true));
     assert_eq!(verified["reports"][1]["exceptions"][0]["leaf"], json!(rogue));
-    let html = fs::read_to_string(place.path("report.html")).unwrap();
-    assert!(html.contains("use-before-end") && html.contains("Not proved"), "{html}");
+    let html = fs::read_to_string(place.path(&format!("report.{second}.html"))).unwrap();
+    assert!(html.contains(&rogue.to_string()) && html.contains(&second), "{html}");
+    verify(&format!("{one} --vkey vkey --html one.html --lang zh")).ok();
+    assert!(fs::read_to_string(place.path("one.html")).unwrap().contains("合规证明"));
 
     // day by day, with what was kept in between
     verify(&format!("{one} --vkey vkey --save-chain chain.json")).ok();

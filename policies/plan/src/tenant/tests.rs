@@ -63,4 +63,8 @@ fn groups_are_numbered_from_one_as_they_come() {
         assert_eq!(tenant.group(&with(compensation.clone())), Some(group), "{compensation}");
     }
     assert_eq!(tenant.groups.len(), 5);
+    // the same terms under another template are another cohort's
+    let mut other = with(json!({"per_use": price(80)}));
+    other.template.id = grantbook_record::Term::parse("another").unwrap();
+    assert_eq!(tenant.group_to_be(&other), 6);
 }
