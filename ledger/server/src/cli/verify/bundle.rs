@@ -58,9 +58,10 @@ pub(crate) fn policy_bytes(named: &str) -> Result<Vec<u8>, Failure> {
     if let Some(bytes) = profile(named) {
         return Ok(bytes.to_vec());
     }
-    let names: Vec<_> = PROFILES.iter().map(|(name, _)| *name).collect();
-    files::read(Path::new(named))
-        .map_err(|error| error.during(&format!("expected a statement policy or one of {}", names.join(", "))))
+    let profiles: Vec<_> = PROFILES.iter().map(|(name, _)| *name).collect();
+    files::read(Path::new(named)).map_err(|error| {
+        error.during(&format!("expected a statement policy or one of {}", profiles.join(", ")))
+    })
 }
 
 pub(super) fn run(args: &BundleArgs, output: Output) -> Result<Verdict, Failure> {
