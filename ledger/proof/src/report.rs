@@ -6,9 +6,6 @@ mod words;
 
 use std::collections::BTreeMap;
 
-/// What no bundle can show, in English.
-pub const NOT_PROVED: &str = words::NOT_PROVED.en;
-
 use grantbook_compliance::Head;
 use grantbook_record::UnixSeconds;
 use grantbook_record::encoding::Bytes32;

@@ -117,9 +117,9 @@ pub type OnProgress<'a> = dyn Fn(u64, u64) -> bool + Sync + 'a;
 impl Ledger {
     /// The next day of a tenant to be proved: the first with entries that no bundle covers; `None` if there is none that is
     /// over. Puts the last day's event on the log, if a crash came before that.
-    pub fn next_day_to_prove(&self, shelf: &ProofShelf, tenant: TenantId) -> Result<Option<Day>, ProveError> {
-        let (chain, _) = self.kept_proofs(shelf, tenant)?;
-        self.publish_last(shelf, tenant, &chain)?;
+    pub fn next_day_to_prove(&self, files: &ProofShelf, tenant: TenantId) -> Result<Option<Day>, ProveError> {
+        let (chain, _) = self.kept_proofs(files, tenant)?;
+        self.publish_last(files, tenant, &chain)?;
         let day = self.day_after(tenant, &chain)?;
         Ok(day.filter(|day| self.is_over(*day)))
     }
@@ -127,7 +127,7 @@ impl Ledger {
     /// Proves a day and keeps its bundle. One run at a time may be under way for a tenant.
     pub fn prove_day(
         &self,
-        shelf: &ProofShelf,
+        files: &ProofShelf,
         request: &DayRequest<'_>,
         progress: &OnProgress<'_>,
     ) -> Result<ProvedDay, ProveError> {
@@ -136,7 +136,7 @@ impl Ledger {
         if !self.is_over(day) {
             return Err(ProveError::NotOver(day));
         }
-        let (chain, sums) = self.kept_proofs(shelf, tenant)?;
+        let (chain, sums) = self.kept_proofs(files, tenant)?;
         match self.day_after(tenant, &chain)? {
             None if chain.day().is_none() => return Err(ProveError::Nothing),
             None => return Err(ProveError::NoEntries(day)),
@@ -148,11 +148,11 @@ impl Ledger {
         // from here on erasures wait: what this day leaves open, the next ones must show something about
         self.keep_sums(tenant, &material, None)?;
         let Finished { bundle, report, chain, sums } =
-            self.finish_day(shelf, request, &policy, (&material, &chain, &sums), progress)?;
-        shelf.keep(day, request.policy, &report.to_json(), &bundle)?;
+            self.finish_day(files, request, &policy, (&material, &chain, &sums), progress)?;
+        files.keep(day, request.policy, &report.to_json(), &bundle)?;
         self.keep_sums(tenant, &material, Some((&chain, sums)))?;
-        shelf.keep_chain(&chain)?;
-        shelf.drop_parts()?;
+        files.keep_chain(&chain)?;
+        files.drop_parts()?;
         let bundle_sha256 = Bytes32::sha256(&bundle);
         let leaf_index = self.publish_proof(tenant, day, end, bundle_sha256)?;
         Ok(ProvedDay { report, bundle_sha256, leaf_index })
@@ -160,7 +160,7 @@ impl Ledger {
 
     fn finish_day(
         &self,
-        shelf: &ProofShelf,
+        files: &ProofShelf,
         request: &DayRequest<'_>,
         policy: &StatementPolicy,
         (material, chain, sums): (&DayMaterial, &Chain, &SecretSums),
@@ -193,19 +193,19 @@ impl Ledger {
             }
             other => other.into(),
         })?;
-        let proofs = prove_all(&prover, shelf, request.threads, progress)?;
+        let proofs = prove_all(&prover, files, request.threads, progress)?;
         let close = self.close_of(end)?;
         Ok(prover.finish(&proofs, &close, self.log_keys(), &Demands::default())?)
     }
 
     /// The chain and the openings of its sums, of one and the same day.
-    fn kept_proofs(&self, shelf: &ProofShelf, tenant: TenantId) -> Result<(Chain, SecretSums), ProveError> {
+    fn kept_proofs(&self, files: &ProofShelf, tenant: TenantId) -> Result<(Chain, SecretSums), ProveError> {
         if self.tenant(tenant).is_none() {
             return Err(ProveError::UnknownTenant);
         }
         let kept = self.inner.keyring.cases()?.proofs.into_iter().find(|kept| kept.tenant == tenant);
         let (after, sums) = kept.map(|kept| (kept.after, kept.sums)).unwrap_or_default();
-        Ok((shelf.chain(after, self.log_keys())?, sums))
+        Ok((files.chain(after, self.log_keys())?, sums))
     }
 
     fn keep_sums(
@@ -216,13 +216,16 @@ impl Ledger {
     ) -> Result<(), Fault> {
         self.inner.keyring.change_cases(|cases| {
             let at = cases.proofs.iter().position(|kept| kept.tenant == tenant);
-            let mut kept = at.map(|at| cases.proofs.swap_remove(at)).unwrap_or_else(|| KeptSums {
-                tenant,
-                from: material.start.size().0,
-                size: material.start.size().0,
-                after: None,
-                sums: SecretSums::default(),
-            });
+            let mut kept = match at {
+                Some(at) => cases.proofs.swap_remove(at),
+                None => KeptSums {
+                    tenant,
+                    from: material.start.size().0,
+                    size: material.start.size().0,
+                    after: None,
+                    sums: SecretSums::default(),
+                },
+            };
             if let Some((chain, sums)) = proved {
                 kept.size = material.end();
                 kept.after = chain.digest().map(Bytes32);
@@ -245,9 +248,9 @@ impl Ledger {
         grantbook_record::UnixSeconds(now).day() > day
     }
 
-    fn publish_last(&self, shelf: &ProofShelf, tenant: TenantId, chain: &Chain) -> Result<(), ProveError> {
+    fn publish_last(&self, files: &ProofShelf, tenant: TenantId, chain: &Chain) -> Result<(), ProveError> {
         if let (Some(day), Some(end)) = (chain.day(), chain.end())
-            && let Some(bundle) = shelf.bundle(day)?
+            && let Some(bundle) = files.bundle(day)?
         {
             self.publish_proof(tenant, day, end.size, Bytes32::sha256(&bundle))?;
         }
@@ -263,13 +266,13 @@ fn is_about_earlier(statement: Statement) -> bool {
 /// Proves every statement, the largest first; each proof is kept as soon as it is there.
 fn prove_all(
     prover: &Prover<'_>,
-    shelf: &ProofShelf,
+    files: &ProofShelf,
     threads: NonZeroUsize,
     progress: &OnProgress<'_>,
 ) -> Result<BTreeMap<Statement, Vec<u8>>, ProveError> {
     let digest = prover.digest();
     let total: u64 = prover.jobs().iter().map(|job| job.terms).sum();
-    let mut proofs = shelf.parts(&digest, prover.jobs().iter().map(|job| job.statement))?;
+    let mut proofs = files.parts(&digest, prover.jobs().iter().map(|job| job.statement))?;
     proofs.retain(|statement, proof| prover.is_proof(*statement, proof));
     let is_done = |job: &&Job| proofs.contains_key(&job.statement);
     let before = prover.jobs().iter().filter(is_done).map(|job| job.terms).sum();
@@ -283,7 +286,7 @@ fn prove_all(
             && let Some(Job { statement, terms }) = jobs.get(next.fetch_add(1, Ordering::Relaxed))
         {
             let proof = crate::random::with(|rng| prover.prove(*statement, rng))?;
-            shelf.keep_part(&digest, *statement, &proof)?;
+            files.keep_part(&digest, *statement, &proof)?;
             let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
             done.0 += *terms;
             done.1.insert(*statement, proof);
@@ -299,7 +302,7 @@ fn prove_all(
         let own = work();
         // a helper that panicked leaves its statement without a proof, which is found when the bundle is put together
         let others = helpers.into_iter().map(|helper| helper.join().unwrap_or(Ok(())));
-        others.fold(own, |all, one| all.and(one))
+        others.fold(own, Result::and)
     })?;
     let (_, proofs) = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     if proofs.len() < prover.jobs().len() && stop.into_inner() {

@@ -2,7 +2,7 @@
 //!
 //! Everything that is printed was verified first: it is read from receipts, not from the ledger's state.
 
-pub(crate) mod page;
+mod page;
 pub(super) mod words;
 
 use std::path::{Path, PathBuf};

@@ -190,10 +190,7 @@ fn remote_days(
     let exceptions: Vec<_> = args.except.iter().map(|excepted| ExceptionView::from(*excepted)).collect();
     loop {
         let proofs: ProofsView = remote.get_json("/v1/proofs").map_err(refused)?;
-        let day = match (args.day.map(date_of), proofs.next) {
-            (Some(day), _) | (None, Some(day)) => day,
-            (None, None) => return Ok(()),
-        };
+        let Some(day) = args.day.map(date_of).or(proofs.next) else { return Ok(()) };
         let request = json!({ "day": day, "policy": policy, "exceptions": exceptions });
         let _: RunView = remote.post_json("/v1/proofs", &request).map_err(refused)?;
         let run = follow(remote).map_err(refused)?;

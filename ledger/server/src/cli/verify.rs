@@ -46,7 +46,7 @@ erased customer leaves no trace.")]
     #[command(after_help = "Examples:
   grantbook verify bundle 2026-03-02.bundle --vkey vkey --policy gdpr
   grantbook verify bundle 2026-03-*.bundle --vkey vkey --witness-policy witnesses.policy --policy ours.json \\
-    --save-chain chain.json --html march.html
+    --save-chain chain.json --html report.html
   grantbook verify bundle 2026-04-01.bundle --vkey vkey --policy ours.json --chain chain.json --save-chain chain.json
 Without a flag for the keys, the file `vkey` beside the first bundle is taken. Exit status 1 also if nothing is proved,
 because the enterprise has no entry on any of the days.")]

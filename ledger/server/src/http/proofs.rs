@@ -224,12 +224,12 @@ pub(super) async fn bundle(
     let file = shelf(&app, principal.tenant).bundle_file(day);
     let opened =
         app.blocking(move |_| File::open(file).and_then(|file| Ok((file.metadata()?.len(), file)))).await?;
-    let (length, file) = opened.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Problem::not_found(),
-        _ => {
-            tracing::error!(%error, "a bundle cannot be read");
-            Problem::internal()
+    let (length, file) = opened.map_err(|error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            return Problem::not_found();
         }
+        tracing::error!(%error, "a bundle cannot be read");
+        Problem::internal()
     })?;
     let pieces = stream::try_unfold(file, |mut file| async move {
         let read = tokio::task::spawn_blocking(move || {

@@ -7,40 +7,40 @@ enum Part {
     Quote(String),
 }
 
-pub(crate) struct Page {
+pub(super) struct Page {
     title: String,
     parts: Vec<Part>,
 }
 
 impl Page {
-    pub(crate) fn new(title: String) -> Self {
+    pub(super) fn new(title: String) -> Self {
         Self { title, parts: Vec::new() }
     }
 
-    pub(crate) fn section(&mut self, heading: &'static str) {
+    pub(super) fn section(&mut self, heading: &'static str) {
         self.parts.push(Part::Section(heading));
     }
 
-    pub(crate) fn paragraph(&mut self, text: String) {
+    pub(super) fn paragraph(&mut self, text: String) {
         self.parts.push(Part::Paragraph(text));
     }
 
-    pub(crate) fn row(&mut self, label: &str, text: &str) {
+    pub(super) fn row(&mut self, label: &str, text: &str) {
         self.parts.push(Part::Row(label.to_owned(), text.to_owned()));
     }
 
-    pub(crate) fn rows(&mut self, rows: Vec<(&'static str, String)>) {
+    pub(super) fn rows(&mut self, rows: Vec<(&'static str, String)>) {
         for (label, text) in rows {
             self.row(label, &text);
         }
     }
 
-    pub(crate) fn quote(&mut self, text: &str) {
+    pub(super) fn quote(&mut self, text: &str) {
         self.parts.push(Part::Quote(text.to_owned()));
     }
 
     /// For a terminal.
-    pub(crate) fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let parts = self.parts.iter().map(|part| match part {
             Part::Section(heading) => format!("\n{}\n\n", heading.to_uppercase()),
             Part::Paragraph(paragraph) => format!("{paragraph}\n"),
@@ -51,7 +51,7 @@ impl Page {
     }
 
     /// For paper.
-    pub(crate) fn html(&self) -> String {
+    pub(super) fn html(&self) -> String {
         let title = escaped(&self.title);
         let head = format!(
             "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{title}</title>\n\
