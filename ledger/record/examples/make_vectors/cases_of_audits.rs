@@ -41,6 +41,7 @@ pub(crate) fn audits() -> Vec<Case> {
     refused("version 2", "\"v\":1", "\"v\":2");
     refused("unknown member", "\"v\":1", "\"v\":1,\"x\":1");
     refused("no nonce", "\"nonce\"", "\"dice\"");
+    refused("no count", ",\"count\":5", "");
     refused("another spelling", "{", " {");
     refused("a nonce of 31 bytes", "Nzc3", "Nz");
     refused("none", "\"count\":5", "\"count\":0");

@@ -365,7 +365,7 @@ fn an_honest_log_has_no_findings() {
 fn cheat(at: u64, check: Check, cheats: impl Fn(&mut Draft)) {
     let log = Log::with(|entry, draft| {
         if entry == at {
-            cheats(draft)
+            cheats(draft);
         }
     });
     let report = log.audit(&log.answers());
@@ -421,7 +421,7 @@ fn uses_outside_their_terms_are_found_unless_flagged() {
     };
     let log = Log::with(|at, draft| {
         if at == AMENDED {
-            late(draft)
+            late(draft);
         }
     });
     let found = checks(&log.audit(&log.answers()));
@@ -475,7 +475,7 @@ fn groups_that_stand_for_several_terms_are_found() {
     // the same terms under two groups: who is paid how would be hidden in the smaller one
     let log = Log::with(|at, draft| {
         if at >= AMENDED && at != ACT {
-            draft.group = 2
+            draft.group = 2;
         }
     });
     let found = checks(&log.audit(&log.answers()));
