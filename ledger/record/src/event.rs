@@ -1,14 +1,16 @@
 //! The payloads of envelopes, by kind. Specification: `docs/spec/event.md`.
 
 mod acts;
+mod assets;
 mod duties;
 mod money;
 
 pub use acts::{AcceptedLoss, Act, OperatorActed, RolledEpoch, about_tenant};
+pub use assets::{AssetIssued, AssetTerms, AssetTransferred, LicenceOffer, Owner};
 pub use duties::{Acknowledger, DataDeleted, RecipientAcknowledged, RecordedUse};
 pub use money::{
-    Basis, Money, OfPool, OfTiers, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed, Period,
-    Revenue, RevenueDeclared, ReversedEntry, SettlementClosed, SettlementPosted,
+    Basis, Money, OfPool, OfTiers, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed,
+    Period, Revenue, RevenueDeclared, ReversedEntry, SettlementClosed, SettlementPosted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -125,6 +127,10 @@ pub enum Event {
     StateRoot(StateRoot),
     /// About money.
     Money(Money),
+    /// `asset.issued`
+    AssetIssued(AssetIssued),
+    /// `asset.transferred`
+    AssetTransferred(AssetTransferred),
 }
 
 impl Event {
@@ -167,6 +173,8 @@ impl Event {
             Kind::PayoutReversed => read(payload, |event| Self::Money(Money::PayoutReversed(event))),
             Kind::SettlementClosed => read(payload, |event| Self::Money(Money::SettlementClosed(event))),
             Kind::PayoutOrdered => read(payload, |event| Self::Money(Money::PayoutOrdered(event))),
+            Kind::AssetIssued => read(payload, Self::AssetIssued),
+            Kind::AssetTransferred => read(payload, Self::AssetTransferred),
             other => Err(EventError::KindNotAccepted { kind: other }),
         }
     }
@@ -193,6 +201,8 @@ impl Event {
             Self::OperatorActed(_) => Kind::OperatorActed,
             Self::StateRoot(_) => Kind::StateRoot,
             Self::Money(event) => event.kind(),
+            Self::AssetIssued(_) => Kind::AssetIssued,
+            Self::AssetTransferred(_) => Kind::AssetTransferred,
         }
     }
 
@@ -236,6 +246,8 @@ impl Event {
             Self::DataDeleted(event) => Some(&event.sub),
             Self::RecipientAcknowledged(event) => Some(&event.sub),
             Self::Money(event) => event.subject(),
+            Self::AssetIssued(event) => Some(&event.sub),
+            Self::AssetTransferred(event) => Some(&event.sub),
             Self::TemplatePublished(_)
             | Self::NoticePublished(_)
             | Self::SubjectErased(_)

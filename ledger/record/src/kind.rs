@@ -165,6 +165,7 @@ impl Kind {
                 | Self::RecipientAcknowledged
                 | Self::PayoutAccrued
                 | Self::PayoutReversed
+                | Self::AssetTransferred
         )
     }
 

@@ -5,13 +5,13 @@
 //! where it does not fit, which after a check means that the state is damaged.
 
 use grantbook_plan::tenant::{CompensationMode, GroupTerms};
+use grantbook_record::Currency;
 use grantbook_record::event::{
     PayoutAccrued, PayoutReversed, Period, RevenueDeclared, SettlementClosed, SettlementPosted,
 };
-use grantbook_record::Currency;
 use serde::{Deserialize, Serialize};
 
-use super::accounts::{Account, Accounts, Posting};
+use super::accounts::{Account, Accounts, PoolParts, Posting};
 use super::price::{part_of, pool_of};
 use super::purse::{Earned, Order, Purse};
 
@@ -59,6 +59,8 @@ pub struct Line {
     pub committed: u64,
     /// Of this, to customers who were erased since.
     pub of_erased: u64,
+    /// Of this, to the enterprise, for uses of data assets that belong to it.
+    pub of_enterprise: u64,
     /// Prices of grants that have not accrued yet, minor units.
     pub due: u64,
     /// Declared revenue, minor units.
@@ -108,6 +110,7 @@ impl Line {
             uses: 0,
             committed: 0,
             of_erased: 0,
+            of_enterprise: 0,
             due: 0,
             revenue: None,
             accrued: 0,
@@ -168,6 +171,15 @@ impl Books {
         let line = self.line_mut((self.open, group, currency))?;
         line.uses = line.uses.checked_add(1)?;
         line.committed = line.committed.checked_add(payout.into())?;
+        Some(())
+    }
+
+    /// A use of a data asset that belongs to the enterprise.
+    #[must_use]
+    pub(crate) fn used_of_enterprise(&mut self, group: u16, currency: Currency, payout: u32) -> Option<()> {
+        let line = self.line_mut((self.open, group, currency))?;
+        line.committed = line.committed.checked_add(payout.into())?;
+        line.of_enterprise = line.of_enterprise.checked_add(payout.into())?;
         Some(())
     }
 
@@ -273,7 +285,8 @@ impl Books {
     ) -> Result<(), &'static str> {
         let closed = self.closed.filter(|closed| closed.period == event.period);
         let closed = closed.ok_or("the period is not closed, or is posted already")?;
-        let line = self.line(event.period, event.group, event.currency).ok_or("nothing is due to the group")?;
+        let line =
+            self.line(event.period, event.group, event.currency).ok_or("nothing is due to the group")?;
         let terms = group_terms(groups, event.group).ok_or("there is no such group")?;
         if line.posted.is_some() {
             return Err("the group is posted already");
@@ -295,13 +308,14 @@ impl Books {
         let SettlementPosted { period, group, currency, pool, fee, .. } = *event;
         let line = self.known_line((period, group, currency))?;
         line.posted = Some(Posted { leaf_index, pool, fee });
-        let of_erased = line.of_erased;
-        self.accounts.post(&Posting::pool(currency, pool, of_erased, fee)?)?;
+        let parts = PoolParts { of_erased: line.of_erased, of_enterprise: line.of_enterprise };
+        self.accounts.post(&Posting::pool(currency, pool, parts, fee)?)?;
         if self.lines.iter().any(|line| line.period == period && line.posted.is_none()) {
             return Some(None);
         }
         let closed = self.closed.take()?;
-        let (lines, left) = std::mem::take(&mut self.lines).into_iter().partition(|line| line.period == period);
+        let (lines, left) =
+            std::mem::take(&mut self.lines).into_iter().partition(|line| line.period == period);
         self.lines = left;
         Some(Some(PastPeriod { closed, posted_at: leaf_index, lines }))
     }

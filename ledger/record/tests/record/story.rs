@@ -147,6 +147,7 @@ pub(crate) fn terms() -> Terms {
         },
         consents: terms_list(&["third-party"]),
         supersedes: None,
+        licence: None,
     }
 }
 

@@ -3,14 +3,14 @@
 use std::collections::btree_map::Entry;
 
 use grantbook_plan::GrantState;
-use grantbook_record::event::{Event, Money};
+use grantbook_record::event::{Event, Money, Owner};
 use grantbook_record::terms::Compensation;
 
 use super::super::rows::Customer;
 use super::super::{State, damaged};
 use super::{Changes, FoldedEvent, FoldedUse};
-use crate::settlement::purse::{Earned, OrderState};
 use crate::settlement::Books;
+use crate::settlement::purse::{Earned, OrderState};
 use crate::store::Fault;
 
 fn books_damaged() -> Fault {
@@ -45,13 +45,21 @@ impl Changes {
         let has_claim = match &grant.terms.compensation {
             Compensation::None | Compensation::Benefit(_) | Compensation::PerGrant(_) => false,
             Compensation::PerUse(price) => price.minor > 0,
-            Compensation::RevenueShare(_) | Compensation::TieredPrice(_) | Compensation::TieredShare(_) => true,
+            Compensation::RevenueShare(_) | Compensation::TieredPrice(_) | Compensation::TieredShare(_) => {
+                true
+            }
         };
         if used.imported || !has_claim {
             return Ok(false);
         }
         let books = self.books_mut(state, number)?;
         let (period, group, currency) = (books.open, grant.group, used.currency);
+        // a licence pays whoever owns its asset when the use comes in
+        let licensed = grant.terms.licence.as_ref().and_then(|licence| customer.state.asset(&licence.asset));
+        if licensed.is_some_and(|asset| asset.owner() == Owner::Enterprise) {
+            books.used_of_enterprise(group, currency, used.payout_minor).ok_or_else(books_damaged)?;
+            return Ok(false);
+        }
         books.used(group, currency, used.payout_minor).ok_or_else(books_damaged)?;
         let posted_through = books.posted_through();
         let is_it = |one: &&mut Earned| {
@@ -87,7 +95,8 @@ impl Changes {
         customer: &mut Customer,
     ) -> Result<bool, Fault> {
         let event = &folded.claims.event;
-        let Some(Compensation::PerGrant(price)) = event.granted_terms().map(|terms| &terms.compensation) else {
+        let Some(Compensation::PerGrant(price)) = event.granted_terms().map(|terms| &terms.compensation)
+        else {
             return Ok(false);
         };
         let grant = event.changed_grant().unwrap_or(folded.claims.jti);
