@@ -262,7 +262,7 @@ impl Ledger {
 }
 
 /// Whose use a receipt is of.
-fn sub_of(receipt: &Receipt) -> Option<String> {
+pub(crate) fn sub_of(receipt: &Receipt) -> Option<String> {
     let Content::Use(used) = &receipt.content else { return None };
     let record = UseRecord::parse(used.record.as_bytes()).expect("a record");
     Some(record.facts.data_subject.as_str().to_owned())

@@ -22,6 +22,7 @@ mod proxy;
 mod public_log;
 mod readme;
 mod replay;
+mod settlement;
 mod spool;
 mod tidy;
 mod tools;

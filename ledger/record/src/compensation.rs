@@ -115,7 +115,9 @@ impl TryFrom<RawTieredPrice> for TieredPrice {
         let mut last = (1, minor);
         for tier in tiers.iter() {
             if !rises(last.0, last.1, tier) {
-                return Err("malformed tiers, expected each to begin later than the one before and to be worth no less");
+                return Err(
+                    "malformed tiers, expected each to begin later than the one before and to be worth no less",
+                );
             }
             last = (tier.from, tier.minor);
         }
@@ -161,11 +163,9 @@ mod tests {
         let price = |rest: &str| {
             strict_json::parse::<TieredPrice>(format!(r#"{{"currency":"CNY","minor":80{rest}}}"#).as_bytes())
         };
-        for good in [
-            "",
-            r#","tiers":[{"from":2,"minor":80},{"from":10,"minor":90}]"#,
-            r#","minimum":5,"maximum":5"#,
-        ] {
+        for good in
+            ["", r#","tiers":[{"from":2,"minor":80},{"from":10,"minor":90}]"#, r#","minimum":5,"maximum":5"#]
+        {
             let parsed = price(good).unwrap();
             let json = serde_json::to_vec(&parsed).unwrap();
             assert_eq!(strict_json::parse::<TieredPrice>(&json).unwrap(), parsed);

@@ -29,6 +29,7 @@ mod sandbox;
 mod scenario;
 mod secret;
 mod serve;
+mod settle;
 mod template;
 mod tenant;
 mod terms;
@@ -130,6 +131,16 @@ Exit status 1 if it is denied; with --csv nothing is recorded, and 0 says that e
   grantbook verify receipt ./receipts/*.json
 Running it again goes on where it stopped, and changes nothing where it was done.")]
     Replay(replay::ReplayArgs),
+    /// Settle what customers are due, show statements, order payments and take in what became of them
+    #[command(after_help = "Examples:
+  grantbook settle --tenant UUID --data-dir ./ledger
+  grantbook settle --statement alice-7 --period 1 --server https://ledger.example
+  grantbook settle --pay payments.xml --accounts accounts.csv --debtor \"Acme,6222021234567890123,102100099996\" \\
+    --server https://ledger.example
+  grantbook settle --import status.xml --server https://ledger.example
+accounts.csv has the columns sub, name, country, account and bank; names and accounts never reach the ledger. A period
+that is settled already, a file that is written already, a report that was read already: nothing is paid twice.")]
+    Settle(Box<settle::SettleArgs>),
     /// Verify receipts, checkpoints or the whole log
     #[command(subcommand)]
     Verify(verify::VerifyCommand),
@@ -236,6 +247,7 @@ fn run(command: Option<Command>, output: Output) -> Result<Verdict, Failure> {
         Some(Command::Acknowledgements(args)) => acknowledgements::show(&args, output),
         Some(Command::Check(args)) => check::run(&args, output),
         Some(Command::Replay(args)) => replay::run(&args, output),
+        Some(Command::Settle(args)) => settle::run(&args, output),
         Some(Command::Verify(command)) => verify::run(&command, output),
         Some(Command::Erase(args)) => erase::run(&args, output),
         Some(Command::Hold(command)) => erase::hold(&command, output),

@@ -303,7 +303,7 @@ impl<N: Fn() -> Jti> Loading<'_, N> {
             scope: scope.clone(),
             validity,
             limits: *limits,
-            compensation: *compensation,
+            compensation: compensation.clone(),
             obligations: grant.terms.obligations.clone(),
             notice: shown,
             template,

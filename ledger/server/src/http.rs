@@ -29,6 +29,7 @@ mod places;
 pub mod problem;
 mod rate;
 mod receipts;
+mod settlements;
 mod states;
 mod tls;
 mod uses;

@@ -8,6 +8,7 @@ pub mod config;
 pub mod fixture;
 pub mod http;
 pub mod logging;
+pub mod settle;
 mod witnessing;
 
 pub use config::{ConfigError, ENVELOPES_DAYS, Flags, ServerConfig};

@@ -173,13 +173,7 @@ impl<'a> Builder<'a> {
         };
         let linked = customer_state.link_target(&claims.event);
         let linked = linked.map(|(target, group)| (owed.unwrap_or(target), group));
-        let group = match &claims.event {
-            Event::Money(money) => money.group(),
-            event => match event.granted_terms() {
-                Some(terms) => tenant_row.state.group_to_be(terms),
-                None => linked.map_or(0, |(_, group)| group),
-            },
-        };
+        let group = paying::group_of(&claims.event, &tenant_row.state, linked.map(|(_, group)| group));
         let linked = due.or(linked.map(|(target, _)| target));
         let grant = claims.event.changed_grant().and_then(|id| customer_state.grant(&id));
         let (key_id, key) = match (&claims.event, grant) {

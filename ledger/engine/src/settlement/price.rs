@@ -72,7 +72,8 @@ mod tests {
         let tiered = price(
             r#"{"currency":"CNY","minor":80,"tiers":[{"from":3,"minor":100},{"from":5,"minor":150}],"minimum":200,"maximum":600}"#,
         );
-        for (uses, worth) in [(0, 0), (1, 200), (2, 200), (3, 260), (4, 360), (5, 510), (6, 600), (7, 600), (8, 640)]
+        for (uses, worth) in
+            [(0, 0), (1, 200), (2, 200), (3, 260), (4, 360), (5, 510), (6, 600), (7, 600), (8, 640)]
         {
             assert_eq!(worth_of_uses(&tiered, uses, 80 * uses), Some(worth), "{uses} uses");
         }
@@ -80,7 +81,8 @@ mod tests {
 
     #[test]
     fn shares_by_hand() {
-        let plain = |basis_points| GroupTerms { mode: CompensationMode::RevenueShare, basis_points, tiers: None };
+        let plain =
+            |basis_points| GroupTerms { mode: CompensationMode::RevenueShare, basis_points, tiers: None };
         for (revenue, basis_points, pool) in
             [(0, 500, 0), (1, 9_999, 0), (10_000, 1, 1), (9_999, 1, 0), (1_234_567, 250, 30_864)]
         {
@@ -90,9 +92,14 @@ mod tests {
             br#"{"currency":"CNY","basis_points":1000,"tiers":[{"above":1000,"basis_points":500},{"above":3000,"basis_points":100}],"minimum":50,"maximum":220}"#,
         )
         .unwrap();
-        let group =
-            GroupTerms { mode: CompensationMode::RevenueShare, basis_points: 1000, tiers: Some(Tiers::Share(share)) };
-        for (revenue, pool) in [(0, 50), (400, 50), (1000, 100), (2000, 150), (3000, 200), (4000, 210), (9000, 220)] {
+        let group = GroupTerms {
+            mode: CompensationMode::RevenueShare,
+            basis_points: 1000,
+            tiers: Some(Tiers::Share(share)),
+        };
+        for (revenue, pool) in
+            [(0, 50), (400, 50), (1000, 100), (2000, 150), (3000, 200), (4000, 210), (9000, 220)]
+        {
             assert_eq!(pool_of(&group, revenue), Some(pool), "revenue {revenue}");
         }
         let per_use = GroupTerms { mode: CompensationMode::PerUse, basis_points: 0, tiers: None };
@@ -101,9 +108,14 @@ mod tests {
 
     #[test]
     fn parts_are_rounded_half_up() {
-        for (amount, basis_points, part) in
-            [(80, 2000, 16), (83, 2000, 17), (82, 2000, 16), (1, 5000, 1), (1, 4999, 0), (u64::MAX, 10_000, u64::MAX)]
-        {
+        for (amount, basis_points, part) in [
+            (80, 2000, 16),
+            (83, 2000, 17),
+            (82, 2000, 16),
+            (1, 5000, 1),
+            (1, 4999, 0),
+            (u64::MAX, 10_000, u64::MAX),
+        ] {
             assert_eq!(part_of(amount, basis_points), Some(part), "{basis_points} of {amount}");
         }
     }

@@ -7,6 +7,7 @@ use grantbook_record::event::{Basis, PayoutAccrued, PayoutOrdered, PayoutReverse
 use grantbook_record::{CountryCode, Currency, Jti};
 use serde::{Deserialize, Serialize};
 
+use super::books::group_terms;
 use super::price::worth_of_uses;
 
 /// What one grant has earned in one period under one group of terms.
@@ -41,8 +42,19 @@ impl Earned {
         }
     }
 
+    /// Whether something may have to accrue, in an entry that links to the grant.
+    pub(crate) fn may_accrue(&self, groups: &[GroupTerms]) -> bool {
+        let terms = group_terms(groups, self.group);
+        self.due > 0
+            || terms.is_none_or(|terms| terms.mode == CompensationMode::RevenueShare || terms.tiers.is_some())
+    }
+
     /// What an accrual is checked against beside the books.
-    pub(crate) fn check_accrued(&self, event: &PayoutAccrued, terms: &GroupTerms) -> Result<(), &'static str> {
+    pub(crate) fn check_accrued(
+        &self,
+        event: &PayoutAccrued,
+        terms: &GroupTerms,
+    ) -> Result<(), &'static str> {
         if self.accrued.is_some() {
             return Err("it has accrued already");
         }
@@ -168,7 +180,8 @@ impl Purse {
 
     /// Takes in what became of a payment; gives it.
     pub(crate) fn ended(&mut self, id: &Jti, state: OrderState) -> Option<Order> {
-        let order = self.orders.iter_mut().find(|order| order.id == *id && order.state == OrderState::Sent)?;
+        let order =
+            self.orders.iter_mut().find(|order| order.id == *id && order.state == OrderState::Sent)?;
         order.state = state;
         let order = *order;
         if state == OrderState::Failed {

@@ -9,11 +9,10 @@ use std::sync::Mutex;
 use grantbook_plan::tenant::{CompensationMode, GroupTerms};
 use grantbook_record::event::{
     Basis, Claims, Event, Money, OfPool, OfTiers, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid,
-    PayoutReversed, Period, ReversedEntry, SettlementClosed, SettlementPosted,
+    PayoutReversed, Period, RecordedUse, ReversedEntry, SettlementClosed, SettlementPosted,
 };
-use grantbook_record::{
-    CountryCode, Currency, DataDay, Envelope, Jti, SubjectId, TenantId, Term,
-};
+use grantbook_record::{CountryCode, Currency, DataDay, Envelope, Jti, SubjectId, TenantId, Term};
+use grantbook_tlog::LeafIndex;
 use serde::Serialize;
 
 use super::books::{ClosedPeriod, group_terms};
@@ -22,6 +21,7 @@ use super::purse::{Earned, Purse, payable};
 use super::{Books, Claim, Line, Order, OrderState, PastPeriod, Withholding, apportion};
 use crate::error::{AppendError, ReadError};
 use crate::ledger::{Appended, Ledger};
+use crate::reads::UseRow;
 use crate::state::Customer;
 use crate::store::Fault;
 
@@ -166,8 +166,7 @@ impl Ledger {
             }
         };
         let books = self.books(tenant)?;
-        let lines: Vec<Line> =
-            books.lines.into_iter().filter(|line| line.period == closed.period).collect();
+        let lines: Vec<Line> = books.lines.into_iter().filter(|line| line.period == closed.period).collect();
         let due = self.all_due(number, closed.period, &lines, &groups)?;
         let accruals = due.len() as u64;
         self.append_all(tenant, due.into_iter().map(|due| due.event(closed.period)).collect())?;
@@ -242,14 +241,12 @@ impl Ledger {
         number: u32,
         take: &mut dyn FnMut(Customer) -> Result<(), Fault>,
     ) -> Result<bool, Fault> {
-        self.inner.state.each_customer(&mut |customer| {
-            match self.inner.state.data_key(customer.key_id) {
-                Ok(key) if key.tenant == number => take(customer),
-                Ok(_) | Err(ReadError::Erased) => Ok(()),
-                Err(ReadError::Store(fault)) => Err(fault),
-                Err(error) => {
-                    Err(Fault::Damaged { what: "a customer's data key".to_owned(), why: error.to_string() })
-                }
+        self.inner.state.each_customer(&mut |customer| match self.inner.state.data_key(customer.key_id) {
+            Ok(key) if key.tenant == number => take(customer),
+            Ok(_) | Err(ReadError::Erased) => Ok(()),
+            Err(ReadError::Store(fault)) => Err(fault),
+            Err(error) => {
+                Err(Fault::Damaged { what: "a customer's data key".to_owned(), why: error.to_string() })
             }
         })
     }
@@ -329,7 +326,8 @@ impl Ledger {
         failed: Option<Term>,
     ) -> Result<bool, SettleError> {
         let leaf = self.find_event(tenant, &order).ok_or(ReadError::NotFound)?;
-        let Event::Money(Money::PayoutOrdered(PayoutOrdered { sub, .. })) = self.inner.event_at(leaf.0)?.event
+        let Event::Money(Money::PayoutOrdered(PayoutOrdered { sub, .. })) =
+            self.inner.event_at(leaf.0)?.event
         else {
             return Err(ReadError::NotFound.into());
         };
@@ -346,17 +344,34 @@ impl Ledger {
         Ok(true)
     }
 
-    /// Takes back what a posted period paid for one use or accrual: a posting of its own, in the period that is open.
+    /// Takes back what a posted period paid for the use or accrual of one entry: a posting of its own, in the period that is
+    /// open.
     pub fn reverse_payout(
         &self,
         tenant: TenantId,
-        sub: &SubjectId,
-        entry: ReversedEntry,
-        paid: (Currency, u64),
+        entry: LeafIndex,
         reason: Term,
     ) -> Result<Appended, SettleError> {
-        let (currency, minor) = paid;
-        let event = PayoutReversed { sub: sub.clone(), entry, currency, minor, reason };
+        let number = self.inner.number(tenant)?;
+        if self.inner.published.item(entry.0)?.owner.tenant != number {
+            return Err(ReadError::NotFound.into());
+        }
+        let event = match self.use_row_at(entry)? {
+            Some(UseRow { record, payout_minor, currency, .. }) => {
+                let entry = ReversedEntry::Use(RecordedUse { gate: record.gate, seq: record.seq });
+                let sub = record.facts.data_subject;
+                PayoutReversed { sub, entry, currency, minor: payout_minor, reason }
+            }
+            None => {
+                let claims = self.inner.event_at(entry.0)?;
+                let Event::Money(Money::PayoutAccrued(accrued)) = claims.event else {
+                    return Err(ReadError::NotFound.into());
+                };
+                let PayoutAccrued { sub, currency, minor, .. } = accrued;
+                let entry = ReversedEntry::Accrual(claims.jti);
+                PayoutReversed { sub, entry, currency, minor: minor.into(), reason }
+            }
+        };
         Ok(self.append_money(tenant, Money::PayoutReversed(event))?)
     }
 

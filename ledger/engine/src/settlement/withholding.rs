@@ -102,9 +102,12 @@ mod tests {
         let table = format!("{HEADER}\nCN,2019-01-01,2000,law\nCN,2027-01-01,1000,\"law, amended\"\n");
         let table = Withholding::parse(&table).unwrap();
         let (china, day) = (CountryCode::parse("CN").unwrap(), |text| DataDay::parse(text).unwrap());
-        for (on, withheld) in
-            [("2018-12-31", None), ("2019-01-01", Some(16)), ("2026-12-31", Some(16)), ("2027-01-01", Some(8))]
-        {
+        for (on, withheld) in [
+            ("2018-12-31", None),
+            ("2019-01-01", Some(16)),
+            ("2026-12-31", Some(16)),
+            ("2027-01-01", Some(8)),
+        ] {
             assert_eq!(table.withheld(china, day(on), 80), withheld, "{on}");
         }
         assert_eq!(table.withheld(CountryCode::parse("FR").unwrap(), day("2026-01-01"), 80), None);

@@ -6,11 +6,9 @@ use grantbook_plan::{Decision, Refusal};
 use grantbook_record::archive::Reader;
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::Bytes32;
-use grantbook_record::event::{
-    AssetIssued, AssetTransferred, Channel, Owner, Period, RecordedUse, ReversedEntry, TemplatePublished,
-};
+use grantbook_record::event::{AssetIssued, AssetTransferred, Channel, Owner, Period, TemplatePublished};
 use grantbook_record::uses::UseFacts;
-use grantbook_record::{Currency, DenialReason, Envelope, GateId, Jti, Kind, Signer, Terms};
+use grantbook_record::{Currency, DenialReason, Envelope, Jti, Kind, Signer, Terms};
 use grantbook_tlog::LeafIndex;
 use serde_json::{Value, json};
 
@@ -281,13 +279,10 @@ fn a_report_is_issued_licensed_sold_and_paid_to_its_owner() {
         other => panic!("{other:?}"),
     });
     assert_eq!(shown.collect::<Vec<_>>(), [(Owner::Enterprise, 0); 2]);
-    let reverse = |seq| {
-        let used = ReversedEntry::Use(RecordedUse { gate: GateId::parse("remote").unwrap(), seq });
-        let amount = (yuan(), u64::try_from(PRICE).unwrap());
-        world.ledger.reverse_payout(world.tenant, &world::sub("ann"), used, amount, world::term("mistake"))
-    };
-    assert!(reverse(4).is_err(), "she was not paid for it");
-    reverse(1).unwrap();
+    let hers = world.ledger.statement(world.tenant, &world::sub("ann"), Period(1)).unwrap().lines;
+    let reverse = |leaf| world.ledger.reverse_payout(world.tenant, LeafIndex(leaf), world::term("mistake"));
+    assert!(reverse(statement.lines[0].leaf_index).is_err(), "she was not paid for it");
+    reverse(hers.iter().find(|line| line.minor == PRICE).unwrap().leaf_index).unwrap();
     assert_eq!(garage.balances(), [2 * PRICE, 2 * PRICE, -2 * PRICE]);
 }
 
@@ -302,6 +297,7 @@ fn listed(ledger: &Ledger, garage: &World) -> Vec<String> {
 fn assets_are_found_again_and_their_grants_are_kept() {
     let garage = Garage::new();
     let first = garage.issued();
+    let licence = garage.licence(first, &json!({})).unwrap();
     let second = garage.issue(&json!({"hash": Bytes32::sha256(b"another"), "owner": "enterprise"})).unwrap();
     let both = [&garage.world.enterprise, &garage.ann];
     garage.transfer(first, Owner::Enterprise, &both).unwrap();
@@ -313,12 +309,14 @@ fn assets_are_found_again_and_their_grants_are_kept() {
     assert_eq!(rest.assets[0].asset.owner(), Owner::Enterprise);
     assert!(world.ledger.assets(world.tenant, rest.next, 1).unwrap().assets.is_empty());
     assert!(rest.assets[0].licensable);
-    // the consent stays as long as there is an asset of it
+    // the consent stays as long as there is an asset of it, and so does whom its licences paid
     world.withdraw(&garage.ann, "ann", garage.source.id);
     let shown = listed(&world.ledger, &world);
     assert!(shown.iter().all(|row| row.contains("licensable: false")), "{shown:?}");
-    world.ledger.shred_ended(UnixSeconds(u64::MAX)).unwrap();
-    assert!(world.ledger.grant(world.tenant, &garage.source.id).is_ok());
+    assert_eq!(world.ledger.shred_ended(UnixSeconds(u64::MAX)).unwrap(), 0);
+    for kept in [garage.source.id, licence] {
+        assert!(world.ledger.grant(world.tenant, &kept).is_ok());
+    }
     for epoch in [1, 2] {
         world = world.reopen(|config| {
             std::fs::remove_dir_all(config.data_dir.join(format!("epochs/{epoch}/state"))).unwrap();
@@ -377,7 +375,10 @@ fn what_an_erased_customers_asset_earned_stays_its_owners() {
     garage.settle();
     let accounts = world.ledger.books(world.tenant).unwrap().accounts;
     let balance = |account| accounts.balance(account, yuan());
-    assert_eq!([Account::Customers, Account::Unclaimed, Account::Enterprise].map(balance), [0, PRICE, -PRICE]);
+    assert_eq!(
+        [Account::Customers, Account::Unclaimed, Account::Enterprise].map(balance),
+        [0, PRICE, -PRICE]
+    );
 }
 
 #[test]

@@ -5,15 +5,14 @@ use std::collections::BTreeMap;
 use grantbook_engine::settlement::{
     Account, Movement, OrderState, Ordered, PayoutRules, SettleError, Statement, Withholding,
 };
-use grantbook_engine::{AppendError, ReadError, Recorded};
-use grantbook_record::event::{
-    Channel, Event, GrantAmended, Money, Period, RecordedUse, Revenue, RevenueDeclared, ReversedEntry,
-};
+use grantbook_engine::{AppendError, Ledger, LedgerConfig, ReadError, Recorded};
+use grantbook_record::event::{Channel, Event, GrantAmended, Money, Period, Revenue, RevenueDeclared};
 use grantbook_record::receipt::VerifiedContent;
 use grantbook_record::terms::Compensation;
-use grantbook_record::{CountryCode, Currency, DataDay, GateId, Jti, Kind, Quantity, Signer, Terms};
+use grantbook_record::{CountryCode, Currency, DataDay, Jti, Kind, Quantity, Signer, Terms};
 use grantbook_tlog::LeafIndex;
 
+use crate::transfers;
 use crate::world::{self, Grant, World};
 
 fn yuan() -> Currency {
@@ -56,7 +55,10 @@ fn declare(world: &World, period: u32, group: u16, minor: u64) -> Result<(), App
 fn settle(world: &World) -> BTreeMap<u16, (u64, u64)> {
     let settled = world.ledger.settle(world.tenant, 500).unwrap();
     let lines = settled.period.map(|past| past.lines).unwrap_or_default();
-    lines.iter().map(|line| (line.group, line.posted.map(|posted| (posted.pool, posted.fee)).unwrap())).collect()
+    lines
+        .iter()
+        .map(|line| (line.group, line.posted.map(|posted| (posted.pool, posted.fee)).unwrap()))
+        .collect()
 }
 
 fn balance(world: &World, name: &str) -> i64 {
@@ -189,7 +191,8 @@ fn a_share_is_apportioned_to_the_last_unit_and_its_entries_commit_to_it() {
 fn prices_per_grant_accrue_once_and_tiers_add_to_what_uses_committed_to() {
     let world = World::new();
     let (ann, first) = customer(&world, "ann", r#"{"per_grant":{"currency":"CNY","minor":1500}}"#);
-    let tiers = r#"{"tiered_price":{"currency":"CNY","minor":80,"tiers":[{"from":3,"minor":100}],"minimum":200}}"#;
+    let tiers =
+        r#"{"tiered_price":{"currency":"CNY","minor":80,"tiers":[{"from":3,"minor":100}],"minimum":200}}"#;
     customer(&world, "bob", tiers);
     customer(&world, "cyn", tiers);
     customer(&world, "dan", r#"{"benefit":{"what":"better-rate"}}"#);
@@ -296,28 +299,22 @@ fn a_correction_is_a_reversal_in_a_later_period_and_edits_nothing() {
     customer(&world, "bob", SHARE);
     use_of(&world, "ann", 3);
     use_of(&world, "bob", 1);
-    let used = ReversedEntry::Use(RecordedUse { gate: GateId::parse("remote").unwrap(), seq: 1 });
-    let reverse = |sub: &str, entry: &ReversedEntry, minor| {
-        let paid = (yuan(), minor);
-        world.ledger.reverse_payout(world.tenant, &world::sub(sub), entry.clone(), paid, world::term("mistake"))
-    };
-    assert!(reverse("ann", &used, 80).is_err(), "its period is not posted");
+    let reverse =
+        |leaf: u64| world.ledger.reverse_payout(world.tenant, LeafIndex(leaf), world::term("mistake"));
+    let used = statement(&world, "ann", 1).lines[1].leaf_index;
+    assert!(reverse(used).is_err(), "its period is not posted");
     declare(&world, 1, 2, 100_000).unwrap();
     settle(&world);
     let before = world.ledger.settlements(world.tenant, None, 10).unwrap();
-    assert!(reverse("ann", &used, 81).is_err(), "another amount");
-    assert!(reverse("bob", &used, 80).is_err(), "another customer");
-    let leaf = reverse("ann", &used, 80).unwrap().leaf_index;
+    let leaf = reverse(used).unwrap().leaf_index;
     let receipt = world.ledger.receipt(world.tenant, leaf).unwrap();
     receipt.verify(world.ledger.log_keys()).unwrap();
-    assert!(reverse("ann", &used, 80).is_err(), "taken back once");
+    assert_eq!(receipt.link.target.leaf_index, used);
+    assert!(reverse(used).is_err(), "taken back once");
+    assert!(reverse(leaf.0).is_err(), "a reversal pays nothing that could be taken back");
     let accrual = statement(&world, "bob", 1).lines.pop().unwrap();
-    let receipt = world.ledger.receipt(world.tenant, LeafIndex(accrual.leaf_index)).unwrap();
-    let VerifiedContent::Event { claims, .. } = receipt.verify(world.ledger.log_keys()).unwrap().content else {
-        panic!("an event")
-    };
     assert_eq!(accrual.minor, 3330);
-    reverse("bob", &ReversedEntry::Accrual(claims.jti), 3330).unwrap();
+    reverse(accrual.leaf_index).unwrap();
     assert_eq!(["ann", "bob"].map(|name| balance(&world, name)), [160, 0]);
     assert_eq!(world.ledger.settlements(world.tenant, None, 10).unwrap(), before, "what is posted stays");
     assert_eq!(statement(&world, "ann", 1).lines.iter().map(|line| line.minor).sum::<i64>(), 240);
@@ -349,6 +346,37 @@ fn what_was_earned_before_an_erasure_still_counts_in_the_pool() {
         assert_eq!(world.ledger.books(world.tenant).unwrap(), books);
         world.ledger.roll_epoch().unwrap();
     }
+}
+
+#[test]
+fn what_was_settled_elsewhere_comes_as_records_and_is_due_to_nobody_here() {
+    let world = World::new();
+    customer(&world, "ann", PER_USE);
+    customer(&world, "bob", SHARE);
+    use_of(&world, "ann", 30);
+    use_of(&world, "bob", 2);
+    declare(&world, 1, 2, 100_000).unwrap();
+    settle(&world);
+    order(&world, new_file(1), &["ann", "bob"]);
+    let accrual = statement(&world, "bob", 1).lines.last().unwrap().leaf_index;
+    world.ledger.reverse_payout(world.tenant, LeafIndex(accrual), world::term("mistake")).unwrap();
+    let lines = transfers::export(&world.ledger, world.tenant, None);
+    let folder = tempfile::tempdir().unwrap();
+    let other = Ledger::open(&LedgerConfig::new(folder.path().join("data"))).unwrap();
+    let imported = transfers::import(&other, &lines, world.ledger.log_keys()).unwrap();
+    assert_eq!(imported.records, lines.len() as u64 - 2);
+    let books = other.books(world.tenant).unwrap();
+    assert_eq!((books.lines.len(), books.accounts.iter().count()), (0, 0));
+    assert!(other.settle(world.tenant, 0).unwrap().period.is_none());
+    for leaf in 0..other.size_root().0.0 {
+        match other.receipt(world.tenant, LeafIndex(leaf)) {
+            Ok(receipt) => drop(receipt.verify(other.log_keys()).unwrap()),
+            // the operator's own
+            Err(ReadError::NotFound) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(other.fsck(&mut |_, _| ()).findings.is_empty());
 }
 
 #[test]

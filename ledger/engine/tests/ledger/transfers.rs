@@ -65,7 +65,7 @@ fn send_batch(world: &World, gate: &Signer, id: &GateId, grants: &[(&str, Signer
     assert_eq!(world.ledger.append_uses(world.tenant, &batch).unwrap().len(), 3);
 }
 
-fn export(ledger: &Ledger, tenant: TenantId, subject: Option<&SubjectId>) -> Vec<Vec<u8>> {
+pub(crate) fn export(ledger: &Ledger, tenant: TenantId, subject: Option<&SubjectId>) -> Vec<Vec<u8>> {
     let mut lines = Vec::new();
     let mut write = |line: &[u8]| {
         lines.push(line.to_vec());
@@ -75,7 +75,7 @@ fn export(ledger: &Ledger, tenant: TenantId, subject: Option<&SubjectId>) -> Vec
     lines
 }
 
-fn import(ledger: &Ledger, lines: &[Vec<u8>], keys: &LogKeys) -> Result<Imported, ImportError> {
+pub(crate) fn import(ledger: &Ledger, lines: &[Vec<u8>], keys: &LogKeys) -> Result<Imported, ImportError> {
     let mut reader = Reader::begin(&lines[0], Some(keys))?;
     let tenant = ledger.adopt(&reader)?;
     let (mut records, mut duplicates) = (0, 0);

@@ -68,6 +68,7 @@ pub(crate) fn events() -> Vec<Case> {
             ("deleted through a negative number", "\"seq\":42", "\"seq\":-42"),
         ],
     ));
+    cases.extend(of_money());
     for kind in [Kind::UseRecorded, Kind::VocabularyPublished, Kind::SubjectErased] {
         let input = json!({ "kind": kind.name(), "payload": payload(Kind::GrantPaused) });
         cases.push((format!("kind {kind}, which no envelope carries"), input));
@@ -121,6 +122,71 @@ fn of_claims() -> Vec<Case> {
     cases
 }
 
+fn of_money() -> Vec<Case> {
+    let mut cases = edited(
+        &event(Kind::RevenueDeclared),
+        "payload",
+        &[
+            ("revenue of 2^50 - 1", "120050", "1125899906842623"),
+            ("revenue of 2^50", "120050", "1125899906842624"),
+            ("revenue below zero", "120050", "-1"),
+            ("revenue of a period of text", "\"period\":3", "\"period\":\"3\""),
+        ],
+    );
+    cases.extend(edited(
+        &event(Kind::PayoutAccrued),
+        "payload",
+        &[
+            (
+                "accrued once for the grant",
+                "{\"share\":{\"uses\":2,\"of_uses\":7,\"pool\":6002}}",
+                "\"per_grant\"",
+            ),
+            (
+                "accrued by tiers",
+                "{\"share\":{\"uses\":2,\"of_uses\":7,\"pool\":6002}}",
+                "{\"tiers\":{\"uses\":5,\"committed\":400,\"worth\":460}}",
+            ),
+            (
+                "accrued without a basis",
+                ",\"basis\":{\"share\":{\"uses\":2,\"of_uses\":7,\"pool\":6002}}",
+                "",
+            ),
+            ("accrued amount of 2^32", "\"minor\":1715", "\"minor\":4294967296"),
+            ("accrued in no currency", "\"CNY\"", "\"\""),
+        ],
+    ));
+    cases.extend(edited(
+        &event(Kind::SettlementPosted),
+        "payload",
+        &[
+            ("posted without revenue", "\"revenue\":120050,", ""),
+            ("posted without a pool", ",\"pool\":6002", ""),
+        ],
+    ));
+    cases.extend(edited(
+        &event(Kind::PayoutOrdered),
+        "payload",
+        &[
+            ("ordered for a country in lower case", "\"CN\"", "\"cn\""),
+            ("ordered with a name", "\"gross\"", "\"name\":\"x\",\"gross\""),
+        ],
+    ));
+    cases.extend(edited(
+        &event(Kind::PayoutReversed),
+        "payload",
+        &[
+            (
+                "an accrual reversed",
+                "{\"use\":{\"gate\":\"underwriting-1\",\"seq\":41}}",
+                "{\"accrual\":\"01a1ee56-5e18-7818-9818-181818181818\"}",
+            ),
+            ("a leaf reversed", "{\"use\":{\"gate\":\"underwriting-1\",\"seq\":41}}", "{\"leaf\":41}"),
+        ],
+    ));
+    cases
+}
+
 fn of_terms() -> Vec<Case> {
     edited(
         &event(Kind::GrantGiven),
@@ -146,6 +212,31 @@ fn of_terms() -> Vec<Case> {
                 "share of 10001 basis points",
                 "{\"per_use\":{\"currency\":\"CNY\",\"minor\":80}}",
                 "{\"revenue_share\":{\"currency\":\"CNY\",\"basis_points\":10001}}",
+            ),
+            (
+                "a price that rises",
+                "{\"per_use\":{\"currency\":\"CNY\",\"minor\":80}}",
+                "{\"tiered_price\":{\"currency\":\"CNY\",\"minor\":80,\"tiers\":[{\"from\":11,\"minor\":100}],\"minimum\":200,\"maximum\":2000}}",
+            ),
+            (
+                "a price that falls",
+                "{\"per_use\":{\"currency\":\"CNY\",\"minor\":80}}",
+                "{\"tiered_price\":{\"currency\":\"CNY\",\"minor\":80,\"tiers\":[{\"from\":11,\"minor\":79}]}}",
+            ),
+            (
+                "a share that rises",
+                "{\"per_use\":{\"currency\":\"CNY\",\"minor\":80}}",
+                "{\"tiered_share\":{\"currency\":\"CNY\",\"basis_points\":500,\"tiers\":[{\"above\":1000000,\"basis_points\":800}]}}",
+            ),
+            (
+                "a minimum above the maximum",
+                "{\"per_use\":{\"currency\":\"CNY\",\"minor\":80}}",
+                "{\"tiered_share\":{\"currency\":\"CNY\",\"basis_points\":500,\"minimum\":2,\"maximum\":1}}",
+            ),
+            (
+                "a better rate, no money",
+                "{\"per_use\":{\"currency\":\"CNY\",\"minor\":80}}",
+                "{\"benefit\":{\"what\":\"better-rate\"}}",
             ),
             ("nothing included", "\"include\":[{", "\"include\":[],\"exclude\":[],\"x\":[{"),
             (

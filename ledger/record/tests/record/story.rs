@@ -4,10 +4,12 @@
 use grantbook_record::day::{DataDay, DataPeriod, UnixMillis};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{
-    Acknowledger, Act, Bounds, Claims, DataDeleted, Evidence, GrantAmended, GrantGiven, GrantPaused,
+    Acknowledger, Act, Basis, Bounds, Claims, DataDeleted, Evidence, GrantAmended, GrantGiven, GrantPaused,
     GrantResumed, GrantRevoked, GrantWithdrawn, KeyEnrolled, KeyRevoked, KeyRotated, LocalText,
-    NoticePublished, OperatorActed, RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade,
-    Revoker, StateRoot, SubjectErased, TemplatePublished, about_tenant,
+    NoticePublished, OfPool, OperatorActed, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid,
+    PayoutReversed, Period, RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade, Revenue,
+    RevenueDeclared, ReversedEntry, Revoker, SettlementClosed, SettlementPosted, StateRoot, SubjectErased,
+    TemplatePublished, about_tenant,
 };
 use grantbook_record::lease::{LeasesReleased, Release};
 use grantbook_record::list::List;
@@ -19,8 +21,8 @@ use grantbook_record::terms::{
 };
 use grantbook_record::uses::{Denied, Outcome, Permitted, UseFacts, UseId, UseRecord, WireBatch, sign_batch};
 use grantbook_record::{
-    Currency, DenialReason, Envelope, GateId, Jti, Kind, Price, Salt, Scope, Signer, SubjectId, TenantId,
-    Term, Terms, UnixSeconds,
+    CountryCode, Currency, DenialReason, Envelope, GateId, Jti, Kind, Price, Salt, Scope, Signer, SubjectId,
+    TenantId, Term, Terms, UnixSeconds,
 };
 use serde::Serialize;
 
@@ -179,7 +181,7 @@ impl Sample {
 }
 
 /// The kinds of which there is a sample: all that an envelope may carry now.
-pub(crate) const SAMPLES: [Kind; 18] = [
+pub(crate) const SAMPLES: [Kind; 26] = [
     Kind::KeyEnrolled,
     Kind::KeyRotated,
     Kind::KeyRevoked,
@@ -198,6 +200,14 @@ pub(crate) const SAMPLES: [Kind; 18] = [
     Kind::SubjectErased,
     Kind::OperatorActed,
     Kind::StateRoot,
+    Kind::RevenueDeclared,
+    Kind::SettlementClosed,
+    Kind::PayoutAccrued,
+    Kind::SettlementPosted,
+    Kind::PayoutOrdered,
+    Kind::PayoutPaid,
+    Kind::PayoutFailed,
+    Kind::PayoutReversed,
 ];
 
 pub(crate) fn sample(kind: Kind) -> Sample {
@@ -280,6 +290,47 @@ pub(crate) fn sample(kind: Kind) -> Sample {
         Kind::StateRoot => {
             let withdrawn = map::states(GrantStatus::Withdrawn, 7);
             state_root(16, 8, map::root(&map::leaves(Some(&withdrawn))))
+        }
+        other => sample_of_money(other),
+    }
+}
+
+/// A period in which a use was paid by its price, and a share of revenue was given beside it.
+fn sample_of_money(kind: Kind) -> Sample {
+    let (sub, grant, currency) = (subject(), grant(), Currency::parse("CNY").unwrap());
+    let (period, order, operator) = (Period(3), jti(26), || vec![operator()]);
+    match kind {
+        Kind::RevenueDeclared => {
+            let minor = Revenue::new(120_050).unwrap();
+            Sample::new(kind, 22, RevenueDeclared { period, group: 2, currency, minor }, vec![enterprise()])
+        }
+        Kind::SettlementClosed => {
+            Sample::new(kind, 23, SettlementClosed { period, fee_basis_points: 250 }, operator())
+        }
+        Kind::PayoutAccrued => {
+            let basis = Basis::Share(OfPool { uses: 2, of_uses: 7, pool: 6002 });
+            let event = PayoutAccrued { sub, grant, period, group: 2, currency, minor: 1715, basis };
+            Sample::new(kind, 24, event, operator())
+        }
+        Kind::SettlementPosted => {
+            let revenue = Some(120_050);
+            let event = SettlementPosted { period, group: 2, currency, revenue, pool: 6002, fee: 150 };
+            Sample::new(kind, 25, event, operator())
+        }
+        Kind::PayoutOrdered => {
+            let country = CountryCode::parse("CN").unwrap();
+            let event = PayoutOrdered { sub, file: jti(30), currency, gross: 1715, withheld: 343, country };
+            Sample::new(kind, 26, event, operator())
+        }
+        Kind::PayoutPaid => Sample::new(kind, 27, PayoutPaid { sub, order }, operator()),
+        Kind::PayoutFailed => {
+            Sample::new(kind, 28, PayoutFailed { sub, order, reason: term("ac04") }, operator())
+        }
+        Kind::PayoutReversed => {
+            let used = RecordedUse { gate: GateId::parse("underwriting-1").unwrap(), seq: FIRST };
+            let entry = ReversedEntry::Use(used);
+            let event = PayoutReversed { sub, entry, currency, minor: 80, reason: term("duplicate") };
+            Sample::new(kind, 29, event, operator())
         }
         other => panic!("no sample of {other}"),
     }

@@ -73,7 +73,7 @@ fn language(text: &str) -> Result<Language, String> {
 }
 
 /// `0.80 CNY`: exact, with as many decimals as the currency has at most.
-fn price(text: &str) -> Result<Price, String> {
+pub(super) fn price(text: &str) -> Result<Price, String> {
     let malformed = || "expected an amount and a currency, such as 0.80 CNY".to_owned();
     let (amount, code) = text.split_once(' ').ok_or_else(malformed)?;
     let currency = Currency::parse(code).ok_or_else(malformed)?;

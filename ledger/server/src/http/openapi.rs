@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::problem::Problem;
 use super::{
     App, acknowledgements, admin, authzen, deletions, erasures, events, feed, gate_keys, grants, heads,
-    health, layers, leases, log, metrics, receipts, states, uses,
+    health, layers, leases, log, metrics, receipts, settlements, states, uses,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -36,6 +36,7 @@ use super::{
         (name = "feed", description = "What replicas follow"),
         (name = "authzen", description = "OpenID AuthZEN Authorization API 1.0"),
         (name = "erasure", description = "Erasing customers, and legal holds that keep them from it"),
+        (name = "money", description = "Settled periods, statements and payments"),
         (name = "tenant", description = "Keys, gates and tokens of the caller's tenant"),
         (name = "operation", description = "For those who run the server"),
     ),
@@ -76,6 +77,12 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(erasures::purged))
         .routes(routes!(erasures::place_hold, erasures::list_holds))
         .routes(routes!(erasures::lift_hold))
+        .routes(routes!(settlements::settle, settlements::list))
+        .routes(routes!(settlements::one))
+        .routes(routes!(settlements::statement))
+        .routes(routes!(settlements::order))
+        .routes(routes!(settlements::end))
+        .routes(routes!(settlements::reverse))
         .routes(routes!(authzen::evaluate))
         .routes(routes!(authzen::batch::evaluate))
         .routes(routes!(authzen::search::subjects))

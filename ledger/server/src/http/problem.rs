@@ -261,7 +261,7 @@ impl From<AppendError> for Problem {
             AppendError::Use(error) => return error.into(),
             AppendError::Refused(refusal) => return refusal.into(),
             AppendError::UnknownTenant => ProblemKind::UnknownTenant,
-            AppendError::NotErasable { .. } => ProblemKind::StateConflict,
+            AppendError::NotErasable { .. } | AppendError::NotDue { .. } => ProblemKind::StateConflict,
             AppendError::JtiConflict => ProblemKind::JtiConflict,
             AppendError::UseIdConflict => ProblemKind::UseConflict,
             AppendError::Sequence { .. } => ProblemKind::SequenceConflict,

@@ -133,6 +133,17 @@ impl Stage {
                 let budget = json!({"currency": "CNY", "minor": 500_000});
                 Some(Call::new(hyper::Method::PUT, "/v1/budgets/recommender").json(&budget))
             }
+            "list_settlements" => get("/v1/settlements"),
+            // something is due: the grant is paid for each use, and one was recorded before
+            "settle" => post("/v1/settlements", json!({"fee_basis_points": 100})),
+            "get_settlement" => get("/v1/settlements/1"),
+            "get_statement" => get(&format!("/v1/settlements/1/statements/{}", CUSTOMERS[0])),
+            "order_payouts" => {
+                let payees = json!([{"sub": CUSTOMERS[0], "country": "CN"}]);
+                post("/v1/payouts", json!({"file": jti(), "payees": payees, "day": "2026-11-30"}))
+            }
+            "end_payout" => post(&format!("/v1/payouts/{}", self.grant), json!({})),
+            "reverse_payout" => post("/v1/reversals", json!({"leaf_index": self.given, "reason": "mistake"})),
             "list_uses" => get("/v1/uses"),
             "append_uses" => {
                 let first = record(GATE, 0, facts(CUSTOMERS[0], 2), Some(self.grant));
@@ -237,6 +248,8 @@ async fn untouched(stage: &Stage) {
     assert_eq!(admin("/v1/budgets").await["budgets"], json!([]));
     assert_eq!(book.ledger.stats().leased_grants.leases, 0);
     assert_eq!(admin("/v1/uses").await["uses"], json!([]));
+    let money = admin("/v1/settlements").await;
+    assert_eq!((&money["settlements"], &money["pending"]), (&json!([]), &json!([])));
     assert_eq!(admin("/v1/grants").await["grants"].as_array().unwrap().len(), 1);
     assert_eq!(admin("/v1/tenant").await["gates"].as_array().unwrap().len(), 1);
 }

@@ -33,9 +33,12 @@ impl Builder<'_> {
         let why_not = match &key.grant {
             Some(grant) => {
                 let posted_through = self.changes.books(state, tenant.number)?.posted_through();
-                let waits = |one: &Earned| one.grant == *grant && one.period > posted_through;
+                let row = self.changes.tenant(state, tenant.number)?;
+                let waits = |one: &Earned| {
+                    one.grant == *grant && one.period > posted_through && one.may_accrue(&row.state.groups)
+                };
                 if customer.earned.iter().any(waits) {
-                    Some("its uses are not settled yet, expected their period to be posted")
+                    Some("what accrues under it is not settled yet, expected its period to be posted")
                 } else {
                     why_not_to_shred(&customer.state, grant, erased.given, self.now)
                 }
@@ -79,9 +82,10 @@ fn why_not_to_shred(
     if grant.is_in_force(now) {
         return Some("the grant is still in force, expected it to have ended");
     }
-    // an asset needs the consent that it was derived under as long as there is the asset
-    if customer.assets.iter().any(|asset| asset.issued.derived_from.contains(&grant.id)) {
-        return Some("an asset was derived under the grant");
+    // an asset needs the consent that it was derived under, and says whom its licences paid
+    let is_source = customer.assets.iter().any(|asset| asset.issued.derived_from.contains(&grant.id));
+    if is_source || grant.terms.licence.is_some() {
+        return Some("an asset was derived or licensed under the grant");
     }
     // who reads the log from its start learns from this one alone that the other has ended
     let superseded = grant.terms.supersedes;

@@ -1,6 +1,6 @@
 //! What only the books can say of an event about money: whether it is due, and not there yet.
 
-use grantbook_plan::EntryRef;
+use grantbook_plan::{EntryRef, TenantState};
 use grantbook_record::event::{Claims, Event, Money, Owner, PayoutReversed, ReversedEntry};
 use grantbook_record::uses::Outcome;
 use grantbook_record::{Class, Entry};
@@ -32,16 +32,8 @@ impl Builder<'_> {
         let row = self.changes.tenant(state, tenant.number)?;
         let groups = row.state.groups.as_slice();
         let books = self.changes.books(state, tenant.number)?;
-        if let Money::PayoutAccrued(event) = event {
-            // it must link to its grant, wherever it was admitted first
-            let grant = customer.and_then(|customer| customer.state.grant(&event.grant));
-            let Some(grant) = grant else { return Ok(Err("there is no such grant")) };
-            if imported {
-                return Ok(Ok(Some(grant.terms_entry)));
-            }
-        }
         if imported {
-            return Ok(Ok(None));
+            return Ok(Ok(self.linked_import(tenant, event, customer)?));
         }
         let checked = match (event, customer) {
             (Money::RevenueDeclared(event), _) => books.check_declared(event, groups),
@@ -80,6 +72,35 @@ impl Builder<'_> {
         Ok(checked.map(|()| None))
     }
 
+    /// What an imported event links to here: its grant, or what it takes back; where that came with no archive, the enrolment of
+    /// its customer.
+    fn linked_import(
+        &self,
+        tenant: &TenantFacts,
+        event: &Money,
+        customer: Option<&Customer>,
+    ) -> Result<Option<EntryRef>, Fault> {
+        let Some(customer) = customer else { return Ok(None) };
+        let leaf = match event {
+            Money::PayoutAccrued(event) => {
+                customer.state.grant(&event.grant).map(|grant| grant.terms_entry.leaf_index)
+            }
+            Money::PayoutReversed(event) => self.reversed_leaf(tenant, &event.entry)?,
+            _ => return Ok(None),
+        };
+        let leaf = leaf.or(customer.enrolment.map(|enrolment| enrolment.leaf_index));
+        leaf.map(|leaf| self.entry_at(leaf)).transpose()
+    }
+
+    /// Where the use or accrual stands that a reversal is about.
+    fn reversed_leaf(&self, tenant: &TenantFacts, entry: &ReversedEntry) -> Result<Option<u64>, Fault> {
+        let state = &self.inner.state;
+        Ok(match entry {
+            ReversedEntry::Use(used) => self.changes.use_at(state, tenant.number, (&used.gate, used.seq))?,
+            ReversedEntry::Accrual(jti) => self.changes.jti(state, tenant.id, jti)?.map(|row| row.leaf_index),
+        })
+    }
+
     /// The entry that a reversal takes back: a use or an accrual of the customer, of a posted period, that was not taken back
     /// before.
     fn reversible(
@@ -89,11 +110,7 @@ impl Builder<'_> {
         customer: &Customer,
         books: &Books,
     ) -> Result<Due, Fault> {
-        let state = &self.inner.state;
-        let leaf = match &event.entry {
-            ReversedEntry::Use(used) => self.changes.use_at(state, tenant.number, (&used.gate, used.seq))?,
-            ReversedEntry::Accrual(jti) => self.changes.jti(state, tenant.id, jti)?.map(|row| row.leaf_index),
-        };
+        let leaf = self.reversed_leaf(tenant, &event.entry)?;
         let Some(leaf) = leaf else { return Ok(Err("there is no such use or accrual")) };
         if customer.purse.reversed.contains(&leaf) {
             return Ok(Err("it was taken back already"));
@@ -144,6 +161,15 @@ impl Builder<'_> {
             _ => body.openings.first(),
         };
         is_posted.then_some((entry.currency.numeric(), amount?.value))
+    }
+}
+
+/// The group that an event's link names: of the terms that it brings, of the grant that it is `under`, or as it says itself.
+pub(super) fn group_of(event: &Event, tenant: &TenantState, under: Option<u16>) -> u16 {
+    match (event, event.granted_terms()) {
+        (Event::Money(money), _) => money.group(),
+        (_, Some(terms)) => tenant.group_to_be(terms),
+        (_, None) => under.unwrap_or(0),
     }
 }
 

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use grantbook_record::UnixMillis;
+use grantbook_record::event::OfPool;
 use proptest::prelude::*;
 
 use super::*;
@@ -51,6 +52,36 @@ fn a_balance_below_the_threshold_is_carried_forward_until_it_is_reached() {
     assert_eq!(purse.balance(yuan()), 350);
     assert_eq!(payable(0, 0), None);
     assert_eq!(payable(-5, 0), None);
+}
+
+#[test]
+fn what_has_accrued_does_not_accrue_again() {
+    let terms = GroupTerms { mode: CompensationMode::PerGrant, basis_points: 0, tiers: None };
+    let mut earned = Earned {
+        grant: jti(1),
+        period: Period(1),
+        group: 1,
+        currency: yuan(),
+        uses: 0,
+        committed: 0,
+        due: 1500,
+        accrued: None,
+    };
+    let accrued = |minor, basis| PayoutAccrued {
+        sub: ordered(1).sub,
+        grant: jti(1),
+        period: Period(1),
+        group: 1,
+        currency: yuan(),
+        minor,
+        basis,
+    };
+    earned.check_accrued(&accrued(1500, Basis::PerGrant), &terms).unwrap();
+    assert!(earned.check_accrued(&accrued(1501, Basis::PerGrant), &terms).is_err());
+    let part = OfPool { uses: 0, of_uses: 1, pool: 1500 };
+    assert!(earned.check_accrued(&accrued(1500, Basis::Share(part)), &terms).is_err());
+    earned.accrued = Some(1500);
+    assert!(earned.check_accrued(&accrued(1500, Basis::PerGrant), &terms).is_err());
 }
 
 proptest! {

@@ -113,6 +113,18 @@ pub(super) fn terms(terms: &Terms) -> Vec<(&'static str, String)> {
             let points = share.basis_points.get();
             format!("{}.{:02} % of declared revenue in {}", points / 100, points % 100, share.currency.code())
         }
+        Compensation::TieredPrice(price) => {
+            let first = money(Price { currency: price.currency, minor: price.minor });
+            let last = price.tiers.last().map_or(price.minor, |tier| tier.minor);
+            let last = money(Price { currency: price.currency, minor: last });
+            format!("{first} for each use, rising to {last} with the uses of a period")
+        }
+        Compensation::TieredShare(share) => {
+            let points = share.basis_points.get();
+            let code = share.currency.code();
+            format!("{}.{:02} % of declared revenue in {code}, in tiers", points / 100, points % 100)
+        }
+        Compensation::Benefit(benefit) => format!("no money, but {}", benefit.what),
     };
     rows.push(("paid to the customer", pay));
     if !terms.obligations.is_empty() {
