@@ -67,6 +67,7 @@ fn every_error_is_provoked() {
             "lease",
             "TooLarge Jws/NotCompact Typ Payload/UnknownField Payload/Expected Version/Version BadSignature",
         ),
+        ("asset", "Schema/UnknownField Schema/DuplicateField Schema/MissingField Schema/Expected Version"),
         (
             "state-proof",
             "TooLarge Schema/UnknownField Schema/Expected Spelling Version Root/Mismatch Enrolment/Inclusion/Root Checkpoints \
