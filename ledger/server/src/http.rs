@@ -5,6 +5,7 @@
 
 mod acknowledgements;
 mod admin;
+mod assets;
 mod authzen;
 mod body;
 mod caller;

@@ -8,6 +8,7 @@
 )]
 
 mod acknowledgements;
+mod assets;
 mod authzen;
 mod authzen_batch;
 mod authzen_certification;
