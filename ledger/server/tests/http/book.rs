@@ -13,7 +13,7 @@ use grantbook_record::event::{
 };
 use grantbook_record::lease::{LeasesReleased, Release, sign_release};
 use grantbook_record::list::List;
-use grantbook_record::terms::{Language, TemplateRef, Terms};
+use grantbook_record::terms::{Compensation, Language, TemplateRef, Terms};
 use grantbook_record::uses::{self, Denied, Outcome, Permitted, UseFacts, UseRecord};
 use grantbook_record::{
     DataDay, DenialReason, Envelope, GateId, Jti, Kind, Salt, Signer, SubjectId, TenantId, Term,
@@ -239,6 +239,7 @@ impl Book {
     pub(crate) async fn asset(&self, customer: &Customer, published: &Published) -> (Jti, Jti) {
         let mut terms = published.terms(&json!({"uses": 4}));
         terms.consents = List::new(vec![term("derived-asset")]).unwrap();
+        terms.compensation = Compensation::None;
         let grant = self.appended(self.grant_event(customer, terms)).await;
         let used = facts(customer.sub.as_str(), 2);
         self.ledger.decide_and_record(self.tenant(), &used, None, None).unwrap();
