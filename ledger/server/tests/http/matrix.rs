@@ -46,7 +46,8 @@ impl Stage {
         for (seed, sub) in (1..).zip(CUSTOMERS) {
             customers.push(book.customer(sub, seed).await);
         }
-        let (grant, asset) = book.asset(&customers[0], &published).await;
+        let grant = book.grant(&customers[0], &published).await;
+        let (_, asset) = book.asset(&customers[1], &published).await;
         let given = book.ledger.find_event(book.tenant(), &grant).unwrap().0;
         let (ledger, tenant) = (&book.ledger, book.tenant());
         // registered, so that an erasure waits for it
@@ -259,6 +260,6 @@ async fn untouched(stage: &Stage) {
     assert_eq!(admin("/v1/assets").await["assets"].as_array().unwrap().len(), 1);
     let money = admin("/v1/settlements").await;
     assert_eq!((&money["settlements"], &money["pending"]), (&json!([]), &json!([])));
-    assert_eq!(admin("/v1/grants").await["grants"].as_array().unwrap().len(), 1);
+    assert_eq!(admin("/v1/grants").await["grants"].as_array().unwrap().len(), 2);
     assert_eq!(admin("/v1/tenant").await["gates"].as_array().unwrap().len(), 1);
 }
