@@ -99,6 +99,10 @@ impl Default for Books {
     }
 }
 
+/// What was admitted does not fit the books.
+#[derive(Debug)]
+pub(crate) struct Misfit;
+
 type Key = (Period, u16, Currency);
 
 impl Line {
@@ -304,20 +308,25 @@ impl Books {
     }
 
     /// Posts a line; gives the period, which leaves the books, if that was its last.
-    pub(crate) fn post(&mut self, event: &SettlementPosted, leaf_index: u64) -> Option<Option<PastPeriod>> {
+    pub(crate) fn post(
+        &mut self,
+        event: &SettlementPosted,
+        leaf_index: u64,
+    ) -> Result<Option<PastPeriod>, Misfit> {
         let SettlementPosted { period, group, currency, pool, fee, .. } = *event;
-        let line = self.known_line((period, group, currency))?;
+        let line = self.known_line((period, group, currency)).ok_or(Misfit)?;
         line.posted = Some(Posted { leaf_index, pool, fee });
         let parts = PoolParts { of_erased: line.of_erased, of_enterprise: line.of_enterprise };
-        self.accounts.post(&Posting::pool(currency, pool, parts, fee)?)?;
+        let posting = Posting::pool(currency, pool, parts, fee).ok_or(Misfit)?;
+        self.accounts.post(&posting).ok_or(Misfit)?;
         if self.lines.iter().any(|line| line.period == period && line.posted.is_none()) {
-            return Some(None);
+            return Ok(None);
         }
-        let closed = self.closed.take()?;
+        let closed = self.closed.take().ok_or(Misfit)?;
         let (lines, left) =
             std::mem::take(&mut self.lines).into_iter().partition(|line| line.period == period);
         self.lines = left;
-        Some(Some(PastPeriod { closed, posted_at: leaf_index, lines }))
+        Ok(Some(PastPeriod { closed, posted_at: leaf_index, lines }))
     }
 
     #[must_use]

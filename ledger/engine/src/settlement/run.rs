@@ -209,8 +209,8 @@ impl Ledger {
                         });
                     } else if earned.accrued.is_none() {
                         match own_due(&customer, earned, terms) {
-                            Some(one) => due.extend(one),
-                            None => too_large = true,
+                            Ok(one) => due.extend(one),
+                            Err(_) => too_large = true,
                         }
                     }
                 }
@@ -356,21 +356,19 @@ impl Ledger {
         if self.inner.published.item(entry.0)?.owner.tenant != number {
             return Err(ReadError::NotFound.into());
         }
-        let event = match self.use_row_at(entry)? {
-            Some(UseRow { record, payout_minor, currency, .. }) => {
-                let entry = ReversedEntry::Use(RecordedUse { gate: record.gate, seq: record.seq });
-                let sub = record.facts.data_subject;
-                PayoutReversed { sub, entry, currency, minor: payout_minor, reason }
-            }
-            None => {
-                let claims = self.inner.event_at(entry.0)?;
-                let Event::Money(Money::PayoutAccrued(accrued)) = claims.event else {
-                    return Err(ReadError::NotFound.into());
-                };
-                let PayoutAccrued { sub, currency, minor, .. } = accrued;
-                let entry = ReversedEntry::Accrual(claims.jti);
-                PayoutReversed { sub, entry, currency, minor: minor.into(), reason }
-            }
+        let event = if let Some(row) = self.use_row_at(entry)? {
+            let UseRow { record, payout_minor, currency, .. } = row;
+            let entry = ReversedEntry::Use(RecordedUse { gate: record.gate, seq: record.seq });
+            let sub = record.facts.data_subject;
+            PayoutReversed { sub, entry, currency, minor: payout_minor, reason }
+        } else {
+            let claims = self.inner.event_at(entry.0)?;
+            let Event::Money(Money::PayoutAccrued(accrued)) = claims.event else {
+                return Err(ReadError::NotFound.into());
+            };
+            let PayoutAccrued { sub, currency, minor, .. } = accrued;
+            let entry = ReversedEntry::Accrual(claims.jti);
+            PayoutReversed { sub, entry, currency, minor: minor.into(), reason }
         };
         Ok(self.append_money(tenant, Money::PayoutReversed(event))?)
     }
@@ -454,20 +452,21 @@ fn check_declared(books: &Books, groups: &[GroupTerms]) -> Result<(), SettleErro
     Ok(())
 }
 
-/// What has to accrue under terms that do not depend on other customers, if anything; `None` where it is too large.
-fn own_due(customer: &Customer, earned: &Earned, terms: &GroupTerms) -> Option<Option<Due>> {
-    let minor = u32::try_from(earned.own_due(terms)?).ok()?;
+/// What has to accrue under terms that do not depend on other customers, if anything.
+fn own_due(customer: &Customer, earned: &Earned, terms: &GroupTerms) -> Result<Option<Due>, SettleError> {
+    let minor = earned.own_due(terms).and_then(|minor| u32::try_from(minor).ok());
+    let minor = minor.ok_or(SettleError::TooLarge)?;
     if minor == 0 {
-        return Some(None);
+        return Ok(None);
     }
     let basis = if earned.due > 0 {
         Basis::PerGrant
     } else {
-        let worth = earned.committed.checked_add(minor.into())?;
+        let worth = earned.committed.checked_add(minor.into()).ok_or(SettleError::TooLarge)?;
         Basis::Tiers(OfTiers { uses: earned.uses, committed: earned.committed, worth })
     };
     let Earned { grant, group, currency, .. } = *earned;
-    Some(Some(Due { sub: customer.sub.clone(), grant, group, currency, minor, basis }))
+    Ok(Some(Due { sub: customer.sub.clone(), grant, group, currency, minor, basis }))
 }
 
 /// The parts of a pool that have not accrued. All claims are looked at, so that a run that was cut off goes on with the

@@ -154,13 +154,13 @@ impl Ledger {
         for leaf in inner.published.leaves_under(customer.key_id, begins..until)? {
             lines.extend(self.line(&customer.state, leaf, period, leaf < ends)?);
         }
-        let used = |grant: Jti| {
+        let of_grant = |grant: Jti| {
             lines.iter().filter(move |line| matches!(&line.what, Movement::Use(one) if one.grant == grant))
         };
         let grants = customer.state.grants.iter();
         let benefits = grants.filter_map(|grant| match &grant.terms.compensation {
             Compensation::Benefit(benefit) => {
-                let uses = used(grant.id).count() as u64;
+                let uses = of_grant(grant.id).count() as u64;
                 (uses > 0).then(|| Benefit { grant: grant.id, what: benefit.what.clone(), uses })
             }
             _ => None,

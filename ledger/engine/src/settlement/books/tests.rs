@@ -51,8 +51,8 @@ fn a_period_opens_closes_is_posted_and_then_stays() {
         assert!(books.check_posted(&wrong, &groups).is_err(), "{wrong:?}");
     }
     books.check_posted(&post, &groups).unwrap();
-    let past = books.post(&post, 12).unwrap().unwrap();
-    assert_eq!((past.posted_at, past.lines.len()), (12, 1));
+    let ended = books.post(&post, 12).unwrap().unwrap();
+    assert_eq!((ended.posted_at, ended.lines.len()), (12, 1));
     assert!(books.check_posted(&post, &groups).is_err(), "posted once");
     assert_eq!(books.posted_through(), Period(1));
     assert_eq!(books.accounts.balance(Account::Enterprise, yuan()), -88);

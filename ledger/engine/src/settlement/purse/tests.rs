@@ -97,10 +97,8 @@ proptest! {
                     purse.add(yuan(), i64::try_from(amount).unwrap()).unwrap();
                     total += amount;
                 }
-                (1, _) => {
-                    if purse.check_ordered(&ordered(amount)).is_ok() {
-                        purse.ordered(jti(number), &ordered(amount)).unwrap();
-                    }
+                (1, _) if purse.check_ordered(&ordered(amount)).is_ok() => {
+                    purse.ordered(jti(number), &ordered(amount)).unwrap();
                 }
                 (2, Some(id)) => {
                     paid += purse.ended(&id, OrderState::Paid).map_or(0, |order| order.gross);

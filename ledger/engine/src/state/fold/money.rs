@@ -145,7 +145,7 @@ impl Changes {
             | Money::PayoutPaid(_)
             | Money::PayoutFailed(_) => return Ok(()),
         };
-        if let Some(past) = posted.ok_or_else(books_damaged)? {
+        if let Some(past) = posted.map_err(|_| books_damaged())? {
             self.past.insert((number, past.closed.period), past);
         }
         Ok(())

@@ -21,7 +21,7 @@ pub(crate) fn file() -> PaymentFile {
         day: DataDay::parse("2026-11-30").unwrap(),
         debtor: account("Record Shop & Söhne <Holding>", "6222021234567890123", "102100099996"),
         payments: vec![
-            payment(1, "CNY", 1_000_05, account("张三", "6217001234567890123", "105100000017")),
+            payment(1, "CNY", 100_005, account("张三", "6217001234567890123", "105100000017")),
             payment(2, "EUR", 80, account("Doe, J.", "DE89370400440532013000", "COBADEFFXXX")),
             payment(3, "CNY", 64, account("李四", "6217009876543210987", "105100000017")),
             payment(4, "JPY", 500, account("Sato", "1234567", "BOTKJPJT")),
