@@ -149,7 +149,8 @@ impl Ledger {
         if self.legal_holds()?.iter().any(held) {
             return Err(EraseError::Held);
         }
-        for grant in customer.state.grants.iter().filter(|grant| !grant.status.is_ended()) {
+        // the latest first: a licence would end with the grants that its asset was derived from
+        for grant in customer.state.grants.iter().rev().filter(|grant| !grant.status.is_ended()) {
             self.withdraw_by_channel(tenant, sub, grant.id, channel)?;
         }
         let since = self.inner.clock.now().seconds();

@@ -345,9 +345,7 @@ impl Ledger {
         }
         let withdrawing = self.begin_withdrawal(tenant, &event)?;
         let appended = inner.submit(|reply| Job::Event(Box::new(event), reply));
-        if let Some(withdrawing) = withdrawing {
-            self.end_withdrawal(&withdrawing);
-        }
+        self.end_withdrawal(&withdrawing);
         let sequencer::Appended { leaf_index, duplicate } = appended?;
         let receipt = inner.acknowledgement(leaf_index).map_err(AppendError::from_read_back)?;
         Ok(Appended { receipt, leaf_index: LeafIndex(leaf_index), duplicate })
@@ -358,8 +356,8 @@ impl Ledger {
         &self,
         tenant: TenantId,
         event: &admit::AdmittedEvent,
-    ) -> Result<Option<(CustomerKey, Jti)>, AppendError> {
-        let Event::GrantWithdrawn(withdrawn) = &event.claims.event else { return Ok(None) };
+    ) -> Result<Vec<(CustomerKey, Jti)>, AppendError> {
+        let Event::GrantWithdrawn(withdrawn) = &event.claims.event else { return Ok(Vec::new()) };
         let inner = &self.inner;
         let key = inner.state.customer_key(tenant, &withdrawn.sub);
         let customer = inner.state.customer(key).map_err(AppendError::Store)?;
@@ -368,23 +366,26 @@ impl Ledger {
             known.is_some_and(|known| event.signers.iter().all(|kid| known.signing_key(kid).is_some()));
         let by_operator = withdrawn.channel.is_some() && event.signers == [event.tenant.parties.operator];
         if !by_customer && !by_operator {
-            return Ok(None);
+            return Ok(Vec::new());
         }
+        let licences = known.map(|known| known.ending_with(&withdrawn.grant)).unwrap_or_default();
         let mut withdrawing = inner.withdrawing.write().unwrap_or_else(PoisonError::into_inner);
-        if withdrawing.insert((key, withdrawn.grant)) {
-            inner.withdrawing_count.fetch_add(1, Ordering::SeqCst);
-        }
-        Ok(Some((key, withdrawn.grant)))
+        let mut begun: Vec<_> = licences.into_iter().chain([withdrawn.grant]).map(|id| (key, id)).collect();
+        begun.retain(|one| withdrawing.insert(*one));
+        inner.withdrawing_count.fetch_add(begun.len(), Ordering::SeqCst);
+        Ok(begun)
     }
 
-    fn end_withdrawal(&self, withdrawing: &(CustomerKey, Jti)) {
+    fn end_withdrawal(&self, withdrawing: &[(CustomerKey, Jti)]) {
         // after a fault the withdrawal may or may not be durable, so it goes on denying
         if self.inner.is_stopped() {
             return;
         }
         let mut all = self.inner.withdrawing.write().unwrap_or_else(PoisonError::into_inner);
-        if all.remove(withdrawing) {
-            self.inner.withdrawing_count.fetch_sub(1, Ordering::SeqCst);
+        for one in withdrawing {
+            if all.remove(one) {
+                self.inner.withdrawing_count.fetch_sub(1, Ordering::SeqCst);
+            }
         }
     }
 

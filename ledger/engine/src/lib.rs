@@ -8,6 +8,7 @@
 mod acts;
 mod admit;
 mod archive;
+mod assets;
 mod backup;
 mod body;
 mod clock;
@@ -43,6 +44,7 @@ pub mod store;
 mod tenants;
 mod transfer;
 
+pub use assets::{AssetRow, AssetRows};
 pub use backup::{
     BackupError, BackupReport, Manifest, ManifestFile, RestoreReport, backup, generations, log_keys, restore,
     verify_backup,

@@ -256,7 +256,7 @@ impl Inner {
     }
 
     /// An item, if it is the tenant's.
-    fn tenants_item(&self, tenant: TenantId, leaf: u64) -> Result<Arc<OwnedItem>, ReadError> {
+    pub(crate) fn tenants_item(&self, tenant: TenantId, leaf: u64) -> Result<Arc<OwnedItem>, ReadError> {
         let (number, _) = self.keyring.tenant(tenant).ok_or(ReadError::NotFound)?;
         let owned = self.published.item(leaf)?;
         if owned.owner.tenant == number { Ok(owned) } else { Err(ReadError::NotFound) }

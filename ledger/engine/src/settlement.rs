@@ -13,7 +13,7 @@ mod run;
 pub mod statement;
 pub mod withholding;
 
-pub use accounts::{Account, Accounts, Posting};
+pub use accounts::{Account, Accounts, PoolParts, Posting};
 pub use apportion::{Claim, apportion};
 pub use books::{Books, ClosedPeriod, Line, PastPeriod, Posted};
 pub use purse::{Order, OrderState};

@@ -237,6 +237,20 @@ impl State {
             .collect()
     }
 
+    /// Data key ids of the customers of a tenant's assets, by the leaf index of the assets.
+    pub(crate) fn assets(
+        &self,
+        tenant: u32,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<(u64, u64)>, Fault> {
+        let after = after.map(|leaf| rows::asset_key(tenant, leaf));
+        let rows = self.store.rows(&rows::asset_prefix(tenant), after.as_deref(), limit)?;
+        rows.into_iter()
+            .map(|(key, value)| rows::grant_row(&key, &value).ok_or_else(|| damaged("asset")))
+            .collect()
+    }
+
     /// The data key id of one grant.
     pub(crate) fn grant_key_id(&self, tenant: u32, given: u64) -> Result<Option<u64>, Fault> {
         let name = rows::grant_key(tenant, given);

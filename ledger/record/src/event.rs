@@ -1,10 +1,12 @@
 //! The payloads of envelopes, by kind. Specification: `docs/spec/event.md`.
 
 mod acts;
+mod assets;
 mod duties;
 mod money;
 
 pub use acts::{AcceptedLoss, Act, OpenedAudit, OperatorActed, RolledEpoch, about_tenant};
+pub use assets::{AssetIssued, AssetTerms, AssetTransferred, LicenceOffer, Owner};
 pub use duties::{Acknowledger, DataDeleted, RecipientAcknowledged, RecordedUse};
 pub use money::{
     Basis, Money, OfPool, OfTiers, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed,
@@ -127,6 +129,10 @@ pub enum Event {
     ProofPublished(ProofPublished),
     /// About money.
     Money(Money),
+    /// `asset.issued`
+    AssetIssued(AssetIssued),
+    /// `asset.transferred`
+    AssetTransferred(AssetTransferred),
 }
 
 impl Event {
@@ -170,6 +176,8 @@ impl Event {
             Kind::PayoutReversed => read(payload, |event| Self::Money(Money::PayoutReversed(event))),
             Kind::SettlementClosed => read(payload, |event| Self::Money(Money::SettlementClosed(event))),
             Kind::PayoutOrdered => read(payload, |event| Self::Money(Money::PayoutOrdered(event))),
+            Kind::AssetIssued => read(payload, Self::AssetIssued),
+            Kind::AssetTransferred => read(payload, Self::AssetTransferred),
             other => Err(EventError::KindNotAccepted { kind: other }),
         }
     }
@@ -197,6 +205,8 @@ impl Event {
             Self::StateRoot(_) => Kind::StateRoot,
             Self::ProofPublished(_) => Kind::ProofPublished,
             Self::Money(event) => event.kind(),
+            Self::AssetIssued(_) => Kind::AssetIssued,
+            Self::AssetTransferred(_) => Kind::AssetTransferred,
         }
     }
 
@@ -240,6 +250,8 @@ impl Event {
             Self::DataDeleted(event) => Some(&event.sub),
             Self::RecipientAcknowledged(event) => Some(&event.sub),
             Self::Money(event) => event.subject(),
+            Self::AssetIssued(event) => Some(&event.sub),
+            Self::AssetTransferred(event) => Some(&event.sub),
             Self::TemplatePublished(_)
             | Self::NoticePublished(_)
             | Self::SubjectErased(_)

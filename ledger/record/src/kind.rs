@@ -170,6 +170,7 @@ impl Kind {
                 | Self::RecipientAcknowledged
                 | Self::PayoutAccrued
                 | Self::PayoutReversed
+                | Self::AssetTransferred
         )
     }
 

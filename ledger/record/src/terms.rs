@@ -46,6 +46,20 @@ pub struct Terms {
     /// An earlier grant of the same customer that ends when this one is admitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supersedes: Option<Jti>,
+    /// The data asset that may be used, and nothing else: then the grant is a licence of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licence: Option<Licence>,
+}
+
+/// The asset of which a grant is a licence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Licence {
+    /// The `jti` of its `asset.issued`.
+    pub asset: Jti,
+    /// Grants of the same customer with any of which it ends.
+    #[serde(default, skip_serializing_if = "list_is_empty")]
+    pub ends_with: List<Jti, 0, 16>,
 }
 
 /// Start included, end excluded.

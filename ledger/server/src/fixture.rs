@@ -309,6 +309,7 @@ impl<N: Fn() -> Jti> Loading<'_, N> {
             template,
             consents: grant.terms.consents.clone(),
             supersedes: None,
+            licence: None,
         };
         let known = self.ledger.customer(self.tenant, &grant.sub).unwrap_or_default();
         let same = known.grants.iter().find(|known| {

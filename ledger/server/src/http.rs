@@ -6,6 +6,7 @@
 
 mod acknowledgements;
 mod admin;
+mod assets;
 mod audits;
 mod authzen;
 mod body;

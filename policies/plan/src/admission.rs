@@ -10,6 +10,7 @@ use grantbook_record::event::{
 use grantbook_record::terms::{Compensation, RetentionDays};
 use grantbook_record::{Jti, Price, Terms, Thumbprint};
 
+use crate::assets::{self, ASSETS_MAX};
 use crate::customer::{CustomerState, GRANTS_MAX, GrantState, KEYS_MAX, REQUESTS_MAX, Status};
 use crate::tenant::{GROUPS_MAX, NOTICES_MAX, TEMPLATES_MAX, TenantState};
 use crate::vocabulary::Vocabulary;
@@ -135,6 +136,29 @@ pub enum Refusal {
         /// Its bytes.
         got: usize,
     },
+    /// No such asset of this customer.
+    #[error("no such asset, expected the jti of an asset.issued of this customer")]
+    NoSuchAsset,
+    /// A report that the grants do not let be derived.
+    #[error("not derived as grants allow, expected {expected}")]
+    NotDerivable {
+        /// What they ask.
+        expected: &'static str,
+    },
+    /// An asset that may not go there.
+    #[error("asset is not transferable so, expected {expected}")]
+    NotTransferable {
+        /// Where it may go.
+        expected: &'static str,
+    },
+    /// A licence that goes beyond what its asset offers.
+    #[error("{what} outside the asset's terms, expected {expected}")]
+    OutsideLicence {
+        /// Which part of the licence.
+        what: &'static str,
+        /// The bound.
+        expected: &'static str,
+    },
     /// More than one customer or tenant may have.
     #[error("too many {what}, expected at most {limit}")]
     TooMany {
@@ -214,6 +238,10 @@ pub fn check(
             if let Some(superseded) = &event.terms.supersedes {
                 live(customer, superseded)?;
             }
+            // what the asset offers, only the ledger knows: `assets::check_licence`
+            for source in event.terms.licence.iter().flat_map(|licence| licence.ends_with.iter()) {
+                live(customer, source)?;
+            }
             room(customer.grants.len(), GRANTS_MAX, "grants")
         }
         Event::GrantAmended(event) => {
@@ -247,6 +275,21 @@ pub fn check(
         }
         Event::DataDeleted(event) => check_deletion(event, signers, customer, context),
         Event::RecipientAcknowledged(event) => check_acknowledgement(event, signers, customer, context),
+        Event::AssetIssued(event) => {
+            by_enterprise(signers, context)?;
+            known(customer)?;
+            assets::check_issued(event, customer, context.vocabulary, context.now)?;
+            room(customer.assets.len(), ASSETS_MAX, "assets")
+        }
+        Event::AssetTransferred(event) => {
+            known(customer)?;
+            // whoever owns it now gives it, the other one takes it
+            let both = signed_by_both(signers, context.parties.enterprise, |kid| {
+                customer.signing_key(&kid).is_some()
+            });
+            expect(both, "the enterprise and an enrolled key of the customer")?;
+            assets::check_transferred(event, customer)
+        }
         // what is due to whom, only the books say
         Event::Money(Money::RevenueDeclared(_)) => by_enterprise(signers, context),
         Event::Money(event) => {
@@ -351,7 +394,7 @@ fn expect(holds: bool, expected: &'static str) -> Result<(), Refusal> {
     if holds { Ok(()) } else { Err(Refusal::Signers { expected }) }
 }
 
-/// Exactly two signers: the new key and one that `vouches`.
+/// Exactly two signers: this key and one that `vouches`.
 fn signed_by_both(signers: &[Thumbprint], new: Thumbprint, vouches: impl Fn(Thumbprint) -> bool) -> bool {
     match signers {
         [a, b] => (*a == new && vouches(*b)) || (*b == new && vouches(*a)),
@@ -518,6 +561,9 @@ pub(crate) fn check_amendment(old: &Terms, new: &Terms) -> Result<(), Refusal> {
     let had = |category| old.scope.include.iter().any(|clause| clause.category == category);
     if !new.scope.include.iter().all(|clause| had(clause.category.clone())) {
         return changes("category");
+    }
+    if old.licence != new.licence {
+        return changes("licence");
     }
     if new.supersedes.is_some() {
         return changes("grant that it supersedes");

@@ -4,9 +4,12 @@ use std::borrow::Cow;
 
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::Bytes32;
-use grantbook_record::event::{Event, Evidence};
+use grantbook_record::event::{Event, Evidence, Owner};
+use grantbook_record::uses::UseRecord;
 use grantbook_record::{Jti, PublicKey, Terms, Thumbprint};
 use serde::{Deserialize, Serialize};
+
+use crate::assets::AssetState;
 
 /// Grants of one customer at one enterprise, ended ones included.
 pub const GRANTS_MAX: usize = 1024;
@@ -27,6 +30,9 @@ pub struct CustomerState {
     /// Thumbprint of the key that may end all keys of the customer; it never signs anything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery: Option<Thumbprint>,
+    /// Assets derived from the customer's data, by rising leaf index of their `asset.issued`. Gates do not have them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assets: Vec<AssetState>,
 }
 
 /// A key and whether it may still sign.
@@ -147,6 +153,19 @@ impl CustomerState {
         self.grants.iter().find(|grant| grant.id == *id)
     }
 
+    /// The asset whose `asset.issued` has this `jti`.
+    pub fn asset(&self, id: &Jti) -> Option<&AssetState> {
+        self.assets.iter().find(|asset| asset.id == *id)
+    }
+
+    /// Who is paid for a use that was admitted at this leaf index: the owner of its asset, if it was licensed.
+    pub fn owner_of_use(&self, record: &UseRecord, leaf_index: u64) -> Owner {
+        let grant = record.grant().and_then(|id| self.grant(&id));
+        let licence = grant.and_then(|grant| grant.terms.licence.as_ref());
+        let asset = licence.and_then(|licence| self.asset(&licence.asset));
+        asset.map_or(Owner::Customer, |asset| asset.owner_at(leaf_index))
+    }
+
     /// Forgets the grant whose `grant.given` has this leaf index; gives its id.
     pub fn forget_grant(&mut self, given: u64) -> Option<Jti> {
         let at = self.grants.iter().position(|grant| grant.given == given)?;
@@ -176,6 +195,9 @@ impl CustomerState {
     /// The entry that an event about this customer links to, with its group. An acknowledgement and a deletion link to
     /// entries that are not kept here.
     pub fn link_target(&self, event: &Event) -> Option<(EntryRef, u16)> {
+        if let Event::AssetTransferred(event) = event {
+            return Some((self.asset(&event.asset)?.owners.last()?.entry, 0));
+        }
         self.grant(&event.changed_grant()?).map(|grant| (grant.terms_entry, grant.group))
     }
 
@@ -203,11 +225,7 @@ impl CustomerState {
             Event::GrantGiven(event) => {
                 self.requests.retain(|request| Some(request.id) != event.request);
                 if let Some(superseded) = event.terms.supersedes {
-                    self.with_grant(&superseded, |grant| {
-                        grant.status = Status::Superseded;
-                        grant.status_entry = admitted.entry.leaf_index;
-                        grant.ended_at = Some(admitted.at);
-                    });
+                    self.set_status(&superseded, Status::Superseded, admitted);
                 }
                 self.grants.push(GrantState {
                     id: admitted.jti,
@@ -231,6 +249,12 @@ impl CustomerState {
             Event::GrantResumed(event) => self.set_status(&event.grant, Status::Active, admitted),
             Event::GrantWithdrawn(event) => self.set_status(&event.grant, Status::Withdrawn, admitted),
             Event::GrantRevoked(event) => self.set_status(&event.grant, Status::Revoked, admitted),
+            Event::AssetIssued(event) => self.assets.push(AssetState::new(event, admitted)),
+            Event::AssetTransferred(event) => {
+                if let Some(asset) = self.assets.iter_mut().find(|asset| asset.id == event.asset) {
+                    asset.pass_to(event.to, admitted);
+                }
+            }
             Event::TemplatePublished(_)
             | Event::NoticePublished(_)
             | Event::DataDeleted(_)
@@ -256,11 +280,23 @@ impl CustomerState {
     }
 
     fn set_status(&mut self, id: &Jti, status: Status, admitted: &Admitted) {
-        self.with_grant(id, |grant| {
-            grant.status = status;
-            grant.status_entry = admitted.entry.leaf_index;
-            grant.ended_at = status.is_ended().then_some(admitted.at);
-        });
+        let ending = if status.is_ended() { self.ending_with(id) } else { Vec::new() };
+        for id in ending.iter().chain([id]) {
+            self.with_grant(id, |grant| {
+                grant.status = status;
+                grant.status_entry = admitted.entry.leaf_index;
+                grant.ended_at = status.is_ended().then_some(admitted.at);
+            });
+        }
+    }
+
+    /// The licences that end when this grant does, as far as they have not ended.
+    pub fn ending_with(&self, id: &Jti) -> Vec<Jti> {
+        let ends_with_it = |grant: &&GrantState| {
+            let licence = grant.terms.licence.as_ref();
+            !grant.status.is_ended() && licence.is_some_and(|licence| licence.ends_with.contains(id))
+        };
+        self.grants.iter().filter(ends_with_it).map(|grant| grant.id).collect()
     }
 }
 

@@ -9,6 +9,7 @@ use grantbook_record::uses::UseFacts;
 use grantbook_record::{DataDay, DataPeriod, DenialReason, Jti, Price, Term, Terms};
 use serde::{Deserialize, Serialize};
 
+use crate::assets;
 use crate::cover::{self, FieldGap, PeriodGap};
 use crate::customer::{CustomerState, GrantState, Status};
 use crate::vocabulary::Vocabulary;
@@ -327,6 +328,7 @@ fn addresses(grant: &GrantView<'_>, facts: &UseFacts) -> bool {
     let terms = grant.terms;
     terms.recipient == facts.recipient
         && terms.purpose == facts.purpose
+        && assets::is_of_same_asset(terms, facts)
         && cover::names_categories(&terms.scope, facts)
 }
 

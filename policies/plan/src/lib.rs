@@ -8,6 +8,7 @@
 //! one by one; [`admission`] says which events may come next; [`decide()`] answers the gate's question.
 
 pub mod admission;
+pub mod assets;
 pub mod audit;
 pub mod compact;
 pub mod cover;
@@ -21,6 +22,7 @@ pub mod tenant;
 pub mod vocabulary;
 
 pub use admission::{Parties, Refusal};
+pub use assets::{AssetState, Holding};
 pub use customer::{Admitted, CustomerState, EntryRef, GrantState, Status};
 pub use decide::{Decision, Denial, Permission, UseCount, decide, judge_grant, judge_terms};
 pub use duties::Duties;

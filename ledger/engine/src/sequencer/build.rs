@@ -1,5 +1,6 @@
 //! Building a batch: each job is checked against the state as the jobs before it left it, and becomes entries.
 
+mod assets;
 mod erasing;
 mod import;
 mod owing;

@@ -34,17 +34,19 @@ impl Posting {
         (sum == 0).then(|| Self { currency, legs: legs.to_vec() })
     }
 
-    /// A group's pool of a period and the platform's fee; `erased` of the pool is owed to nobody who is known.
-    pub fn pool(currency: Currency, pool: u64, erased: u64, fee: u64) -> Option<Self> {
+    /// A group's pool of a period and the platform's fee. What of the pool is the enterprise's own comes back to it.
+    pub fn pool(currency: Currency, pool: u64, parts: PoolParts, fee: u64) -> Option<Self> {
         let signed = |amount: u64| i64::try_from(amount).ok();
-        let (pool, erased, fee) = (signed(pool)?, signed(erased)?, signed(fee)?);
+        let (erased, own) = (signed(parts.of_erased)?, signed(parts.of_enterprise)?);
+        let (pool, fee) = (signed(pool)?, signed(fee)?);
         Self::new(
             currency,
             &[
-                (Account::Customers, pool.checked_sub(erased)?),
+                (Account::Customers, pool.checked_sub(erased)?.checked_sub(own)?),
                 (Account::Unclaimed, erased),
                 (Account::Platform, fee),
                 (Account::Enterprise, pool.checked_add(fee)?.checked_neg()?),
+                (Account::Enterprise, own),
             ],
         )
     }
@@ -66,6 +68,15 @@ impl Posting {
     pub fn transfer(currency: Currency, from: Account, to: Account, amount: i64) -> Option<Self> {
         Self::new(currency, &[(from, amount.checked_neg()?), (to, amount)])
     }
+}
+
+/// What of a pool is not owed to customers who are known, minor units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PoolParts {
+    /// Owed to customers who were erased.
+    pub of_erased: u64,
+    /// Owed to the enterprise, for uses of data assets that belong to it.
+    pub of_enterprise: u64,
 }
 
 /// Balances by account and currency.
@@ -126,7 +137,7 @@ mod tests {
                 let currency = if euro { Currency::parse("EUR").unwrap() } else { yuan() };
                 let part = part.min(amount);
                 let posting = match what {
-                    0 => Posting::pool(currency, amount, part, part),
+                    0 => Posting::pool(currency, amount, PoolParts { of_erased: part / 2, of_enterprise: part / 3 }, part),
                     1 => Posting::payment(currency, amount, part, china),
                     2 => Posting::transfer(currency, Account::Customers, Account::Enterprise, i64::try_from(amount).unwrap()),
                     _ => Posting::transfer(currency, Account::Customers, Account::Unclaimed, -i64::try_from(part).unwrap()),
@@ -143,7 +154,7 @@ mod tests {
     #[test]
     fn what_does_not_balance_is_no_posting() {
         assert_eq!(Posting::new(yuan(), &[(Account::Customers, 80), (Account::Enterprise, -79)]), None);
-        assert_eq!(Posting::pool(yuan(), u64::MAX, 0, 0), None);
+        assert_eq!(Posting::pool(yuan(), u64::MAX, PoolParts::default(), 0), None);
         let mut accounts = Accounts::default();
         let most = Posting::transfer(yuan(), Account::Enterprise, Account::Customers, i64::MAX).unwrap();
         accounts.post(&most).unwrap();

@@ -11,7 +11,7 @@ use grantbook_record::event::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::accounts::{Account, Accounts, Posting};
+use super::accounts::{Account, Accounts, PoolParts, Posting};
 use super::price::{part_of, pool_of};
 use super::purse::{Earned, Order, Purse};
 
@@ -59,6 +59,8 @@ pub struct Line {
     pub committed: u64,
     /// Of this, to customers who were erased since.
     pub of_erased: u64,
+    /// Of this, to the enterprise, for uses of data assets that belong to it.
+    pub of_enterprise: u64,
     /// Prices of grants that have not accrued yet, minor units.
     pub due: u64,
     /// Declared revenue, minor units.
@@ -112,6 +114,7 @@ impl Line {
             uses: 0,
             committed: 0,
             of_erased: 0,
+            of_enterprise: 0,
             due: 0,
             revenue: None,
             accrued: 0,
@@ -172,6 +175,15 @@ impl Books {
         let line = self.line_mut((self.open, group, currency))?;
         line.uses = line.uses.checked_add(1)?;
         line.committed = line.committed.checked_add(payout.into())?;
+        Some(())
+    }
+
+    /// A use of a data asset that belongs to the enterprise.
+    #[must_use]
+    pub(crate) fn used_of_enterprise(&mut self, group: u16, currency: Currency, payout: u32) -> Option<()> {
+        let line = self.line_mut((self.open, group, currency))?;
+        line.committed = line.committed.checked_add(payout.into())?;
+        line.of_enterprise = line.of_enterprise.checked_add(payout.into())?;
         Some(())
     }
 
@@ -304,8 +316,8 @@ impl Books {
         let SettlementPosted { period, group, currency, pool, fee, .. } = *event;
         let line = self.known_line((period, group, currency)).ok_or(Misfit)?;
         line.posted = Some(Posted { leaf_index, pool, fee });
-        let of_erased = line.of_erased;
-        let posting = Posting::pool(currency, pool, of_erased, fee).ok_or(Misfit)?;
+        let parts = PoolParts { of_erased: line.of_erased, of_enterprise: line.of_enterprise };
+        let posting = Posting::pool(currency, pool, parts, fee).ok_or(Misfit)?;
         self.accounts.post(&posting).ok_or(Misfit)?;
         if self.lines.iter().any(|line| line.period == period && line.posted.is_none()) {
             return Ok(None);

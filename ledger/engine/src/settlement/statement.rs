@@ -1,7 +1,8 @@
 //! Statements: what one customer's data was used for in a period, by whom, and how each amount came about. Read from the
 //! log itself, so that every line names the entry that proves it.
 
-use grantbook_record::event::{Basis, Event, Money, PayoutOrdered, Period};
+use grantbook_plan::CustomerState;
+use grantbook_record::event::{Basis, Event, Money, Owner, PayoutOrdered, Period};
 use grantbook_record::terms::Compensation;
 use grantbook_record::uses::Outcome;
 use grantbook_record::{Currency, DenialReason, Jti, Kind, SubjectId, TenantId, Term, UnixSeconds};
@@ -73,6 +74,8 @@ pub struct UseMovement {
     /// The rule that it broke.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flag: Option<DenialReason>,
+    /// Who was paid for it: the customer, or the enterprise for a data asset that belonged to it.
+    pub paid_to: Owner,
 }
 
 /// An accrued amount.
@@ -149,7 +152,7 @@ impl Ledger {
         let customer = customer.ok_or(ReadError::NotFound)?;
         let mut lines = Vec::new();
         for leaf in inner.published.leaves_under(customer.key_id, begins..until)? {
-            lines.extend(self.line(leaf, period, leaf < ends)?);
+            lines.extend(self.line(&customer.state, leaf, period, leaf < ends)?);
         }
         let of_grant = |grant: Jti| {
             lines.iter().filter(move |line| matches!(&line.what, Movement::Use(one) if one.grant == grant))
@@ -168,7 +171,13 @@ impl Ledger {
 
     /// The line of one entry; `within` says whether it lies before the end of the period, after which nothing but accruals
     /// belongs to it.
-    fn line(&self, leaf: u64, period: Period, within: bool) -> Result<Option<StatementLine>, ReadError> {
+    fn line(
+        &self,
+        customer: &CustomerState,
+        leaf: u64,
+        period: Period,
+        within: bool,
+    ) -> Result<Option<StatementLine>, ReadError> {
         let owned = self.inner.published.item(leaf)?;
         let kind = owned.item.entry.get(1).copied().and_then(Kind::from_number);
         let line =
@@ -178,6 +187,7 @@ impl Ledger {
             let Some(row) = row else { return Ok(None) };
             let Outcome::Permitted(permitted) = &row.record.outcome else { return Ok(None) };
             let facts = &row.record.facts;
+            let paid_to = customer.owner_of_use(&row.record, leaf);
             let what = Movement::Use(UseMovement {
                 at: row.record.at,
                 grant: permitted.grant,
@@ -185,8 +195,10 @@ impl Ledger {
                 recipient: facts.recipient.clone(),
                 purpose: facts.purpose.clone(),
                 flag: row.flag,
+                paid_to,
             });
-            return line(what, row.currency, signed(row.payout_minor)?);
+            let minor = if paid_to == Owner::Customer { signed(row.payout_minor)? } else { 0 };
+            return line(what, row.currency, minor);
         }
         let about_money = kind.is_some_and(|kind| (144..160).contains(&kind.number()));
         if !about_money {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use grantbook_record::TenantId;
 
 use super::rows::{
-    self, BOOKS, CLOSED, COUNTS, CUSTOMER, Customer, DATA_KEY, GRANT, PAST, TENANT, USE_ID, UseIdRow,
+    self, ASSET, BOOKS, CLOSED, COUNTS, CUSTOMER, Customer, DATA_KEY, GRANT, PAST, TENANT, USE_ID, UseIdRow,
 };
 use super::{State, damaged, sealed, unwrap, wrap};
 use crate::keyring::EpochKeys;
@@ -145,7 +145,7 @@ impl State {
                     copied.push((name, Some(value)));
                 }
             }
-            Some(GRANT) => {
+            Some(GRANT | ASSET) => {
                 let (_, key_id) = rows::grant_row(&name, &value).ok_or_else(|| damaged("grant"))?;
                 if live.contains(key_id) {
                     copied.push((name, Some(value)));

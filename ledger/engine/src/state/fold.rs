@@ -346,6 +346,10 @@ impl Changes {
                     let row = key_id.to_be_bytes().to_vec();
                     self.rows.push((rows::grant_key(number, leaf_index), Some(row)));
                 }
+                if matches!(event, Event::AssetIssued(_)) {
+                    let row = key_id.to_be_bytes().to_vec();
+                    self.rows.push((rows::asset_key(number, leaf_index), Some(row)));
+                }
                 if matches!(event, Event::KeyEnrolled(_)) && customer.state.keys.is_empty() {
                     customer.enrolment = Some(Enrolment { leaf_index, salt });
                 }
@@ -443,6 +447,9 @@ impl Changes {
             }
             self.rows.push((rows::grant_key(number, grant.given), None));
             self.rows.push((rows::ending_key(number, grant.status_entry), None));
+        }
+        for asset in customer.iter().flat_map(|customer| &customer.state.assets) {
+            self.rows.push((rows::asset_key(number, asset.leaf_index()), None));
         }
         if let Some(customer) = customer.as_ref().filter(|_| present == Some(data_key)) {
             self.books_mut(state, number)?

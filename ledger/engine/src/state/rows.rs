@@ -30,6 +30,7 @@ pub(super) const GRANT: &[u8] = b"g";
 pub(super) const DATA_KEY: &[u8] = b"k";
 pub(super) const CLOSED: &[u8] = b"s";
 pub(super) const ENDING: &[u8] = b"e";
+pub(super) const ASSET: &[u8] = b"d";
 pub(super) const BOOKS: &[u8] = b"a";
 pub(super) const PAST: &[u8] = b"p";
 
@@ -442,6 +443,14 @@ pub(super) fn grant_key(tenant: u32, leaf: u64) -> Vec<u8> {
 /// Leaf index and data key id.
 pub(super) fn grant_row(key: &[u8], value: &[u8]) -> Option<(u64, u64)> {
     Some((u64::from_be_bytes(*key.last_chunk()?), u64::from_be_bytes(value.try_into().ok()?)))
+}
+
+pub(super) fn asset_prefix(tenant: u32) -> Vec<u8> {
+    [ASSET, &tenant.to_be_bytes()].concat()
+}
+
+pub(super) fn asset_key(tenant: u32, leaf: u64) -> Vec<u8> {
+    [asset_prefix(tenant).as_slice(), &leaf.to_be_bytes()].concat()
 }
 
 pub(super) fn ending_prefix(tenant: u32) -> Vec<u8> {

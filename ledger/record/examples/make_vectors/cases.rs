@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::{cases_of_audits, cases_of_events, cases_of_leases, cases_of_state_proofs, cases_of_the_log};
+use crate::{
+    cases_of_assets, cases_of_audits, cases_of_events, cases_of_leases, cases_of_state_proofs,
+    cases_of_the_log,
+};
 
 /// Name and input of a case.
 pub(crate) type Case = (String, Value);
@@ -17,6 +20,7 @@ pub(crate) fn of(format: &str) -> Vec<Case> {
         "feed" => cases_of_the_log::frames(),
         "head" => cases_of_the_log::heads(),
         "lease" => cases_of_leases::releases(),
+        "asset" => cases_of_assets::assets(),
         "state-proof" => cases_of_state_proofs::state_proofs(),
         "audit" => cases_of_audits::audits(),
         other => panic!("no cases of {other}"),

@@ -8,6 +8,7 @@
 )]
 
 mod cases;
+mod cases_of_assets;
 mod cases_of_audits;
 mod cases_of_events;
 mod cases_of_leases;

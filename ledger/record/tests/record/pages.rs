@@ -61,6 +61,7 @@ pub(crate) fn example(name: &str) -> String {
         "log-keys" => log_keys().to_string(),
         "state-proof" => pretty(&Ledger::with_state_roots().state_proof(STATE_ROOTS_AT + 2).to_json()),
         "state-proof-derived" => state_proof_derived(),
+        "licence" => pretty(&serde_json::to_vec(&story::licence()).unwrap()),
         "frame" => pretty(&log.feed().0.last().unwrap().to_json()),
         "archive-header" => pretty(&log.archive(&[GRANT_AT, USES_AT])[0]),
         "archive-record" => pretty(&log.archive(&[GRANT_AT, USES_AT])[2]),

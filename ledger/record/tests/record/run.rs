@@ -13,8 +13,19 @@ use grantbook_tlog::LogKeys;
 use serde_json::Value;
 
 /// The formats, as their vector files are named.
-pub(crate) const FORMATS: [&str; 10] =
-    ["event", "envelope", "entry", "use-batch", "receipt", "feed", "head", "state-proof", "lease", "audit"];
+pub(crate) const FORMATS: [&str; 11] = [
+    "event",
+    "envelope",
+    "entry",
+    "use-batch",
+    "receipt",
+    "feed",
+    "head",
+    "state-proof",
+    "lease",
+    "asset",
+    "audit",
+];
 
 /// Why a case was refused.
 #[derive(Debug)]
@@ -70,7 +81,7 @@ impl Setup {
 pub(crate) fn run(format: &str, setup: &Setup, input: &Value) -> Result<(), Refused> {
     let text = |name: &str| input[name].as_str().unwrap_or_else(|| panic!("no {name}"));
     match format {
-        "event" => {
+        "event" | "asset" => {
             Event::parse(Kind::parse(text("kind")).unwrap(), text("payload").as_bytes())?;
         }
         "envelope" => {

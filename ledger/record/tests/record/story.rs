@@ -4,20 +4,21 @@
 use grantbook_record::day::{DataDay, DataPeriod, UnixMillis};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{
-    Acknowledger, Act, Basis, Bounds, Claims, DataDeleted, Evidence, GrantAmended, GrantGiven, GrantPaused,
-    GrantResumed, GrantRevoked, GrantWithdrawn, KeyEnrolled, KeyRevoked, KeyRotated, LocalText,
-    NoticePublished, OfPool, OperatorActed, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid,
-    PayoutReversed, Period, ProofPublished, RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade,
-    Revenue, RevenueDeclared, ReversedEntry, Revoker, SettlementClosed, SettlementPosted, StateRoot,
-    SubjectErased, TemplatePublished, about_tenant,
+    Acknowledger, Act, AssetIssued, AssetTerms, AssetTransferred, Basis, Bounds, Claims, DataDeleted,
+    Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked, GrantWithdrawn, KeyEnrolled,
+    KeyRevoked, KeyRotated, LicenceOffer, LocalText, NoticePublished, OfPool, OperatorActed, Owner,
+    PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed, Period, ProofPublished,
+    RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade, Revenue, RevenueDeclared,
+    ReversedEntry, Revoker, SettlementClosed, SettlementPosted, StateRoot, SubjectErased, TemplatePublished,
+    about_tenant,
 };
 use grantbook_record::lease::{LeasesReleased, Release};
 use grantbook_record::list::List;
 use grantbook_record::scope::{Clause, Condition};
 use grantbook_record::state_proof::GrantStatus;
 use grantbook_record::terms::{
-    Compensation, Fields, Language, Limits, NoticeShown, Obligation, Rate, RetentionDays, TemplateRef,
-    UseCap, Validity, WindowSeconds,
+    Compensation, Fields, Language, Licence, Limits, NoticeShown, Obligation, Rate, RetentionDays,
+    TemplateRef, UseCap, Validity, WindowSeconds,
 };
 use grantbook_record::uses::{Denied, Outcome, Permitted, UseFacts, UseId, UseRecord, WireBatch, sign_batch};
 use grantbook_record::{
@@ -149,6 +150,7 @@ pub(crate) fn terms() -> Terms {
         },
         consents: terms_list(&["third-party"]),
         supersedes: None,
+        licence: None,
     }
 }
 
@@ -180,7 +182,7 @@ impl Sample {
 }
 
 /// The kinds of which there is a sample: all that an envelope may carry now.
-pub(crate) const SAMPLES: [Kind; 27] = [
+pub(crate) const SAMPLES: [Kind; 29] = [
     Kind::KeyEnrolled,
     Kind::KeyRotated,
     Kind::KeyRevoked,
@@ -208,6 +210,8 @@ pub(crate) const SAMPLES: [Kind; 27] = [
     Kind::PayoutPaid,
     Kind::PayoutFailed,
     Kind::PayoutReversed,
+    Kind::AssetIssued,
+    Kind::AssetTransferred,
 ];
 
 pub(crate) fn sample(kind: Kind) -> Sample {
@@ -300,6 +304,7 @@ pub(crate) fn sample(kind: Kind) -> Sample {
             };
             Sample::new(kind, 34, event, vec![operator()])
         }
+        Kind::AssetIssued | Kind::AssetTransferred => sample_of_assets(kind),
         other => sample_of_money(other),
     }
 }
@@ -343,6 +348,43 @@ fn sample_of_money(kind: Kind) -> Sample {
         }
         other => panic!("no sample of {other}"),
     }
+}
+
+/// A battery-health report, derived from charging records under a grant that is not in the story.
+fn sample_of_assets(kind: Kind) -> Sample {
+    let (sub, asset) = (subject(), jti(31));
+    match kind {
+        Kind::AssetIssued => {
+            let price = Price { currency: Currency::parse("CNY").unwrap(), minor: 250 };
+            let purposes = terms_list(&["insurance-underwriting"]);
+            let until = UnixSeconds(NOW.0 + 90 * 86_400);
+            let event = AssetIssued {
+                sub,
+                category: term("battery-health"),
+                hash: Bytes32::sha256(b"capacity 71.3 kWh of 78.0, health 91 %"),
+                derived_by: term("voltway"),
+                derived_from: List::new(vec![jti(30)]).unwrap(),
+                purpose: term("service-personalisation"),
+                owner: Owner::Customer,
+                terms: AssetTerms {
+                    transferable_to: List::new(vec![Owner::Enterprise]).unwrap(),
+                    outlives_grants: false,
+                    licence: Some(LicenceOffer { price, purposes, until, resale: false }),
+                },
+            };
+            Sample::new(kind, 31, event, vec![enterprise()])
+        }
+        Kind::AssetTransferred => {
+            let event = AssetTransferred { sub, asset, to: Owner::Enterprise };
+            Sample::new(kind, 32, event, vec![customer(), enterprise()])
+        }
+        other => panic!("no sample of {other}"),
+    }
+}
+
+/// What makes a grant a licence of the story's asset.
+pub(crate) fn licence() -> Licence {
+    Licence { asset: jti(31), ends_with: List::new(vec![jti(30)]).unwrap() }
 }
 
 /// A root of the map of grant states, signed by the operator.

@@ -67,6 +67,7 @@ fn every_error_is_provoked() {
             "lease",
             "TooLarge Jws/NotCompact Typ Payload/UnknownField Payload/Expected Version/Version BadSignature",
         ),
+        ("asset", "Schema/UnknownField Schema/DuplicateField Schema/MissingField Schema/Expected Version"),
         (
             "audit",
             "RequestTooLarge AnswerTooLarge Schema/UnknownField Schema/MissingField Spelling Version Checkpoint/Size \

@@ -144,6 +144,7 @@ impl TermsArgs {
             template: published.template.clone(),
             consents: List::default(),
             supersedes: None,
+            licence: None,
         })
     }
 }

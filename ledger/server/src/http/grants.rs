@@ -14,13 +14,21 @@ use super::caller::Caller;
 use super::page::{self, Page, PageQuery};
 use super::problem::{Problem, ProblemDetails};
 
-/// Whose grants.
+/// Whose grants or assets.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct SubjectQuery {
     /// Only this data subject's.
     #[param(nullable = false, pattern = "^[A-Za-z0-9._:-]{1,64}$")]
     sub: Option<String>,
+}
+
+impl SubjectQuery {
+    /// The data subject, if one is named in its form.
+    pub(super) fn parse(&self) -> Result<Option<SubjectId>, Problem> {
+        let sub = self.sub.as_deref().map(SubjectId::parse).transpose();
+        sub.map_err(|error| Problem::malformed(error.to_string()))
+    }
 }
 
 /// Grants, by rising leaf index of their `grant.given`.
@@ -93,14 +101,10 @@ pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
     Query(query): Query<PageQuery>,
-    Query(SubjectQuery { sub }): Query<SubjectQuery>,
+    Query(subject): Query<SubjectQuery>,
 ) -> Result<Json<GrantsPage>, Problem> {
     let page = query.page(app.config.limits.page_rows_max)?;
-    let sub = sub
-        .as_deref()
-        .map(SubjectId::parse)
-        .transpose()
-        .map_err(|error| Problem::malformed(error.to_string()))?;
+    let sub = subject.parse()?;
     let (tenant, limit) = (caller.tenant(), page.limit);
     let grants: Vec<GrantView> = app
         .blocking(move |ledger| {

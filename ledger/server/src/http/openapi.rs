@@ -15,8 +15,8 @@ use utoipa_axum::routes;
 
 use super::problem::Problem;
 use super::{
-    App, acknowledgements, admin, audits, authzen, deletions, erasures, events, feed, gate_keys, grants,
-    heads, health, layers, leases, log, metrics, proofs, receipts, settlements, states, uses,
+    App, acknowledgements, admin, assets, audits, authzen, deletions, erasures, events, feed, gate_keys,
+    grants, heads, health, layers, leases, log, metrics, proofs, receipts, settlements, states, uses,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -30,6 +30,7 @@ use super::{
         (name = "log", description = "The public log, C2SP tlog-tiles; no token, open to all origins"),
         (name = "events", description = "Signed envelopes: keys, templates, notices, requests, grants"),
         (name = "grants", description = "Grants as the events have made them"),
+        (name = "assets", description = "Reports derived from customers' data, with owners and terms of their own"),
         (name = "uses", description = "Recorded uses and denials"),
         (name = "leases", description = "Slices of caps, rates and budgets that gates use up by themselves"),
         (name = "receipts", description = "What proves an entry offline"),
@@ -57,6 +58,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(events::append))
         .routes(routes!(grants::list))
         .routes(routes!(grants::one))
+        .routes(routes!(assets::list))
+        .routes(routes!(assets::one))
         .routes(routes!(acknowledgements::one))
         .routes(routes!(acknowledgements::open))
         .routes(routes!(deletions::list))

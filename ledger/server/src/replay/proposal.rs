@@ -117,6 +117,7 @@ pub(super) fn terms(identity: &Identity, template_sha256: Bytes32) -> Result<Ter
         template: TemplateRef { id: term("purchases")?, version: 1, hash: template_sha256 },
         consents: terms_list(&["third-party"])?,
         supersedes: None,
+        licence: None,
     })
 }
 

@@ -8,11 +8,12 @@ use grantbook_engine::{Ledger, SandboxTenant};
 use grantbook_record::day::{DataPeriod, UnixMillis, UnixSeconds};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{
-    Bounds, Claims, Evidence, GrantGiven, GrantWithdrawn, KeyEnrolled, NoticePublished, TemplatePublished,
+    AssetIssued, Bounds, Claims, Evidence, GrantGiven, GrantWithdrawn, KeyEnrolled, NoticePublished,
+    TemplatePublished,
 };
 use grantbook_record::lease::{LeasesReleased, Release, sign_release};
 use grantbook_record::list::List;
-use grantbook_record::terms::{Language, TemplateRef, Terms};
+use grantbook_record::terms::{Compensation, Language, TemplateRef, Terms};
 use grantbook_record::uses::{self, Denied, Outcome, Permitted, UseFacts, UseRecord};
 use grantbook_record::{
     DataDay, DenialReason, Envelope, GateId, Jti, Kind, Salt, Signer, SubjectId, TenantId, Term,
@@ -232,6 +233,47 @@ impl Book {
     pub(crate) fn withdrawal(&self, customer: &Customer, grant: Jti) -> Vec<u8> {
         let event = GrantWithdrawn { sub: customer.sub.clone(), grant, channel: None };
         self.envelope(Kind::GrantWithdrawn, event, &[&customer.signer])
+    }
+
+    /// A grant under which reports may be derived, which is used once, and the asset derived under it; and their ids.
+    pub(crate) async fn asset(&self, customer: &Customer, published: &Published) -> (Jti, Jti) {
+        let mut terms = published.terms(&json!({"uses": 4}));
+        terms.consents = List::new(vec![term("derived-asset")]).unwrap();
+        terms.compensation = Compensation::None;
+        let grant = self.appended(self.grant_event(customer, terms)).await;
+        let used = facts(customer.sub.as_str(), 2);
+        self.ledger.decide_and_record(self.tenant(), &used, None, None).unwrap();
+        let asset = self.asset_event(customer, grant, &json!({}));
+        (grant, self.appended(self.envelope(Kind::AssetIssued, asset, &[&self.sandbox.enterprise])).await)
+    }
+
+    /// A summary of purchases that its owner may sell, with these members changed.
+    pub(crate) fn asset_event(&self, customer: &Customer, grant: Jti, change: &Value) -> AssetIssued {
+        let mut asset = json!({
+            "sub": customer.sub,
+            "category": "purchases",
+            "hash": Bytes32::sha256(b"1 purchase in February"),
+            "derived_by": "recommender",
+            "derived_from": [grant],
+            "purpose": "service-personalisation",
+            "owner": "customer",
+            "terms": {
+                "transferable_to": ["enterprise"],
+                "licence": {
+                    "price": {"currency": "CNY", "minor": 120},
+                    "purposes": ["service-personalisation"],
+                    "until": now().seconds().0 + YEAR,
+                },
+            },
+        });
+        asset.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        serde_json::from_value(asset).unwrap()
+    }
+
+    async fn appended(&self, envelope: Vec<u8>) -> Jti {
+        let jti = Envelope::parse(&envelope).unwrap().event().unwrap().jti;
+        self.append(envelope).await.expect(201);
+        jti
     }
 
     /// A gate's word for one lease.

@@ -61,6 +61,8 @@ async fn doors_that_need_a_token_are_shut_without_one() {
         (Method::GET, "/v1/leases?gate=a"),
         (Method::GET, "/v1/grants"),
         (Method::GET, "/v1/grants/0190163d-8694-7397-8c1f-0d9ef6b5d3a1"),
+        (Method::GET, "/v1/assets"),
+        (Method::GET, "/v1/assets/0190163d-8694-7397-8c1f-0d9ef6b5d3a1"),
         (Method::GET, "/v1/receipts/0"),
         (Method::GET, "/v1/states/cs-1"),
         (Method::GET, "/v1/feed"),

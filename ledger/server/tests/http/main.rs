@@ -8,6 +8,7 @@
 )]
 
 mod acknowledgements;
+mod assets;
 mod audits;
 mod authzen;
 mod authzen_batch;

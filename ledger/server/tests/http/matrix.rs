@@ -34,6 +34,7 @@ struct Stage {
     published: Published,
     customers: Vec<Customer>,
     grant: Jti,
+    asset: Jti,
     given: u64,
     spare_token: String,
     operator_token: String,
@@ -49,6 +50,7 @@ impl Stage {
             customers.push(book.customer(sub, seed).await);
         }
         let grant = book.grant(&customers[0], &published).await;
+        let (_, asset) = book.asset(&customers[1], &published).await;
         let given = book.ledger.find_event(book.tenant(), &grant).unwrap().0;
         let (ledger, tenant) = (&book.ledger, book.tenant());
         // registered, so that an erasure waits for it
@@ -58,7 +60,17 @@ impl Stage {
         let sub = |at: usize| SubjectId::parse(CUSTOMERS[at]).unwrap();
         ledger.place_hold(tenant, &sub(1), REASON).unwrap();
         let erasure = ledger.begin_erasure(tenant, &sub(2), Channel::Mail).unwrap().id;
-        Self { book, published, customers, grant, given, spare_token: spare.id, operator_token, erasure }
+        Self {
+            book,
+            published,
+            customers,
+            grant,
+            asset,
+            given,
+            spare_token: spare.id,
+            operator_token,
+            erasure,
+        }
     }
 
     /// A request of the operation about things of the tenant, that its administrator would be right to make.
@@ -113,6 +125,8 @@ impl Stage {
             }
             "list_grants" => get("/v1/grants"),
             "get_grant" => get(&format!("/v1/grants/{}", self.grant)),
+            "list_assets" => get("/v1/assets"),
+            "get_asset" => get(&format!("/v1/assets/{}", self.asset)),
             "get_acknowledgements" => get(&format!("/v1/grants/{}/acknowledgements", self.grant)),
             "list_open_acknowledgements" => get("/v1/acknowledgements"),
             "list_deletions" => get("/v1/deletions"),
@@ -182,8 +196,13 @@ impl Stage {
     /// What only the tenant's own tokens may read.
     fn words(&self) -> Vec<String> {
         let own = [LABEL, REASON, GATE].into_iter().chain(CUSTOMERS).map(str::to_owned);
-        own.chain([self.grant.to_string(), self.book.tenant().to_string(), self.spare_token.clone()])
-            .collect()
+        own.chain([
+            self.asset.to_string(),
+            self.grant.to_string(),
+            self.book.tenant().to_string(),
+            self.spare_token.clone(),
+        ])
+        .collect()
     }
 }
 
@@ -263,9 +282,10 @@ async fn untouched(stage: &Stage) {
     assert!(admin("/v1/tokens").await.to_string().contains(&stage.spare_token));
     assert_eq!(admin("/v1/budgets").await["budgets"], json!([]));
     assert_eq!(book.ledger.stats().leased_grants.leases, 0);
-    assert_eq!(admin("/v1/uses").await["uses"], json!([]));
+    assert_eq!(admin("/v1/uses").await["uses"].as_array().unwrap().len(), 1);
+    assert_eq!(admin("/v1/assets").await["assets"].as_array().unwrap().len(), 1);
     let money = admin("/v1/settlements").await;
     assert_eq!((&money["settlements"], &money["pending"]), (&json!([]), &json!([])));
-    assert_eq!(admin("/v1/grants").await["grants"].as_array().unwrap().len(), 1);
+    assert_eq!(admin("/v1/grants").await["grants"].as_array().unwrap().len(), 2);
     assert_eq!(admin("/v1/tenant").await["gates"].as_array().unwrap().len(), 1);
 }

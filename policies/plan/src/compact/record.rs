@@ -27,7 +27,7 @@ impl Record {
     /// The bytes; `terms` has the ids of the grants' terms, in their order.
     pub(super) fn to_bytes(&self, terms: &[u32]) -> Vec<u8> {
         let Self { state, blocked, blocked_grants } = self;
-        let CustomerState { keys, grants, requests, recovery } = state;
+        let CustomerState { keys, grants, requests, recovery, assets: _ } = state;
         let mut out = Writer::default();
         out.u8((*blocked).into());
         out.count(blocked_grants.len());
@@ -76,7 +76,7 @@ impl Record {
             bytes.several(|bytes| Ok(OpenRequest { id: bytes.jti()?, expires: bytes.seconds()? }))?;
         let grants = bytes.several(|bytes| read_grant(bytes, terms))?;
         bytes.end()?;
-        let state = CustomerState { keys, grants, requests, recovery };
+        let state = CustomerState { keys, grants, requests, recovery, assets: Vec::new() };
         Ok(Self { state, blocked, blocked_grants })
     }
 }

@@ -216,6 +216,7 @@ impl Book {
             template: TemplateRef { id: term("research"), version: 1, hash: self.template },
             consents: List::default(),
             supersedes: None,
+            licence: None,
         }
     }
 

@@ -90,6 +90,11 @@ fn why_not_to_shred(
     if grant.is_in_force(now) {
         return Some("the grant is still in force, expected it to have ended");
     }
+    // an asset needs the consent that it was derived under, and says whom its licences paid
+    let is_source = customer.assets.iter().any(|asset| asset.issued.derived_from.contains(&grant.id));
+    if is_source || grant.terms.licence.is_some() {
+        return Some("an asset was derived or licensed under the grant");
+    }
     // who reads the log from its start learns from this one alone that the other has ended
     let superseded = grant.terms.supersedes;
     if superseded.is_some_and(|superseded| customer.grant(&superseded).is_some()) {

@@ -1,4 +1,5 @@
-//! What only the ledger can say of an acknowledgement and of a deletion: which entry it is about, and that it is not there yet.
+//! What only the ledger can say of an event of a customer: of an acknowledgement and of a deletion which entry it is about,
+//! and that it is not there yet; of one about a data asset whether the asset lets it be.
 
 use grantbook_plan::{EntryRef, Refusal};
 use grantbook_record::encoding::Bytes32;
@@ -14,8 +15,8 @@ use crate::state::Customer;
 use crate::store::Fault;
 
 impl Builder<'_> {
-    /// The entry that an acknowledgement or a deletion is about, which it links to, or why it is not admitted; `None` for
-    /// every other event. What was `imported` stands as the ledger before admitted it.
+    /// The entry that an acknowledgement or a deletion is about, which it links to, or why an event is not admitted; `None`
+    /// for every other event. What was `imported` stands as the ledger before admitted it.
     pub(super) fn owed(
         &self,
         tenant: &TenantFacts,
@@ -24,6 +25,9 @@ impl Builder<'_> {
         imported: bool,
     ) -> Result<Result<Option<EntryRef>, Refusal>, Fault> {
         let Some(customer) = customer else { return Ok(Ok(None)) };
+        if let (false, Err(refusal)) = (imported, self.check_asset(&claims.event, customer)) {
+            return Ok(Err(refusal));
+        }
         let target = match &claims.event {
             Event::RecipientAcknowledged(event) => self.acknowledged(tenant.id, event, customer, imported)?,
             Event::DataDeleted(event) => self.deleted(tenant, event, customer)?,

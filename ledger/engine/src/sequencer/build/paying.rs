@@ -1,7 +1,7 @@
 //! What only the books can say of an event about money: whether it is due, and not there yet.
 
 use grantbook_plan::{EntryRef, TenantState};
-use grantbook_record::event::{Claims, Event, Money, PayoutReversed, ReversedEntry};
+use grantbook_record::event::{Claims, Event, Money, Owner, PayoutReversed, ReversedEntry};
 use grantbook_record::uses::Outcome;
 use grantbook_record::{Class, Entry};
 
@@ -143,7 +143,9 @@ impl Builder<'_> {
             _ if body.first.is_some() => false,
             BodyContent::Use { .. } if entry.class == Class::Use => {
                 let record = self.inner.use_record(leaf, owned).ok()?;
+                // what was paid to the enterprise is not the customer's to give back
                 matches!(record.outcome, Outcome::Permitted(_))
+                    && customer.state.owner_of_use(&record, leaf) == Owner::Customer
                     && record.facts.data_subject == customer.sub
                     && leaf < books.unposted_from()
             }

@@ -3,7 +3,7 @@
 use std::collections::btree_map::Entry;
 
 use grantbook_plan::GrantState;
-use grantbook_record::event::{Event, Money};
+use grantbook_record::event::{Event, Money, Owner};
 use grantbook_record::terms::Compensation;
 
 use super::super::rows::Customer;
@@ -54,6 +54,12 @@ impl Changes {
         }
         let books = self.books_mut(state, number)?;
         let (period, group, currency) = (books.open, grant.group, used.currency);
+        // a licence pays whoever owns its asset when the use comes in
+        let licensed = grant.terms.licence.as_ref().and_then(|licence| customer.state.asset(&licence.asset));
+        if licensed.is_some_and(|asset| asset.owner() == Owner::Enterprise) {
+            books.used_of_enterprise(group, currency, used.payout_minor).ok_or_else(books_damaged)?;
+            return Ok(false);
+        }
         books.used(group, currency, used.payout_minor).ok_or_else(books_damaged)?;
         let posted_through = books.posted_through();
         let is_it = |one: &&mut Earned| {

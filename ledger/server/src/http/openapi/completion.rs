@@ -26,6 +26,7 @@ const LEADS: &[Lead] = &[
     lead(["list_grants", "200"], ["get_grant", "jti"], "$response.body#/grants/0/grant"),
     lead(["list_grants", "200"], ["get_receipt", "leaf_index"], "$response.body#/grants/0/leaf_index"),
     lead(["list_grants", "200"], ["get_state_proof", "sub"], "$response.body#/grants/0/sub"),
+    lead(["list_assets", "200"], ["get_asset", "jti"], "$response.body#/assets/0/asset"),
     lead(["create_token", "201"], ["revoke_token", "id"], "$response.body#/token/id"),
     lead(["erase", "202"], ["get_erasure", "id"], "$response.body#/erasure"),
     lead(["erase", "202"], ["purged", "id"], "$response.body#/erasure"),
