@@ -4,8 +4,8 @@
 
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::event::{
-    Acknowledger, Bounds, DataDeleted, Event, Evidence, KeyEnrolled, KeyRotated, Money,
-    RecipientAcknowledged, Revoker,
+    Acknowledger, Bounds, DataDeleted, Event, Evidence, GrantGiven, KeyEnrolled, KeyRotated, Money,
+    RecipientAcknowledged, Revoker, TemplatePublished,
 };
 use grantbook_record::terms::{Compensation, RetentionDays};
 use grantbook_record::{Jti, Price, Terms, Thumbprint};
@@ -196,21 +196,7 @@ pub fn check(
             by_customer(signers, customer)?;
             customer.signing_key(&event.key).map(|_| ()).ok_or(Refusal::NoSuchKey)
         }
-        Event::TemplatePublished(event) => {
-            by_enterprise(signers, context)?;
-            for text in event.text.iter() {
-                check_text(&text.title)?;
-                check_text(&text.body)?;
-            }
-            check_bounds(&event.bounds, context.vocabulary)?;
-            let versions = context.tenant.templates.get(&event.id).map_or(0, Vec::len);
-            let expected = u32::try_from(versions).unwrap_or(u32::MAX).saturating_add(1);
-            if event.version != expected {
-                return Err(Refusal::Version { expected });
-            }
-            let all = context.tenant.templates.values().map(Vec::len).sum();
-            room(all, TEMPLATES_MAX, "templates")
-        }
+        Event::TemplatePublished(event) => check_template(event, signers, context),
         Event::NoticePublished(event) => {
             by_enterprise(signers, context)?;
             check_text(&event.text)?;
@@ -226,24 +212,7 @@ pub fn check(
             by_customer(signers, customer)?;
             open_request(customer, &event.request, context.now)
         }
-        Event::GrantGiven(event) => {
-            by_customer(signers, customer)?;
-            if event.mandate.is_some() {
-                return Err(Refusal::NoSuchMandate);
-            }
-            if let Some(request) = &event.request {
-                open_request(customer, request, context.now)?;
-            }
-            check_terms(&event.terms, Some(event.birth_day.is_some()), context)?;
-            if let Some(superseded) = &event.terms.supersedes {
-                live(customer, superseded)?;
-            }
-            // what the asset offers, only the ledger knows: `assets::check_licence`
-            for source in event.terms.licence.iter().flat_map(|licence| licence.ends_with.iter()) {
-                live(customer, source)?;
-            }
-            room(customer.grants.len(), GRANTS_MAX, "grants")
-        }
+        Event::GrantGiven(event) => check_given(event, signers, customer, context),
         Event::GrantAmended(event) => {
             by_customer(signers, customer)?;
             let grant = live(customer, &event.grant)?;
@@ -303,6 +272,50 @@ pub fn check(
         | Event::StateRoot(_)
         | Event::ProofPublished(_) => expect(signers == [context.parties.operator], "the operator"),
     }
+}
+
+fn check_template(
+    event: &TemplatePublished,
+    signers: &[Thumbprint],
+    context: &Context<'_>,
+) -> Result<(), Refusal> {
+    by_enterprise(signers, context)?;
+    for text in event.text.iter() {
+        check_text(&text.title)?;
+        check_text(&text.body)?;
+    }
+    check_bounds(&event.bounds, context.vocabulary)?;
+    let versions = context.tenant.templates.get(&event.id).map_or(0, Vec::len);
+    let expected = u32::try_from(versions).unwrap_or(u32::MAX).saturating_add(1);
+    if event.version != expected {
+        return Err(Refusal::Version { expected });
+    }
+    let all = context.tenant.templates.values().map(Vec::len).sum();
+    room(all, TEMPLATES_MAX, "templates")
+}
+
+fn check_given(
+    event: &GrantGiven,
+    signers: &[Thumbprint],
+    customer: &CustomerState,
+    context: &Context<'_>,
+) -> Result<(), Refusal> {
+    by_customer(signers, customer)?;
+    if event.mandate.is_some() {
+        return Err(Refusal::NoSuchMandate);
+    }
+    if let Some(request) = &event.request {
+        open_request(customer, request, context.now)?;
+    }
+    check_terms(&event.terms, Some(event.birth_day.is_some()), context)?;
+    if let Some(superseded) = &event.terms.supersedes {
+        live(customer, superseded)?;
+    }
+    // what the asset offers, only the ledger knows: `assets::check_licence`
+    for source in event.terms.licence.iter().flat_map(|licence| licence.ends_with.iter()) {
+        live(customer, source)?;
+    }
+    room(customer.grants.len(), GRANTS_MAX, "grants")
 }
 
 fn check_enrolment(

@@ -4,7 +4,7 @@ use grantbook_record::Kind;
 use grantbook_record::event::{AssetTransferred, Owner};
 use serde_json::{Value, json};
 
-use crate::book::{Book, evaluation, facts};
+use crate::book::{Book, asset_event, evaluation, facts};
 use crate::client::Call;
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn assets_are_listed_in_pages_and_to_their_tenant_alone() {
     for (seed, sub) in (1..).zip(["cs-1", "cs-2"]) {
         let customer = book.customer(sub, seed).await;
         let (grant, first) = book.asset(&customer, &published).await;
-        let another = book.asset_event(&customer, grant, &json!({"owner": "enterprise", "terms": {}}));
+        let another = asset_event(&customer, grant, &json!({"owner": "enterprise", "terms": {}}));
         let another = book.envelope(Kind::AssetIssued, another, &[&book.sandbox.enterprise]);
         book.append(another).await.expect(201);
         ids.push(first.to_string());

@@ -243,31 +243,8 @@ impl Book {
         let grant = self.appended(self.grant_event(customer, terms)).await;
         let used = facts(customer.sub.as_str(), 2);
         self.ledger.decide_and_record(self.tenant(), &used, None, None).unwrap();
-        let asset = self.asset_event(customer, grant, &json!({}));
+        let asset = asset_event(customer, grant, &json!({}));
         (grant, self.appended(self.envelope(Kind::AssetIssued, asset, &[&self.sandbox.enterprise])).await)
-    }
-
-    /// A summary of purchases that its owner may sell, with these members changed.
-    pub(crate) fn asset_event(&self, customer: &Customer, grant: Jti, change: &Value) -> AssetIssued {
-        let mut asset = json!({
-            "sub": customer.sub,
-            "category": "purchases",
-            "hash": Bytes32::sha256(b"1 purchase in February"),
-            "derived_by": "recommender",
-            "derived_from": [grant],
-            "purpose": "service-personalisation",
-            "owner": "customer",
-            "terms": {
-                "transferable_to": ["enterprise"],
-                "licence": {
-                    "price": {"currency": "CNY", "minor": 120},
-                    "purposes": ["service-personalisation"],
-                    "until": now().seconds().0 + YEAR,
-                },
-            },
-        });
-        asset.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        serde_json::from_value(asset).unwrap()
     }
 
     async fn appended(&self, envelope: Vec<u8>) -> Jti {
@@ -312,6 +289,29 @@ impl Published {
         }))
         .unwrap()
     }
+}
+
+/// A summary of purchases that its owner may sell, with these members changed.
+pub(crate) fn asset_event(customer: &Customer, grant: Jti, change: &Value) -> AssetIssued {
+    let mut asset = json!({
+        "sub": customer.sub,
+        "category": "purchases",
+        "hash": Bytes32::sha256(b"1 purchase in February"),
+        "derived_by": "recommender",
+        "derived_from": [grant],
+        "purpose": "service-personalisation",
+        "owner": "customer",
+        "terms": {
+            "transferable_to": ["enterprise"],
+            "licence": {
+                "price": {"currency": "CNY", "minor": 120},
+                "purposes": ["service-personalisation"],
+                "until": now().seconds().0 + YEAR,
+            },
+        },
+    });
+    asset.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    serde_json::from_value(asset).unwrap()
 }
 
 pub(crate) fn facts(sub: &str, month: u8) -> UseFacts {

@@ -152,6 +152,19 @@ impl Stage {
                 "/v1/leases/releases",
                 json!({"release": self.book.release(GATE, &signer(40), jti(), 0)}),
             ),
+            "list_uses" => get("/v1/uses"),
+            "append_uses" => {
+                let first = record(GATE, 0, facts(CUSTOMERS[0], 2), Some(self.grant));
+                post("/v1/uses", self.book.batch(&signer(40), first, 1))
+            }
+            _ => self.request_about_money(operation),
+        }
+    }
+
+    fn request_about_money(&self, operation: &str) -> Option<Call> {
+        let get = |path: &str| Some(Call::get(path));
+        let post = |path: &str, body| Some(Call::post(path).json(&body));
+        match operation {
             "list_budgets" => get("/v1/budgets"),
             "set_budget" => {
                 let budget = json!({"currency": "CNY", "minor": 500_000});
@@ -173,11 +186,6 @@ impl Stage {
             "prove" => post("/v1/proofs", json!({"policy": "sandbox"})),
             "get_proof" => get("/v1/proofs/2026-03-02"),
             "get_proof_report" => get("/v1/proofs/2026-03-02/report"),
-            "list_uses" => get("/v1/uses"),
-            "append_uses" => {
-                let first = record(GATE, 0, facts(CUSTOMERS[0], 2), Some(self.grant));
-                post("/v1/uses", self.book.batch(&signer(40), first, 1))
-            }
             _ => None,
         }
     }

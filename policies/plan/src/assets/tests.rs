@@ -21,10 +21,14 @@ fn event<T: serde::de::DeserializeOwned>(wrap: fn(T) -> Event, members: Value) -
     wrap(serde_json::from_value(members).unwrap())
 }
 
+fn patched(members: Value, patch: Value) -> Value {
+    let (Value::Object(mut members), Value::Object(patch)) = (members, patch) else { panic!("no objects") };
+    members.extend(patch);
+    Value::Object(members)
+}
+
 fn source(patch: Value) -> Terms {
-    let mut change = json!({"consents": ["derived-asset"]});
-    change.as_object_mut().unwrap().extend(patch.as_object().unwrap().clone());
-    terms(change)
+    terms(patched(json!({"consents": ["derived-asset"]}), patch))
 }
 
 fn members(terms: &Value) -> Value {
@@ -62,13 +66,12 @@ fn transferred(to: &str) -> Event {
 }
 
 fn licence(patch: Value) -> Terms {
-    let mut change = json!({
+    let change = json!({
         "scope": {"include": [{"category": "battery-health"}], "exclude": null},
         "compensation": {"per_use": {"currency": "CNY", "minor": 200}},
         "licence": {"asset": jti(ASSET), "ends_with": SOURCES.map(jti)},
     });
-    change.as_object_mut().unwrap().extend(patch.as_object().unwrap().clone());
-    terms(change)
+    terms(patched(change, patch))
 }
 
 struct World {
