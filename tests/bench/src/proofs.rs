@@ -9,7 +9,9 @@ use std::time::Instant;
 
 use clap::Args;
 use grantbook_compliance::range::{self, Bits, RangeStatement};
-use grantbook_compliance::{Batch, Commitment, Head, OpenedTerm, Opening, StatementContext, Term, commit_batch};
+use grantbook_compliance::{
+    Batch, Commitment, Head, OpenedTerm, Opening, StatementContext, Term, commit_batch,
+};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
