@@ -1,6 +1,6 @@
 //! Accrual and settlement. Specification: `docs/spec/settlement.md`.
 //!
-//! [`price`], [`apportion`], [`accounts`], [`withholding`], `books` and `purse` are pure. The books of a tenant and the
+//! [`price`], [`mod@apportion`], [`accounts`], [`withholding`], `books` and `purse` are pure. The books of a tenant and the
 //! purse of each customer are part of the state: a fold over the log, kept in rows and made anew from it. What is due to
 //! whom is checked in the sequencer against them, so that nothing accrues, is posted or is ordered twice, whatever asks.
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use grantbook_proof::statement::Algebra;
 use grantbook_proof::{Statement, StatementPolicy};
 use serde::Deserialize;
+use serde_json::Value;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,10 +52,24 @@ struct Term {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(try_from = "Value")]
 enum Factor {
     Number(i128),
     Named(String),
+}
+
+impl TryFrom<Value> for Factor {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        match value {
+            Value::String(name) => Ok(Self::Named(name)),
+            Value::Number(number) => {
+                number.as_i128().map(Self::Number).ok_or_else(|| format!("no integer: {number}"))
+            }
+            other => Err(format!("expected a number or a name, got {other}")),
+        }
+    }
 }
 
 #[derive(Deserialize)]
