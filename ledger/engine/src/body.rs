@@ -152,3 +152,13 @@ impl Body {
 fn count(length: usize) -> u8 {
     u8::try_from(length).unwrap_or(u8::MAX)
 }
+
+/// The one place for which an entry's body is sealed.
+pub(crate) fn body_place(leaf_index: u64) -> Vec<u8> {
+    [b"body".as_slice(), &leaf_index.to_be_bytes()].concat()
+}
+
+/// The one place for which a shared head is sealed.
+pub(crate) fn shared_place(leaf_index: u64) -> Vec<u8> {
+    [b"shared".as_slice(), &leaf_index.to_be_bytes()].concat()
+}

@@ -19,13 +19,12 @@ use grantbook_tlog::tile::{BundleCoord, TileCoord, encode_bundle};
 use grantbook_tlog::{Hash, LeafIndex, TlogProof, TreeSize};
 use tokio::sync::watch;
 
-use crate::body::{Body, BodyContent, NO_BATCH, SharedHead};
+use crate::body::{Body, BodyContent, NO_BATCH, SharedHead, body_place, shared_place};
 use crate::error::ReadError;
 use crate::ledger::{AppendedUse, Inner, Ledger};
 use crate::publication::PublishedCheckpoint;
 use crate::published::OwnedItem;
 use crate::sequencer::AppendedUses;
-use crate::sequencer::build::{body_place, shared_place};
 use crate::state::{Customer, GateProgress};
 
 /// A grant as listed.

@@ -12,11 +12,10 @@ use grantbook_record::{Entry, Envelope, LinkTarget, PublicKey, strict_json};
 use grantbook_tlog::LeafIndex;
 
 use super::log::Checker;
-use crate::body::{Body, BodyContent, NO_BATCH, SharedHead};
+use crate::body::{Body, BodyContent, NO_BATCH, SharedHead, body_place, shared_place};
 use crate::keyring::Keyring;
 use crate::published::Owner;
 use crate::seal::SealKey;
-use crate::sequencer::build::{body_place, shared_place};
 use crate::state::State;
 use crate::store::MemoryStore;
 

@@ -23,7 +23,7 @@ use super::{Acknowledgement, Answer, Appended, AppendedUses, REMOTE_GATE, Reply,
 use crate::admit::{
     AdmittedBatch, AdmittedEvent, AdmittedQuestion, AdmittedUse, Closing, Committed, TenantFacts, commit_use,
 };
-use crate::body::{Body, BodyContent, SharedHead};
+use crate::body::{Body, BodyContent, SharedHead, body_place, shared_place};
 use crate::error::AppendError;
 use crate::keyring::LOG;
 use crate::leases::{LimitKey, Taken, grant_key};
@@ -590,14 +590,4 @@ struct Run {
     leaf_index: u64,
     first: u64,
     digests: Vec<Bytes32>,
-}
-
-/// The one place for which an entry's body is sealed.
-pub(crate) fn body_place(leaf_index: u64) -> Vec<u8> {
-    [b"body".as_slice(), &leaf_index.to_be_bytes()].concat()
-}
-
-/// The one place for which a shared head is sealed.
-pub(crate) fn shared_place(leaf_index: u64) -> Vec<u8> {
-    [b"shared".as_slice(), &leaf_index.to_be_bytes()].concat()
 }
