@@ -62,7 +62,7 @@ fn world(place: &Place) -> World {
     let service = token("service")["secret"].as_str().expect("a secret").to_owned();
     let parameters = format!(
         "\"path.jti\" = {}\n\"path.leaf_index\" = {}\n\"path.sub\" = \"sandbox-customer\"\n\
-         \"path.path\" = \"entries/000.p/1\"\n\"path.gate\" = \"{GATE}\"\n",
+         \"path.path\" = \"entries/000.p/1\"\n\"path.gate\" = \"{GATE}\"\n\"path.period\" = \"1\"\n",
         grant["grant"], grant["leaf_index"]
     );
     World { served, admin, service, parameters }

@@ -38,7 +38,7 @@ const PIECE_BYTES: usize = 256 * 1024;
 pub(super) struct ProveRequest {
     /// The day, `YYYY-MM-DD`; absent: the next one.
     #[serde(default)]
-    #[schema(nullable = false)]
+    #[schema(nullable = false, format = "date")]
     day: Option<String>,
     /// The JSON of a statement policy, byte for byte as the regulator gave it, or the name of one that comes with the
     /// server: `data-act`, `dpdp`, `gdpr`, `pipl`, `sandbox`.

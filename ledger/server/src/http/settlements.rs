@@ -49,19 +49,20 @@ pub(super) struct SettlementsPage {
 #[serde(deny_unknown_fields)]
 pub(super) struct PayoutsRequest {
     /// A UUIDv7 that names the file; the same again gives the same orders.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")]
     file: Jti,
     /// The customers, 1 to 256.
     #[schema(min_items = 1, max_items = 256)]
     payees: Vec<Payee>,
     /// The day of payment, `YYYY-MM-DD`.
-    #[schema(value_type = String, example = "2026-11-30")]
+    #[schema(value_type = String, example = "2026-11-30", format = "date")]
     day: DataDay,
     /// Least balances that are paid; of other currencies, 1000 minor units.
     #[serde(default)]
     thresholds: Vec<Threshold>,
     /// docs/spec/settlement.md: a table of what is withheld; without one, the table that comes with the server.
     #[serde(default)]
+    #[schema(nullable = false)]
     withholding: Option<String>,
 }
 
@@ -70,7 +71,7 @@ pub(super) struct PayoutsRequest {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Payee {
     /// The data subject.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = "^[A-Za-z0-9._:-]{1,64}$")]
     pub(crate) sub: SubjectId,
     /// Where they pay tax: ISO 3166-1 alpha-2.
     #[schema(value_type = String, pattern = "^[A-Z]{2}$")]
@@ -101,7 +102,7 @@ pub(super) struct PayoutsOrdered {
 pub(super) struct PaymentEnd {
     /// The bank's code, in lower case, where the payment was not made and will not be; absent where it was made.
     #[serde(default)]
-    #[schema(value_type = Option<String>, nullable = false)]
+    #[schema(value_type = Option<String>, nullable = false, pattern = "^[a-z][a-z0-9_-]{0,63}$")]
     failed: Option<Term>,
 }
 
@@ -119,7 +120,7 @@ pub(super) struct ReversalRequest {
     /// Leaf index of a use or an accrual of a posted period.
     leaf_index: u64,
     /// Why, as a term.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = "^[a-z][a-z0-9_-]{0,63}$")]
     reason: Term,
 }
 
@@ -305,7 +306,7 @@ pub(super) async fn order(
 /// The bank's final word. The same again changes nothing; a word against an earlier one is refused, for a person to look
 /// into. What failed is owed again, and ordered under another id.
 #[utoipa::path(post, path = "/v1/payouts/{order}", operation_id = "end_payout", tag = "money", security(("bearer" = [])),
-    params(("order" = String, Path, description = "Its id: the end-to-end id with hyphens", pattern = "^[0-9a-f-]{36}$")),
+    params(("order" = String, Path, description = "Its id: the end-to-end id with hyphens", pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")),
     request_body = PaymentEnd,
     responses(
         (status = 200, body = PaymentNoted),

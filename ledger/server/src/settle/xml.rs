@@ -2,7 +2,7 @@
 //! within limits.
 
 use quick_xml::Reader;
-use quick_xml::events::Event;
+use quick_xml::events::{BytesRef, Event};
 
 /// Elements of one file.
 const ELEMENTS_MAX: usize = 8_000_000;
@@ -64,25 +64,16 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Element, &'static str> {
             Event::Text(text) => {
                 let text = text.decode().map_err(|_| "malformed XML, expected UTF-8")?;
                 match open.last_mut() {
-                    Some(element) => element.text.push_str(text.trim()),
+                    Some(element) => element.text.push_str(&text),
                     None if text.trim().is_empty() => {}
                     None => return Err("malformed XML, expected one element"),
                 }
             }
             Event::GeneralRef(reference) => {
-                let named = match &*reference {
-                    b"amp" => '&',
-                    b"lt" => '<',
-                    b"gt" => '>',
-                    b"quot" => '"',
-                    b"apos" => '\'',
-                    _ => {
-                        return Err(
-                            "an entity is not predefined, expected none but amp, lt, gt, quot and apos",
-                        );
-                    }
-                };
-                open.last_mut().ok_or("malformed XML, expected one element")?.text.push(named);
+                open.last_mut()
+                    .ok_or("malformed XML, expected one element")?
+                    .text
+                    .push(character(&reference)?);
             }
             Event::DocType(_) => return Err("a document type is declared, expected none"),
             Event::CData(_) | Event::PI(_) => return Err("expected elements and text alone"),
@@ -110,7 +101,25 @@ fn begun(start: &quick_xml::events::BytesStart<'_>) -> Result<Element, &'static 
     Ok(Element { name, namespace, ..Element::default() })
 }
 
+/// The character that a reference stands for: a predefined entity, or a number.
+fn character(reference: &BytesRef<'_>) -> Result<char, &'static str> {
+    let numbered =
+        reference.resolve_char_ref().map_err(|_| "malformed XML, expected references to characters")?;
+    numbered.map_or_else(
+        || match &**reference {
+            b"amp" => Ok('&'),
+            b"lt" => Ok('<'),
+            b"gt" => Ok('>'),
+            b"quot" => Ok('"'),
+            b"apos" => Ok('\''),
+            _ => Err("an entity is not predefined, expected none but amp, lt, gt, quot and apos"),
+        },
+        Ok,
+    )
+}
+
 fn close(element: Element, open: &mut [Element], root: &mut Option<Element>) -> Result<(), &'static str> {
+    let element = Element { text: element.text.trim().to_owned(), ..element };
     match open.last_mut() {
         Some(parent) => parent.children.push(element),
         None if root.is_none() => *root = Some(element),
