@@ -21,8 +21,13 @@ const FEED: &str = "GET /v1/feed";
 /// The gate that is registered and asked about.
 const GATE: &str = "schemathesis";
 
+/// Another gate, which has its key.
+const REGISTERED_GATE: &str = "registered";
+
 /// The file with an envelope that may be sent again.
 const ENVELOPE: &str = "envelope";
+/// The file with requests about what there is, by operation.
+const REQUESTS: &str = "requests.json";
 
 /// Something of everything that requests may be about, made with the sandbox's token.
 struct World {
@@ -52,18 +57,35 @@ fn world(place: &Place) -> World {
     let settings = std::fs::read(place.path(sandbox).join("sandbox.json")).expect("the sandbox's file");
     let settings: Value = serde_json::from_slice(&settings).expect("JSON");
     let admin = settings["token"].as_str().expect("a token").to_owned();
-    let ask = |path: &str, body: &Value| -> Value {
-        let call =
-            ureq::post(format!("{}{path}", served.url)).header("authorization", format!("Bearer {admin}"));
-        let mut answer = call.header("content-type", "application/json").send(body.to_string()).expect(path);
-        serde_json::from_slice(&answer.body_mut().read_to_vec().expect("a body")).expect("JSON")
+    let call = |method: &str, path: &str, body: &Value| -> Value {
+        let request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", served.url));
+        let request = request.header("authorization", format!("Bearer {admin}"));
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        let mut answer = ureq::run(request.expect("a request")).expect(path);
+        serde_json::from_slice(&answer.body_mut().read_to_vec().expect("a body")).unwrap_or_default()
     };
+    let ask = |path: &str, body: &Value| call("POST", path, body);
     let token = |label: &str| ask("/v1/tokens", &json!({"role": "service", "label": label}));
     let service = token("service")["secret"].as_str().expect("a secret").to_owned();
+    // a use that was paid for
+    let used = place.run(&format!("check --sandbox={sandbox} --json")).ok().json();
+    ask("/v1/settlements", &json!({}));
+    let file = grant["grant"].clone(); // any UUIDv7
+    let payee = json!({"sub": "sandbox-customer", "country": "CN"});
+    let threshold = json!({"currency": "CNY", "minor": 1});
+    let payouts = json!({"file": file, "day": "2026-11-30", "payees": [payee], "thresholds": [threshold]});
+    let ordered = ask("/v1/payouts", &payouts);
+    let key = place.run("keygen --out gate.key.json --json").ok().json();
+    call("PUT", &format!("/v1/gates/{REGISTERED_GATE}"), &key["public_key"]);
+    let requests = json!({
+        "POST /v1/reversals": {"leaf_index": used["leaf_index"], "reason": "mistake"},
+        "POST /v1/gate-keys": {"gate": REGISTERED_GATE},
+    });
+    place.write(REQUESTS, requests.to_string());
     let parameters = format!(
         "\"path.jti\" = {}\n\"path.leaf_index\" = {}\n\"path.sub\" = \"sandbox-customer\"\n\
-         \"path.path\" = \"entries/000.p/1\"\n\"path.gate\" = \"{GATE}\"\n\"path.period\" = \"1\"\n",
-        grant["grant"], grant["leaf_index"]
+         \"path.path\" = \"entries/000.p/1\"\n\"path.gate\" = \"{GATE}\"\n\"path.period\" = \"1\"\n\"path.order\" = {}\n",
+        grant["grant"], grant["leaf_index"], ordered["payouts"][0]["order"]["order"]
     );
     World { served, admin, service, parameters }
 }
@@ -89,7 +111,7 @@ fn run(place: &Place, world: &World, role: &str, token: Option<&str>) -> Report 
     command.args(["--max-examples", &examples, "--exclude-path", "/v1/feed", "--report", "ndjson"]);
     command.arg("--report-ndjson-path").arg(&report);
     command.env("SCHEMATHESIS_HOOKS", workspace().join("tests/outside/schemathesis/hooks.py"));
-    command.env("ENVELOPE", place.path(ENVELOPE));
+    command.env("ENVELOPE", place.path(ENVELOPE)).env("REQUESTS", place.path(REQUESTS));
     if let Some(token) = token {
         command.arg("-H").arg(format!("Authorization: Bearer {token}"));
     }
