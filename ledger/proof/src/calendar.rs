@@ -1,10 +1,16 @@
 //! Days and months, in the units in which entries commit to them.
 
-use chrono::{Days, Months, NaiveDate};
-use grantbook_record::Day;
+use chrono::{DateTime, Days, Months, NaiveDate};
+use grantbook_record::{Day, UnixSeconds};
 
 /// Seconds of a day.
 pub(crate) const DAY_SECONDS: i64 = 86_400;
+
+/// An instant as people read it, `2026-11-22 17:05:09 UTC`; one that chrono does not know as its number of seconds.
+pub(crate) fn instant(at: UnixSeconds) -> String {
+    let known = i64::try_from(at.0).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    known.map_or_else(|| at.0.to_string(), |time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string())
+}
 
 /// First second of a day, since 2020.
 pub(crate) fn begins(day: Day) -> i64 {

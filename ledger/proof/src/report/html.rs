@@ -6,11 +6,15 @@ use grantbook_record::terms::Language;
 
 use super::Report;
 use super::words::{self, Words};
+use crate::calendar::instant;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#111}\
 table{border-collapse:collapse;width:100%;margin:1rem 0}th,td{text-align:left;padding:.3rem .6rem;\
-border-bottom:1px solid #bbb;vertical-align:top}td.n{text-align:right;font-variant-numeric:tabular-nums}\
-code{overflow-wrap:anywhere}@media print{body{margin:0;max-width:none}}";
+border-bottom:1px solid #bbb;vertical-align:top}th{width:16rem}.n{text-align:right;width:6rem;font-variant-numeric:tabular-nums}\
+code{overflow-wrap:anywhere;font-size:.87em}.small{color:#555}\
+.verdict{padding:.7rem 1rem;border-left:.4rem solid #1a7f37;background:#eaf6ed;font-weight:600}\
+.verdict.but{border-color:#9a6700;background:#fdf5dc}.verdict.none{border-color:#b42318;background:#fdecea}\
+@media print{body{margin:0;max-width:none}.verdict{print-color-adjust:exact}tr{break-inside:avoid}}";
 
 impl Report {
     /// A page of its own in one language.
@@ -32,7 +36,13 @@ impl Report {
             page,
             "<!doctype html><html lang=\"{tag}\"><head><meta charset=\"utf-8\"><title>{title}</title>"
         )?;
-        write!(page, "<style>{STYLE}</style></head><body><h1>{title}</h1><table>")?;
+        write!(page, "<style>{STYLE}</style></head><body><h1>{title}</h1>")?;
+        let (class, verdict) = match () {
+            () if self.is_nothing_proved() => (" none", &words::NOTHING),
+            () if !self.exceptions.is_empty() => (" but", &words::PROVED_BUT),
+            () => ("", &words::PROVED),
+        };
+        write!(page, "<p class=\"verdict{class}\">{}</p><table>", say(verdict))?;
         let mut row = |name: &Words, value: &dyn Display| {
             write!(
                 page,
@@ -49,33 +59,37 @@ impl Report {
         row(&words::OWN, &self.own_entries)?;
         row(&words::FROM, &self.from_size)?;
         if self.vouched.witnessed {
-            let by = format!("{}; {}", self.vouched.witnesses.join(", "), self.vouched.time.0);
+            let by = format!("{}; {}", self.vouched.witnesses.join(", "), instant(self.vouched.time));
             row(&words::WITNESSED, &by)?;
         } else {
-            row(&words::SIGNED, &self.vouched.time.0)?;
+            row(&words::SIGNED, &instant(self.vouched.time))?;
         }
         page.push_str("</table>");
-        if self.is_nothing_proved() {
-            write!(page, "<p><strong>{}</strong></p>", say(&words::NOTHING))?;
-        } else {
+        if !self.is_nothing_proved() {
             self.write_statements(language, page)?;
         }
-        write!(page, "<p>{}</p></body></html>", say(&words::NOT_PROVED))
+        write!(page, "<p class=\"small\">{}</p></body></html>", say(&words::NOT_PROVED))
     }
 
     fn write_statements(&self, language: Language, page: &mut String) -> fmt::Result {
         let say = |words: &Words| words.of(language);
-        let head = [&words::STATEMENT, &words::ENTRIES, &words::TERMS, &words::EXCEPTED];
-        write!(page, "<table><tr>{}</tr>", head.map(|words| format!("<th>{}</th>", say(words))).concat())?;
+        let counts = [&words::ENTRIES, &words::TERMS, &words::EXCEPTED];
+        let counts = counts.map(|words| format!("<th class=\"n\">{}</th>", say(words))).concat();
+        write!(page, "<table><tr><th>{}</th>{counts}</tr>", say(&words::STATEMENT))?;
         for report in &self.statements {
             let sentence = words::statement(report.statement);
-            write!(page, "<tr><td>{}<br><code>{}</code></td>", say(&sentence), report.statement)?;
+            write!(
+                page,
+                "<tr><td>{}<br><code class=\"small\">{}</code></td>",
+                say(&sentence),
+                report.statement
+            )?;
             if report.asked {
                 for number in [report.entries, report.terms, report.exceptions] {
                     write!(page, "<td class=\"n\">{number}</td>")?;
                 }
             } else {
-                write!(page, "<td colspan=\"3\">{}</td>", say(&words::NOT_ASKED))?;
+                write!(page, "<td class=\"n\" colspan=\"3\">{}</td>", say(&words::NOT_ASKED))?;
             }
             page.push_str("</tr>");
         }
@@ -91,7 +105,7 @@ impl Report {
             let (leaf, statement) = (exception.leaf, exception.statement);
             write!(
                 page,
-                "<tr><td class=\"n\">{leaf}</td><td>{statement}</td><td>{}</td></tr>",
+                "<tr><td>{leaf}</td><td>{statement}</td><td>{}</td></tr>",
                 values.join(", ")
             )?;
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Report, words};
+use crate::calendar::instant;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -17,23 +18,23 @@ impl fmt::Display for Report {
             return writeln!(f, "Nothing proved: the enterprise has no entry on this day");
         }
         writeln!(f, "Complete from entry {}; entries before that are not covered", self.from_size)?;
-        let time = self.vouched.time.0;
+        let time = instant(self.vouched.time);
         if self.vouched.witnessed {
             writeln!(f, "Witnessed by {} at {time}", self.vouched.witnesses.join(", "))?;
         } else {
             writeln!(f, "Signed by the log, not witnessed; time {time} by the operator's clock")?;
         }
-        writeln!(f)?;
+        writeln!(f, "\n{:<28}{:>10}{:>10}{:>10}", "statement", "entries", "terms", "excepted")?;
         for statement in &self.statements {
             let name = statement.statement.to_string();
             if statement.asked {
                 writeln!(
                     f,
-                    "{name:<28}{:>10} entries {:>10} terms {:>6} excepted",
+                    "{name:<28}{:>10}{:>10}{:>10}",
                     statement.entries, statement.terms, statement.exceptions
                 )?;
             } else {
-                writeln!(f, "{name:<28}not asked")?;
+                writeln!(f, "{name:<28} not asked")?;
             }
         }
         for exception in &self.exceptions {

@@ -27,6 +27,8 @@ macro_rules! words {
 
 words! {
     TITLE: "Compliance of one enterprise on one day", "一家企业一日的合规证明";
+    PROVED: "Proved: every entry kept to what was asked.", "已证明：全部条目均符合所要求的各项陈述。";
+    PROVED_BUT: "Proved, except for the entries listed below, which were opened.", "已证明，但下列已打开的条目除外。";
     NOTHING: "Nothing proved: the enterprise has no entry on this day.", "未证明任何内容：该企业当日没有任何条目。";
     LOG: "Log", "日志";
     DAY: "Day (UTC)", "日期（UTC）";
@@ -38,13 +40,13 @@ words! {
     WITNESSED: "Witnessed by; time by their clocks", "见证人；时间取自其时钟";
     SIGNED: "Signed by the log, not witnessed; time by the operator's clock", "由日志签名，未经见证；时间取自运营方时钟";
     STATEMENT: "Statement", "陈述";
-    ENTRIES: "entries", "条目数";
-    TERMS: "terms", "项数";
-    EXCEPTED: "excepted", "例外";
+    ENTRIES: "Entries", "条目数";
+    TERMS: "Terms", "项数";
+    EXCEPTED: "Excepted", "例外";
     NOT_ASKED: "not asked", "未要求";
     EXCEPTIONS: "Excepted entries, which were opened", "已打开的例外条目";
-    LEAF: "leaf index", "叶序号";
-    VALUES: "opened to", "打开的值";
+    LEAF: "Leaf index", "叶序号";
+    VALUES: "Opened to", "打开的值";
     NOT_PROVED:
         "Not proved: that what was recorded is true, that every use was recorded, that an entry has the kind that it should have, and what groups of terms fix. These rest on customers' signatures and on audits of entries drawn at random.",
         "未证明：所记录的内容属实、每次使用均已记录、条目的类型正确，以及条款组所规定的内容。这些依赖于客户的签名和对随机抽取条目的审计。";
