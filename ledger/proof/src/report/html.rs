@@ -103,11 +103,7 @@ impl Report {
         for exception in &self.exceptions {
             let values: Vec<String> = exception.values.iter().map(u64::to_string).collect();
             let (leaf, statement) = (exception.leaf, exception.statement);
-            write!(
-                page,
-                "<tr><td>{leaf}</td><td>{statement}</td><td>{}</td></tr>",
-                values.join(", ")
-            )?;
+            write!(page, "<tr><td>{leaf}</td><td>{statement}</td><td>{}</td></tr>", values.join(", "))?;
         }
         page.push_str("</table>");
         Ok(())
