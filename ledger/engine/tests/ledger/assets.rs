@@ -91,6 +91,7 @@ impl Garage {
             "scope": {"include": [{"category": "battery-health"}]},
             "compensation": {"per_use": {"currency": "CNY", "minor": PRICE}},
             "licence": {"asset": asset, "ends_with": [self.source.id]},
+            "validity": self.source.claims.event.terms.validity, // no later than the asset's licences may end
         });
         terms.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         terms
