@@ -34,7 +34,7 @@ pub(crate) struct DoorArgs {
         hide_env_values = true
     )]
     pub(crate) token: Option<Secret>,
-    /// The enterprise's id [default: the one of the token]
+    /// The enterprise's id [default: the one of the token, or the only one in the folder]
     #[arg(long, value_name = "UUID")]
     pub(crate) tenant: Option<TenantId>,
     /// The sandbox of a server on this machine: its address, token, keys, terms and use
@@ -142,7 +142,7 @@ impl DoorArgs {
         }
     }
 
-    /// The tenant: as named, of the sandbox, or of the token.
+    /// The tenant: as named, of the sandbox, of the token, or the only one.
     pub(crate) fn tenant(&self, door: &Door) -> Result<TenantId, Failure> {
         if let Some(tenant) = self.tenant {
             return Ok(tenant);
@@ -154,7 +154,14 @@ impl DoorArgs {
             Door::Remote(remote) if self.token.is_some() => {
                 Ok(remote.get_json::<NamedTenant>("/v1/tenant")?.id)
             }
-            _ => Err(Failure::input("expected --tenant UUID")),
+            Door::Local(ledger) => match ledger.tenants().as_slice() {
+                [only] => Ok(only.id),
+                tenants => Err(Failure::input(format!(
+                    "expected --tenant UUID: there are {} tenants",
+                    tenants.len()
+                ))),
+            },
+            Door::Remote(_) => Err(Failure::input("expected --tenant UUID")),
         }
     }
 }
