@@ -65,17 +65,17 @@ impl Report {
 
     fn write_statements(&self, language: Language, page: &mut String) -> fmt::Result {
         let say = |words: &Words| words.of(language);
-        let head = [&words::STATEMENT, &words::ENTRIES, &words::TERMS, &words::EXCEPTED];
+        let head = [&words::STATEMENT, &words::ENTRIES, &words::SUMMED, &words::TERMS, &words::EXCEPTED];
         write!(page, "<table><tr>{}</tr>", head.map(|words| format!("<th>{}</th>", say(words))).concat())?;
         for report in &self.statements {
             let sentence = words::statement(report.statement);
             write!(page, "<tr><td>{}<br><code>{}</code></td>", say(&sentence), report.statement)?;
             if report.asked {
-                for number in [report.entries, report.terms, report.exceptions] {
+                for number in [report.entries, report.summed, report.terms, report.exceptions] {
                     write!(page, "<td class=\"n\">{number}</td>")?;
                 }
             } else {
-                write!(page, "<td colspan=\"3\">{}</td>", say(&words::NOT_ASKED))?;
+                write!(page, "<td colspan=\"4\">{}</td>", say(&words::NOT_ASKED))?;
             }
             page.push_str("</tr>");
         }

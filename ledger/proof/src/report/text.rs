@@ -27,11 +27,15 @@ impl fmt::Display for Report {
         for statement in &self.statements {
             let name = statement.statement.to_string();
             if statement.asked {
-                writeln!(
+                write!(
                     f,
                     "{name:<28}{:>10} entries {:>10} terms {:>6} excepted",
                     statement.entries, statement.terms, statement.exceptions
                 )?;
+                if statement.summed > 0 {
+                    write!(f, ", sums of {} entries", statement.summed)?;
+                }
+                writeln!(f)?;
             } else {
                 writeln!(f, "{name:<28}not asked")?;
             }

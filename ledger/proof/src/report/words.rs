@@ -39,6 +39,7 @@ words! {
     SIGNED: "Signed by the log, not witnessed; time by the operator's clock", "由日志签名，未经见证；时间取自运营方时钟";
     STATEMENT: "Statement", "陈述";
     ENTRIES: "entries", "条目数";
+    SUMMED: "entries in sums", "计入总和的条目数";
     TERMS: "terms", "项数";
     EXCEPTED: "excepted", "例外";
     NOT_ASKED: "not asked", "未要求";
