@@ -113,7 +113,10 @@ fn live(place: &Place, file: &std::path::Path, rows: &Value) -> BTreeMap<String,
         ))
     };
     let waits = erase().is(1).json();
-    assert!(waits["waiting_for_proofs"].as_str().is_some_and(|why| why.contains("in no proof yet")), "{waits}");
+    assert!(
+        waits["waiting_for_proofs"].as_str().is_some_and(|why| why.contains("in no proof yet")),
+        "{waits}"
+    );
     let proved = prove("").ok().json();
     assert_eq!(list(&proved["days"]).len(), list(days).len() - 1);
     let bundles = bundles(place, &tenant, days);
