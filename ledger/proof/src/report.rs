@@ -86,6 +86,8 @@ pub struct StatementReport {
     pub terms: u64,
     /// Entries that they are about.
     pub entries: u64,
+    /// Entries whose commitments are in the sums that they are about; 0 of a statement without sums.
+    pub summed: u64,
     /// Entries that are excepted.
     pub exceptions: u64,
 }
@@ -117,8 +119,9 @@ impl Report {
         let median = vouched.cosigned.median_time();
         let statements = Statement::ALL.iter().map(|statement| {
             let extent = extents.get(statement).copied();
-            let Extent { terms, entries, exceptions } = extent.unwrap_or_default();
-            StatementReport { statement: *statement, asked: extent.is_some(), terms, entries, exceptions }
+            let Extent { terms, entries, summed, exceptions } = extent.unwrap_or_default();
+            let asked = extent.is_some();
+            StatementReport { statement: *statement, asked, terms, entries, summed, exceptions }
         });
         let exceptions = day.exceptions.iter().map(|((leaf, statement), values)| ExceptionReport {
             leaf: *leaf,

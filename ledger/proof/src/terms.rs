@@ -14,7 +14,7 @@ use crate::chain::{Chain, Grant, Pause, Resumed, Version};
 use crate::error::ProofError;
 use crate::policy::StatementPolicy;
 use crate::statement::Statement;
-use crate::walk::{Use, Walked, walk};
+use crate::walk::{Closing, CohortKey, CohortSums, Use, Walked, walk};
 
 /// Where a prover chooses between two true things, or how much of a secret is shown. A verifier reads what was chosen.
 pub(crate) trait Disclosures {
@@ -40,6 +40,8 @@ pub(crate) struct Extent {
     pub(crate) terms: u64,
     /// Entries that they are about.
     pub(crate) entries: u64,
+    /// Entries whose commitments are in the sums that they are about.
+    pub(crate) summed: u64,
     /// Entries that are excepted.
     pub(crate) exceptions: u64,
 }
@@ -181,6 +183,7 @@ impl<'a> Derivation<'a> {
             });
             let excepted = self.day.exceptions.keys().filter(|(_, excepted)| *excepted == statement);
             extent.exceptions = excepted.count() as u64;
+            extent.summed = self.summed(statement);
             extents.insert(statement, extent);
         }
         for used in &self.day.walked.uses {
@@ -200,6 +203,25 @@ impl<'a> Derivation<'a> {
                 Err(ProofError::Exception { leaf: *leaf, statement: *statement, expected })
             }
             None => Ok(extents),
+        }
+    }
+
+    /// How many entries are in the sums of a statement's terms, those about excepted entries apart.
+    fn summed(&self, statement: Statement) -> u64 {
+        let Walked { settlements, closings, .. } = &self.day.walked;
+        let is_asked = |leaf: u64| !self.is_excepted(leaf, statement);
+        let settlements = settlements.iter().filter(|settlement| is_asked(settlement.leaf));
+        match statement {
+            Statement::PoolAddsUp => settlements.map(|settlement| settlement.count).sum(),
+            Statement::ShareOfRevenue => {
+                let shares = settlements.filter(|settlement| settlement.basis_points.is_some());
+                shares.map(|settlement| settlement.count).sum()
+            }
+            Statement::FairPay => {
+                let closings = closings.iter().filter(|closing| is_asked(closing.leaf));
+                closings.flat_map(|closing| self.compared(closing)).map(|(_, (count, _))| *count).sum()
+            }
+            _ => 0,
         }
     }
 
@@ -382,11 +404,10 @@ impl<'a> Derivation<'a> {
             i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(i64::from(times))
         };
         for closing in &self.day.walked.closings {
-            let large =
-                || closing.cohorts.iter().filter(|(_, (count, _))| *count >= u64::from(fair.cohort_min));
-            for ((currency, a), (count_a, sums_a)) in large() {
+            let compared = || self.compared(closing);
+            for ((currency, a), (count_a, sums_a)) in compared() {
                 for ((_, _), (count_b, sums_b)) in
-                    large().filter(|((other, b), _)| (other, b) != (currency, a) && other == currency)
+                    compared().filter(|((other, b), _)| (other, b) != (currency, a) && other == currency)
                 {
                     let plus = sums_b.iter().map(|sum| (factor(fair.of, *count_a), *sum));
                     let minus = sums_a.iter().map(|sum| (-factor(fair.per, *count_b), *sum));
@@ -394,6 +415,13 @@ impl<'a> Derivation<'a> {
                 }
             }
         }
+    }
+
+    /// The cohorts of a period that are large enough, where their currency has two of them.
+    fn compared<'c>(&self, closing: &'c Closing) -> impl Iterator<Item = (&'c CohortKey, &'c CohortSums)> {
+        let least = self.policy.fair_pay.map_or(u64::MAX, |fair| u64::from(fair.cohort_min));
+        let large = move || closing.cohorts.iter().filter(move |(_, (count, _))| *count >= least);
+        large().filter(move |(a, _)| large().any(|(b, _)| b != *a && b.0 == a.0))
     }
 
     fn is_excepted(&self, leaf: u64, statement: Statement) -> bool {

@@ -69,8 +69,13 @@ pub(crate) struct Accrued {
 pub(crate) struct Closing {
     pub(crate) leaf: u64,
     /// Uses of the period that are paid per use: their number and the sums of their payouts.
-    pub(crate) cohorts: BTreeMap<(u16, String), (u64, Vec<Commitment>)>,
+    pub(crate) cohorts: BTreeMap<CohortKey, CohortSums>,
 }
+
+/// Numeric code of the currency, and name of the cohort.
+pub(crate) type CohortKey = (u16, String);
+/// How many uses, and the sum of their payouts for each group.
+pub(crate) type CohortSums = (u64, Vec<Commitment>);
 
 #[derive(Debug)]
 pub(crate) struct Settlement {
@@ -81,6 +86,8 @@ pub(crate) struct Settlement {
     pub(crate) basis_points: Option<u16>,
     /// What it settles.
     pub(crate) sums: Vec<Commitment>,
+    /// How many uses and accruals that is.
+    pub(crate) count: u64,
 }
 
 /// Follows the day's entries; `chain` becomes what it is after the day.
@@ -290,7 +297,7 @@ impl Walk<'_> {
 
     /// The period's uses wait for their settlement, and cohorts can be compared.
     fn closed(&mut self, own: &Own) {
-        let mut cohorts: BTreeMap<_, (u64, Vec<Commitment>)> = BTreeMap::new();
+        let mut cohorts: BTreeMap<CohortKey, CohortSums> = BTreeMap::new();
         for (key, sums) in &mut self.chain.sums {
             let group = self.chain.groups.get(&key.group).filter(|group| group.mode == Mode::PerUse);
             if let (Some(group), Some(sum)) = (group, sums.open.commitment()) {
@@ -315,12 +322,13 @@ impl Walk<'_> {
         let is_share = group.mode == Mode::RevenueShare && group.basis_points > 0;
         let basis_points = is_share.then_some(group.basis_points);
         let key = SumKey { group: link.group, currency: own.entry.currency.numeric() };
-        let mut sums = Vec::new();
+        let (mut sums, mut count) = (Vec::new(), 0_u64);
         if let Some(waiting) = self.chain.sums.get_mut(&key) {
             let settled = [std::mem::take(&mut waiting.closed), std::mem::take(&mut waiting.accrued)];
             sums.extend(settled.iter().filter_map(Sum::commitment));
+            count = settled.iter().map(|sum| sum.count).fold(0, u64::saturating_add);
         }
-        self.walked.settlements.push(Settlement { leaf, revenue, pool, basis_points, sums });
+        self.walked.settlements.push(Settlement { leaf, revenue, pool, basis_points, sums, count });
         Ok(())
     }
 

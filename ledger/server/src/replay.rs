@@ -8,10 +8,16 @@ pub(crate) mod cdnow;
 mod gate;
 mod identity;
 mod input;
+mod life;
+mod offer;
 mod order;
 mod proposal;
 mod receipts;
 mod run;
+mod scenario;
+mod shop;
 mod summary;
+mod time;
 
 pub(crate) use run::{Options, run};
+pub(crate) use scenario::Scenario;

@@ -13,6 +13,7 @@ import { asks } from './terms.js';
  * @property {boolean} asked whether the policy asks for it
  * @property {number} terms that were proved
  * @property {number} entries that they are about
+ * @property {bigint} summed entries in the sums that they are about
  * @property {number} exceptions
  *
  * @typedef {object} Report
@@ -57,11 +58,12 @@ export function reportOf({ header, policy, chain, own, vouched, day, terms, exce
         entries: end.size - start.size,
         ownEntries: own.length,
         vouched,
-        statements: terms.map(({ statement, list, entries }) => ({
+        statements: terms.map(({ statement, list, entries, summed }) => ({
             statement: STATEMENTS[statement].name,
             asked: asks(policy, statement),
             terms: list.length,
             entries: statement === 0 ? day.uses.length : entries,
+            summed,
             exceptions: exceptions.byStatement[statement].size,
         })),
         exceptions: exceptions.list.map(({ leaf, statement, values }) => (
@@ -127,9 +129,10 @@ export function reportText(report) {
         `bundle       digest ${hex(report.digest)}`,
         vouched.witnessed ? `witnessed    ${time}, by ${vouched.witnesses.join(', ')}` : `signed       ${time} by the operator's clock, not witnessed`,
         '',
-        'statement                terms  entries  exceptions',
-        ...report.statements.map(({ statement, asked, terms, entries, exceptions }) => (
-            asked ? `${statement.padEnd(22)}${String(terms).padStart(8)}${String(entries).padStart(9)}${String(exceptions).padStart(12)}`
+        'statement                terms  entries  in sums  exceptions',
+        ...report.statements.map(({ statement, asked, terms, entries, summed, exceptions }) => (
+            asked ? statement.padEnd(22) + [[terms, 8], [entries, 9], [summed, 9], [exceptions, 12]]
+                .map(([number, width]) => String(number).padStart(Number(width))).join('')
                 : `${statement.padEnd(22)}   not asked by the policy`
         )),
         '',

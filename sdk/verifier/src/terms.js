@@ -37,6 +37,17 @@ export class Terms {
         this.list = [];
         /** How many entries the statement is about, those that are excepted apart. */
         this.entries = 0;
+        /** How many entries are in the sums that the terms are about. */
+        this.summed = 0n;
+    }
+
+    /**
+     * Adds terms about an entry that sums of others are in, unless it is excepted.
+     * @param {bigint} leaf @param {bigint} summed how many others @param {...Term} terms
+     */
+    addSums(leaf, summed, ...terms) {
+        if (terms.length > 0 && !this.exceptions.excepts(this.statement, leaf)) this.summed += summed;
+        this.add(leaf, ...terms);
     }
 
     /** Adds terms about an entry, unless it is excepted. @param {bigint} leaf @param {...Term} terms */
@@ -118,24 +129,37 @@ export function termsOf(cursor, kept, dayNumber, day, policy, exceptions) {
             terms[12].add(leaf, term(policy.within - to, [1n, time]));
         }
     }
-    for (const { leaf, group: { mode, points }, due, revenue, pool } of day.settlements) {
-        terms[14].add(leaf, term(0n, ...due.map((sum) => /** @type {Pair} */ ([1n, sum])), [-1n, pool]));
+    for (const { leaf, group: { mode, points }, due, count, revenue, pool } of day.settlements) {
+        terms[14].addSums(leaf, count, term(0n, ...due.map((sum) => /** @type {Pair} */ ([1n, sum])), [-1n, pool]));
         if (mode !== 3 || points === 0n) continue;
-        terms[16].add(
-            leaf, term(0n, [1n, revenue]), term(0n, [points, revenue], [-10_000n, pool]),
+        terms[16].addSums(
+            leaf, count, term(0n, [1n, revenue]), term(0n, [points, revenue], [-10_000n, pool]),
             term(9_999n, [-points, revenue], [10_000n, pool]),
         );
     }
-    for (const { leaf, cohorts } of day.closes) terms[15].add(leaf, ...fairPay(cohorts, policy));
+    for (const { leaf, cohorts } of day.closes) {
+        const compared = comparedOf(cohorts, policy);
+        const summed = compared.reduce((all, { count }) => all + count, 0n);
+        terms[15].addSums(leaf, summed, ...fairPay(compared, policy));
+    }
     return terms.map((statement) => statement.finish());
 }
 
-/** @param {import('./walk.js').Cohort[]} cohorts by currency and name @param {StatementPolicy} policy */
-function fairPay(cohorts, { fairPay: asked }) {
+/**
+ * Cohorts that are large enough, where their currency has two of them.
+ * @param {import('./walk.js').Cohort[]} cohorts by currency and name @param {StatementPolicy} policy
+ */
+function comparedOf(cohorts, { fairPay: asked }) {
     if (asked === undefined) return [];
-    const { cohortMin, of, per } = asked;
-    const large = cohorts.filter(({ count }) => count >= cohortMin);
-    return large.flatMap((a) => large.filter((b) => b !== a && b.currency === a.currency).map((b) => term(
+    const large = cohorts.filter(({ count }) => count >= asked.cohortMin);
+    return large.filter((a) => large.some((b) => b !== a && b.currency === a.currency));
+}
+
+/** @param {import('./walk.js').Cohort[]} compared @param {StatementPolicy} policy */
+function fairPay(compared, { fairPay: asked }) {
+    if (asked === undefined) return [];
+    const { of, per } = asked;
+    return compared.flatMap((a) => compared.filter((b) => b !== a && b.currency === a.currency).map((b) => term(
         0n,
         ...b.sums.map((sum) => /** @type {Pair} */ ([of * a.count, sum])),
         ...a.sums.map((sum) => /** @type {Pair} */ ([-per * b.count, sum])),

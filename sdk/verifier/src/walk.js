@@ -35,6 +35,7 @@ import { USES_WITHIN_CAP, USE_HAS_GRANT } from './statements.js';
  * @property {bigint} leaf
  * @property {Group} group
  * @property {Commitment[]} due what is closed and what has accrued
+ * @property {bigint} count of the uses and accruals in it
  * @property {Commitment} revenue
  * @property {Commitment} pool
  */
@@ -252,9 +253,10 @@ class Walk {
     /** @param {OwnEntry} entry @param {Link} link */
     settlement({ leaf, currency, commitments: [revenue, pool] }, { group: number }) {
         const group = this.group(leaf, number);
-        const sums = [this.kept.closed.take(number, currency), this.kept.accrued.take(number, currency)];
-        const due = sums.filter((sum) => sum !== undefined).map(commitmentOfSum);
-        this.day.settlements.push({ leaf, group, due, revenue, pool });
+        const sums = [this.kept.closed.take(number, currency), this.kept.accrued.take(number, currency)]
+            .filter((sum) => sum !== undefined);
+        const count = sums.reduce((all, sum) => all + sum.count, 0n);
+        this.day.settlements.push({ leaf, group, due: sums.map(commitmentOfSum), count, revenue, pool });
     }
 }
 

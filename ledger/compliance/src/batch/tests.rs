@@ -36,7 +36,7 @@ impl Proved {
             .map(|opened| (u64::try_from(opened.value & i128::from(u64::MAX)).unwrap(), opened.blinding))
             .unzip();
         let mut proved = Self { terms, bits, proof: Vec::new() };
-        proved.proof = range::prove_unchecked(&proved.statement(), &values, &blindings, &mut rng).unwrap();
+        proved.proof = range::prove_unchecked(&proved.statement(), &values, &blindings, &mut rng);
         proved
     }
 
@@ -323,10 +323,10 @@ fn what_stands_for_the_padding_is_the_identity_alone() {
     let mut proved = Proved { terms, bits: Bits::ThirtyTwo, proof: Vec::new() };
     let values: Vec<_> = openings.iter().map(|opening| opening.value).collect();
     let mut blindings: Vec<_> = openings.iter().map(|opening| opening.blinding.0).collect();
-    proved.proof = range::prove_unchecked(&proved.statement(), &values, &blindings, &mut rng()).unwrap();
+    proved.proof = range::prove_unchecked(&proved.statement(), &values, &blindings, &mut rng());
     assert_eq!(proved.verify(), Err(VerifyError::Rejected { chunk: 0 }));
     blindings[3] = Scalar::ZERO;
-    proved.proof = range::prove_unchecked(&proved.statement(), &values, &blindings, &mut rng()).unwrap();
+    proved.proof = range::prove_unchecked(&proved.statement(), &values, &blindings, &mut rng());
     assert_eq!(proved.verify(), Ok(()));
 }
 

@@ -1,5 +1,6 @@
 //! Chunk boundaries, ranges and the layout of range proofs.
 
+use bulletproofs::PedersenGens;
 use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;

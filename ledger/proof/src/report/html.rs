@@ -73,7 +73,7 @@ impl Report {
 
     fn write_statements(&self, language: Language, page: &mut String) -> fmt::Result {
         let say = |words: &Words| words.of(language);
-        let counts = [&words::ENTRIES, &words::TERMS, &words::EXCEPTED];
+        let counts = [&words::ENTRIES, &words::SUMMED, &words::TERMS, &words::EXCEPTED];
         let counts = counts.map(|words| format!("<th class=\"n\">{}</th>", say(words))).concat();
         write!(page, "<table><tr><th>{}</th>{counts}</tr>", say(&words::STATEMENT))?;
         for report in &self.statements {
@@ -85,11 +85,11 @@ impl Report {
                 report.statement
             )?;
             if report.asked {
-                for number in [report.entries, report.terms, report.exceptions] {
+                for number in [report.entries, report.summed, report.terms, report.exceptions] {
                     write!(page, "<td class=\"n\">{number}</td>")?;
                 }
             } else {
-                write!(page, "<td class=\"n\" colspan=\"3\">{}</td>", say(&words::NOT_ASKED))?;
+                write!(page, "<td class=\"n\" colspan=\"4\">{}</td>", say(&words::NOT_ASKED))?;
             }
             page.push_str("</tr>");
         }

@@ -24,14 +24,18 @@ impl fmt::Display for Report {
         } else {
             writeln!(f, "Signed by the log, not witnessed; time {time} by the operator's clock")?;
         }
-        writeln!(f, "\n{:<28}{:>10}{:>10}{:>10}", "statement", "entries", "terms", "excepted")?;
+        writeln!(
+            f,
+            "\n{:<28}{:>10}{:>10}{:>10}{:>10}",
+            "statement", "entries", "in sums", "terms", "excepted"
+        )?;
         for statement in &self.statements {
             let name = statement.statement.to_string();
             if statement.asked {
                 writeln!(
                     f,
-                    "{name:<28}{:>10}{:>10}{:>10}",
-                    statement.entries, statement.terms, statement.exceptions
+                    "{name:<28}{:>10}{:>10}{:>10}{:>10}",
+                    statement.entries, statement.summed, statement.terms, statement.exceptions
                 )?;
             } else {
                 writeln!(f, "{name:<28} not asked")?;

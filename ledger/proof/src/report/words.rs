@@ -41,6 +41,7 @@ words! {
     SIGNED: "Signed by the log, not witnessed; time by the operator's clock", "由日志签名，未经见证；时间取自运营方时钟";
     STATEMENT: "Statement", "陈述";
     ENTRIES: "Entries", "条目数";
+    SUMMED: "In sums", "计入总和";
     TERMS: "Terms", "项数";
     EXCEPTED: "Excepted", "例外";
     NOT_ASKED: "not asked", "未要求";

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::data::DataArgs;
 use super::failure::Failure;
 use super::output::{Output, Verdict};
-use crate::replay::{Options, run as replay};
+use crate::replay::{Options, Scenario, run as replay};
 
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
@@ -20,6 +20,10 @@ pub(crate) struct ReplayArgs {
     /// Skip malformed rows and count them
     #[arg(long)]
     lenient: bool,
+    /// Live the whole life of grants around the rows, on five days that are over: groups, amendments, pauses, ends,
+    /// acknowledgements, deletions, settlement
+    #[arg(long)]
+    whole_life: bool,
     /// Folder to write the receipt of every permitted use to, with the log's keys
     #[arg(long, value_name = "DIR")]
     receipts: Option<PathBuf>,
@@ -41,6 +45,7 @@ pub(crate) fn run(args: &ReplayArgs, output: Output) -> Result<Verdict, Failure>
         data: &args.data,
         lenient: args.lenient,
         receipts: args.receipts.as_deref(),
+        scenario: if args.whole_life { Scenario::WholeLife } else { Scenario::Plain },
     };
     let summary = replay(&options)?;
     output.say(summary.to_text());

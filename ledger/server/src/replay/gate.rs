@@ -11,8 +11,8 @@ use grantbook_record::uses::{Denied, Outcome, Permitted, UseFacts, UseRecord, si
 use grantbook_record::{GateId, Jti, Signer, TenantId};
 use rand_core::OsRng;
 
-use super::run::patiently;
-use crate::cli::clock;
+use super::shop::patiently;
+use super::time::Time;
 use crate::cli::failure::Failure;
 
 /// Uses that are signed and sent at once.
@@ -21,6 +21,7 @@ const BATCH: usize = 256;
 /// A gate of the tenant, whose sequence number is the row's position in the ordered file.
 pub(super) struct Gate<'a> {
     ledger: &'a Ledger,
+    time: Time,
     tenant: TenantId,
     id: GateId,
     signer: Signer,
@@ -34,12 +35,13 @@ impl<'a> Gate<'a> {
     /// Goes on where the ledger has acknowledged the gate.
     pub(super) fn resume(
         ledger: &'a Ledger,
+        time: &Time,
         tenant: TenantId,
-        id: GateId,
-        signer: Signer,
+        (id, signer): (GateId, Signer),
     ) -> Result<Self, Failure> {
         let next = ledger.gate_progress(tenant, &id)?.next_seq;
-        Ok(Self { ledger, tenant, id, signer, next, batch: Vec::new(), ahead: HashMap::new() })
+        let time = time.clone();
+        Ok(Self { ledger, time, tenant, id, signer, next, batch: Vec::new(), ahead: HashMap::new() })
     }
 
     /// The sequence number of the next use.
@@ -49,7 +51,7 @@ impl<'a> Gate<'a> {
 
     /// Decides one use and puts it on record; whether the batch is full and should be sent.
     pub(super) fn take(&mut self, facts: UseFacts) -> bool {
-        let at = clock::now().seconds();
+        let at = self.time.now().seconds();
         let outcome = self.decide(&facts, at);
         let (seq, gate) = (self.next, self.id.clone());
         self.next = seq.saturating_add(1);
@@ -60,7 +62,7 @@ impl<'a> Gate<'a> {
 
     /// Sends what was put on record, and gives what the ledger has made of it.
     pub(super) fn flush(&mut self) -> Result<Vec<AppendedUse>, Failure> {
-        let claims = Claims::new(self.tenant, clock::new_jti(), ());
+        let claims = Claims::new(self.tenant, self.time.new_jti(), ());
         let Some(batch) = sign_batch(&claims, &self.batch, &self.signer) else {
             return Ok(Vec::new());
         };

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::scenario::Scenario;
 use crate::cli::clock;
 use crate::cli::failure::Failure;
 use crate::cli::files;
@@ -38,14 +39,22 @@ struct Stored {
     started: UnixMillis,
     /// SHA-256 of the file that is replayed.
     input_sha256: Bytes32,
+    /// What happens around its rows.
+    scenario: Scenario,
 }
 
 impl Identity {
-    /// The identity kept in `keyring`, or a new one. One folder replays one file.
-    pub(super) fn open(keyring: &Path, input_sha256: Bytes32) -> Result<Self, Failure> {
+    /// The identity kept in `keyring`, or a new one that starts now. One folder replays one file in one way.
+    pub(super) fn open(
+        keyring: &Path,
+        input_sha256: Bytes32,
+        scenario: Scenario,
+        now: UnixMillis,
+    ) -> Result<Self, Failure> {
         let path = keyring.join(FILE);
         if !path.exists() {
-            let stored = Stored { seed: Bytes32(clock::random_bytes()), started: clock::now(), input_sha256 };
+            let seed = Bytes32(clock::random_bytes());
+            let stored = Stored { seed, started: now, input_sha256, scenario };
             let json = Zeroizing::new(serde_json::to_vec(&stored).unwrap_or_default());
             files::write_new(&path, &json)?;
         }
@@ -55,7 +64,17 @@ impl Identity {
                 "this data folder holds the replay of another file, expected the same file or a new folder",
             ));
         }
+        if stored.scenario != scenario {
+            return Err(Failure::input(
+                "this data folder was made with the other choice of --whole-life, expected the same or a new folder",
+            ));
+        }
         Ok(Self { seed: Zeroizing::new(stored.seed.0), started: stored.started })
+    }
+
+    /// When the first run began.
+    pub(super) fn began(&self) -> UnixMillis {
+        self.started
     }
 
     /// Second in which the first run began.
@@ -73,9 +92,9 @@ impl Identity {
         self.signer("enterprise", 0)
     }
 
-    /// The key of the gate.
-    pub(super) fn gate(&self) -> Result<Signer, Failure> {
-        self.signer("gate", 0)
+    /// A gate's name and key.
+    pub(super) fn gate(&self, gate: GateName) -> Result<(GateId, Signer), Failure> {
+        Ok((gate.id()?, self.signer("gate", gate as u64)?))
     }
 
     /// The key of the customer with this id in the file.
@@ -89,9 +108,14 @@ impl Identity {
         SubjectId::parse(&format!("rp-{}", to_base64url(&bytes))).map_err(Failure::fault)
     }
 
-    /// The id of an envelope: one for each thing that happens to each customer.
+    /// The id of an envelope signed at the start: one for each thing that happens to each customer.
     pub(super) fn jti(&self, what: &str, id: u64) -> Jti {
-        Jti::new(self.started, self.derive(what, id))
+        self.jti_at(self.started, what, id)
+    }
+
+    /// The same of an envelope signed later.
+    pub(super) fn jti_at(&self, at: UnixMillis, what: &str, id: u64) -> Jti {
+        Jti::new(at, self.derive(what, id))
     }
 
     /// Claims around an event, good for as long as the replay is.
@@ -113,7 +137,22 @@ impl Identity {
     }
 }
 
-/// The gate's name.
-pub(super) fn gate_id() -> Result<GateId, Failure> {
-    GateId::parse("replay").map_err(Failure::fault)
+/// The enterprise's gates.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum GateName {
+    /// Of the file's own uses.
+    Purchases,
+    /// Of those beyond them.
+    Beyond,
+}
+
+impl GateName {
+    /// Its id.
+    pub(super) fn id(self) -> Result<GateId, Failure> {
+        let id = match self {
+            Self::Purchases => "replay",
+            Self::Beyond => "replay-beyond",
+        };
+        GateId::parse(id).map_err(Failure::fault)
+    }
 }

@@ -8,6 +8,7 @@ use grantbook_record::uses::Outcome;
 use grantbook_record::{Kind, Receipt, TenantId};
 use grantbook_tlog::{LeafIndex, LogKeys};
 
+use super::identity::GateName;
 use crate::cli::failure::Failure;
 use crate::cli::files;
 use crate::cli::progress;
@@ -49,12 +50,15 @@ impl<'a> Receipts<'a> {
     /// What earlier runs have recorded: read from the ledger, one page at a time.
     pub(super) fn earlier(&mut self, tenant: TenantId) -> Result<(), Failure> {
         let bar = progress::spinner("receipts of earlier runs");
+        let gate = GateName::Purchases.id()?;
         let first_own = self.first_own;
         let earlier = |leaf: LeafIndex| first_own.is_none_or(|first| leaf < first);
         let mut after = None;
         loop {
             let (page, next) = self.ledger.uses(tenant, after, PAGE)?;
-            let permitted = page.iter().filter(|row| matches!(row.record.outcome, Outcome::Permitted(_)));
+            let permitted = page
+                .iter()
+                .filter(|row| row.record.gate == gate && matches!(row.record.outcome, Outcome::Permitted(_)));
             let receipts = permitted
                 .map(|row| row.leaf_index)
                 .filter(|leaf| earlier(*leaf))

@@ -9,9 +9,10 @@ use grantbook_plan::Status;
 use grantbook_record::{DenialReason, TenantId};
 use serde::Serialize;
 
-use super::identity;
+use super::identity::GateName;
 use super::input::{Checked, Customers};
-use super::proposal;
+use super::life::Tally;
+use super::offer;
 use super::receipts::Receipts;
 use crate::cli::failure::Failure;
 
@@ -55,20 +56,46 @@ pub(crate) struct Summary {
     root: String,
     /// How long this run took.
     seconds: f64,
+    /// What happened besides, in a whole life.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    life: Option<LifeSummary>,
+}
+
+/// A whole life, and its uses beyond the rows.
+#[derive(Debug, Clone, Serialize)]
+struct LifeSummary {
+    #[serde(flatten)]
+    tally: Tally,
+    uses_beyond_permitted: u64,
+    uses_beyond_denied: BTreeMap<DenialReason, u64>,
+}
+
+/// One run.
+pub(super) struct Run<'a> {
+    pub(super) customers: &'a Customers,
+    pub(super) checked: &'a Checked,
+    pub(super) receipts: &'a Receipts<'a>,
+    /// Row at which it went on.
+    pub(super) resumed_at: u64,
+    pub(super) took: Duration,
 }
 
 impl Summary {
     pub(super) fn of(
         ledger: &Ledger,
         tenant: TenantId,
-        customers: &Customers,
-        checked: &Checked,
-        receipts: &Receipts<'_>,
-        resumed_at: u64,
-        took: Duration,
+        run: &Run<'_>,
+        tally: Option<Tally>,
     ) -> Result<Self, Failure> {
+        let Run { customers, checked, receipts, resumed_at, took } = *run;
         let (grants, withdrawals) = count_grants(ledger, tenant)?;
-        let progress = ledger.gate_progress(tenant, &identity::gate_id()?)?;
+        let progress = ledger.gate_progress(tenant, &GateName::Purchases.id()?)?;
+        let beyond = ledger.gate_progress(tenant, &GateName::Beyond.id()?)?;
+        let life = tally.map(|tally| LifeSummary {
+            tally,
+            uses_beyond_permitted: beyond.permitted,
+            uses_beyond_denied: beyond.denied,
+        });
         let mut uses_denied = progress.denied;
         for reason in [DenialReason::Withdrawn, DenialReason::Period, DenialReason::Cap] {
             uses_denied.entry(reason).or_default();
@@ -82,8 +109,8 @@ impl Summary {
             uses_denied,
             flagged: progress.flagged,
             receipts_verified: receipts.verified,
-            payout_minor_total: progress.payout_minor.get(proposal::currency().code()).copied().unwrap_or(0),
-            currency: proposal::currency().code(),
+            payout_minor_total: progress.payout_minor.get(offer::currency().code()).copied().unwrap_or(0),
+            currency: offer::currency().code(),
             rows: checked.rows,
             skipped_rows: checked.skipped,
             resumed_at,
@@ -91,6 +118,7 @@ impl Summary {
             tree_size: size.0,
             root: root.to_string(),
             seconds: (took.as_secs_f64() * 1000.0).round() / 1000.0,
+            life,
         })
     }
 
@@ -111,8 +139,37 @@ impl Summary {
             let bar = "█".repeat(usize::try_from((count * BAR).div_ceil(most)).unwrap_or(0));
             let _ = writeln!(text, "  {name:<20} {count:>9}  {bar}");
         }
-        let (whole, rest) = (self.payout_minor_total / 100, self.payout_minor_total % 100);
-        let _ = writeln!(text, "  {:<20} {whole:>9}.{rest:02} {}", "payouts", self.currency);
+        let mut money = vec![("payouts", self.payout_minor_total)];
+        if let Some(LifeSummary { tally, uses_beyond_permitted, .. }) = &self.life {
+            let Tally { grants_beyond, amendments, pauses, revocations, acknowledgements, deletions, .. } =
+                *tally;
+            for (name, count) in [
+                ("grants beyond", grants_beyond),
+                ("uses beyond", *uses_beyond_permitted),
+                ("amendments", amendments),
+                ("pauses", pauses),
+                ("revocations", revocations),
+                ("acknowledgements", acknowledgements),
+                ("deletions", deletions),
+            ] {
+                let _ = writeln!(text, "  {name:<20} {count:>9}");
+            }
+            let settled = &tally.settled;
+            money.extend([
+                ("settled per use", settled.per_use_minor),
+                ("settled per grant", settled.per_grant_minor),
+                ("settled as shares", settled.share_minor),
+            ]);
+        }
+        for (name, minor) in money {
+            let _ = writeln!(text, "  {name:<20} {:>9}.{:02} {}", minor / 100, minor % 100, self.currency);
+        }
+        if let Some(LifeSummary { tally: Tally { days, closed_customer, .. }, .. }) = &self.life {
+            let _ = writeln!(text, "  on {}", days.join(", "));
+            if let Some(sub) = closed_customer {
+                let _ = writeln!(text, "  nothing is open any more of customer {sub}");
+            }
+        }
         for (name, count) in [("rows skipped", self.skipped_rows), ("flagged", self.flagged)] {
             if count > 0 {
                 let _ = writeln!(text, "  {name:<20} {count:>9}");
