@@ -4,7 +4,7 @@ mod acts;
 mod duties;
 mod money;
 
-pub use acts::{AcceptedLoss, Act, OpenedAudit, OperatorActed, RolledEpoch, about_tenant};
+pub use acts::{AcceptedLoss, Act, IssuedKit, OpenedAudit, OperatorActed, RolledEpoch, about_tenant};
 pub use duties::{Acknowledger, DataDeleted, RecipientAcknowledged, RecordedUse};
 pub use money::{
     Basis, Money, OfPool, OfTiers, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed,

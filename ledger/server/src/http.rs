@@ -20,6 +20,7 @@ mod grants;
 mod heads;
 mod health;
 mod house;
+mod kits;
 mod layers;
 mod leases;
 mod live_gates;
