@@ -166,9 +166,10 @@ impl Inner {
             };
             let claims = Envelope::parse(envelope).and_then(|envelope| envelope.event());
             let claims = claims.map_err(|_| damaged())?;
-            let committed = body.openings.first().map(|opening| {
-                SecondsSince2020(u32::try_from(opening.value).unwrap_or(u32::MAX)).unix()
-            });
+            let committed = body
+                .openings
+                .first()
+                .map(|opening| SecondsSince2020(u32::try_from(opening.value).unwrap_or(u32::MAX)).unix());
             let at = match &claims.event {
                 // these commit to the time at which they were verified
                 Event::GrantWithdrawn(_) => committed.unwrap_or(UnixSeconds(*admitted_at)),

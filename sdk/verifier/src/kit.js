@@ -4,7 +4,7 @@ import { verifyBundle } from './bundle.js';
 import { concat, fromHex, sameBytes, textOf, utf8 } from './bytes.js';
 import { dateText } from './calendar.js';
 import { parseLogKeys, verifyCheckpoint } from './checkpoint.js';
-import { entryDigest, parseEntry } from './entry.js';
+import { entryDigest, entryLink, parseEntry } from './entry.js';
 import { VerifyError } from './error.js';
 import { idOfLog, parseKey, verifyEnvelope, verifyJws } from './jws.js';
 import { sameKey } from './note.js';
@@ -204,6 +204,13 @@ function verifyIssued(bytes, rules) {
     if (!sameBytes(entryDigest(bytes32(receipt, 'salt'), sha256(envelope)), entry.digest)) {
         throw refused('the entry\'s digest to be that of the envelope');
     }
+    const link = member(receipt, 'link');
+    const target = member(link, 'target');
+    const [group, leafIndex] = [member(link, 'group'), member(target, 'leaf_index')];
+    if (typeof group !== 'bigint' || typeof leafIndex !== 'bigint' || !sameBytes(entry.link, entryLink(
+        bytes32(link, 'salt'), Number(group),
+        { originHash: bytes32(target, 'origin_sha256'), leafIndex, leafHash: bytes32(target, 'leaf_hash') },
+    ))) throw refused('the entry\'s link to open as the receipt says');
     const claims = parseJson(payload);
     if (text(claims, 'aud') !== idOfLog(rules.keys.log.name)) throw refused('an event of the log itself');
     const event = member(claims, 'event');

@@ -7,10 +7,25 @@ impl Tables {
     /// The record of processing.
     pub(super) fn record_csv(&self) -> String {
         let head = [
-            "controller", "recipient", "purpose", "template", "version", "legal_basis", "categories",
-            "retention_days_max", "obligations", "consents", "active_grants", "controller_name",
-            "controller_contact", "joint_controller", "representative", "data_protection_officer",
-            "recipient_name", "third_country", "safeguards",
+            "controller",
+            "recipient",
+            "purpose",
+            "template",
+            "version",
+            "legal_basis",
+            "categories",
+            "retention_days_max",
+            "obligations",
+            "consents",
+            "active_grants",
+            "controller_name",
+            "controller_contact",
+            "joint_controller",
+            "representative",
+            "data_protection_officer",
+            "recipient_name",
+            "third_country",
+            "safeguards",
         ];
         let mut text = line(&head);
         for activity in &self.record.activities {

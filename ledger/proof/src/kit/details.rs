@@ -114,10 +114,6 @@ impl Details {
             return Err(DetailsError::TooLarge { got: json.len() });
         }
         let details: Self = strict_json::parse(json)?;
-        if details.v == super::VERSION {
-            Ok(details)
-        } else {
-            Err(DetailsError::Version { got: details.v })
-        }
+        if details.v == super::VERSION { Ok(details) } else { Err(DetailsError::Version { got: details.v }) }
     }
 }

@@ -65,29 +65,15 @@ fn is_small(count: u64) -> bool {
     (1..FLOOR).contains(&count)
 }
 
-/// Cells that add up to a total, and the total, as they may be shown: what is left out is never one cell alone, nor less
-/// than [`FLOOR`] together, so that the total less what is shown tells none of them.
+/// Cells that add up to a total, and the total, as they may be shown: with small cells every cell that has the least value
+/// of the others is left out. Any order of what is left out is then shown alike, and it is never all the same.
 pub(super) fn suppress(cells: &[u64]) -> (Vec<Figure>, Figure) {
-    let total: u64 = cells.iter().sum();
-    let mut hidden: Vec<bool> = cells.iter().map(|cell| is_small(*cell)).collect();
-    if hidden.contains(&true) && !is_small(total) {
-        loop {
-            let left_out = || cells.iter().zip(&hidden).filter(|(_, hidden)| **hidden);
-            let sum: u64 = left_out().map(|(cell, _)| cell).sum();
-            if sum >= FLOOR && left_out().count() > 1 {
-                break;
-            }
-            let shown = cells.iter().zip(hidden.iter_mut());
-            let least = shown.filter(|(cell, hidden)| **cell > 0 && !**hidden).min_by_key(|(cell, _)| **cell);
-            // a total from the floor up that has a small cell has others to be left out with it
-            let Some((_, least)) = least else { break };
-            *least = true;
-        }
-    }
-    let shown = |(cell, hidden): (&u64, &bool)| {
-        if *hidden { Figure::SUPPRESSED } else { Figure::Number(*cell) }
+    let least = cells.iter().copied().filter(|cell| *cell >= FLOOR).min();
+    let least = least.filter(|_| cells.iter().any(|cell| is_small(*cell)));
+    let shown = |cell: &u64| {
+        if is_small(*cell) || least == Some(*cell) { Figure::SUPPRESSED } else { Figure::Number(*cell) }
     };
-    (cells.iter().zip(&hidden).map(shown).collect(), Figure::alone(total))
+    (cells.iter().map(shown).collect(), Figure::alone(cells.iter().sum()))
 }
 
 /// Neighbours of an ordered list joined until each group has [`FLOOR`] or more; `None` where all together have not. Gives

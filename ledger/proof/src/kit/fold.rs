@@ -211,9 +211,10 @@ impl Fold {
             *later += self.waiting.len() as u64;
         }
         let over = self.period.over();
-        let active = self.grants.values().filter(|held| {
-            !held.paused && held.validity.start() < over && held.validity.end() >= over
-        });
+        let active = self
+            .grants
+            .values()
+            .filter(|held| !held.paused && held.validity.start() < over && held.validity.end() >= over);
         Folded {
             record: record(active),
             requests: Requests::new(granted, declined, open),
@@ -239,9 +240,10 @@ fn record<'a>(active: impl Iterator<Item = &'a Held>) -> RecordOfProcessing {
         };
         let obligations: BTreeSet<_> = kinds.iter().flat_map(|kind| &kind.obligations).cloned().collect();
         // without a limit in one grant there is none for all
-        let longest = kinds.iter().map(|kind| kind.deletion_days).try_fold(0, |longest, days| {
-            days.map(|days| days.max(longest))
-        });
+        let longest = kinds
+            .iter()
+            .map(|kind| kind.deletion_days)
+            .try_fold(0, |longest, days| days.map(|days| days.max(longest)));
         Activity {
             controller,
             recipient,

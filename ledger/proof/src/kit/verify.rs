@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use grantbook_record::event::{Act, Claims, Event, OperatorActed, about_tenant};
 use grantbook_record::encoding::Bytes32;
+use grantbook_record::event::{Act, Claims, Event, OperatorActed, about_tenant};
 use grantbook_record::receipt::{RECEIPT_BYTES_MAX, Receipt, VerifiedContent};
 use grantbook_record::{PublicKey, TenantId};
 use grantbook_tlog::{Demands, LogKeys};
@@ -15,7 +15,7 @@ use super::tables::{Period, Tables};
 use super::{CHECKPOINT, ISSUED, MANIFEST, READER, TABLES, VKEY, bundle_name, policy_name};
 use crate::bundle::BUNDLE_BYTES_MAX;
 use crate::chain::Chain;
-use crate::policy::StatementPolicy;
+use crate::policy::{POLICY_BYTES_MAX, StatementPolicy};
 use crate::report::Report;
 use crate::verify::verify_bundle;
 
@@ -88,7 +88,7 @@ pub fn verify_kit(
         }
         let there: Vec<_> = manifest.files.iter().filter(|file| names.contains(&file.name)).collect();
         report.tables = check.tables(manifest, &there);
-        report.reports = check.bundles(manifest, &there);
+        report.reports = check.bundles(manifest, names);
         if let Some(tables) = &report.tables {
             check.fairness(tables, &report.reports);
         }
@@ -178,7 +178,8 @@ impl Check<'_> {
                 files.push((file.name.as_str(), bytes));
             }
         }
-        let of = |name: &str| files.iter().find(|(known, _)| *known == name).map(|(_, bytes)| bytes.as_slice());
+        let of =
+            |name: &str| files.iter().find(|(known, _)| *known == name).map(|(_, bytes)| bytes.as_slice());
         if let Some(bytes) = of(VKEY) {
             let keys = std::str::from_utf8(bytes).ok().and_then(|text| LogKeys::parse(text).ok());
             if !keys.is_some_and(|keys| keys.are_those_pinned(self.rules.keys)) {
@@ -209,16 +210,17 @@ impl Check<'_> {
     }
 
     /// The bundles, the enterprise's first one first.
-    fn bundles(&mut self, manifest: &Manifest, there: &[&KitFile]) -> Vec<Report> {
-        let find = |name: &str| there.iter().find(|file| file.name == name);
+    fn bundles(&mut self, manifest: &Manifest, names: &BTreeSet<String>) -> Vec<Report> {
+        let find = |name: &str| manifest.files.iter().find(|file| file.name == name);
         let mut chain = Chain::new();
         let mut reports: Vec<Report> = Vec::new();
-        let in_folder = there.iter().filter(|file| file.name.contains('/'));
+        let in_folder = manifest.files.iter().filter(|file| file.name.contains('/'));
         let last = manifest.period.dates().last().unwrap_or_default();
         for file in in_folder {
             let day = file.name.strip_prefix("proofs/").and_then(|name| name.strip_suffix(".bundle"));
             let Some(day) = day else {
-                let day = file.name.strip_prefix("proofs/").and_then(|name| name.strip_suffix(".policy.json"));
+                let day =
+                    file.name.strip_prefix("proofs/").and_then(|name| name.strip_suffix(".policy.json"));
                 if day.is_none_or(|day| find(&bundle_name(day)).is_none()) {
                     self.find(&file.name, "belongs to no bundle");
                 }
@@ -231,9 +233,12 @@ impl Check<'_> {
                 self.find(&file.name, "comes without its policy");
                 return reports;
             };
-            let policy = self.file(policy, crate::policy::POLICY_BYTES_MAX);
-            let bundle = self.file(file, BUNDLE_BYTES_MAX);
             // the next bundle goes on where this one ends
+            if !names.contains(&policy.name) || !names.contains(&file.name) {
+                return reports;
+            }
+            let policy = self.file(policy, POLICY_BYTES_MAX);
+            let bundle = self.file(file, BUNDLE_BYTES_MAX);
             let Some((policy, bundle)) = policy.zip(bundle) else { return reports };
             let verified = self.bundle(&policy, &bundle, &mut chain);
             let Some(report) = self.noted(&file.name, verified) else { return reports };

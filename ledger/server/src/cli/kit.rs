@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use grantbook_engine::{KitError, KitRequest, ProofShelf, parse_date};
-use grantbook_proof::kit::{
-    DETAILS_BYTES_MAX, Details, ISSUED, MANIFEST, Manifest, Period, bundle_name,
-};
+use grantbook_proof::kit::{DETAILS_BYTES_MAX, Details, ISSUED, MANIFEST, Manifest, Period, bundle_name};
 use grantbook_record::Day;
 use grantbook_record::encoding::Bytes32;
 use grantbook_server::kit::{KitFileView, KitView, reader_page};

@@ -152,7 +152,17 @@ mod tests {
         let page = reader_page();
         assert_eq!(page.matches("<script").count(), 1);
         assert_eq!(page.matches("</script").count(), 1);
-        for loads in ["{{policy}}", "{{style}}", "{{script}}", "<link", " src=", "\nimport ", "\nexport ", "innerHTML", "fetch("] {
+        for loads in [
+            "{{policy}}",
+            "{{style}}",
+            "{{script}}",
+            "<link",
+            " src=",
+            "\nimport ",
+            "\nexport ",
+            "innerHTML",
+            "fetch(",
+        ] {
             assert!(!page.contains(loads), "{loads}");
         }
         assert!(page.contains("default-src 'none'; script-src 'sha256-"));

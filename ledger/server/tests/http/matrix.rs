@@ -159,6 +159,8 @@ impl Stage {
             "prove" => post("/v1/proofs", json!({"policy": "sandbox"})),
             "get_proof" => get("/v1/proofs/2026-03-02"),
             "get_proof_report" => get("/v1/proofs/2026-03-02/report"),
+            // a day before the tenant's first
+            "make_kit" => post("/v1/kits", json!({"from": "2026-01-01", "to": "2026-01-02"})),
             "list_uses" => get("/v1/uses"),
             "append_uses" => {
                 let first = record(GATE, 0, facts(CUSTOMERS[0], 2), Some(self.grant));
