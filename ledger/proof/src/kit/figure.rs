@@ -66,7 +66,7 @@ fn is_small(count: u64) -> bool {
 }
 
 /// Cells that add up to a total, and the total, as they may be shown: with small cells every cell that has the least value
-/// of the others is left out. Any order of what is left out is then shown alike, and it is never all the same.
+/// of the others is left out. Any order of what is left out would be shown alike.
 pub(super) fn suppress(cells: &[u64]) -> (Vec<Figure>, Figure) {
     let least = cells.iter().copied().filter(|cell| *cell >= FLOOR).min();
     let least = least.filter(|_| cells.iter().any(|cell| is_small(*cell)));

@@ -124,9 +124,10 @@ impl Fold {
                 self.grants.insert(jti, held);
             }
             Event::GrantAmended(event) => {
-                let paused = self.grants.get(&event.grant).is_some_and(|held| held.paused);
-                let held = Held { paused, ..self.held(&event.terms) };
-                self.grants.insert(event.grant, held);
+                let amended = self.held(&event.terms);
+                if let Some(held) = self.grants.get_mut(&event.grant) {
+                    *held = Held { paused: held.paused, ..amended };
+                }
             }
             Event::GrantPaused(event) => self.pause(&event.grant, true),
             Event::GrantResumed(event) => self.pause(&event.grant, false),

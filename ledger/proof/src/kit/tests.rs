@@ -374,3 +374,36 @@ fn a_manifest_is_the_operators() {
     let typ = grantbook_record::jws::sign("grantbook-operator.acted+jwt", b"{}", &operator);
     assert_eq!(Manifest::verify(&typ, operator.public_key()), Err(ManifestError::Typ));
 }
+
+#[test]
+fn no_byte_can_change_unnoticed_or_make_a_parser_panic() {
+    let operator = Signer::from_seed(&[1; 32]).unwrap();
+    let tables = month();
+    let json = tables.to_json();
+    let files = tables.files();
+    let mut manifest = Manifest {
+        v: VERSION,
+        origin: tables.origin.clone(),
+        tenant: tables.tenant,
+        period: tables.period,
+        made_at: UnixSeconds(1_750_000_000),
+        files: files.iter().map(|(name, bytes)| KitFile::new(name, bytes)).collect(),
+    };
+    manifest.files.sort_by(|one, other| one.name.cmp(&other.name));
+    let text = manifest.sign(&operator);
+    for bit in [1, 32, 128] {
+        for at in 0..json.len() {
+            let mut changed = json.clone();
+            changed[at] ^= bit;
+            // a figure or a name can become another one, never the same tables
+            assert_ne!(Tables::parse(&changed).as_ref(), Ok(&tables), "byte {at}");
+        }
+        for at in 0..text.len() {
+            let mut changed = text.clone().into_bytes();
+            changed[at] ^= bit;
+            let verified = String::from_utf8(changed).ok();
+            let verified = verified.map(|text| Manifest::verify(&text, operator.public_key()));
+            assert!(!matches!(verified, Some(Ok(_))), "byte {at}");
+        }
+    }
+}
