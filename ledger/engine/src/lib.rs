@@ -20,6 +20,7 @@ mod erase;
 mod error;
 mod fsck;
 mod keyring;
+mod kit;
 pub mod leases;
 mod ledger;
 mod migrate;
@@ -61,6 +62,7 @@ pub use keyring::{EpochOfBackup, KeyringBackup, KeyringBackupError, KeyringDrill
 pub use keyring::{
     GateKey, LegalHold, PendingErasure, Principal, Role, SandboxTenant, SecretStore, Tenant, TokenInfo,
 };
+pub use kit::{Kit, KitError, KitRequest};
 pub use ledger::{Appended, AppendedUse, Ledger, Recorded};
 pub use migrate::{Migration, migrate};
 pub use owed::{Acknowledgement, Ending};

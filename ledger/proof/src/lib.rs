@@ -2,7 +2,7 @@
 //! one of them. Specification: `docs/spec/compliance-proof.md`.
 //!
 //! The [`verify`] module derives from the log's entries, a day key and a [`policy`] what is to be shown, and checks the
-//! proofs; [`prove`] makes them. A [`chain`] is what either keeps from day to day.
+//! proofs; [`prove`] makes them. A [`chain`] is what either keeps from day to day. A [`kit`] is what a regulator is handed with them.
 //!
 //! Not here: reading a log, vaults or keyrings, and the algebra of the proofs (`grantbook-compliance`). There is no I/O;
 //! randomness is an argument, and time is the checkpoints'.
@@ -11,6 +11,7 @@ mod bundle;
 mod calendar;
 pub mod chain;
 mod error;
+pub mod kit;
 pub mod policy;
 pub mod prove;
 pub mod report;

@@ -5,7 +5,7 @@ mod assets;
 mod duties;
 mod money;
 
-pub use acts::{AcceptedLoss, Act, OpenedAudit, OperatorActed, RolledEpoch, about_tenant};
+pub use acts::{AcceptedLoss, Act, IssuedKit, OpenedAudit, OperatorActed, RolledEpoch, about_tenant};
 pub use assets::{AssetIssued, AssetTerms, AssetTransferred, LicenceOffer, Owner};
 pub use duties::{Acknowledger, DataDeleted, RecipientAcknowledged, RecordedUse};
 pub use money::{

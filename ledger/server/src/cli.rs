@@ -19,6 +19,7 @@ mod grant;
 mod key;
 mod keygen;
 mod keyring;
+mod kit;
 mod monitor;
 pub(crate) mod output;
 mod passphrase;
@@ -155,6 +156,13 @@ that is settled already, a file that is written already, a report that was read 
 Exit status 1 names the entries that do not comply and are not excepted. What was begun is taken up again. A bundle shows
 who used how many grants, under pseudonyms: it is for the regulator alone.")]
     Prove(Box<prove::ProveArgs>),
+    /// Write a regulator kit: record of processing, rates and proofs of a period, with a page that checks them
+    #[command(after_help = "Example:
+  grantbook kit --from 2026-03-01 --to 2026-03-31 --out kit --details details.json --tenant UUID --data-dir ./ledger
+  grantbook verify kit kit --vkey vkey --policy gdpr
+Counts of fewer than 20 customers are not shown. A kit has proof bundles, which show who used how many grants, under
+pseudonyms: it is for the regulator alone.")]
+    Kit(Box<kit::KitArgs>),
     /// Open entries at random to a regulator, and check what was opened
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -264,6 +272,7 @@ fn run(command: Option<Command>, output: Output) -> Result<Verdict, Failure> {
         Some(Command::Settle(args)) => settle::run(&args, output),
         Some(Command::Verify(command)) => verify::run(&command, output),
         Some(Command::Prove(args)) => prove::run(&args, output),
+        Some(Command::Kit(args)) => kit::run(&args, output),
         Some(Command::Audit(command)) => audit::run(&command, output),
         Some(Command::Erase(args)) => erase::run(&args, output),
         Some(Command::Hold(command)) => erase::hold(&command, output),

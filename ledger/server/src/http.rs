@@ -21,6 +21,7 @@ mod grants;
 mod heads;
 mod health;
 mod house;
+mod kits;
 mod layers;
 mod leases;
 mod live_gates;

@@ -7,6 +7,7 @@
 pub mod config;
 pub mod fixture;
 pub mod http;
+pub mod kit;
 pub mod logging;
 pub mod profiles;
 pub mod proofs;

@@ -22,8 +22,9 @@
  *   | 'bundle-entry' | 'bundle-entry-day' | 'bundle-commitment' | 'bundle-link' | 'bundle-names' | 'bundle-group'
  *   | 'bundle-exception' | 'bundle-disclosure' | 'bundle-checkpoint' | 'bundle-unwitnessed' | 'bundle-tree'
  *   | 'bundle-day-not-over' | 'bundle-statement'} BundleCode
+ * @typedef {'jws' | 'kit'} KitCode
  * @typedef {NoteCode | CheckpointCode | ProofFileCode | TreeCode | TileCode | EntryCode | CommitmentCode | ProofCode
- *   | PolicyCode | StatementPolicyCode | BundleCode} Code
+ *   | PolicyCode | StatementPolicyCode | BundleCode | KitCode} Code
  */
 
 /** Why something was refused. */

@@ -6,6 +6,7 @@ export { parseBlinding, parseCommitment, verifyOpening } from './commitment.js';
 export { verifyEd25519 } from './ed25519.js';
 export { dayKey, entryDigest, entryLink, entryTag, parseEntry, publicTagKey } from './entry.js';
 export { VerifyError } from './error.js';
+export { verifyKit } from './kit.js';
 export { parseVerifierKey, verifierKeyText } from './note.js';
 export { parsePolicy, verifyWitnessed } from './policy.js';
 export { parseProofFile, verifyProofFile } from './proof-file.js';

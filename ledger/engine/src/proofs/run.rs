@@ -243,7 +243,8 @@ impl Ledger {
         }
     }
 
-    fn is_over(&self, day: Day) -> bool {
+    /// Whether nothing of a day is on its way to the log any more.
+    pub(crate) fn is_over(&self, day: Day) -> bool {
         let now = self.inner.clock.now().seconds().0.saturating_sub(SETTLES_SECONDS);
         grantbook_record::UnixSeconds(now).day() > day
     }

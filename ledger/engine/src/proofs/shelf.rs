@@ -68,6 +68,11 @@ impl ProofShelf {
         durable::read(&self.of(day, BUNDLE))
     }
 
+    /// The policy that a day was proved under; `None` where it is not proved.
+    pub fn policy(&self, day: Day) -> Result<Option<Vec<u8>>, Fault> {
+        durable::read(&self.of(day, POLICY))
+    }
+
     /// A day's report as JSON; `None` where it is not proved.
     pub fn report(&self, day: Day) -> Result<Option<Vec<u8>>, Fault> {
         durable::read(&self.of(day, REPORT))

@@ -41,6 +41,16 @@ pub enum Act {
     LossAccepted(AcceptedLoss),
     /// Entries that a regulator had drawn were opened to it.
     AuditOpened(OpenedAudit),
+    /// A regulator kit was made.
+    KitIssued(IssuedKit),
+}
+
+/// A regulator kit, as it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssuedKit {
+    /// SHA-256 of its signed manifest.
+    pub manifest: Bytes32,
 }
 
 /// An audit's request, as it was answered.

@@ -177,6 +177,19 @@ impl Remote {
         read(&self.get(path)?)
     }
 
+    /// What is at a path, piece by piece, however long it takes.
+    pub(crate) fn get_streaming(&self, path: &str) -> Result<impl std::io::Read + use<>, Refused> {
+        let request = self.authorized(self.agent.get(self.url(path))).config();
+        let request = request.timeout_global(None).timeout_recv_response(Some(DEADLINE)).build();
+        let response = request.call();
+        let response = response.map_err(|error| fault(format!("no answer from the server: {error}")))?;
+        if response.status().is_success() {
+            Ok(response.into_body().into_reader())
+        } else {
+            Err(answer(Ok(response)).err().unwrap_or_else(|| fault("the server refused without saying why")))
+        }
+    }
+
     /// Sends bytes, reads JSON.
     pub(crate) fn post_bytes<T: DeserializeOwned>(&self, path: &str, bytes: &[u8]) -> Result<T, Refused> {
         let request = self.authorized(self.agent.post(self.url(path)));

@@ -3,6 +3,7 @@
 mod bundle;
 mod checkpoints;
 mod demands;
+mod kit;
 mod log;
 mod public;
 mod receipt;
@@ -51,6 +52,11 @@ erased customer leaves no trace.")]
 Without a flag for the keys, the file `vkey` beside the first bundle is taken. Exit status 1 also if nothing is proved,
 because the enterprise has no entry on any of the days.")]
     Bundle(bundle::BundleArgs),
+    /// A regulator kit, offline: its signature, every file, every proof bundle, and what the tables say of these
+    #[command(after_help = "Example:
+  grantbook verify kit kit --vkey vkey --policy gdpr --from 2026-03-01 --to 2026-03-31
+Without a flag for the keys, those in the kit are taken, on the operator's word. Exit status 1 with any finding.")]
+    Kit(kit::KitArgs),
     /// Two checkpoints: both signed, and the later tree begins with the earlier one
     #[command(after_help = "Example:
   curl -s http://127.0.0.1:8460/log/checkpoint > old
@@ -119,6 +125,7 @@ pub(crate) fn run(command: &VerifyCommand, output: Output) -> Result<Verdict, Fa
         VerifyCommand::Receipt(args) => receipt::run(args, output),
         VerifyCommand::State(args) => state::run(args, output),
         VerifyCommand::Bundle(args) => bundle::run(args, output),
+        VerifyCommand::Kit(args) => kit::run(args, output),
         VerifyCommand::Archive(args) => super::transfer::verify_archive(args, output),
         VerifyCommand::Checkpoints(args) => checkpoints::run(args, output),
         VerifyCommand::Log(args) => log::run(args, output),

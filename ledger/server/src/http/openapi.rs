@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::problem::Problem;
 use super::{
     App, acknowledgements, admin, assets, audits, authzen, deletions, erasures, events, feed, gate_keys,
-    grants, heads, health, layers, leases, log, metrics, proofs, receipts, settlements, states, uses,
+    grants, heads, health, kits, layers, leases, log, metrics, proofs, receipts, settlements, states, uses,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -93,6 +93,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(proofs::prove, proofs::list))
         .routes(routes!(proofs::bundle))
         .routes(routes!(proofs::report))
+        .routes(routes!(kits::make))
         .routes(routes!(authzen::evaluate))
         .routes(routes!(authzen::batch::evaluate))
         .routes(routes!(authzen::search::subjects))

@@ -78,7 +78,7 @@ impl Runs {
     }
 }
 
-fn shelf(app: &App, tenant: TenantId) -> ProofShelf {
+pub(super) fn shelf(app: &App, tenant: TenantId) -> ProofShelf {
     ProofShelf::new(&app.config.data_dir.join("proofs"), tenant)
 }
 

@@ -9,6 +9,7 @@
 
 mod audits;
 mod bulk;
+mod kit;
 mod lost_devices;
 mod prove;
 mod public;

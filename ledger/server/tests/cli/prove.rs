@@ -25,10 +25,10 @@ const SUB: &str = "alice-7";
 
 /// A ledger in the folder `data` whose days are over: the first with a grant and a use, the second with a use that no gate
 /// should have permitted, the third with another tenant's entries alone.
-struct Past {
-    tenant: TenantId,
-    days: [Day; 3],
-    rogue: u64,
+pub(super) struct Past {
+    pub(super) tenant: TenantId,
+    pub(super) days: [Day; 3],
+    pub(super) rogue: u64,
 }
 
 struct Making {
@@ -64,7 +64,7 @@ impl Making {
     }
 }
 
-fn past(place: &Place) -> Past {
+pub(super) fn past(place: &Place) -> Past {
     let noon = Clock::system().now().0 / DAY * DAY - 4 * DAY + DAY / 2;
     let clock = Arc::new(AtomicU64::new(noon));
     let mut config = LedgerConfig::new(place.path("data"));

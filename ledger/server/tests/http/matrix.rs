@@ -186,6 +186,8 @@ impl Stage {
             "prove" => post("/v1/proofs", json!({"policy": "sandbox"})),
             "get_proof" => get("/v1/proofs/2026-03-02"),
             "get_proof_report" => get("/v1/proofs/2026-03-02/report"),
+            // a day before the tenant's first
+            "make_kit" => post("/v1/kits", json!({"from": "2026-01-01", "to": "2026-01-02"})),
             _ => None,
         }
     }
