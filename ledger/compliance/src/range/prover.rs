@@ -30,6 +30,7 @@ const ROUNDS_AT_ONCE: u32 = 3;
 type Secret = Zeroizing<Vec<Scalar>>;
 
 /// Proves that values lie in the range, as many as a power of two; or makes what looks like a proof of values that do not.
+#[allow(clippy::many_single_char_names, reason = "the names of the paper")]
 pub(super) fn prove<R: RngCore + CryptoRng>(
     transcript: &mut Transcript,
     bits: Bits,
@@ -186,8 +187,8 @@ impl Bases {
             let (a_left, a_right) = a.split_at(half);
             let (b_left, b_right) = b.split_at(half);
             // of L the lower half of a meets the upper one of G, and the upper half of b the lower one of H; of R conversely
-            let left = self.cross(half, Halves { upper: a_left, lower: b_right, swapped: false }, q);
-            let right = self.cross(half, Halves { upper: b_left, lower: a_right, swapped: true }, q);
+            let left = self.cross(half, &Halves { upper: a_left, lower: b_right, swapped: false }, q);
+            let right = self.cross(half, &Halves { upper: b_left, lower: a_right, swapped: true }, q);
             proof.extend([left, right].concat());
             let u = round_challenge(transcript, [&left, &right]);
             let inverse = u.invert();
@@ -211,8 +212,8 @@ impl Bases {
     }
 
     /// L or R.
-    fn cross(&self, half: usize, halves: Halves<'_>, q: &RistrettoPoint) -> [u8; 32] {
-        let Halves { upper, lower, swapped } = halves;
+    fn cross(&self, half: usize, halves: &Halves<'_>, q: &RistrettoPoint) -> [u8; 32] {
+        let Halves { upper, lower, swapped } = *halves;
         let (mut scalars, mut points) = (Vec::new(), Vec::new());
         let uppers = if swapped { (&self.h, &self.h_factors) } else { (&self.g, &self.g_factors) };
         let lowers = if swapped { (&self.g, &self.g_factors) } else { (&self.h, &self.h_factors) };
@@ -246,8 +247,12 @@ struct Halves<'s> {
 fn scale(factors: &mut [Scalar], half: usize, [of_lower, of_upper]: [Scalar; 2]) {
     for block in factors.chunks_mut(2 * half) {
         let (lower, upper) = block.split_at_mut(half);
-        lower.iter_mut().for_each(|factor| *factor *= of_lower);
-        upper.iter_mut().for_each(|factor| *factor *= of_upper);
+        for factor in lower {
+            *factor *= of_lower;
+        }
+        for factor in upper {
+            *factor *= of_upper;
+        }
     }
 }
 
