@@ -24,7 +24,7 @@ pub use manifest::{KitFile, Manifest, ManifestError};
 pub use tables::{
     Activity, LINE_BASIS_POINTS, Period, RecordOfProcessing, Requests, Step, Tables, TablesError, Withdrawals,
 };
-pub use verify::{Finding, KitReport, KitRules, verify_kit};
+pub use verify::{Finding, KitReport, KitRules, ReadFile, verify_kit};
 
 /// Version of the format.
 pub const VERSION: u8 = 1;

@@ -51,7 +51,7 @@ const seconds = (/** @type {bigint} */ number) => `${number} s`;
 
 /** @param {string[]} head @param {(Node | string)[][]} rows of which the last cells are numbers @param {number} [numbers] */
 function table(head, rows, numbers = 0) {
-    const names = head.map((name) => element('th', { scope: 'col' }, name));
+    const names = head.map((name, i) => element('th', { scope: 'col', class: i >= head.length - numbers ? 'n' : '' }, name));
     const body = rows.map((row) => element('tr', {}, ...row.map((cell, i) => (
         element('td', i >= row.length - numbers ? { class: 'n' } : {}, cell)
     ))));
@@ -133,7 +133,7 @@ function bundlesSection({ report: { reports } }) {
         dateText(day),
         vouched.witnessed ? vouched.witnesses.join(', ') : say('ownClock'),
         String(ownEntries),
-        String(statements.filter(({ asked }) => asked).length),
+        String(statements.filter(({ asked, entries }) => asked && entries > 0).length),
         String(exceptions.length),
     ]);
     const head = ['day', 'vouched', 'entries', 'statements', 'exceptions'].map(say);

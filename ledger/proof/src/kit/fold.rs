@@ -185,13 +185,12 @@ impl Fold {
             obligations: terms.obligations.iter().map(said).collect(),
             consents: terms.consents.iter().cloned().collect(),
         };
-        let processing = match self.known.get(&processing) {
-            Some(known) => Rc::clone(known),
-            None => {
-                let new = Rc::new(processing);
-                self.known.insert(Rc::clone(&new));
-                new
-            }
+        let processing = if let Some(known) = self.known.get(&processing) {
+            Rc::clone(known)
+        } else {
+            let new = Rc::new(processing);
+            self.known.insert(Rc::clone(&new));
+            new
         };
         Held { processing, validity: terms.validity, paused: false }
     }

@@ -170,8 +170,13 @@ impl Page {
 
     /// Begins a table.
     fn head(&mut self, names: &[&Words]) -> fmt::Result {
-        let cells: String = names.iter().map(|name| format!("<th>{}</th>", self.say(name))).collect();
-        write!(self.text, "<table><tr>{cells}</tr>")
+        self.text.push_str("<table><tr>");
+        for name in names {
+            let name = self.say(name);
+            write!(self.text, "<th>{name}</th>")?;
+        }
+        self.text.push_str("</tr>");
+        Ok(())
     }
 
     fn row(&mut self, name: &Words, value: &str) -> fmt::Result {

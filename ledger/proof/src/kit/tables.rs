@@ -73,7 +73,7 @@ impl Period {
     }
 
     /// The first second after it.
-    pub(super) fn over(&self) -> UnixSeconds {
+    pub(super) fn over(self) -> UnixSeconds {
         UnixSeconds(self.to.begins().seconds().0.saturating_add(86_400))
     }
 

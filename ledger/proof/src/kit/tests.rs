@@ -318,7 +318,7 @@ fn pages_say_nothing_that_is_markup() {
     tables.enterprise = "<b>&\"".to_owned();
     for (name, bytes) in tables.files() {
         let text = String::from_utf8(bytes).unwrap();
-        assert!(!name.ends_with(".html") || text.contains("&lt;b&gt;&amp;&quot;"), "{name}");
+        assert!(!name.contains("html") || text.contains("&lt;b&gt;&amp;&quot;"), "{name}");
         assert!(!text.contains("<b>") || name == TABLES, "{name}");
         assert!(!text.contains("alice-7"));
     }

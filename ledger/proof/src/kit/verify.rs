@@ -61,13 +61,11 @@ impl KitReport {
     }
 }
 
-/// Verifies a kit whose folder has these files. `read` gives a file's bytes, of which there may be so many, or says why it
-/// cannot; it is called once for each file.
-pub fn verify_kit(
-    names: &BTreeSet<String>,
-    read: &mut dyn FnMut(&str, usize) -> Result<Vec<u8>, String>,
-    rules: &KitRules<'_>,
-) -> KitReport {
+/// Gives the bytes of a kit's file, of which there may be so many, or says why it cannot.
+pub type ReadFile<'a> = dyn FnMut(&str, usize) -> Result<Vec<u8>, String> + 'a;
+
+/// Verifies a kit whose folder has these files. `read` is called once for each file.
+pub fn verify_kit(names: &BTreeSet<String>, read: &mut ReadFile<'_>, rules: &KitRules<'_>) -> KitReport {
     let mut check = Check { rules, read, findings: Vec::new() };
     let mut report =
         KitReport { findings: Vec::new(), manifest: check.manifest(), tables: None, reports: Vec::new() };
@@ -99,7 +97,7 @@ pub fn verify_kit(
 
 struct Check<'a> {
     rules: &'a KitRules<'a>,
-    read: &'a mut dyn FnMut(&str, usize) -> Result<Vec<u8>, String>,
+    read: &'a mut ReadFile<'a>,
     findings: Vec<Finding>,
 }
 

@@ -159,8 +159,8 @@ fn a_kit_is_of_its_log_policy_and_days() {
     assert!(!place.path(&format!("second/proofs/{third}.bundle")).exists());
 
     for (rest, status, message) in [
-        (format!("--from {third} --to {first} --out new"), 2, "366 at most"),
-        (format!("--from {first} --to 2100-01-01 --out new"), 2, "366 at most"),
+        (format!("--from {third} --to {first} --out new"), 2, "366 days at most"),
+        (format!("--from {first} --to 2100-01-01 --out new"), 2, "366 days at most"),
         (format!("--from {first} --to {third} --out second"), 2, "is there already"),
         (format!("--from {first} --to {third} --out new --details vkey"), 2, "refused details"),
         ("--from 2026-3-1 --to 2026-03-02 --out new".to_owned(), 2, "expected a day such as"),
