@@ -75,6 +75,7 @@ pub(super) struct Tally {
 
 /// What the period came to, minor units.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
+#[allow(clippy::struct_field_names, reason = "amounts say their unit")]
 pub(super) struct Settled {
     /// The file's own uses.
     pub(super) per_use_minor: u64,
