@@ -75,7 +75,7 @@ pub(super) struct Tally {
 
 /// What the period came to, minor units.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
-#[expect(clippy::struct_field_names, reason = "the summary names the unit of each amount")]
+#[allow(clippy::struct_field_names, reason = "amounts say their unit")]
 pub(super) struct Settled {
     /// The file's own uses.
     pub(super) per_use_minor: u64,
