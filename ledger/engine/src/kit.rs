@@ -67,7 +67,7 @@ pub enum KitError {
 
 impl Ledger {
     /// Makes the kit of a period, signs its manifest and puts that on the log.
-    pub fn kit(&self, shelf: &ProofShelf, request: &KitRequest<'_>) -> Result<Kit, KitError> {
+    pub fn kit(&self, proofs: &ProofShelf, request: &KitRequest<'_>) -> Result<Kit, KitError> {
         let KitRequest { tenant, period, .. } = *request;
         let known = self.tenant(tenant).ok_or(KitError::UnknownTenant)?;
         if !self.is_over(period.to) {
@@ -78,17 +78,17 @@ impl Ledger {
         let mut listed = Vec::new();
         let (mut reports, mut bundles) = (Vec::new(), Vec::new());
         // a chain of bundles is verified from its first on, so those before the period are needed as well
-        for shelved in shelf.days()?.into_iter().filter(|shelved| shelved.day <= period.to) {
+        for shelved in proofs.days()?.into_iter().filter(|shelved| shelved.day <= period.to) {
             let (day, date) = (shelved.day, date_of(shelved.day));
             let damaged = |what: &str| Fault::Damaged {
                 what: shelved.bundle.display().to_string(),
                 why: format!("its {what} is not there or does not parse"),
             };
-            let bundle = shelf.bundle(day)?.ok_or_else(|| damaged("file"))?;
+            let bundle = proofs.bundle(day)?.ok_or_else(|| damaged("file"))?;
             listed.push(KitFile::new(&bundle_name(&date), &bundle));
-            let report = shelf.report(day)?.and_then(|json| strict_json::parse::<Report>(&json).ok());
+            let report = proofs.report(day)?.and_then(|json| strict_json::parse::<Report>(&json).ok());
             reports.push(report.ok_or_else(|| damaged("report"))?);
-            files.push((policy_name(&date), shelf.policy(day)?.ok_or_else(|| damaged("policy"))?));
+            files.push((policy_name(&date), proofs.policy(day)?.ok_or_else(|| damaged("policy"))?));
             bundles.push(day);
         }
         let fairness = FairDay::list(period, &reports);

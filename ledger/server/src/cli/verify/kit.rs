@@ -89,17 +89,17 @@ pub(super) fn run(args: &KitArgs, output: Output) -> Result<Verdict, Failure> {
 
 /// Paths of all files below a folder, with `/` between their parts.
 fn names(folder: &Path) -> Result<BTreeSet<String>, Failure> {
-    let named = |path: &Path, error: &std::io::Error| Failure::Input(format!("{}: {error}", path.display()));
+    let failed = |path: &Path, error: &std::io::Error| Failure::Input(format!("{}: {error}", path.display()));
     let mut names = BTreeSet::new();
     let mut open = vec![(folder.to_owned(), String::new())];
     while let Some((path, prefix)) = open.pop() {
-        for entry in std::fs::read_dir(&path).map_err(|error| named(&path, &error))? {
-            let entry = entry.map_err(|error| named(&path, &error))?;
+        for entry in std::fs::read_dir(&path).map_err(|error| failed(&path, &error))? {
+            let entry = entry.map_err(|error| failed(&path, &error))?;
             let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
             if names.len() + open.len() > FILES_MAX {
                 return Err(Failure::input(format!("more than {FILES_MAX} files, expected a kit")));
             }
-            if entry.file_type().map_err(|error| named(&path, &error))?.is_dir() {
+            if entry.file_type().map_err(|error| failed(&path, &error))?.is_dir() {
                 open.push((entry.path(), format!("{name}/")));
             } else {
                 names.insert(name);
