@@ -143,9 +143,8 @@ impl Stage {
                 Some(Call::new(hyper::Method::DELETE, format!("/v1/tokens/{}", self.spare_token)))
             }
             "lease" => {
-                let limit = json!({"grant": {"sub": CUSTOMERS[0], "grant": self.grant}});
-                let wants = json!([{"of": limit, "least": 1, "most": 1}]);
-                post("/v1/leases", json!({"gate": GATE, "wants": wants}))
+                let of = json!({"grant": {"sub": CUSTOMERS[0], "grant": self.grant}});
+                post("/v1/leases", json!({"gate": GATE, "wants": [{"of": of, "least": 1, "most": 1}]}))
             }
             "list_leases" => get(&format!("/v1/leases?gate={GATE}")),
             "release_leases" => post(
