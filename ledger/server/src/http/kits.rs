@@ -26,8 +26,10 @@ const REQUEST_BYTES_MAX: usize = 2 * DETAILS_BYTES_MAX + 1024;
 #[schema(example = json!({"from": "2026-03-01", "to": "2026-03-31"}))]
 pub(super) struct MakeKit {
     /// The first day, `YYYY-MM-DD`.
+    #[schema(format = "date")]
     from: String,
     /// The last day, at most 365 after it; it must be over.
+    #[schema(format = "date")]
     to: String,
     /// What no ledger knows of a record of processing, as text: the JSON of docs/spec/regulator-kit.md.
     #[serde(default)]
