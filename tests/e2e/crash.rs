@@ -309,7 +309,8 @@ fn nothing_acknowledged_is_lost_by_kill_9_at_any_moment() {
         while done.is_none() && kills < wanted {
             done = ledger.run(moments.next(whole / KILLS_PER_LEDGER));
             kills += u32::from(done.is_none());
-            if done.is_none() && kills % 3 == 1 {
+            // a run that was killed at once has not even made its folder
+            if done.is_none() && kills % 3 == 1 && ledger.place.path("data").is_dir() {
                 ledger.kill_a_roll(moments.next(SHORT), &mut rolls);
             }
         }

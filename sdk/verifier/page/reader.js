@@ -233,7 +233,9 @@ function start(main) {
     };
     const status = element('p', { class: 'soft', 'aria-live': 'polite' });
     const outcome = element('div', { id: 'outcome' });
-    const button = /** @type {HTMLButtonElement} */ (element('button', { class: 'main', id: 'verify' }));
+    const button = /** @type {HTMLButtonElement} */ (element('button', { class: 'main', id: 'verify', disabled: '' }));
+    // a browser takes its time to list a folder
+    form.folder.addEventListener('change', () => { button.disabled = (form.folder.files ?? []).length === 0; });
     const show = () => outcome.replaceChildren(...(shown === undefined ? [] : results(shown)));
     const paint = () => {
         document.documentElement.lang = ['en', 'zh-CN'][language];

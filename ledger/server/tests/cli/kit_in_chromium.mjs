@@ -42,13 +42,18 @@ for (const domain of ['Log', 'Runtime', 'Network', 'Page', 'DOM']) await ask(`${
 await ask('Emulation.setDeviceMetricsOverride', { width: 1280, height: 900, deviceScaleFactor: 1, mobile: false });
 await ask('Page.navigate', { url: pathToFileURL(page).href });
 const evaluate = async (expression) => (await ask('Runtime.evaluate', { expression, returnByValue: true, awaitPromise: true })).result.value;
-while (!await evaluate('document.querySelector("#folder") !== null')) await new Promise((go) => { setTimeout(go, 50); });
+/** @param {string} condition */
+const until = async (condition) => {
+    while (!await evaluate(condition)) await new Promise((go) => { setTimeout(go, 50); });
+};
+await until('document.querySelector("#folder") !== null');
 const { root } = await ask('DOM.getDocument');
 const { nodeId } = await ask('DOM.querySelector', { nodeId: root.nodeId, selector: '#folder' });
 await ask('DOM.setFileInputFiles', { nodeId, files: [kit] });
+await until('!document.querySelector("#verify").disabled');
 await evaluate(`document.querySelector('#keys').value = ${JSON.stringify(readFileSync(vkey, 'utf8'))}`);
 await evaluate('document.querySelector("#verify").click()');
-while (!await evaluate('document.querySelector(".verdict") !== null')) await new Promise((go) => { setTimeout(go, 50); });
+await until('document.querySelector(".verdict") !== null');
 const english = await evaluate('document.querySelector("#outcome").innerText');
 const shot = async (name) => {
     const { cssContentSize: { width, height } } = await ask('Page.getLayoutMetrics');
