@@ -15,6 +15,7 @@ use grantbook_record::uses::{Denied, Outcome, Permitted, UseFacts, UseRecord, Vo
 use grantbook_record::{DenialReason, GateId, Jti, Kind, Salt, Signer};
 use grantbook_tlog::Demands;
 
+use crate::money;
 use crate::world::{self, World};
 
 fn gate() -> (GateId, Signer) {
@@ -140,6 +141,26 @@ fn all_of_an_honest_ledger_passes_an_audit() {
     let report = audit(&world);
     assert_eq!(report.findings, [], "{report}");
     assert!(report.without_terms > 0 && report.erased > 4, "{report}");
+}
+
+#[test]
+fn what_is_settled_passes_an_audit() {
+    let world = World::new();
+    for (name, compensation) in [("ann", money::SHARE), ("bob", money::PER_USE)] {
+        money::customer(&world, name, compensation);
+        money::use_of(&world, name, 2);
+    }
+    let (cyn, grant) = money::customer(&world, "cyn", money::PER_GRANT);
+    // what is due for the first terms accrues for their group, though others are in force
+    let mut terms = grant.claims.event.terms;
+    terms.compensation = serde_json::from_str(r#"{"benefit":{"what":"better-rate"}}"#).unwrap();
+    let amended = GrantAmended { sub: world::sub("cyn"), grant: grant.id, terms, birth_day: None };
+    world.append(Kind::GrantAmended, amended, &[&cyn]).unwrap();
+    money::declare(&world, 1, 1, 30_005).unwrap();
+    assert_eq!(money::settle(&world).len(), 3);
+    let report = audit(&world);
+    assert_eq!(report.findings, [], "{report}");
+    assert_eq!((report.kinds["payout.accrued"], report.kinds["settlement.posted"]), (2, 3), "{report}");
 }
 
 #[test]

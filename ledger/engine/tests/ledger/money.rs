@@ -27,16 +27,17 @@ fn paid_by(json: &str) -> impl Fn(&mut Terms) {
     }
 }
 
-const PER_USE: &str = r#"{"per_use":{"currency":"CNY","minor":80}}"#;
-const SHARE: &str = r#"{"revenue_share":{"currency":"CNY","basis_points":333}}"#;
+pub(crate) const PER_USE: &str = r#"{"per_use":{"currency":"CNY","minor":80}}"#;
+pub(crate) const PER_GRANT: &str = r#"{"per_grant":{"currency":"CNY","minor":1500}}"#;
+pub(crate) const SHARE: &str = r#"{"revenue_share":{"currency":"CNY","basis_points":333}}"#;
 
-fn customer(world: &World, name: &str, compensation: &str) -> (Signer, Grant) {
+pub(crate) fn customer(world: &World, name: &str, compensation: &str) -> (Signer, Grant) {
     let signer = world.enrol(name);
     let grant = world.grant(&signer, name, paid_by(compensation));
     (signer, grant)
 }
 
-fn use_of(world: &World, name: &str, times: usize) -> Vec<LeafIndex> {
+pub(crate) fn use_of(world: &World, name: &str, times: usize) -> Vec<LeafIndex> {
     let ask = || world.ledger.decide_and_record(world.tenant, &world::facts(name), None, None).unwrap();
     let leaf = |recorded| match recorded {
         Recorded::Permit { leaf_index, .. } => leaf_index,
@@ -45,14 +46,14 @@ fn use_of(world: &World, name: &str, times: usize) -> Vec<LeafIndex> {
     (0..times).map(|_| leaf(ask())).collect()
 }
 
-fn declare(world: &World, period: u32, group: u16, minor: u64) -> Result<(), AppendError> {
+pub(crate) fn declare(world: &World, period: u32, group: u16, minor: u64) -> Result<(), AppendError> {
     let minor = Revenue::new(minor).unwrap();
     let event = RevenueDeclared { period: Period(period), group, currency: yuan(), minor };
     world.append(Kind::RevenueDeclared, event, &[&world.enterprise]).map(|_| ())
 }
 
 /// Posts the open period; gives pools and fees by group.
-fn settle(world: &World) -> BTreeMap<u16, (u64, u64)> {
+pub(crate) fn settle(world: &World) -> BTreeMap<u16, (u64, u64)> {
     let settled = world.ledger.settle(world.tenant, 500).unwrap();
     let lines = settled.period.map(|past| past.lines).unwrap_or_default();
     lines
@@ -190,7 +191,7 @@ fn a_share_is_apportioned_to_the_last_unit_and_its_entries_commit_to_it() {
 #[test]
 fn prices_per_grant_accrue_once_and_tiers_add_to_what_uses_committed_to() {
     let world = World::new();
-    let (ann, first) = customer(&world, "ann", r#"{"per_grant":{"currency":"CNY","minor":1500}}"#);
+    let (ann, first) = customer(&world, "ann", PER_GRANT);
     let tiers =
         r#"{"tiered_price":{"currency":"CNY","minor":80,"tiers":[{"from":3,"minor":100}],"minimum":200}}"#;
     customer(&world, "bob", tiers);

@@ -2,7 +2,7 @@
 
 use grantbook_record::day::{SecondsSince2020, UnixSeconds};
 use grantbook_record::entry::LinkTarget;
-use grantbook_record::event::Event;
+use grantbook_record::event::{Event, Money};
 use grantbook_record::receipt::{LinkOpening, VerifiedContent, VerifiedReceipt};
 use grantbook_record::uses::UseRecord;
 use grantbook_record::{
@@ -190,17 +190,28 @@ impl Opened {
         )
     }
 
-    /// Without an entry that the link names, only terms have a group.
+    /// The group that an event about money names itself.
+    fn named_group(&self) -> Option<u16> {
+        match self.event()? {
+            Event::Money(Money::PayoutAccrued(accrued)) => Some(accrued.group),
+            Event::Money(Money::SettlementPosted(posted)) => Some(posted.group),
+            _ => None,
+        }
+    }
+
+    /// Without an entry that the link names, only terms have a group, and what names one.
     pub(super) fn check_group_without_target(&self) -> Result<(), Fault> {
-        if self.granted_terms().is_none() && self.link.group != 0 {
-            return Err(Fault::new(Check::Group, "it has one and no terms"));
+        let expected = self.named_group().unwrap_or(0);
+        if self.granted_terms().is_none() && self.link.group != expected {
+            return Err(Fault::new(Check::Group, "it is none that its entry names, and no terms have it"));
         }
         Ok(())
     }
 
-    /// The group is that of the terms under which the entry is.
+    /// The group is the one that the entry names, or that of the terms under which it is.
     pub(super) fn check_group_under(&self, under: &Self) -> Result<(), Fault> {
-        if self.granted_terms().is_none() && self.link.group != under.link.group {
+        let expected = self.named_group().unwrap_or(under.link.group);
+        if self.granted_terms().is_none() && self.link.group != expected {
             return Err(Fault::new(Check::Group, "it is another than that of the entry that the link names"));
         }
         Ok(())
