@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use grantbook_proof::{BUNDLE_BYTES_MAX, Chain, Report, StatementPolicy, verify_bundle};
+use grantbook_proof::{BUNDLE_BYTES_MAX, Chain, ProofError, Report, StatementPolicy, verify_bundle};
 use grantbook_record::terms::Language;
 use grantbook_server::profiles::{PROFILES, profile};
 use serde_json::json;
@@ -88,6 +88,9 @@ pub(super) fn run(args: &BundleArgs, output: Output) -> Result<Verdict, Failure>
             }
             Err(error) => {
                 output.say(format!("{}: INVALID, {error}", file.display()));
+                if matches!(error, ProofError::Chain { .. }) {
+                    output.say("Bundles follow one another: expected all from the enterprise's first one on, or --chain");
+                }
                 output.result(&json!({
                     "valid": false, "file": file, "error": error.to_string(), "code": error.code(), "reports": reports,
                 }));
