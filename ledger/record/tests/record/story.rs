@@ -151,6 +151,7 @@ pub(crate) fn terms() -> Terms {
         consents: terms_list(&["third-party"]),
         supersedes: None,
         licence: None,
+        vocabulary: grantbook_record::VocabularyVersion::FIRST,
     }
 }
 
@@ -398,22 +399,12 @@ fn template() -> TemplatePublished {
         title: "Charging records for your insurance".to_owned(),
         body: "Your insurer prices your policy by how you charge.".to_owned(),
     };
-    TemplatePublished {
-        id: term("charging-for-insurance"),
-        version: 1,
-        text: List::new(vec![text]).unwrap(),
-        bounds: Bounds {
-            controllers: terms_list(&["voltway"]),
-            recipients: terms_list(&["harbour-insurance"]),
-            purposes: terms_list(&["insurance-underwriting"]),
-            categories: terms_list(&["fast-charging"]),
-            validity_days_max: 365,
+    TemplatePublished::new(term("charging-for-insurance"), 1, List::new(vec![text]).unwrap(), Bounds {
             uses_max: UseCap::new(100),
             retention_days_max: Some(90),
             price_min: Some(Price { currency: Currency::parse("CNY").unwrap(), minor: 50 }),
-            birth_day: false,
-        },
-    }
+            ..Bounds::new(terms_list(&["voltway"]), terms_list(&["harbour-insurance"]), terms_list(&["insurance-underwriting"]), terms_list(&["fast-charging"]), 365)
+        })
 }
 
 /// Sequence number of the batch's first record.

@@ -145,6 +145,7 @@ impl TermsArgs {
             consents: List::default(),
             supersedes: None,
             licence: None,
+            vocabulary: grantbook_record::VocabularyVersion::FIRST,
         })
     }
 }

@@ -67,25 +67,14 @@ pub(super) fn template() -> Result<TemplatePublished, Failure> {
         title: title.to_owned(),
         body: body.to_owned(),
     };
-    Ok(TemplatePublished {
-        id: term("purchases")?,
-        version: 1,
-        text: list(vec![
+    Ok(TemplatePublished::new(term("purchases")?, 1, list(vec![
             text(Language::English, TITLE_EN, TEXT_EN),
             text(Language::SimplifiedChinese, TITLE_ZH, TEXT_ZH),
-        ])?,
-        bounds: Bounds {
-            controllers: terms_list(&["record-shop"])?,
-            recipients: terms_list(&["recommender"])?,
-            purposes: terms_list(&["service-personalisation"])?,
-            categories: terms_list(&["purchases"])?,
-            validity_days_max: u32::try_from(LIFE_SECONDS / 86_400).unwrap_or(u32::MAX),
+        ])?, Bounds {
             uses_max: UseCap::new(USES_MAX),
-            retention_days_max: None,
             price_min: Some(Price { currency: currency(), minor: PRICE_FEN }),
-            birth_day: false,
-        },
-    })
+            ..Bounds::new(terms_list(&["record-shop"])?, terms_list(&["recommender"])?, terms_list(&["service-personalisation"])?, terms_list(&["purchases"])?, u32::try_from(LIFE_SECONDS / 86_400).unwrap_or(u32::MAX))
+        }))
 }
 
 /// The terms that every customer signs; `template_sha256` is of the envelope that published the template.
@@ -118,6 +107,7 @@ pub(super) fn terms(identity: &Identity, template_sha256: Bytes32) -> Result<Ter
         consents: terms_list(&["third-party"])?,
         supersedes: None,
         licence: None,
+        vocabulary: grantbook_record::VocabularyVersion::FIRST,
     })
 }
 

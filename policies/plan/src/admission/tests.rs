@@ -92,7 +92,6 @@ impl World {
         let parties =
             Parties { enterprise: signer(ENTERPRISE).thumbprint(), operator: signer(OPERATOR).thumbprint() };
         let context = Context {
-            vocabulary: Vocabulary::builtin(),
             tenant: &self.tenant,
             parties: &parties,
             now: self.now,

@@ -115,7 +115,7 @@ impl World {
         let parties =
             Parties { enterprise: signer(ENTERPRISE).thumbprint(), operator: signer(OPERATOR).thumbprint() };
         let context =
-            Context { vocabulary: Vocabulary::builtin(), tenant: &self.tenant, parties: &parties, now: NOW };
+            Context { tenant: &self.tenant, parties: &parties, now: NOW };
         let signers: Vec<_> = signers.iter().map(|n| signer(*n).thumbprint()).collect();
         admission::check(event, &signers, &self.customer, &context)?;
         check_licence(event, &self.customer, NOW)

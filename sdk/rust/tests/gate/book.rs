@@ -129,20 +129,10 @@ impl Book {
             ids: 0,
             uses: 0,
         };
-        let bounds = Bounds {
-            controllers: one(term("maker")),
-            recipients: one(term("lab")),
-            purposes: one(term("research")),
-            categories: one(term("purchases")),
-            validity_days_max: 366,
-            uses_max: None,
-            retention_days_max: None,
-            price_min: None,
-            birth_day: false,
-        };
+        let bounds = Bounds::new(one(term("maker")), one(term("lab")), one(term("research")), one(term("purchases")), 366);
         let text =
             LocalText { language: Language::English, title: "Research".into(), body: "We ask.".into() };
-        let template = TemplatePublished { id: term("research"), version: 1, text: one(text), bounds };
+        let template = TemplatePublished::new(term("research"), 1, one(text), bounds);
         let enterprise = book.enterprise.clone();
         book.append(&Event::TemplatePublished(template), &[&enterprise]);
         let Content::Event(content) = &book.frames[0].receipt.content else { unreachable!() };
@@ -217,6 +207,7 @@ impl Book {
             consents: List::default(),
             supersedes: None,
             licence: None,
+            vocabulary: grantbook_record::VocabularyVersion::FIRST,
         }
     }
 
