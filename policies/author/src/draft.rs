@@ -94,7 +94,9 @@ pub fn validate_terms(
     }
     for (at, obligation) in terms.obligations.iter().enumerate() {
         let fields = match obligation {
-            Obligation::Mask(fields) | Obligation::KeepFields(fields) => &*fields.fields,
+            Obligation::Mask(fields) | Obligation::KeepFields(fields) | Obligation::AuditOnly(fields) => {
+                &*fields.fields
+            }
             Obligation::Generalise(generalise) => std::slice::from_ref(&generalise.field),
             Obligation::DeleteBy(_) | Obligation::Watermark(_) | Obligation::Notify(_) => &[],
         };

@@ -67,6 +67,7 @@ fn obligation(obligation: &Obligation) -> String {
     };
     match obligation {
         Obligation::Mask(masked) => format!("mask {}", fields(masked)),
+        Obligation::AuditOnly(hidden) => format!("show {} in audits alone", fields(hidden)),
         Obligation::KeepFields(kept) => format!("pass on nothing but {}", fields(kept)),
         Obligation::Generalise(coarse) => {
             format!("pass on {} no finer than by {}", coarse.field.as_str(), coarse.to.as_str())
