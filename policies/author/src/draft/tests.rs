@@ -90,7 +90,7 @@ fn templates() {
             ),
             (
                 "bounds.categories[1]",
-                "unknown category `charging`, expected one of contact, driving, fast-charging, purchases",
+                "unknown category `charging`, expected one of battery-health, contact, driving, fast-charging, purchases",
             ),
             ("bounds.validity_days_max", "is 0, which no grant can satisfy, expected at least 1 day"),
         ],
@@ -133,7 +133,7 @@ fn terms_by_the_vocabulary() {
             ),
             (
                 "scope.include[0].category",
-                "unknown category `charging`, expected one of contact, driving, fast-charging, purchases",
+                "unknown category `charging`, expected one of battery-health, contact, driving, fast-charging, purchases",
             ),
             ("scope.include[1].fields[2]", "names `date` a second time"),
             (
