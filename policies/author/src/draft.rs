@@ -176,7 +176,8 @@ impl Found {
     }
 
     fn bounds(&mut self, prefix: &str, bounds: &Bounds, vocabulary: &Vocabulary) {
-        let Some(vocabulary) = self.version(&format!("{prefix}vocabulary"), bounds.vocabulary, vocabulary) else {
+        let Some(vocabulary) = self.version(&format!("{prefix}vocabulary"), bounds.vocabulary, vocabulary)
+        else {
             return;
         };
         for (name, terms) in [
@@ -191,11 +192,21 @@ impl Found {
             self.known(format!("{prefix}purposes[{at}]"), "purpose", purpose, &vocabulary.words().purposes);
         }
         for (at, category) in bounds.categories.iter().enumerate() {
-            self.known(format!("{prefix}categories[{at}]"), "category", category, &vocabulary.words().categories);
+            self.known(
+                format!("{prefix}categories[{at}]"),
+                "category",
+                category,
+                &vocabulary.words().categories,
+            );
         }
         for (at, rule) in bounds.fields.iter().enumerate() {
-            if !bounds.categories.contains(&rule.category) || !vocabulary.has_field(&rule.category, &rule.field) {
-                let what = format!("names `{}.{}`, which is no field of these categories", rule.category, rule.field);
+            if !bounds.categories.contains(&rule.category)
+                || !vocabulary.has_field(&rule.category, &rule.field)
+            {
+                let what = format!(
+                    "names `{}.{}`, which is no field of these categories",
+                    rule.category, rule.field
+                );
                 self.add(format!("{prefix}fields[{at}]"), what);
             }
         }

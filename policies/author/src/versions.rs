@@ -56,7 +56,8 @@ mod tests {
         assert_eq!(changes(vocabulary.latest(), &wanted).unwrap().put, Words::default());
         let trips = wanted.categories.remove(&term("driving")).unwrap();
         wanted.categories.insert(term("trips"), trips);
-        let label = json!({"en": "Repairs", "zh-CN": "维修", "iri": "https://w3id.org/dpv#RepairImpairments"});
+        let label =
+            json!({"en": "Repairs", "zh-CN": "维修", "iri": "https://w3id.org/dpv#RepairImpairments"});
         wanted.purposes.insert(term("repair"), serde_json::from_value(label).unwrap());
         let event = changes(vocabulary.latest(), &wanted).unwrap();
         assert_eq!((event.put.categories.len(), event.put.purposes.len()), (1, 1));

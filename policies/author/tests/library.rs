@@ -33,7 +33,8 @@ fn library() -> BTreeMap<(String, String), TemplatePublished> {
         for file in std::fs::read_dir(policies().join("templates").join(folder)).unwrap() {
             let path = file.unwrap().path();
             let json = std::fs::read(&path).unwrap();
-            let template: TemplatePublished = strict_json::parse(&json).unwrap_or_else(|e| panic!("{path:?}: {e}"));
+            let template: TemplatePublished =
+                strict_json::parse(&json).unwrap_or_else(|e| panic!("{path:?}: {e}"));
             let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
             library.insert((folder.to_owned(), name), template);
         }
@@ -44,7 +45,8 @@ fn library() -> BTreeMap<(String, String), TemplatePublished> {
 /// Terms at the bounds of a template.
 fn widest(template: &TemplatePublished) -> Terms {
     let bounds = &template.bounds;
-    let include: Vec<Value> = bounds.categories.iter().map(|category| json!({"category": category})).collect();
+    let include: Vec<Value> =
+        bounds.categories.iter().map(|category| json!({"category": category})).collect();
     let rule = |handling| bounds.fields.iter().filter(move |rule| rule.handling == handling);
     let mut obligations: Vec<Value> =
         rule(Handling::Mask).map(|rule| json!({"mask": {"fields": [rule.field]}})).collect();
@@ -89,7 +91,10 @@ fn every_template_is_valid_and_told_in_two_languages() {
         for text in template.text.iter() {
             // short enough to be read before signing, and no terms of the format in it
             assert!(text.body.chars().count() <= 400 && text.title.chars().count() <= 40, "{name}");
-            assert!(!["_", "scope", "controller", "processing"].iter().any(|word| text.body.contains(word)), "{name}");
+            assert!(
+                !["_", "scope", "controller", "processing"].iter().any(|word| text.body.contains(word)),
+                "{name}"
+            );
         }
         let person = template.audience == Some(Audience::Person);
         assert_eq!(person, folder != "organisation", "{name}");
@@ -107,7 +112,8 @@ fn sensitive_fields_are_not_open_without_a_consent_of_their_own() {
         for category in bounds.categories.iter() {
             for field in version.words().categories[category].fields.keys() {
                 let sensitive = version.sensitivity(category, field).unwrap() > Sensitivity::Ordinary;
-                let handled = bounds.fields.iter().any(|rule| rule.category == *category && rule.field == *field);
+                let handled =
+                    bounds.fields.iter().any(|rule| rule.category == *category && rule.field == *field);
                 assert!(!sensitive || handled || consented, "{name}: {category}.{field}");
             }
         }
@@ -133,13 +139,15 @@ fn terms_may_narrow_every_bound_and_widen_none() {
     let vocabulary = vocabulary();
     let library = library();
     let beyond = |terms: &Terms, template: &TemplatePublished| {
-        let refusals: Vec<String> = beyond_template(terms, &template.bounds).map(|refusal| refusal.to_string()).collect();
+        let refusals: Vec<String> =
+            beyond_template(terms, &template.bounds).map(|refusal| refusal.to_string()).collect();
         refusals
     };
     for ((_, name), template) in &library {
         let widest = widest(template);
         assert_eq!(beyond(&widest, template), [""; 0], "{name}");
-        validate_terms(&widest, Some(&template.bounds), &vocabulary).unwrap_or_else(|e| panic!("{name}:\n{e}"));
+        validate_terms(&widest, Some(&template.bounds), &vocabulary)
+            .unwrap_or_else(|e| panic!("{name}:\n{e}"));
     }
     let named = |folder: &str, name: &str| &library[&(folder.to_owned(), name.to_owned())];
     let quote = named("car-owner", "charging-for-insurance");
@@ -153,12 +161,24 @@ fn terms_may_narrow_every_bound_and_widen_none() {
         (quote, |terms| terms["validity"]["end"] = json!(1_800_000_000_u64 + 366 * 86_400), "validity"),
         (quote, |terms| terms["limits"]["uses"] = json!(101), "cap"),
         (quote, |terms| terms["limits"]["retention_days"] = json!(91), "retention"),
-        (quote, |terms| terms["compensation"] = json!({"per_use": {"currency": "CNY", "minor": 49}}), "price"),
-        (quote, |terms| terms["compensation"] = json!({"per_use": {"currency": "CNY", "minor": 201}}), "budget"),
+        (
+            quote,
+            |terms| terms["compensation"] = json!({"per_use": {"currency": "CNY", "minor": 49}}),
+            "price",
+        ),
+        (
+            quote,
+            |terms| terms["compensation"] = json!({"per_use": {"currency": "CNY", "minor": 201}}),
+            "budget",
+        ),
         (quote, |terms| terms["obligations"] = json!([{"mask": {"fields": ["station"]}}]), "obligations"),
         (quote, |terms| terms["consents"] = json!([]), "consents"),
         (delivery, |terms| terms["vocabulary"] = json!(1), "vocabulary"),
-        (delivery, |terms| terms["compensation"] = json!({"revenue_share": {"currency": "CNY", "basis_points": 1}}), "budget"),
+        (
+            delivery,
+            |terms| terms["compensation"] = json!({"revenue_share": {"currency": "CNY", "basis_points": 1}}),
+            "budget",
+        ),
         (shop, |terms| terms["limits"]["level"] = json!(2), "level"),
         (shop, |terms| terms["limits"] = json!({"uses": 26, "retention_days": 30}), "level"),
     ];

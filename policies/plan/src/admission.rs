@@ -4,8 +4,8 @@
 
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::event::{
-    Acknowledger, Audience, Bounds, DataDeleted, Event, Evidence, FieldRule, GrantGiven, Handling, KeyEnrolled, KeyRotated,
-    Money, RecipientAcknowledged, Revoker, TemplatePublished,
+    Acknowledger, Audience, Bounds, DataDeleted, Event, Evidence, FieldRule, GrantGiven, Handling,
+    KeyEnrolled, KeyRotated, Money, RecipientAcknowledged, Revoker, TemplatePublished,
 };
 use grantbook_record::scope::Clause;
 use grantbook_record::terms::{Compensation, Obligation, RetentionDays};
@@ -743,5 +743,7 @@ pub(crate) fn check_amendment(old: &Terms, new: &Terms) -> Result<(), Refusal> {
     Ok(())
 }
 
+#[cfg(test)]
+mod templates;
 #[cfg(test)]
 mod tests;

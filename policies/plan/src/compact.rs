@@ -24,8 +24,8 @@ use grantbook_record::uses::UseFacts;
 pub use bytes::Damaged;
 pub use record::Record;
 
-use crate::owners::OwnedSource;
 use crate::decide::{Decision, GrantView, UseCount, decide_among};
+use crate::owners::OwnedSource;
 use crate::vocabulary::Vocabulary;
 use bytes::{Reader, Writer};
 use givers::Givers;

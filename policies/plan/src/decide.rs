@@ -533,3 +533,5 @@ impl Detail {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod versions;

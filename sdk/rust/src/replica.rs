@@ -274,11 +274,7 @@ impl Replica {
     fn take_event(&mut self, known: Known, entry: EntryRef) -> Result<(), ColdError> {
         let Known { claims, signers, envelope_sha256, at, group } = known;
         let event = without_request(&claims);
-        let context = Context {
-            tenant: &self.tenant,
-            parties: &self.pins.parties,
-            now: at,
-        };
+        let context = Context { tenant: &self.tenant, parties: &self.pins.parties, now: at };
         let Some(sub) = claims.event.subject() else {
             // a template or notice that is refused bounds no grant: grants under it are refused in their turn
             if admission::check(&event, &signers, &CustomerState::default(), &context).is_ok() {
@@ -370,7 +366,13 @@ impl Replica {
         let (customer, time) = self
             .ready(facts, at_least, now)
             .map_err(|denial| check_terms(self.vocabulary(), facts).err().unwrap_or(denial))?;
-        match holdings::decide(self.vocabulary(), customer.as_ref(), |grant| used_up.count(grant, time), facts, time) {
+        match holdings::decide(
+            self.vocabulary(),
+            customer.as_ref(),
+            |grant| used_up.count(grant, time),
+            facts,
+            time,
+        ) {
             Decision::Permit(permission) => {
                 unblocked(customer.as_ref(), &permission.grant)?;
                 Ok(permission)

@@ -399,12 +399,23 @@ fn template() -> TemplatePublished {
         title: "Charging records for your insurance".to_owned(),
         body: "Your insurer prices your policy by how you charge.".to_owned(),
     };
-    TemplatePublished::new(term("charging-for-insurance"), 1, List::new(vec![text]).unwrap(), Bounds {
+    TemplatePublished::new(
+        term("charging-for-insurance"),
+        1,
+        List::new(vec![text]).unwrap(),
+        Bounds {
             uses_max: UseCap::new(100),
             retention_days_max: Some(90),
             price_min: Some(Price { currency: Currency::parse("CNY").unwrap(), minor: 50 }),
-            ..Bounds::new(terms_list(&["voltway"]), terms_list(&["harbour-insurance"]), terms_list(&["insurance-underwriting"]), terms_list(&["fast-charging"]), 365)
-        })
+            ..Bounds::new(
+                terms_list(&["voltway"]),
+                terms_list(&["harbour-insurance"]),
+                terms_list(&["insurance-underwriting"]),
+                terms_list(&["fast-charging"]),
+                365,
+            )
+        },
+    )
 }
 
 /// Sequence number of the batch's first record.

@@ -67,14 +67,25 @@ pub(super) fn template() -> Result<TemplatePublished, Failure> {
         title: title.to_owned(),
         body: body.to_owned(),
     };
-    Ok(TemplatePublished::new(term("purchases")?, 1, list(vec![
+    Ok(TemplatePublished::new(
+        term("purchases")?,
+        1,
+        list(vec![
             text(Language::English, TITLE_EN, TEXT_EN),
             text(Language::SimplifiedChinese, TITLE_ZH, TEXT_ZH),
-        ])?, Bounds {
+        ])?,
+        Bounds {
             uses_max: UseCap::new(USES_MAX),
             price_min: Some(Price { currency: currency(), minor: PRICE_FEN }),
-            ..Bounds::new(terms_list(&["record-shop"])?, terms_list(&["recommender"])?, terms_list(&["service-personalisation"])?, terms_list(&["purchases"])?, u32::try_from(LIFE_SECONDS / 86_400).unwrap_or(u32::MAX))
-        }))
+            ..Bounds::new(
+                terms_list(&["record-shop"])?,
+                terms_list(&["recommender"])?,
+                terms_list(&["service-personalisation"])?,
+                terms_list(&["purchases"])?,
+                u32::try_from(LIFE_SECONDS / 86_400).unwrap_or(u32::MAX),
+            )
+        },
+    ))
 }
 
 /// The terms that every customer signs; `template_sha256` is of the envelope that published the template.

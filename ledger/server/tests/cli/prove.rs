@@ -77,7 +77,13 @@ fn past(place: &Place) -> Past {
     let first = making.now().seconds().day();
 
     let text = LocalText { language: Language::English, title: "t".to_owned(), body: "b".to_owned() };
-    let bounds = Bounds::new(one("record-shop"), one("recommender"), one("service-personalisation"), one("purchases"), 3660);
+    let bounds = Bounds::new(
+        one("record-shop"),
+        one("recommender"),
+        one("service-personalisation"),
+        one("purchases"),
+        3660,
+    );
     let text = List::new(vec![text]).unwrap();
     let template = TemplatePublished::new(term("service"), 1, text, bounds);
     let (_, template) = making.append(Kind::TemplatePublished, template, &[&enterprise]);

@@ -64,7 +64,9 @@ pub fn propose(vocabulary: &Vocabulary, columns: &[Column]) -> Vec<Proposal> {
         let field = Some((mapping.category.clone(), mapping.field.clone()));
         let other = likeliest.iter().find(|(source, same)| *same == field && *source != mapping.source);
         if let Some((other, _)) = other {
-            reasons.push(format!("{other} could be it as well: they are two until somebody says that they are one"));
+            reasons.push(format!(
+                "{other} could be it as well: they are two until somebody says that they are one"
+            ));
         }
     }
     proposals
@@ -104,7 +106,12 @@ impl Comparison {
         self.reasons.push(reason.into());
     }
 
-    fn names(&mut self, column: &Column, (category, words): (&Term, &Category), (field, label): (&Term, &Field)) {
+    fn names(
+        &mut self,
+        column: &Column,
+        (category, words): (&Term, &Category),
+        (field, label): (&Term, &Field),
+    ) {
         let name = column.source.column.as_str();
         let (of_column, of_field) = (parts(name), parts(field.as_str()));
         let common = of_column.intersection(&of_field).count();
@@ -145,7 +152,10 @@ impl Comparison {
         let mut mapped = vocabulary.latest().mappings().values();
         let other = mapped.find(|mapping| mapping.category == *category && mapping.field == *field);
         if let Some(other) = other.filter(|other| self.score > 0 && other.source != column.source) {
-            let reason = format!("{} is this field already: two columns are one only if somebody says so", other.source);
+            let reason = format!(
+                "{} is this field already: two columns are one only if somebody says so",
+                other.source
+            );
             self.add(-30, reason);
         }
     }

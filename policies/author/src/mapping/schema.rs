@@ -59,7 +59,9 @@ pub enum ImportError {
         why: String,
     },
     /// A name that cannot be mapped.
-    #[error("column {at} has a name of which no mapping can be made, expected 1 to 64 bytes without control characters")]
+    #[error(
+        "column {at} has a name of which no mapping can be made, expected 1 to 64 bytes without control characters"
+    )]
     Name {
         /// Its place, from 1.
         at: usize,
@@ -82,7 +84,8 @@ pub enum ImportError {
 pub fn from_csv(system: &Term, table: &str, csv: &[u8]) -> Result<Vec<Column>, ImportError> {
     let csv = within(csv)?;
     let csv = csv.strip_prefix(b"\xef\xbb\xbf").unwrap_or(csv);
-    let form = |error: csv::Error| ImportError::Form { expected: "CSV with a header", why: error.to_string() };
+    let form =
+        |error: csv::Error| ImportError::Form { expected: "CSV with a header", why: error.to_string() };
     let mut reader = csv::Reader::from_reader(csv);
     let header = reader.headers().map_err(form)?;
     let mut columns = Columns::of(system);
@@ -196,7 +199,8 @@ impl<'a> Columns<'a> {
             return Err(ImportError::TooMany);
         }
         let at = self.found.len() + 1;
-        let name = |text: &str| AttributeValue::try_from(text.to_owned()).map_err(|_| ImportError::Name { at });
+        let name =
+            |text: &str| AttributeValue::try_from(text.to_owned()).map_err(|_| ImportError::Name { at });
         let source = Source { system: self.system.clone(), table: name(table)?, column: name(column)? };
         if self.found.iter().any(|known| known.source == source) {
             return Err(ImportError::Twice { column: column.to_owned() });
@@ -216,9 +220,10 @@ impl<'a> Columns<'a> {
     fn remark(&mut self, name: &ObjectName, comment: Option<String>) {
         let mut parts = name.0.iter().rev().filter_map(|part| part.as_ident()).map(|ident| &ident.value);
         let (Some(column), Some(table)) = (parts.next(), parts.next()) else { return };
-        let named = self.found.iter_mut().find(|known| {
-            known.source.column.as_str() == column && known.source.table.as_str() == table
-        });
+        let named = self
+            .found
+            .iter_mut()
+            .find(|known| known.source.column.as_str() == column && known.source.table.as_str() == table);
         if let Some(known) = named {
             known.remark = comment;
         }

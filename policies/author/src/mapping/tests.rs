@@ -9,7 +9,10 @@ fn crm() -> Term {
 }
 
 fn names(columns: &[Column]) -> Vec<String> {
-    columns.iter().map(|column| format!("{}.{}", column.source.table.as_str(), column.source.column.as_str())).collect()
+    columns
+        .iter()
+        .map(|column| format!("{}.{}", column.source.table.as_str(), column.source.column.as_str()))
+        .collect()
 }
 
 #[test]
@@ -61,7 +64,8 @@ fn columns_of_sql() {
         ["sessions.id", "sessions.EnergyKWh", "sessions.started", "sessions.paid", "sessions.mood"]
     );
     let kinds: Vec<_> = columns.iter().map(|column| column.kind.unwrap()).collect();
-    let expected = [ColumnType::Number, ColumnType::Number, ColumnType::Time, ColumnType::Truth, ColumnType::Text];
+    let expected =
+        [ColumnType::Number, ColumnType::Number, ColumnType::Time, ColumnType::Truth, ColumnType::Text];
     assert_eq!(kinds, expected);
     assert_eq!(columns[1].remark.as_deref(), Some("Energy in kilowatt hours"));
     assert_eq!(columns[4].remark.as_deref(), Some("How the driver felt"));

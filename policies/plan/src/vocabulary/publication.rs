@@ -89,12 +89,15 @@ impl Vocabulary {
         recipients.extend(put.recipients);
         measures.extend(put.measures);
         for source in event.unmap.iter() {
-            next.mappings.remove(source).ok_or(VocabularyError::NotThere { what: "the mapping of a column" })?;
+            next.mappings
+                .remove(source)
+                .ok_or(VocabularyError::NotThere { what: "the mapping of a column" })?;
         }
         next.mappings.extend(event.map.iter().map(|mapping| (mapping.source.clone(), mapping.clone())));
         check_mappings(&next)?;
         let fields = next.words.categories.values().map(|category| category.fields.len() + 1);
-        let others = [&next.words.purposes, &next.words.actions, &next.words.recipients, &next.words.measures];
+        let others =
+            [&next.words.purposes, &next.words.actions, &next.words.recipients, &next.words.measures];
         let words: usize = fields.chain(others.map(BTreeMap::len)).sum();
         room(words, WORDS_MAX, "words")?;
         room(next.mappings.len(), MAPPINGS_MAX, "columns")?;

@@ -30,7 +30,8 @@ fn the_first_version_is_labelled_throughout_and_every_word_stands_for_something(
 #[test]
 fn lookups() {
     let builtin = Vocabulary::builtin();
-    for purpose in ["service-personalisation", "insurance-underwriting", "marketing", "research", "fraud-prevention"]
+    for purpose in
+        ["service-personalisation", "insurance-underwriting", "marketing", "research", "fraud-prevention"]
     {
         assert!(builtin.has_purpose(&term(purpose)), "{purpose}");
         assert!(!builtin.has_category(&term(purpose)) && !builtin.has_action(&term(purpose)));
@@ -126,17 +127,20 @@ fn what_no_version_may_be() {
     for (members, expected) in [
         (json!({"version": 4}), E::Version { expected: VocabularyVersion::new(3).unwrap() }),
         (json!({"version": 3, "drop": {"purposes": ["dreaming"]}}), E::NotThere { what: "a purpose" }),
-        (json!({"version": 3, "put": {"purposes": {"p": {"en": "P", "zh-CN": "目的"}}}}), E::NoIri { what: "purpose" }),
+        (
+            json!({"version": 3, "put": {"purposes": {"p": {"en": "P", "zh-CN": "目的"}}}}),
+            E::NoIri { what: "purpose" },
+        ),
         (
             json!({"version": 3, "put": {"actions": {"a": {"en": " ", "zh-CN": "作", "iri": "https://w3id.org/dpv#Use"}}}}),
             E::Unreadable { what: "action" },
         ),
         (json!({"version": 3, "put": customers(json!({}))}), E::NoFields),
+        (json!({"version": 3, "map": [column("crm", "Gone", json!({"field": "colour"}))]}), E::NoSuchField),
         (
-            json!({"version": 3, "map": [column("crm", "Gone", json!({"field": "colour"}))]}),
-            E::NoSuchField,
+            json!({"version": 3, "map": [column("crm", "Lvl", json!({"field": "level"}))]}),
+            E::OtherValues { what: "unit" },
         ),
-        (json!({"version": 3, "map": [column("crm", "Lvl", json!({"field": "level"}))]}), E::OtherValues { what: "unit" }),
         (
             json!({"version": 3, "map": [column("crm", "Lvl", json!({"field": "level", "unit": "steps", "range": {"min": 0, "max": 5}}))]}),
             E::OtherValues { what: "range" },

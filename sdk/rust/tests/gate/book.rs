@@ -129,7 +129,13 @@ impl Book {
             ids: 0,
             uses: 0,
         };
-        let bounds = Bounds::new(one(term("maker")), one(term("lab")), one(term("research")), one(term("purchases")), 366);
+        let bounds = Bounds::new(
+            one(term("maker")),
+            one(term("lab")),
+            one(term("research")),
+            one(term("purchases")),
+            366,
+        );
         let text =
             LocalText { language: Language::English, title: "Research".into(), body: "We ask.".into() };
         let template = TemplatePublished::new(term("research"), 1, one(text), bounds);
@@ -237,6 +243,8 @@ impl Book {
             Event::KeyEnrolled(event) => claims(aud, jti, event),
             Event::TemplatePublished(event) => claims(aud, jti, event),
             Event::NoticePublished(event) => claims(aud, jti, event),
+            Event::VocabularyPublished(event) => claims(aud, jti, event),
+            Event::SourceOwned(event) => claims(aud, jti, event),
             Event::GrantGiven(event) => claims(aud, jti, event),
             Event::GrantWithdrawn(event) => claims(aud, jti, event),
             Event::SubjectErased(event) => claims(aud, jti, event),
