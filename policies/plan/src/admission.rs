@@ -2,22 +2,25 @@
 //!
 //! Signatures are verified before; here it is asked whether the signers are the ones that the event needs.
 
+mod bounds;
+mod published;
+
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::event::{
-    Acknowledger, Audience, Bounds, DataDeleted, Event, Evidence, FieldRule, GrantGiven, Handling,
-    KeyEnrolled, KeyRotated, Money, RecipientAcknowledged, Revoker, TemplatePublished,
+    Acknowledger, DataDeleted, Event, Evidence, GrantGiven, KeyEnrolled, KeyRotated, Money,
+    RecipientAcknowledged, Revoker,
 };
-use grantbook_record::scope::Clause;
-use grantbook_record::terms::{Compensation, Obligation, RetentionDays};
-use grantbook_record::{Currency, Jti, Price, Terms, Thumbprint};
+use grantbook_record::{Jti, Terms, Thumbprint};
 
 use crate::assets::{self, ASSETS_MAX};
 use crate::customer::{CustomerState, GRANTS_MAX, GrantState, KEYS_MAX, REQUESTS_MAX, Status};
 use crate::owners::{self, Widens};
-use crate::tenant::{self, GROUPS_MAX, NOTICES_MAX, TEMPLATES_MAX, TenantState};
-use crate::vocabulary::{Vocabulary, VocabularyError};
+use crate::tenant::{GROUPS_MAX, NOTICES_MAX, TenantState};
+use crate::vocabulary::VocabularyError;
+pub use bounds::beyond_template;
+use bounds::{by_giver, check_tier};
+use published::check_template;
 
-const SECONDS_PER_DAY: u64 = 86_400;
 /// Bytes of a template's or notice's text.
 pub const TEXT_BYTES_MAX: usize = 16 * 1024;
 
@@ -254,6 +257,8 @@ pub fn check(
         Event::GrantAmended(event) => {
             by_giver(&event.terms, signers, customer, context)?;
             let grant = live(customer, &event.grant)?;
+            // nobody gets round the signatures that the terms so far needed by naming another template
+            by_giver(&grant.terms, signers, customer, context)?;
             check_terms(&event.terms, Some(event.birth_day.is_some()), context)?;
             check_tier(&event.terms, customer, context)?;
             check_amendment(&grant.terms, &event.terms)
@@ -311,33 +316,6 @@ pub fn check(
         | Event::StateRoot(_)
         | Event::ProofPublished(_) => expect(signers == [context.parties.operator], "the operator"),
     }
-}
-
-fn check_template(
-    event: &TemplatePublished,
-    signers: &[Thumbprint],
-    context: &Context<'_>,
-) -> Result<(), Refusal> {
-    by_approver(event, signers, context)?;
-    for text in event.text.iter() {
-        check_text(&text.title)?;
-        check_text(&text.body)?;
-    }
-    check_bounds(&event.bounds, &context.tenant.vocabulary)?;
-    let versions = context.tenant.templates.get(&event.id).map(Vec::as_slice).unwrap_or_default();
-    let expected = u32::try_from(versions.len()).unwrap_or(u32::MAX).saturating_add(1);
-    if event.version != expected {
-        return Err(Refusal::Version { expected });
-    }
-    if let Some(restored) = event.restores {
-        let at = usize::try_from(restored).ok().and_then(|version| version.checked_sub(1));
-        let earlier = at.and_then(|at| versions.get(at)).ok_or(Refusal::NotRestored)?;
-        if earlier.content != tenant::content(event) {
-            return Err(Refusal::NotRestored);
-        }
-    }
-    let all = context.tenant.templates.values().map(Vec::len).sum();
-    room(all, TEMPLATES_MAX, "templates")
 }
 
 fn check_given(
@@ -469,54 +447,6 @@ fn by_customer(signers: &[Thumbprint], customer: &CustomerState) -> Result<(), R
     expect(all, "the customer's enrolled keys alone")
 }
 
-/// Those who give a grant under a template: as many of the customer's keys as it asks for; of the enterprise's own data the
-/// enterprise as well, which is enrolled like a customer.
-fn by_giver(
-    terms: &Terms,
-    signers: &[Thumbprint],
-    customer: &CustomerState,
-    context: &Context<'_>,
-) -> Result<(), Refusal> {
-    let template = context.tenant.template(&terms.template);
-    let needed = template.and_then(|template| template.bounds.signatures_min).map_or(1, |count| count.get());
-    let of_enterprise = template.is_some_and(|template| template.audience == Some(Audience::Enterprise));
-    let (enterprises, customers): (Vec<_>, Vec<_>) =
-        signers.iter().copied().partition(|kid| of_enterprise && *kid == context.parties.enterprise);
-    by_customer(&customers, customer)?;
-    expect(!of_enterprise || !enterprises.is_empty(), "the enterprise beside its keys of the data subject")?;
-    let mut keys = customers;
-    keys.sort_unstable();
-    keys.dedup();
-    expect(keys.len() >= needed.into(), "as many enrolled keys as the template asks for")
-}
-
-/// The enterprise and, once it has named one, its approver. A lost approver's key is replaced by the operator's word.
-fn by_approver(
-    event: &TemplatePublished,
-    signers: &[Thumbprint],
-    context: &Context<'_>,
-) -> Result<(), Refusal> {
-    let named = [event.approver, context.tenant.approver].map(|key| key.map(|key| key.thumbprint()));
-    let Parties { enterprise, operator } = *context.parties;
-    match named {
-        [_, None] => by_enterprise(signers, context),
-        [new, Some(approver)] => {
-            let may = |kid| kid == approver || (kid == operator && new.is_some_and(|new| new != approver));
-            expect(signed_by_both(signers, enterprise, may), "the enterprise and its approver")
-        }
-    }
-}
-
-/// A tier counts once the customer has agreed to it.
-fn check_tier(terms: &Terms, customer: &CustomerState, context: &Context<'_>) -> Result<(), Refusal> {
-    let template = context.tenant.template(&terms.template);
-    let tier = template.and_then(|template| template.bounds.tier);
-    if tier.is_none() || tier == customer.tier {
-        return Ok(());
-    }
-    Err(Refusal::OutsideTemplate { what: "tier", expected: "one that the customer has agreed to last" })
-}
-
 fn by_enterprise(signers: &[Thumbprint], context: &Context<'_>) -> Result<(), Refusal> {
     expect(signers == [context.parties.enterprise], "the enterprise's key alone")
 }
@@ -563,21 +493,6 @@ fn check_text(text: &str) -> Result<(), Refusal> {
     if (1..=TEXT_BYTES_MAX).contains(&text.len()) { Ok(()) } else { Err(Refusal::Text { got: text.len() }) }
 }
 
-fn check_bounds(bounds: &Bounds, vocabulary: &Vocabulary) -> Result<(), Refusal> {
-    let unknown = |what| Refusal::UnknownTerm { what };
-    let vocabulary = vocabulary.version(bounds.vocabulary).ok_or(unknown("version of the vocabulary"))?;
-    if !bounds.purposes.iter().all(|term| vocabulary.has_purpose(term)) {
-        return Err(unknown("purpose"));
-    }
-    if !bounds.categories.iter().all(|term| vocabulary.has_category(term)) {
-        return Err(unknown("category"));
-    }
-    if !bounds.fields.iter().all(|rule| vocabulary.has_field(&rule.category, &rule.field)) {
-        return Err(unknown("field"));
-    }
-    Ok(())
-}
-
 /// Whether a birth day is stated; `None` for a request, which never states one.
 fn check_terms(terms: &Terms, birth_day: Option<bool>, context: &Context<'_>) -> Result<(), Refusal> {
     let unknown = |what| Refusal::UnknownTerm { what };
@@ -612,107 +527,6 @@ fn check_terms(terms: &Terms, birth_day: Option<bool>, context: &Context<'_>) ->
         room(tenant.groups.len(), GROUPS_MAX, "groups of terms")?;
     }
     Ok(())
-}
-
-/// Everything in which terms go beyond a template's bounds.
-pub fn beyond_template(terms: &Terms, bounds: &Bounds) -> impl Iterator<Item = Refusal> {
-    let version = terms.vocabulary == bounds.vocabulary;
-    let named = "one that the template names";
-    let categories = terms.scope.include.iter().map(|clause| &clause.category);
-    let seconds = terms.validity.end().0 - terms.validity.start().0;
-    let retention = terms.limits.retention_days.map(RetentionDays::get);
-    let price = match &terms.compensation {
-        Compensation::PerGrant(price) | Compensation::PerUse(price) => Some(*price),
-        Compensation::TieredPrice(price) => Some(Price { currency: price.currency, minor: price.minor }),
-        Compensation::None
-        | Compensation::RevenueShare(_)
-        | Compensation::TieredShare(_)
-        | Compensation::Benefit(_) => None,
-    };
-    let rules = [
-        (version, "vocabulary", "the template's version"),
-        (bounds.controllers.contains(&terms.controller), "controller", named),
-        (bounds.recipients.contains(&terms.recipient), "recipient", named),
-        (bounds.purposes.contains(&terms.purpose), "purpose", named),
-        (categories.into_iter().all(|category| bounds.categories.contains(category)), "category", named),
-        (
-            seconds <= u64::from(bounds.validity_days_max) * SECONDS_PER_DAY,
-            "validity",
-            "at most as long as the template allows",
-        ),
-        (
-            bounds.uses_max.is_none_or(|max| terms.limits.uses.is_some_and(|uses| uses <= max)),
-            "cap",
-            "at most as many uses as the template allows",
-        ),
-        (
-            bounds.retention_days_max.is_none_or(|max| retention.is_some_and(|days| days <= max)),
-            "retention",
-            "at most as long as the template allows",
-        ),
-        (
-            bounds.price_min.is_none_or(|min| {
-                price.is_some_and(|price| price.currency == min.currency && price.minor >= min.minor)
-            }),
-            "price",
-            "at least the template's, in its currency",
-        ),
-        (
-            bounds.budget_max.is_none_or(|max| most_paid(terms).is_some_and(|most| within(most, max))),
-            "budget",
-            "at most the template's for all uses together, in its currency",
-        ),
-        (
-            bounds.level_max.is_none_or(|max| terms.limits.level.is_some_and(|level| level <= max)),
-            "level",
-            "at most the template's",
-        ),
-        (
-            bounds.fields.iter().all(|rule| is_handled(terms, rule)),
-            "obligations",
-            "one for each field that the template does not leave open",
-        ),
-        (
-            bounds.consents.iter().all(|consent| terms.consents.contains(consent)),
-            "consents",
-            "each that the template asks for separately",
-        ),
-    ];
-    let broken = rules.into_iter().filter(|(within, ..)| !within);
-    broken.map(|(_, what, expected)| Refusal::OutsideTemplate { what, expected })
-}
-
-/// The most that all uses under terms come to; `None` where nothing limits it. Minor units.
-fn most_paid(terms: &Terms) -> Option<(Currency, u64)> {
-    let times = |price: &Price, uses: u32| (price.currency, u64::from(price.minor) * u64::from(uses));
-    match &terms.compensation {
-        Compensation::None | Compensation::Benefit(_) => Some((Currency::NONE, 0)),
-        Compensation::PerGrant(price) => Some(times(price, 1)),
-        Compensation::PerUse(price) => Some(times(price, terms.limits.uses?.get())),
-        Compensation::RevenueShare(_) | Compensation::TieredPrice(_) | Compensation::TieredShare(_) => None,
-    }
-}
-
-fn within((currency, minor): (Currency, u64), max: Price) -> bool {
-    minor == 0 || (currency == max.currency && minor <= max.minor.into())
-}
-
-/// Whether a field that is not open is outside the terms' scope, or obliges them to what the template asks.
-fn is_handled(terms: &Terms, rule: &FieldRule) -> bool {
-    let about = |clause: &Clause| {
-        clause.category == rule.category
-            && clause.fields.as_ref().is_none_or(|fields| fields.contains(&rule.field))
-    };
-    let excluded = |clause: &Clause| about(clause) && clause.period.is_none() && clause.filter.is_empty();
-    if !terms.scope.include.iter().any(about) || terms.scope.exclude.iter().any(excluded) {
-        return true;
-    }
-    terms.obligations.iter().any(|obligation| match (obligation, rule.handling) {
-        (Obligation::AuditOnly(hidden), _) => hidden.fields.contains(&rule.field),
-        (Obligation::Mask(masked), Handling::Mask) => masked.fields.contains(&rule.field),
-        (Obligation::Generalise(coarse), Handling::Mask) => coarse.field == rule.field,
-        _ => false,
-    })
 }
 
 /// Who, what for and which categories stay; anything else may change.

@@ -100,6 +100,11 @@ fn a_phase_may_need_several_signatories() {
     assert!(short(world.check(&grant, &[CUSTOMER, NEW])), "nobody's key");
     world.customer.apply(&enrolled(NEW, "enrolled_key"), &admitted(70));
     assert_eq!(world.check(&grant, &[CUSTOMER, NEW]), Ok(()));
+    // one of them alone cannot lead it out of the template that both were asked under
+    world.customer.apply(&grant, &admitted(71));
+    let amended = event(Event::GrantAmended, json!({"grant": jti(71), "terms": terms(json!({}))}));
+    assert!(short(world.check(&amended, &[CUSTOMER])));
+    assert_eq!(world.check(&amended, &[CUSTOMER, NEW]), Ok(()));
 }
 
 #[test]
