@@ -44,7 +44,7 @@ export const KINDS = new Map([
     kind(150, 'settlement.closed', [0]),
     kind(151, 'payout.ordered', [0]),
     kind(160, 'asset.issued', [0]),
-    kind(161, 'asset.transferred', [0]),
+    kind(161, 'asset.transferred', [0], 'linked'),
     kind(176, 'record.notarised', [0]),
     kind(177, 'client.published', [0]),
     kind(178, 'proof.published', [0]),
