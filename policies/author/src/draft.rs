@@ -128,8 +128,7 @@ fn place_of(what: &str) -> &str {
         "cap" => "limits.uses",
         "retention" => "limits.retention_days",
         "level" => "limits.level",
-        "budget" => "compensation",
-        "price" => "compensation",
+        "price" | "budget" => "compensation",
         same => same,
     }
 }

@@ -8,7 +8,7 @@ mod published;
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::event::{
     Acknowledger, DataDeleted, Event, Evidence, GrantGiven, KeyEnrolled, KeyRotated, Money,
-    RecipientAcknowledged, Revoker,
+    RecipientAcknowledged, Revoker, SourceOwned,
 };
 use grantbook_record::{Jti, Terms, Thumbprint};
 
@@ -229,26 +229,7 @@ pub fn check(
             room(customer.requests.len(), REQUESTS_MAX, "open requests")
         }
         Event::TierAgreed(_) => by_customer(signers, customer),
-        Event::SourceOwned(event) => {
-            known(customer)?;
-            let vocabulary = &context.tenant.vocabulary;
-            if !event.categories.iter().all(|category| vocabulary.has_category(category)) {
-                return Err(Refusal::UnknownTerm { what: "category" });
-            }
-            match owners::check_owned(event, customer)? {
-                Widens::Not => {
-                    let either =
-                        by_enterprise(signers, context).is_ok() || by_customer(signers, customer).is_ok();
-                    expect(either, "the enterprise's key alone or the customer's enrolled keys alone")
-                }
-                Widens::ByAPeriod => {
-                    let both = signed_by_both(signers, context.parties.enterprise, |kid| {
-                        customer.signing_key(&kid).is_some()
-                    });
-                    expect(both, "the enterprise and an enrolled key of the customer")
-                }
-            }
-        }
+        Event::SourceOwned(event) => check_owner_period(event, signers, customer, context),
         Event::RequestDeclined(event) => {
             by_customer(signers, customer)?;
             open_request(customer, &event.request, context.now)
@@ -341,6 +322,31 @@ fn check_given(
         live(customer, source)?;
     }
     room(customer.grants.len(), GRANTS_MAX, "grants")
+}
+
+fn check_owner_period(
+    event: &SourceOwned,
+    signers: &[Thumbprint],
+    customer: &CustomerState,
+    context: &Context<'_>,
+) -> Result<(), Refusal> {
+    known(customer)?;
+    let vocabulary = &context.tenant.vocabulary;
+    if !event.categories.iter().all(|category| vocabulary.has_category(category)) {
+        return Err(Refusal::UnknownTerm { what: "category" });
+    }
+    match owners::check_owned(event, customer)? {
+        Widens::Not => {
+            let either = by_enterprise(signers, context).is_ok() || by_customer(signers, customer).is_ok();
+            expect(either, "the enterprise's key alone or the customer's enrolled keys alone")
+        }
+        Widens::ByAPeriod => {
+            let both = signed_by_both(signers, context.parties.enterprise, |kid| {
+                customer.signing_key(&kid).is_some()
+            });
+            expect(both, "the enterprise and an enrolled key of the customer")
+        }
+    }
 }
 
 fn check_enrolment(

@@ -120,7 +120,8 @@ pub(super) fn by_giver(
     context: &Context<'_>,
 ) -> Result<(), Refusal> {
     let template = context.tenant.template(&terms.template);
-    let needed = template.and_then(|template| template.bounds.signatures_min).map_or(1, |count| count.get());
+    let needed =
+        template.and_then(|template| template.bounds.signatures_min).map_or(1, std::num::NonZero::get);
     let of_enterprise = template.is_some_and(|template| template.audience == Some(Audience::Enterprise));
     let (enterprises, customers): (Vec<_>, Vec<_>) =
         signers.iter().copied().partition(|kid| of_enterprise && *kid == context.parties.enterprise);

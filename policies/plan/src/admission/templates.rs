@@ -8,7 +8,7 @@ use super::tests::{CUSTOMER, ENTERPRISE, NEW, OPERATOR, World, enrolled, event, 
 use super::*;
 use crate::samples::{bounds, given, jti, terms};
 
-fn template(version: u32, patch: Value) -> Event {
+fn template(version: u32, patch: &Value) -> Event {
     let text = json!([{"language": "en", "title": "Charging", "body": "What we ask for."}]);
     let mut members =
         json!({"id": "charging", "version": version, "text": text, "bounds": bounds(json!({}))});
@@ -21,7 +21,7 @@ fn template(version: u32, patch: Value) -> Event {
 /// A world in which the template `charging` of version 2 says this; terms under it.
 fn under(patch: Value) -> (World, Value) {
     let mut world = World::new();
-    world.tenant.apply(&template(2, patch), Bytes32::sha256(b"second"));
+    world.tenant.apply(&template(2, &patch), Bytes32::sha256(b"second"));
     (world, json!({"id": "charging", "version": 2, "hash": Bytes32::sha256(b"second")}))
 }
 
@@ -33,11 +33,11 @@ fn bounded(patch: Value) -> Bounds {
 fn a_version_is_restored_word_for_word_and_marked() {
     let mut world = World::new();
     let narrowed = json!({"bounds": bounds(json!({"uses_max": 5}))});
-    world.tenant.apply(&template(2, narrowed.clone()), Bytes32::sha256(b"second"));
+    world.tenant.apply(&template(2, &narrowed), Bytes32::sha256(b"second"));
     let restored = |patch: Value| {
         let mut members = json!({"restores": 1});
         members.as_object_mut().unwrap().extend(patch.as_object().unwrap().clone());
-        template(3, members)
+        template(3, &members)
     };
     assert_eq!(world.check(&restored(json!({})), &[ENTERPRISE]), Ok(()));
     for other in [
@@ -56,7 +56,7 @@ fn a_version_is_restored_word_for_word_and_marked() {
 fn with_an_approver_no_template_is_published_by_one_alone() {
     let (world, _) = under(json!({"approver": key(NEW)}));
     let signed = |event: &Event, signers: &[u8]| world.check(event, signers).is_ok();
-    let next = template(3, json!({}));
+    let next = template(3, &json!({}));
     assert!(signed(&next, &[ENTERPRISE, NEW]) && signed(&next, &[NEW, ENTERPRISE]));
     for signers in
         [&[ENTERPRISE][..], &[NEW], &[ENTERPRISE, OPERATOR], &[ENTERPRISE, CUSTOMER], &[OPERATOR, NEW]]
@@ -64,9 +64,9 @@ fn with_an_approver_no_template_is_published_by_one_alone() {
         assert!(!signed(&next, signers), "{signers:?}");
     }
     // a lost key is replaced by the operator's word, and by it alone
-    let replaced = template(3, json!({"approver": key(7)}));
+    let replaced = template(3, &json!({"approver": key(7)}));
     assert!(signed(&replaced, &[ENTERPRISE, OPERATOR]) && !signed(&replaced, &[ENTERPRISE]));
-    let same = template(3, json!({"approver": key(NEW)}));
+    let same = template(3, &json!({"approver": key(NEW)}));
     assert!(!signed(&same, &[ENTERPRISE, OPERATOR]) && signed(&same, &[ENTERPRISE, NEW]));
 }
 
@@ -141,7 +141,7 @@ fn vocabularies_come_from_the_enterprise_one_after_the_other() {
     let outside = Refusal::OutsideTemplate { what: "vocabulary", expected: "the template's version" };
     assert_eq!(world.check(&of_two, &[CUSTOMER]), Err(outside));
     let purposes = bounds(json!({"vocabulary": 2, "purposes": ["repair", "insurance-underwriting"]}));
-    let second = template(2, json!({"bounds": purposes}));
+    let second = template(2, &json!({"bounds": purposes}));
     assert_eq!(world.check(&second, &[ENTERPRISE]), Ok(()));
     world.tenant.apply(&second, Bytes32::sha256(b"second"));
     let reference = json!({"id": "charging", "version": 2, "hash": Bytes32::sha256(b"second")});

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::samples::{END, NOW, START, admitted, bounds, given, jti, signer, subject, terms};
+use crate::tenant::TEMPLATES_MAX;
 
 /// A tenant with a template and a notice; a customer with one key, two grants (the second paused) and a request.
 pub(super) struct World {

@@ -87,7 +87,7 @@ fn label() -> Value {
     json!({"en": "Customers", "zh-CN": "客户", "iri": "https://w3id.org/dpv#Customer"})
 }
 
-fn customers(fields: Value) -> Value {
+fn customers(fields: &Value) -> Value {
     json!({"categories": {"customers": {"label": label(), "fields": fields}}})
 }
 
@@ -101,7 +101,7 @@ fn column(system: &str, column: &str, rest: Value) -> Value {
 /// Version 2 with a category `customers` of two fields.
 fn second() -> Vocabulary {
     let mut vocabulary = Vocabulary::default();
-    let put = customers(json!({"level": field(Some("steps")), "rating": field(None)}));
+    let put = customers(&json!({"level": field(Some("steps")), "rating": field(None)}));
     vocabulary.publish(&event(json!({"version": 2, "put": put}))).unwrap();
     vocabulary
 }
@@ -135,7 +135,7 @@ fn what_no_version_may_be() {
             json!({"version": 3, "put": {"actions": {"a": {"en": " ", "zh-CN": "作", "iri": "https://w3id.org/dpv#Use"}}}}),
             E::Unreadable { what: "action" },
         ),
-        (json!({"version": 3, "put": customers(json!({}))}), E::NoFields),
+        (json!({"version": 3, "put": customers(&json!({}))}), E::NoFields),
         (json!({"version": 3, "map": [column("crm", "Gone", json!({"field": "colour"}))]}), E::NoSuchField),
         (
             json!({"version": 3, "map": [column("crm", "Lvl", json!({"field": "level"}))]}),
