@@ -1,6 +1,6 @@
 //! `vocabulary`: the words that an enterprise's grants are in, version by version.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use grantbook_author::{versions, words};
@@ -160,7 +160,7 @@ fn show(args: &ShowArgs, output: Output) -> Result<Verdict, Failure> {
     Ok(Verdict::Yes)
 }
 
-fn wanted(file: &PathBuf) -> Result<Version, Failure> {
+fn wanted(file: &Path) -> Result<Version, Failure> {
     let wrong = |error| Failure::Input(format!("{}: {error}", file.display()));
     Version::parse(&files::read(file)?).map_err(wrong)
 }
@@ -203,7 +203,11 @@ fn say_changes(event: &VocabularyPublished, output: Output) {
         ("recipient", put.recipients.keys().collect(), &*drop.recipients),
         ("measure", put.measures.keys().collect(), &*drop.measures),
     ] {
-        put.into_iter().for_each(|term| output.say(format!("+ {what} {term}")));
-        dropped.iter().for_each(|term| output.say(format!("- {what} {term}")));
+        for term in put {
+            output.say(format!("+ {what} {term}"));
+        }
+        for term in dropped {
+            output.say(format!("- {what} {term}"));
+        }
     }
 }

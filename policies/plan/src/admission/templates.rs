@@ -19,9 +19,9 @@ fn template(version: u32, patch: &Value) -> Event {
 }
 
 /// A world in which the template `charging` of version 2 says this; terms under it.
-fn under(patch: Value) -> (World, Value) {
+fn under(patch: &Value) -> (World, Value) {
     let mut world = World::new();
-    world.tenant.apply(&template(2, &patch), Bytes32::sha256(b"second"));
+    world.tenant.apply(&template(2, patch), Bytes32::sha256(b"second"));
     (world, json!({"id": "charging", "version": 2, "hash": Bytes32::sha256(b"second")}))
 }
 
@@ -54,7 +54,7 @@ fn a_version_is_restored_word_for_word_and_marked() {
 
 #[test]
 fn with_an_approver_no_template_is_published_by_one_alone() {
-    let (world, _) = under(json!({"approver": key(NEW)}));
+    let (world, _) = under(&json!({"approver": key(NEW)}));
     let signed = |event: &Event, signers: &[u8]| world.check(event, signers).is_ok();
     let next = template(3, &json!({}));
     assert!(signed(&next, &[ENTERPRISE, NEW]) && signed(&next, &[NEW, ENTERPRISE]));
@@ -72,7 +72,7 @@ fn with_an_approver_no_template_is_published_by_one_alone() {
 
 #[test]
 fn a_tier_counts_once_the_customer_has_signed_it() {
-    let (mut world, template) = under(json!({"bounds": bounded(json!({"tier": "growth"}))}));
+    let (mut world, template) = under(&json!({"bounds": bounded(json!({"tier": "growth"}))}));
     let grant = given(terms(json!({"template": template})));
     let outside =
         Err(Refusal::OutsideTemplate { what: "tier", expected: "one that the customer has agreed to last" });
@@ -92,7 +92,7 @@ fn admitted(n: u8) -> crate::customer::Admitted {
 
 #[test]
 fn a_phase_may_need_several_signatories() {
-    let (mut world, template) = under(json!({"bounds": bounded(json!({"signatures_min": 2}))}));
+    let (mut world, template) = under(&json!({"bounds": bounded(json!({"signatures_min": 2}))}));
     let grant = given(terms(json!({"template": template})));
     let short = |got| matches!(got, Err(Refusal::Signers { .. }));
     assert!(short(world.check(&grant, &[CUSTOMER])));
@@ -109,7 +109,7 @@ fn a_phase_may_need_several_signatories() {
 
 #[test]
 fn the_enterprise_gives_of_its_own_data_with_its_own_key_too() {
-    let (world, template) = under(json!({"audience": "enterprise"}));
+    let (world, template) = under(&json!({"audience": "enterprise"}));
     let grant = given(terms(json!({"template": template})));
     assert_eq!(world.check(&grant, &[CUSTOMER, ENTERPRISE]), Ok(()));
     for signers in [&[CUSTOMER][..], &[ENTERPRISE], &[ENTERPRISE, OPERATOR]] {
