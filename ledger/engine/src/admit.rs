@@ -116,7 +116,7 @@ pub(crate) fn event(
     } else if claims.aud != tenant {
         return Err(EnvelopeError::WrongAudience.into());
     }
-    let keys = signer_keys(keyring, state, &public, &claims.event, envelope.signers())?;
+    let keys = signer_keys(keyring, state, (facts.number, &public), &claims.event, envelope.signers())?;
     envelope.verify_signatures(|kid| keys.iter().find(|key| key.thumbprint() == *kid).copied())?;
 
     let currency = claims.event.granted_terms().map_or(Currency::NONE, |terms| terms.compensation.currency());
@@ -165,12 +165,12 @@ fn committed_by(event: &Event, terms: Option<&Terms>, now: UnixSeconds) -> (Clas
     }
 }
 
-/// The keys that the signers' thumbprints name: the enterprise's, the operator's, the customer's, or a new one that
-/// the event itself brings. Whether they are the right ones is for the rules of admission to say.
+/// The keys that the signers' thumbprints name: the enterprise's, the operator's, the customer's, the approver's, or a new
+/// one that the event itself brings. Whether they are the right ones is for the rules of admission to say.
 fn signer_keys(
     keyring: &Keyring,
     state: &State,
-    tenant: &Tenant,
+    (number, tenant): (u32, &Tenant),
     event: &Event,
     signers: &[Thumbprint],
 ) -> Result<Vec<PublicKey>, AppendError> {
@@ -183,12 +183,20 @@ fn signer_keys(
         Event::KeyRotated(event) => [Some(event.new), event.recovery.as_ref().map(|recovery| recovery.key)],
         _ => [None, None],
     };
+    let approver = match event {
+        Event::TemplatePublished(_) => {
+            let row = state.tenant(number).map_err(AppendError::Store)?;
+            row.state.approver
+        }
+        _ => None,
+    };
     signers
         .iter()
         .map(|kid| {
             let fixed = [tenant.enterprise_key, *keyring.operator.public_key()].into_iter();
             fixed
                 .chain(brought.into_iter().flatten())
+                .chain(approver)
                 .find(|key| key.thumbprint() == *kid)
                 // a key that has ended still proves who sent a repeated envelope
                 .or_else(|| customer.as_ref()?.state.any_key(kid).copied())

@@ -4,6 +4,8 @@ mod acts;
 mod assets;
 mod duties;
 mod money;
+mod sources;
+mod templates;
 
 pub use acts::{AcceptedLoss, Act, IssuedKit, OpenedAudit, OperatorActed, RolledEpoch, about_tenant};
 pub use assets::{AssetIssued, AssetTerms, AssetTransferred, LicenceOffer, Owner};
@@ -12,6 +14,11 @@ pub use money::{
     Basis, Money, OfPool, OfTiers, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed,
     Period, Revenue, RevenueDeclared, ReversedEntry, SettlementClosed, SettlementPosted,
 };
+pub use sources::{DataSource, SourceOwned};
+pub use templates::{
+    Audience, Bounds, FieldRule, Handling, LocalText, Phase, TemplatePublished, Tier, TierAgreed,
+};
+
 use serde::{Deserialize, Serialize};
 
 use crate::day::{Day, UnixSeconds};
@@ -19,10 +26,9 @@ use crate::encoding::Bytes32;
 use crate::id::{Jti, SubjectId, TenantId, Term};
 use crate::jwk::{PublicKey, Thumbprint};
 use crate::kind::Kind;
-use crate::list::List;
-use crate::money::Price;
 use crate::strict_json::{self, JsonError};
-use crate::terms::{Language, Terms, UseCap};
+use crate::terms::{Language, Terms};
+pub use crate::vocabulary::VocabularyPublished;
 
 /// The schema version that this crate reads and writes.
 pub const VERSION: u8 = 1;
@@ -95,6 +101,8 @@ pub enum Event {
     KeyRotated(KeyRotated),
     /// `key.revoked`
     KeyRevoked(KeyRevoked),
+    /// `vocabulary.published`
+    VocabularyPublished(VocabularyPublished),
     /// `template.published`
     TemplatePublished(TemplatePublished),
     /// `notice.published`
@@ -115,6 +123,10 @@ pub enum Event {
     GrantWithdrawn(GrantWithdrawn),
     /// `grant.revoked`
     GrantRevoked(GrantRevoked),
+    /// `tier.agreed`
+    TierAgreed(TierAgreed),
+    /// `source.owned`
+    SourceOwned(SourceOwned),
     /// `data.deleted`
     DataDeleted(DataDeleted),
     /// `recipient.acknowledged`
@@ -152,6 +164,7 @@ impl Event {
             Kind::KeyEnrolled => read(payload, Self::KeyEnrolled),
             Kind::KeyRotated => read(payload, Self::KeyRotated),
             Kind::KeyRevoked => read(payload, Self::KeyRevoked),
+            Kind::VocabularyPublished => read(payload, Self::VocabularyPublished),
             Kind::TemplatePublished => read(payload, Self::TemplatePublished),
             Kind::NoticePublished => read(payload, Self::NoticePublished),
             Kind::RequestMade => read(payload, Self::RequestMade),
@@ -162,6 +175,8 @@ impl Event {
             Kind::GrantResumed => read(payload, Self::GrantResumed),
             Kind::GrantWithdrawn => read(payload, Self::GrantWithdrawn),
             Kind::GrantRevoked => read(payload, Self::GrantRevoked),
+            Kind::TierAgreed => read(payload, Self::TierAgreed),
+            Kind::SourceOwned => read(payload, Self::SourceOwned),
             Kind::DataDeleted => read(payload, Self::DataDeleted),
             Kind::RecipientAcknowledged => read(payload, Self::RecipientAcknowledged),
             Kind::SubjectErased => read(payload, Self::SubjectErased),
@@ -188,6 +203,7 @@ impl Event {
             Self::KeyEnrolled(_) => Kind::KeyEnrolled,
             Self::KeyRotated(_) => Kind::KeyRotated,
             Self::KeyRevoked(_) => Kind::KeyRevoked,
+            Self::VocabularyPublished(_) => Kind::VocabularyPublished,
             Self::TemplatePublished(_) => Kind::TemplatePublished,
             Self::NoticePublished(_) => Kind::NoticePublished,
             Self::RequestMade(_) => Kind::RequestMade,
@@ -198,6 +214,8 @@ impl Event {
             Self::GrantResumed(_) => Kind::GrantResumed,
             Self::GrantWithdrawn(_) => Kind::GrantWithdrawn,
             Self::GrantRevoked(_) => Kind::GrantRevoked,
+            Self::TierAgreed(_) => Kind::TierAgreed,
+            Self::SourceOwned(_) => Kind::SourceOwned,
             Self::DataDeleted(_) => Kind::DataDeleted,
             Self::RecipientAcknowledged(_) => Kind::RecipientAcknowledged,
             Self::SubjectErased(_) => Kind::SubjectErased,
@@ -247,12 +265,15 @@ impl Event {
             Self::GrantResumed(event) => Some(&event.sub),
             Self::GrantWithdrawn(event) => Some(&event.sub),
             Self::GrantRevoked(event) => Some(&event.sub),
+            Self::TierAgreed(event) => Some(&event.sub),
+            Self::SourceOwned(event) => Some(&event.sub),
             Self::DataDeleted(event) => Some(&event.sub),
             Self::RecipientAcknowledged(event) => Some(&event.sub),
             Self::Money(event) => event.subject(),
             Self::AssetIssued(event) => Some(&event.sub),
             Self::AssetTransferred(event) => Some(&event.sub),
-            Self::TemplatePublished(_)
+            Self::VocabularyPublished(_)
+            | Self::TemplatePublished(_)
             | Self::NoticePublished(_)
             | Self::SubjectErased(_)
             | Self::OperatorActed(_)
@@ -323,60 +344,6 @@ pub struct KeyRevoked {
     pub sub: SubjectId,
     /// The key that ends.
     pub key: Thumbprint,
-}
-
-/// Bounds within which grants may be asked and given. Signed by the enterprise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TemplatePublished {
-    /// Its name.
-    pub id: Term,
-    /// Its version, one more than the last.
-    pub version: u32,
-    /// What customers are told.
-    pub text: List<LocalText, 1, 2>,
-    /// The bounds.
-    pub bounds: Bounds,
-}
-
-/// A text in one language.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LocalText {
-    /// Language of the text.
-    pub language: Language,
-    /// A line that says what it is.
-    pub title: String,
-    /// The text.
-    pub body: String,
-}
-
-/// What a grant under a template may say.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Bounds {
-    /// Controllers it may name.
-    pub controllers: List<Term, 1, 16>,
-    /// Recipients it may name.
-    pub recipients: List<Term, 1, 64>,
-    /// Purposes it may name.
-    pub purposes: List<Term, 1, 16>,
-    /// Categories its scope may include.
-    pub categories: List<Term, 1, 64>,
-    /// Longest validity, in days.
-    pub validity_days_max: u32,
-    /// Most uses; absent: any number, or no cap at all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uses_max: Option<UseCap>,
-    /// Longest retention after a use, in days; absent: any, or no limit at all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retention_days_max: Option<u32>,
-    /// Least price, per use or per grant; absent: none is asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub price_min: Option<Price>,
-    /// Whether grants must state the customer's birth day.
-    #[serde(default)]
-    pub birth_day: bool,
 }
 
 /// A notice as shown to customers. Signed by the enterprise.

@@ -79,6 +79,8 @@ kinds! {
     TierAgreed = 32, "tier.agreed";
     /// A milestone, signed by the customer.
     MilestoneConfirmed = 33, "milestone.confirmed";
+    /// From when to when data of a source, such as a vehicle, is a customer's.
+    SourceOwned = 34, "source.owned";
     /// A customer was erased; names nobody.
     SubjectErased = 40, "subject.erased";
     /// The tenant moved to another log.

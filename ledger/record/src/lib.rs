@@ -35,6 +35,7 @@ pub mod state_proof;
 pub mod strict_json;
 pub mod terms;
 pub mod uses;
+pub mod vocabulary;
 
 pub use class::{Class, Quantity};
 pub use day::{DataDay, DataPeriod, Day, SecondsSince2020, UnixMillis, UnixSeconds};
@@ -53,3 +54,4 @@ pub use scope::Scope;
 pub use signer::Signer;
 pub use state_proof::StateProof;
 pub use terms::Terms;
+pub use vocabulary::VocabularyVersion;

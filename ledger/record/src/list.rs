@@ -14,6 +14,13 @@ impl<T, const MIN: usize, const MAX: usize> List<T, MIN, MAX> {
     }
 }
 
+impl<T, const MAX: usize> List<T, 0, MAX> {
+    /// Whether JSON leaves it out.
+    pub fn is_empty_list(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl<T, const MAX: usize> Default for List<T, 0, MAX> {
     fn default() -> Self {
         Self(Vec::new())

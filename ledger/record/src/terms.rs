@@ -10,6 +10,7 @@ use crate::id::{Jti, Term};
 use crate::list::List;
 use crate::money::{Currency, Price};
 use crate::scope::Scope;
+use crate::vocabulary::VocabularyVersion;
 
 /// The committed stand-in for "no cap" and "no limit".
 pub const UNLIMITED: u32 = u32::MAX;
@@ -18,6 +19,9 @@ pub const UNLIMITED: u32 = u32::MAX;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Terms {
+    /// The version of the vocabulary whose words these are, whatever later versions say.
+    #[serde(default, skip_serializing_if = "VocabularyVersion::is_first")]
+    pub vocabulary: VocabularyVersion,
     /// Who decides why and how the data is used: the enterprise's name in the vocabulary.
     pub controller: Term,
     /// Who receives the data.
@@ -262,6 +266,8 @@ pub enum Obligation {
     Watermark(Watermark),
     /// Tell somebody of the use.
     Notify(Notify),
+    /// Show these fields in audits alone.
+    AuditOnly(Fields),
 }
 
 /// A list of fields.

@@ -20,6 +20,7 @@ mod key;
 mod keygen;
 mod keyring;
 mod kit;
+mod map;
 mod monitor;
 pub(crate) mod output;
 mod passphrase;
@@ -39,6 +40,7 @@ mod terms;
 mod token;
 mod transfer;
 mod verify;
+mod vocabulary;
 mod witness;
 
 use std::process::ExitCode;
@@ -99,6 +101,12 @@ Every key of docs/reference/configuration.md can also be set in grantbook.toml o
     /// Enrol, add, rotate, revoke and recover a customer's keys
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Show, compare and publish the words that grants are in
+    #[command(subcommand)]
+    Vocabulary(vocabulary::VocabularyCommand),
+    /// Map the columns of the enterprise's systems to fields of its vocabulary
+    #[command(subcommand)]
+    Map(map::MapCommand),
     /// Check and publish templates
     #[command(subcommand)]
     Template(template::TemplateCommand),
@@ -263,6 +271,8 @@ fn run(command: Option<Command>, output: Output) -> Result<Verdict, Failure> {
         Some(Command::Token(command)) => token::run(&command, output),
         Some(Command::Keygen(args)) => keygen::run(&args, output),
         Some(Command::Key(command)) => key::run(&command, output),
+        Some(Command::Vocabulary(command)) => vocabulary::run(&command, output),
+        Some(Command::Map(command)) => map::run(&command, output),
         Some(Command::Template(command)) => template::run(&command, output),
         Some(Command::Grant(args)) => grant::give(&args, output),
         Some(Command::Withdraw(args)) => grant::withdraw(&args, output),

@@ -310,6 +310,7 @@ impl<N: Fn() -> Jti> Loading<'_, N> {
             consents: grant.terms.consents.clone(),
             supersedes: None,
             licence: None,
+            vocabulary: grantbook_record::VocabularyVersion::FIRST,
         };
         let known = self.ledger.customer(self.tenant, &grant.sub).unwrap_or_default();
         let same = known.grants.iter().find(|known| {

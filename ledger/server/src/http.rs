@@ -38,6 +38,7 @@ mod settlements;
 mod states;
 mod tls;
 mod uses;
+mod vocabulary;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};

@@ -5,10 +5,11 @@ use std::fmt;
 
 use grantbook_plan::Vocabulary;
 use grantbook_plan::admission::{Refusal, TEXT_BYTES_MAX, beyond_template};
-use grantbook_record::event::{Bounds, TemplatePublished};
+use grantbook_plan::vocabulary::Version;
+use grantbook_record::event::{Audience, Bounds, TemplatePublished};
 use grantbook_record::scope::Clause;
 use grantbook_record::terms::Obligation;
-use grantbook_record::{Term, Terms};
+use grantbook_record::{Term, Terms, VocabularyVersion};
 use serde::Serialize;
 
 /// One thing that is wrong.
@@ -60,6 +61,7 @@ pub fn validate_template(template: &TemplatePublished, vocabulary: &Vocabulary) 
             found.add(format!("text[{at}]"), "is the second text in one language, expected one for each");
         }
     }
+    found.audience(template);
     found.bounds("bounds.", &template.bounds, vocabulary);
     found.into_result()
 }
@@ -80,7 +82,10 @@ pub fn validate_terms(
     vocabulary: &Vocabulary,
 ) -> Result<(), Problems> {
     let mut found = Found::default();
-    found.known(String::from("purpose"), "purpose", &terms.purpose, vocabulary.purposes());
+    let Some(vocabulary) = found.version("vocabulary", terms.vocabulary, vocabulary) else {
+        return found.into_result();
+    };
+    found.known(String::from("purpose"), "purpose", &terms.purpose, &vocabulary.words().purposes);
     for (at, clause) in terms.scope.include.iter().enumerate() {
         found.clause(&format!("scope.include[{at}]"), clause, vocabulary);
     }
@@ -94,7 +99,9 @@ pub fn validate_terms(
     }
     for (at, obligation) in terms.obligations.iter().enumerate() {
         let fields = match obligation {
-            Obligation::Mask(fields) | Obligation::KeepFields(fields) => &*fields.fields,
+            Obligation::Mask(fields) | Obligation::KeepFields(fields) | Obligation::AuditOnly(fields) => {
+                &*fields.fields
+            }
             Obligation::Generalise(generalise) => std::slice::from_ref(&generalise.field),
             Obligation::DeleteBy(_) | Obligation::Watermark(_) | Obligation::Notify(_) => &[],
         };
@@ -120,7 +127,8 @@ fn place_of(what: &str) -> &str {
         "category" => "scope.include",
         "cap" => "limits.uses",
         "retention" => "limits.retention_days",
-        "price" => "compensation",
+        "level" => "limits.level",
+        "price" | "budget" => "compensation",
         same => same,
     }
 }
@@ -137,7 +145,40 @@ impl Found {
         if self.0.is_empty() { Ok(()) } else { Err(Problems(self.0)) }
     }
 
+    fn version<'v>(
+        &mut self,
+        at: &str,
+        number: VocabularyVersion,
+        vocabulary: &'v Vocabulary,
+    ) -> Option<&'v Version> {
+        let version = vocabulary.version(number);
+        if version.is_none() {
+            let latest = vocabulary.latest().number();
+            self.add(at, format!("is version {number}, expected one up to {latest}"));
+        }
+        version
+    }
+
+    /// What only some of those who give grants can be asked for.
+    fn audience(&mut self, template: &TemplatePublished) {
+        let TemplatePublished { audience, phase, bounds, .. } = template;
+        let person = matches!(audience, None | Some(Audience::Person));
+        if person && phase.is_some() {
+            self.add("phase", "is of a project, which only organisations have");
+        }
+        if person && bounds.tier.is_some() {
+            self.add("bounds.tier", "is agreed with organisations, expected the audience `organisation`");
+        }
+        if !person && bounds.birth_day {
+            self.add("bounds.birth_day", "is asked of an organisation, which has none");
+        }
+    }
+
     fn bounds(&mut self, prefix: &str, bounds: &Bounds, vocabulary: &Vocabulary) {
+        let Some(vocabulary) = self.version(&format!("{prefix}vocabulary"), bounds.vocabulary, vocabulary)
+        else {
+            return;
+        };
         for (name, terms) in [
             ("controllers", &*bounds.controllers),
             ("recipients", &*bounds.recipients),
@@ -147,10 +188,26 @@ impl Found {
             self.once(&format!("{prefix}{name}"), terms);
         }
         for (at, purpose) in bounds.purposes.iter().enumerate() {
-            self.known(format!("{prefix}purposes[{at}]"), "purpose", purpose, vocabulary.purposes());
+            self.known(format!("{prefix}purposes[{at}]"), "purpose", purpose, &vocabulary.words().purposes);
         }
         for (at, category) in bounds.categories.iter().enumerate() {
-            self.known(format!("{prefix}categories[{at}]"), "category", category, vocabulary.categories());
+            self.known(
+                format!("{prefix}categories[{at}]"),
+                "category",
+                category,
+                &vocabulary.words().categories,
+            );
+        }
+        for (at, rule) in bounds.fields.iter().enumerate() {
+            if !bounds.categories.contains(&rule.category)
+                || !vocabulary.has_field(&rule.category, &rule.field)
+            {
+                let what = format!(
+                    "names `{}.{}`, which is no field of these categories",
+                    rule.category, rule.field
+                );
+                self.add(format!("{prefix}fields[{at}]"), what);
+            }
         }
         if bounds.validity_days_max == 0 {
             let what = "is 0, which no grant can satisfy, expected at least 1 day";
@@ -158,12 +215,12 @@ impl Found {
         }
     }
 
-    fn clause(&mut self, place: &str, clause: &Clause, vocabulary: &Vocabulary) {
-        self.known(format!("{place}.category"), "category", &clause.category, vocabulary.categories());
+    fn clause(&mut self, place: &str, clause: &Clause, vocabulary: &Version) {
+        self.known(format!("{place}.category"), "category", &clause.category, &vocabulary.words().categories);
         let fields = clause.fields.as_deref().unwrap_or_default();
         self.once(&format!("{place}.fields"), fields);
         // of an unknown category no field is known; saying so would hide the one mistake
-        if let Some(category) = vocabulary.categories().get(&clause.category) {
+        if let Some(category) = vocabulary.words().categories.get(&clause.category) {
             for (at, field) in fields.iter().enumerate() {
                 self.known(format!("{place}.fields[{at}]"), "field", field, &category.fields);
             }

@@ -1,6 +1,8 @@
 //! The vocabulary as a list of words with their labels.
 
-use grantbook_plan::Vocabulary;
+use std::collections::BTreeMap;
+
+use grantbook_plan::vocabulary::{Label, Version};
 use grantbook_record::Term;
 use grantbook_record::terms::Language;
 use serde::Serialize;
@@ -31,34 +33,62 @@ pub enum WordKind {
     Field,
     /// An action.
     Action,
+    /// A kind of those who receive data.
+    Recipient,
+    /// What is done to keep data safe.
+    Measure,
 }
 
-/// All words: purposes, then each category followed by its fields, then actions.
-pub fn list(vocabulary: &Vocabulary, language: Language) -> Vec<Word<'_>> {
-    let word = |kind, category, term, label| Word { kind, category, term, label };
-    let mut words = Vec::new();
-    for (term, label) in vocabulary.purposes() {
-        words.push(word(WordKind::Purpose, None, term, label.text(language)));
+impl WordKind {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Purpose => "purpose",
+            Self::Category => "category",
+            Self::Field => "field",
+            Self::Action => "action",
+            Self::Recipient => "recipient",
+            Self::Measure => "measure",
+        }
     }
-    for (term, category) in vocabulary.categories() {
+}
+
+/// All words: purposes, then each category followed by its fields, then actions, kinds of recipients and measures.
+pub fn list(version: &Version, language: Language) -> Vec<Word<'_>> {
+    let all = version.words();
+    let word = |kind, category, term, label| Word { kind, category, term, label };
+
+    let plain = |kind, words| of_kind(kind, words, language);
+    let mut words: Vec<_> = plain(WordKind::Purpose, &all.purposes).collect();
+    for (term, category) in &all.categories {
         words.push(word(WordKind::Category, None, term, category.label.text(language)));
         for (field, label) in &category.fields {
             words.push(word(WordKind::Field, Some(term), field, label.text(language)));
         }
     }
-    for (term, label) in vocabulary.actions() {
-        words.push(word(WordKind::Action, None, term, label.text(language)));
-    }
+    words.extend(plain(WordKind::Action, &all.actions));
+    words.extend(plain(WordKind::Recipient, &all.recipients));
+    words.extend(plain(WordKind::Measure, &all.measures));
     words
+}
+
+fn of_kind(
+    kind: WordKind,
+    words: &BTreeMap<Term, Label>,
+    language: Language,
+) -> impl Iterator<Item = Word<'_>> {
+    words.iter().map(move |(term, label)| Word { kind, category: None, term, label: label.text(language) })
 }
 
 #[cfg(test)]
 mod tests {
+    use grantbook_plan::Vocabulary;
+
     use super::*;
 
     #[test]
     fn every_word_is_listed_once_with_its_label() {
-        let words = list(Vocabulary::builtin(), Language::SimplifiedChinese);
+        let words = list(Vocabulary::builtin().latest(), Language::SimplifiedChinese);
         let at = words.iter().position(|word| word.label == "购买记录").unwrap();
         assert_eq!(words[at].kind, WordKind::Category);
         let fields = words[at + 1..].iter().take_while(|word| word.kind == WordKind::Field);

@@ -2,20 +2,25 @@
 //!
 //! Signatures are verified before; here it is asked whether the signers are the ones that the event needs.
 
+mod bounds;
+mod published;
+
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::event::{
-    Acknowledger, Bounds, DataDeleted, Event, Evidence, GrantGiven, KeyEnrolled, KeyRotated, Money,
-    RecipientAcknowledged, Revoker, TemplatePublished,
+    Acknowledger, DataDeleted, Event, Evidence, GrantGiven, KeyEnrolled, KeyRotated, Money,
+    RecipientAcknowledged, Revoker, SourceOwned,
 };
-use grantbook_record::terms::{Compensation, RetentionDays};
-use grantbook_record::{Jti, Price, Terms, Thumbprint};
+use grantbook_record::{Jti, Terms, Thumbprint};
 
 use crate::assets::{self, ASSETS_MAX};
 use crate::customer::{CustomerState, GRANTS_MAX, GrantState, KEYS_MAX, REQUESTS_MAX, Status};
-use crate::tenant::{GROUPS_MAX, NOTICES_MAX, TEMPLATES_MAX, TenantState};
-use crate::vocabulary::Vocabulary;
+use crate::owners::{self, Widens};
+use crate::tenant::{GROUPS_MAX, NOTICES_MAX, TenantState};
+use crate::vocabulary::VocabularyError;
+pub use bounds::beyond_template;
+use bounds::{by_giver, check_tier};
+use published::check_template;
 
-const SECONDS_PER_DAY: u64 = 86_400;
 /// Bytes of a template's or notice's text.
 pub const TEXT_BYTES_MAX: usize = 16 * 1024;
 
@@ -136,6 +141,18 @@ pub enum Refusal {
         /// Its bytes.
         got: usize,
     },
+    /// A version of the vocabulary that is not the next one.
+    #[error(transparent)]
+    Vocabulary(#[from] VocabularyError),
+    /// A template that restores an earlier version, and is another.
+    #[error("restores no earlier version, expected one of the same template, word for word")]
+    NotRestored,
+    /// An owner period that does not go on from those before.
+    #[error("owner period does not go on from the last, expected {expected}")]
+    OwnerPeriod {
+        /// What it may be.
+        expected: &'static str,
+    },
     /// No such asset of this customer.
     #[error("no such asset, expected the jti of an asset.issued of this customer")]
     NoSuchAsset,
@@ -172,8 +189,6 @@ pub enum Refusal {
 /// What admission looks at.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
-    /// The vocabulary in force.
-    pub vocabulary: &'a Vocabulary,
     /// The tenant.
     pub tenant: &'a TenantState,
     /// Keys that are not a customer's.
@@ -196,6 +211,11 @@ pub fn check(
             by_customer(signers, customer)?;
             customer.signing_key(&event.key).map(|_| ()).ok_or(Refusal::NoSuchKey)
         }
+        Event::VocabularyPublished(event) => {
+            by_enterprise(signers, context)?;
+            context.tenant.vocabulary.next(event)?;
+            Ok(())
+        }
         Event::TemplatePublished(event) => check_template(event, signers, context),
         Event::NoticePublished(event) => {
             by_enterprise(signers, context)?;
@@ -208,15 +228,20 @@ pub fn check(
             check_terms(&event.terms, None, context)?;
             room(customer.requests.len(), REQUESTS_MAX, "open requests")
         }
+        Event::TierAgreed(_) => by_customer(signers, customer),
+        Event::SourceOwned(event) => check_owner_period(event, signers, customer, context),
         Event::RequestDeclined(event) => {
             by_customer(signers, customer)?;
             open_request(customer, &event.request, context.now)
         }
         Event::GrantGiven(event) => check_given(event, signers, customer, context),
         Event::GrantAmended(event) => {
-            by_customer(signers, customer)?;
+            by_giver(&event.terms, signers, customer, context)?;
             let grant = live(customer, &event.grant)?;
+            // nobody gets round the signatures that the terms so far needed by naming another template
+            by_giver(&grant.terms, signers, customer, context)?;
             check_terms(&event.terms, Some(event.birth_day.is_some()), context)?;
+            check_tier(&event.terms, customer, context)?;
             check_amendment(&grant.terms, &event.terms)
         }
         Event::GrantPaused(event) => {
@@ -247,7 +272,7 @@ pub fn check(
         Event::AssetIssued(event) => {
             by_enterprise(signers, context)?;
             known(customer)?;
-            assets::check_issued(event, customer, context.vocabulary, context.now)?;
+            assets::check_issued(event, customer, &context.tenant.vocabulary, context.now)?;
             room(customer.assets.len(), ASSETS_MAX, "assets")
         }
         Event::AssetTransferred(event) => {
@@ -274,33 +299,13 @@ pub fn check(
     }
 }
 
-fn check_template(
-    event: &TemplatePublished,
-    signers: &[Thumbprint],
-    context: &Context<'_>,
-) -> Result<(), Refusal> {
-    by_enterprise(signers, context)?;
-    for text in event.text.iter() {
-        check_text(&text.title)?;
-        check_text(&text.body)?;
-    }
-    check_bounds(&event.bounds, context.vocabulary)?;
-    let versions = context.tenant.templates.get(&event.id).map_or(0, Vec::len);
-    let expected = u32::try_from(versions).unwrap_or(u32::MAX).saturating_add(1);
-    if event.version != expected {
-        return Err(Refusal::Version { expected });
-    }
-    let all = context.tenant.templates.values().map(Vec::len).sum();
-    room(all, TEMPLATES_MAX, "templates")
-}
-
 fn check_given(
     event: &GrantGiven,
     signers: &[Thumbprint],
     customer: &CustomerState,
     context: &Context<'_>,
 ) -> Result<(), Refusal> {
-    by_customer(signers, customer)?;
+    by_giver(&event.terms, signers, customer, context)?;
     if event.mandate.is_some() {
         return Err(Refusal::NoSuchMandate);
     }
@@ -308,6 +313,7 @@ fn check_given(
         open_request(customer, request, context.now)?;
     }
     check_terms(&event.terms, Some(event.birth_day.is_some()), context)?;
+    check_tier(&event.terms, customer, context)?;
     if let Some(superseded) = &event.terms.supersedes {
         live(customer, superseded)?;
     }
@@ -316,6 +322,31 @@ fn check_given(
         live(customer, source)?;
     }
     room(customer.grants.len(), GRANTS_MAX, "grants")
+}
+
+fn check_owner_period(
+    event: &SourceOwned,
+    signers: &[Thumbprint],
+    customer: &CustomerState,
+    context: &Context<'_>,
+) -> Result<(), Refusal> {
+    known(customer)?;
+    let vocabulary = &context.tenant.vocabulary;
+    if !event.categories.iter().all(|category| vocabulary.has_category(category)) {
+        return Err(Refusal::UnknownTerm { what: "category" });
+    }
+    match owners::check_owned(event, customer)? {
+        Widens::Not => {
+            let either = by_enterprise(signers, context).is_ok() || by_customer(signers, customer).is_ok();
+            expect(either, "the enterprise's key alone or the customer's enrolled keys alone")
+        }
+        Widens::ByAPeriod => {
+            let both = signed_by_both(signers, context.parties.enterprise, |kid| {
+                customer.signing_key(&kid).is_some()
+            });
+            expect(both, "the enterprise and an enrolled key of the customer")
+        }
+    }
 }
 
 fn check_enrolment(
@@ -468,21 +499,12 @@ fn check_text(text: &str) -> Result<(), Refusal> {
     if (1..=TEXT_BYTES_MAX).contains(&text.len()) { Ok(()) } else { Err(Refusal::Text { got: text.len() }) }
 }
 
-fn check_bounds(bounds: &Bounds, vocabulary: &Vocabulary) -> Result<(), Refusal> {
-    let unknown = |what| Refusal::UnknownTerm { what };
-    if !bounds.purposes.iter().all(|term| vocabulary.has_purpose(term)) {
-        return Err(unknown("purpose"));
-    }
-    if !bounds.categories.iter().all(|term| vocabulary.has_category(term)) {
-        return Err(unknown("category"));
-    }
-    Ok(())
-}
-
 /// Whether a birth day is stated; `None` for a request, which never states one.
 fn check_terms(terms: &Terms, birth_day: Option<bool>, context: &Context<'_>) -> Result<(), Refusal> {
     let unknown = |what| Refusal::UnknownTerm { what };
-    let Context { vocabulary, tenant, now, .. } = context;
+    let Context { tenant, now, .. } = context;
+    let version = tenant.vocabulary.version(terms.vocabulary);
+    let vocabulary = version.ok_or(unknown("version of the vocabulary"))?;
     if !vocabulary.has_purpose(&terms.purpose) {
         return Err(unknown("purpose"));
     }
@@ -513,52 +535,6 @@ fn check_terms(terms: &Terms, birth_day: Option<bool>, context: &Context<'_>) ->
     Ok(())
 }
 
-/// Everything in which terms go beyond a template's bounds.
-pub fn beyond_template(terms: &Terms, bounds: &Bounds) -> impl Iterator<Item = Refusal> {
-    let named = "one that the template names";
-    let categories = terms.scope.include.iter().map(|clause| &clause.category);
-    let seconds = terms.validity.end().0 - terms.validity.start().0;
-    let retention = terms.limits.retention_days.map(RetentionDays::get);
-    let price = match &terms.compensation {
-        Compensation::PerGrant(price) | Compensation::PerUse(price) => Some(*price),
-        Compensation::TieredPrice(price) => Some(Price { currency: price.currency, minor: price.minor }),
-        Compensation::None
-        | Compensation::RevenueShare(_)
-        | Compensation::TieredShare(_)
-        | Compensation::Benefit(_) => None,
-    };
-    let rules = [
-        (bounds.controllers.contains(&terms.controller), "controller", named),
-        (bounds.recipients.contains(&terms.recipient), "recipient", named),
-        (bounds.purposes.contains(&terms.purpose), "purpose", named),
-        (categories.into_iter().all(|category| bounds.categories.contains(category)), "category", named),
-        (
-            seconds <= u64::from(bounds.validity_days_max) * SECONDS_PER_DAY,
-            "validity",
-            "at most as long as the template allows",
-        ),
-        (
-            bounds.uses_max.is_none_or(|max| terms.limits.uses.is_some_and(|uses| uses <= max)),
-            "cap",
-            "at most as many uses as the template allows",
-        ),
-        (
-            bounds.retention_days_max.is_none_or(|max| retention.is_some_and(|days| days <= max)),
-            "retention",
-            "at most as long as the template allows",
-        ),
-        (
-            bounds.price_min.is_none_or(|min| {
-                price.is_some_and(|price| price.currency == min.currency && price.minor >= min.minor)
-            }),
-            "price",
-            "at least the template's, in its currency",
-        ),
-    ];
-    let broken = rules.into_iter().filter(|(within, ..)| !within);
-    broken.map(|(_, what, expected)| Refusal::OutsideTemplate { what, expected })
-}
-
 /// Who, what for and which categories stay; anything else may change.
 pub(crate) fn check_amendment(old: &Terms, new: &Terms) -> Result<(), Refusal> {
     let changes = |what| Err(Refusal::AmendmentChanges { what });
@@ -575,6 +551,9 @@ pub(crate) fn check_amendment(old: &Terms, new: &Terms) -> Result<(), Refusal> {
     if !new.scope.include.iter().all(|clause| had(clause.category.clone())) {
         return changes("category");
     }
+    if old.vocabulary != new.vocabulary {
+        return changes("version of the vocabulary");
+    }
     if old.licence != new.licence {
         return changes("licence");
     }
@@ -584,5 +563,7 @@ pub(crate) fn check_amendment(old: &Terms, new: &Terms) -> Result<(), Refusal> {
     Ok(())
 }
 
+#[cfg(test)]
+mod templates;
 #[cfg(test)]
 mod tests;

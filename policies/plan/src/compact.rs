@@ -15,6 +15,8 @@ mod record;
 mod table;
 mod terms;
 
+use std::collections::HashMap;
+
 use grantbook_record::Jti;
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::uses::UseFacts;
@@ -23,6 +25,7 @@ pub use bytes::Damaged;
 pub use record::Record;
 
 use crate::decide::{Decision, GrantView, UseCount, decide_among};
+use crate::owners::OwnedSource;
 use crate::vocabulary::Vocabulary;
 use bytes::{Reader, Writer};
 use givers::Givers;
@@ -63,6 +66,8 @@ pub struct CompactPlan {
     more_free: Vec<u32>,
     terms: TermsTable,
     givers: Givers,
+    /// Sources of the customers of whom any is known.
+    sources: HashMap<CustomerKey, Box<[OwnedSource]>>,
 }
 
 /// A customer who is known.
@@ -133,6 +138,11 @@ impl CompactPlan {
             Vec::new()
         });
         self.drop_grants(key);
+        if record.state.sources.is_empty() {
+            self.sources.remove(&key);
+        } else {
+            self.sources.insert(key, record.state.sources.clone().into_boxed_slice());
+        }
         for grant in &packed {
             self.givers.put(grant.given(), key.high);
         }
@@ -149,6 +159,7 @@ impl CompactPlan {
     /// Forgets a customer; gives the place of the record.
     pub fn remove(&mut self, key: CustomerKey) -> Option<u64> {
         self.drop_grants(key);
+        self.sources.remove(&key);
         self.table.remove(key).map(|slot| slot.place)
     }
 
@@ -247,6 +258,14 @@ impl CompactPlan {
                 grant.write(&mut out);
             }
         }
+        out.u64(self.sources.len() as u64);
+        let mut owners: Vec<_> = self.sources.iter().collect();
+        owners.sort_unstable_by_key(|(key, _)| (key.high, key.low));
+        for (key, sources) in owners {
+            out.u64(key.high);
+            out.u64(key.low);
+            out.json(sources);
+        }
         *bytes = out.0;
     }
 
@@ -278,6 +297,13 @@ impl CompactPlan {
             first.more = plan.keep_more(more.into_boxed_slice());
             plan.table.put(Slot { key, place, first });
         }
+        for _ in 0..bytes.u64()? {
+            let key = CustomerKey { high: bytes.u64()?, low: bytes.u64()? };
+            let sources: Vec<OwnedSource> = bytes.json()?;
+            if plan.table.get(key).is_none() || plan.sources.insert(key, sources.into()).is_some() {
+                return Err(Damaged);
+            }
+        }
         plan.givers = Givers::from_pairs(givers);
         bytes.end()?;
         if plan.terms.all_are_used() { Ok(plan) } else { Err(Damaged) }
@@ -288,6 +314,14 @@ impl<'a> Known<'a> {
     /// Where the customer's record is.
     pub fn place(&self) -> u64 {
         self.slot.place
+    }
+
+    fn sources(&self) -> &'a [OwnedSource] {
+        // most enterprises have none, and then nothing is looked up
+        if self.plan.sources.is_empty() {
+            return &[];
+        }
+        self.plan.sources.get(&self.slot.key).map(AsRef::as_ref).unwrap_or_default()
     }
 
     /// Whether everything about the customer is denied.
@@ -308,7 +342,7 @@ impl<'a> Known<'a> {
         facts: &UseFacts,
         now: UnixSeconds,
     ) -> Decision {
-        decide_among(vocabulary, self.plan.views(self.slot), count_of, facts, now)
+        decide_among(vocabulary, (self.plan.views(self.slot), self.sources()), count_of, facts, now)
     }
 
     /// Decides it as if the customer had no grant but this one; `None` where they do not have it.
@@ -323,7 +357,7 @@ impl<'a> Known<'a> {
         let alone: Vec<GrantView<'a>> =
             self.plan.views(self.slot).filter(|known| known.id == *grant).collect();
         let found = !alone.is_empty();
-        found.then(|| decide_among(vocabulary, alone.into_iter(), count_of, facts, now))
+        found.then(|| decide_among(vocabulary, (alone.into_iter(), self.sources()), count_of, facts, now))
     }
 }
 

@@ -10,7 +10,7 @@ use grantbook_record::scope::{AttributeValue, Clause, Scope};
 use grantbook_record::uses::UseFacts;
 use grantbook_record::{DataDay, DataPeriod, Term};
 
-use crate::vocabulary::Vocabulary;
+use crate::vocabulary::Version;
 
 /// Row attributes to which a use is restricted.
 type Rows = BTreeMap<Term, AttributeValue>;
@@ -54,7 +54,7 @@ pub fn period_gap<'a>(scope: &Scope, facts: &'a UseFacts) -> Option<PeriodGap<'a
 }
 
 /// Days of a field that are not granted, whatever the rows.
-pub fn field_gap<'a>(vocabulary: &Vocabulary, scope: &Scope, facts: &'a UseFacts) -> Option<FieldGap<'a>> {
+pub fn field_gap<'a>(vocabulary: &Version, scope: &Scope, facts: &'a UseFacts) -> Option<FieldGap<'a>> {
     any_gap(
         vocabulary,
         scope,
@@ -65,7 +65,7 @@ pub fn field_gap<'a>(vocabulary: &Vocabulary, scope: &Scope, facts: &'a UseFacts
 }
 
 /// Days of a field that are not granted for all of the rows used.
-pub fn filter_gap<'a>(vocabulary: &Vocabulary, scope: &Scope, facts: &'a UseFacts) -> Option<FieldGap<'a>> {
+pub fn filter_gap<'a>(vocabulary: &Version, scope: &Scope, facts: &'a UseFacts) -> Option<FieldGap<'a>> {
     if scope.include.iter().chain(scope.exclude.iter()).all(|clause| clause.filter.is_empty()) {
         return None; // then this is the question that `field_gap` has answered
     }
@@ -80,7 +80,7 @@ pub fn filter_gap<'a>(vocabulary: &Vocabulary, scope: &Scope, facts: &'a UseFact
 
 /// Gaps by category and field among the included clauses that count and the excluded ones that take away.
 fn any_gap<'a>(
-    vocabulary: &Vocabulary,
+    vocabulary: &Version,
     scope: &Scope,
     facts: &'a UseFacts,
     counts: impl Fn(&Clause) -> bool,

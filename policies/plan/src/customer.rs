@@ -4,12 +4,13 @@ use std::borrow::Cow;
 
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::Bytes32;
-use grantbook_record::event::{Event, Evidence, Owner};
+use grantbook_record::event::{Event, Evidence, Owner, Tier};
 use grantbook_record::uses::UseRecord;
 use grantbook_record::{Jti, PublicKey, Terms, Thumbprint};
 use serde::{Deserialize, Serialize};
 
 use crate::assets::AssetState;
+use crate::owners::{self, OwnedSource};
 
 /// Grants of one customer at one enterprise, ended ones included.
 pub const GRANTS_MAX: usize = 1024;
@@ -30,6 +31,12 @@ pub struct CustomerState {
     /// Thumbprint of the key that may end all keys of the customer; it never signs anything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery: Option<Thumbprint>,
+    /// What data of the customer comes from, where somebody said from when to when it is the customer's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<OwnedSource>,
+    /// The tier agreed to last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
     /// Assets derived from the customer's data, by rising leaf index of their `asset.issued`. Gates do not have them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assets: Vec<AssetState>,
@@ -255,7 +262,10 @@ impl CustomerState {
                     asset.pass_to(event.to, admitted);
                 }
             }
-            Event::TemplatePublished(_)
+            Event::TierAgreed(event) => self.tier = Some(event.tier),
+            Event::SourceOwned(event) => owners::apply(&mut self.sources, event),
+            Event::VocabularyPublished(_)
+            | Event::TemplatePublished(_)
             | Event::NoticePublished(_)
             | Event::DataDeleted(_)
             | Event::RecipientAcknowledged(_)

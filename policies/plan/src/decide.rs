@@ -6,16 +6,20 @@
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::terms::{Level, Obligation, Rate, RetentionDays, UseCap};
 use grantbook_record::uses::UseFacts;
+use grantbook_record::vocabulary::Source;
 use grantbook_record::{DataDay, DataPeriod, DenialReason, Jti, Price, Term, Terms};
 use serde::{Deserialize, Serialize};
 
 use crate::assets;
 use crate::cover::{self, FieldGap, PeriodGap};
 use crate::customer::{CustomerState, GrantState, Status};
-use crate::vocabulary::Vocabulary;
+use crate::owners::{OwnedSource, OwnerGap, owner_gap};
+use crate::vocabulary::{Version, Vocabulary};
 
 /// The separate consent without which no recipient may pass the data on.
 pub const CONSENT_TO_PASS_ON: &str = "third-party";
+/// The action for which fields that are for audits alone may be seen.
+pub const AUDIT: &str = "audit";
 
 /// How much of a grant is used up. The default: nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,6 +138,8 @@ pub enum Detail {
         /// The word.
         term: Term,
     },
+    /// `unknown_term`: a column that the vocabulary does not map.
+    Source(Source),
     /// `not_started`: first second in force.
     Starts(UnixSeconds),
     /// `withdrawn`, `revoked`, `superseded` and `expired`: first second no longer in force.
@@ -146,6 +152,15 @@ pub enum Detail {
         day: DataDay,
         /// The granted periods of the category, as the terms list them; absent ones (any day) are left out.
         granted: Vec<DataPeriod>,
+    },
+    /// `period`: a day of a category whose data is no longer the customer's, or not yet.
+    Owner {
+        /// The category.
+        category: Term,
+        /// The row attribute that names the source of the data.
+        attribute: Term,
+        /// The first such day.
+        day: DataDay,
     },
     /// `field` and `filter`: days of a field that are not granted, or not for all rows used.
     Field {
@@ -239,25 +254,29 @@ pub fn decide(
     facts: &UseFacts,
     now: UnixSeconds,
 ) -> Decision {
-    let grants = customer.map(|customer| customer.grants.as_slice()).unwrap_or_default();
-    decide_among(vocabulary, grants.iter().map(GrantView::from), count_of, facts, now)
+    let (grants, owned) = customer
+        .map(|customer| (customer.grants.as_slice(), customer.sources.as_slice()))
+        .unwrap_or_default();
+    decide_among(vocabulary, (grants.iter().map(GrantView::from), owned), count_of, facts, now)
 }
 
-/// The same over grants by rising leaf index, wherever they are kept.
+/// The same over grants by rising leaf index and the customer's sources, wherever they are kept.
 pub(crate) fn decide_among<'a>(
     vocabulary: &Vocabulary,
-    grants: impl Iterator<Item = GrantView<'a>>,
+    (grants, owned): (impl Iterator<Item = GrantView<'a>>, &[OwnedSource]),
     count_of: impl Fn(&Jti) -> UseCount,
     facts: &UseFacts,
     now: UnixSeconds,
 ) -> Decision {
-    if let Err(denial) = check_terms(vocabulary, facts) {
-        return Decision::Denial(denial);
-    }
+    let known = match known_in(vocabulary, facts) {
+        Ok(version) => version,
+        Err(denial) => return Decision::Denial(denial),
+    };
     let mut closest: Option<Denial> = None;
     // by rising leaf index, so that the first that permits is the one the specification names
     for grant in grants.filter(|grant| addresses(grant, facts)) {
-        match judge_addressed(vocabulary, &grant, &count_of, facts, now) {
+        let Some(version) = version_of(vocabulary, known, &grant, facts) else { continue };
+        match judge_addressed((vocabulary, version), (&grant, owned), &count_of, facts, now) {
             Ok(()) => return Decision::Permit(Permission::of(&grant)),
             Err(denial) if closest.as_ref().is_none_or(|best| denial.reason > best.reason) => {
                 closest = Some(denial);
@@ -271,17 +290,12 @@ pub(crate) fn decide_among<'a>(
 /// Judges a use under one named grant: what [`decide`] would say if the customer had no other.
 pub fn judge_grant(
     vocabulary: &Vocabulary,
-    grant: &GrantState,
+    (grant, owned): (&GrantState, &[OwnedSource]),
     count: UseCount,
     facts: &UseFacts,
     now: UnixSeconds,
 ) -> Result<(), Denial> {
-    check_terms(vocabulary, facts)?;
-    let grant = GrantView::from(grant);
-    if !addresses(&grant, facts) {
-        return Err(Denial::of(DenialReason::NoGrant));
-    }
-    judge_addressed(vocabulary, &grant, |_| count, facts, now)
+    judge_alone(vocabulary, (&GrantView::from(grant), owned), count, facts, now)
 }
 
 /// Judges a use under terms alone, in force from `starts`: what [`judge_grant`] would say of a grant that nobody has paused,
@@ -293,18 +307,43 @@ pub fn judge_terms(
     facts: &UseFacts,
     at: UnixSeconds,
 ) -> Result<(), Denial> {
-    check_terms(vocabulary, facts)?;
     let ends = terms.validity.end();
     let grant =
         GrantView { id: grant, given: 0, terms, starts, ends, status: Status::Active, ended_at: None };
-    if !addresses(&grant, facts) {
-        return Err(Denial::of(DenialReason::NoGrant));
-    }
-    judge_addressed(vocabulary, &grant, |_| UseCount::default(), facts, at)
+    judge_alone(vocabulary, (&grant, &[]), UseCount::default(), facts, at)
 }
 
-/// Whether the vocabulary has every word of the use.
+fn judge_alone(
+    vocabulary: &Vocabulary,
+    (grant, owned): (&GrantView<'_>, &[OwnedSource]),
+    count: UseCount,
+    facts: &UseFacts,
+    now: UnixSeconds,
+) -> Result<(), Denial> {
+    let known = known_in(vocabulary, facts)?;
+    let addressed = addresses(grant, facts).then(|| version_of(vocabulary, known, grant, facts));
+    let version = addressed.flatten().ok_or_else(|| Denial::of(DenialReason::NoGrant))?;
+    judge_addressed((vocabulary, version), (grant, owned), |_| count, facts, now)
+}
+
+/// Whether some version of the vocabulary has every word of the use.
 pub fn check_terms(vocabulary: &Vocabulary, facts: &UseFacts) -> Result<(), Denial> {
+    known_in(vocabulary, facts).map(|_| ())
+}
+
+/// The latest version that has every word of the use; if none has, the denial says what the latest one lacks.
+fn known_in<'v>(vocabulary: &'v Vocabulary, facts: &UseFacts) -> Result<&'v Version, Denial> {
+    let mut first = None;
+    for version in vocabulary.versions() {
+        match check_words(version, facts) {
+            Ok(()) => return Ok(version),
+            Err(denial) => first = first.or(Some(denial)),
+        }
+    }
+    Err(first.unwrap_or(Denial::of(DenialReason::UnknownTerm)))
+}
+
+fn check_words(vocabulary: &Version, facts: &UseFacts) -> Result<(), Denial> {
     let known = |holds: bool, part: Part, term: &Term| {
         if holds {
             return Ok(());
@@ -323,6 +362,43 @@ pub fn check_terms(vocabulary: &Vocabulary, facts: &UseFacts) -> Result<(), Deni
     known(vocabulary.has_action(&facts.action), Part::Action, &facts.action)
 }
 
+/// The version of the vocabulary that a grant's terms are in, if the use is about something that it knows. Terms do not
+/// say what may be done with data, so an action that their version lacks is none that the customer can have meant.
+fn version_of<'v>(
+    vocabulary: &'v Vocabulary,
+    known: &'v Version,
+    grant: &GrantView<'_>,
+    facts: &UseFacts,
+) -> Option<&'v Version> {
+    let version = grant.terms.vocabulary;
+    if known.number() == version {
+        return Some(known);
+    }
+    vocabulary.version(version).filter(|words| words.has_action(&facts.action))
+}
+
+/// The first field of the use that is none of the version that the terms are in: it has the field in no category of the
+/// use, or a later version has it in one in which this one has not.
+fn foreign_field<'a>(
+    vocabulary: &Vocabulary,
+    version: &Version,
+    facts: &'a UseFacts,
+) -> Option<FieldGap<'a>> {
+    if vocabulary.has_one_version() {
+        return None;
+    }
+    let later = || vocabulary.versions().take_while(|later| later.number() > version.number());
+    let gap = |category, field| FieldGap { category, field, day: facts.data_period.from() };
+    facts.fields.iter().find_map(|field| {
+        let added = facts.categories.iter().find(|category| {
+            !version.has_field(category, field) && later().any(|later| later.has_field(category, field))
+        });
+        let lacks = !facts.categories.iter().any(|category| version.has_field(category, field));
+        let category = added.or_else(|| facts.categories.first().filter(|_| lacks))?;
+        Some(gap(category, field))
+    })
+}
+
 /// Whether the grant is about such uses at all.
 fn addresses(grant: &GrantView<'_>, facts: &UseFacts) -> bool {
     let terms = grant.terms;
@@ -334,8 +410,8 @@ fn addresses(grant: &GrantView<'_>, facts: &UseFacts) -> bool {
 
 /// The first reason, in order of precedence, why a grant that addresses the use does not permit it.
 fn judge_addressed(
-    vocabulary: &Vocabulary,
-    grant: &GrantView<'_>,
+    (vocabulary, version): (&Vocabulary, &Version),
+    (grant, owned): (&GrantView<'_>, &[OwnedSource]),
     count_of: impl Fn(&Jti) -> UseCount,
     facts: &UseFacts,
     now: UnixSeconds,
@@ -362,10 +438,14 @@ fn judge_addressed(
     if let Some(gap) = cover::period_gap(&terms.scope, facts) {
         return denied_by(DenialReason::Period, Detail::period(grant, gap));
     }
-    if let Some(gap) = cover::field_gap(vocabulary, &terms.scope, facts) {
+    if let Some(gap) = owner_gap(owned, facts) {
+        return denied_by(DenialReason::Period, Detail::owner(gap));
+    }
+    let gap = foreign_field(vocabulary, version, facts).or_else(|| audit_only(terms, facts));
+    if let Some(gap) = gap.or_else(|| cover::field_gap(version, &terms.scope, facts)) {
         return denied_by(DenialReason::Field, Detail::field(gap));
     }
-    if let Some(gap) = cover::filter_gap(vocabulary, &terms.scope, facts) {
+    if let Some(gap) = cover::filter_gap(version, &terms.scope, facts) {
         return denied_by(DenialReason::Filter, Detail::field(gap));
     }
     if let Some(granted) = terms.limits.level
@@ -394,6 +474,22 @@ fn judge_addressed(
         }
     }
     Ok(())
+}
+
+/// The first field that is for audits alone, in a use that is none.
+fn audit_only<'a>(terms: &Terms, facts: &'a UseFacts) -> Option<FieldGap<'a>> {
+    if facts.action.as_str() == AUDIT {
+        return None;
+    }
+    let hidden = |field: &&Term| {
+        terms.obligations.iter().any(|obligation| match obligation {
+            Obligation::AuditOnly(hidden) => hidden.fields.contains(field),
+            _ => false,
+        })
+    };
+    let field = facts.fields.iter().find(hidden)?;
+    let category = facts.categories.first()?;
+    Some(FieldGap { category, field, day: facts.data_period.from() })
 }
 
 impl Permission {
@@ -425,6 +521,11 @@ impl Detail {
         Self::Period { category: gap.category.clone(), day: gap.day, granted }
     }
 
+    fn owner(gap: OwnerGap<'_>) -> Self {
+        let OwnerGap { category, attribute, day } = gap;
+        Self::Owner { category: category.clone(), attribute: attribute.clone(), day }
+    }
+
     fn field(gap: FieldGap<'_>) -> Self {
         Self::Field { category: gap.category.clone(), field: gap.field.clone(), day: gap.day }
     }
@@ -432,3 +533,5 @@ impl Detail {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod versions;

@@ -10,12 +10,14 @@
 pub mod admission;
 pub mod assets;
 pub mod audit;
+pub mod columns;
 pub mod compact;
 pub mod cover;
 pub mod customer;
 pub mod decide;
 pub mod duties;
 pub mod house;
+pub mod owners;
 #[cfg(test)]
 mod samples;
 pub mod tenant;
@@ -23,9 +25,11 @@ pub mod vocabulary;
 
 pub use admission::{Parties, Refusal};
 pub use assets::{AssetState, Holding};
+pub use columns::ColumnWords;
 pub use customer::{Admitted, CustomerState, EntryRef, GrantState, Status};
 pub use decide::{Decision, Denial, Permission, UseCount, decide, judge_grant, judge_terms};
 pub use duties::Duties;
 pub use house::{Fact, HouseRules};
+pub use owners::OwnedSource;
 pub use tenant::TenantState;
 pub use vocabulary::Vocabulary;

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use grantbook_record::compensation::{TieredPrice, TieredShare};
 use grantbook_record::encoding::Bytes32;
-use grantbook_record::event::{Bounds, Event};
+use grantbook_record::event::{Audience, Bounds, Event, TemplatePublished};
 use grantbook_record::terms::{Compensation, TemplateRef};
-use grantbook_record::{Term, Terms};
+use grantbook_record::{PublicKey, Term, Terms};
 use serde::{Deserialize, Serialize};
+
+use crate::vocabulary::Vocabulary;
 
 /// Versions of templates that one tenant may publish.
 pub const TEMPLATES_MAX: usize = 4096;
@@ -23,6 +25,12 @@ pub struct TenantState {
     pub templates: BTreeMap<Term, Vec<PublishedTemplate>>,
     /// SHA-256 of the texts of published notices.
     pub notices: BTreeSet<Bytes32>,
+    /// The enterprise's vocabulary.
+    #[serde(default, skip_serializing_if = "is_unpublished")]
+    pub vocabulary: Vocabulary,
+    /// The key without which no template is published, where the enterprise has named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approver: Option<PublicKey>,
     /// Groups of terms; a group's number is its position here plus one.
     pub groups: Vec<GroupTerms>,
 }
@@ -34,6 +42,24 @@ pub struct PublishedTemplate {
     pub hash: Bytes32,
     /// The bounds.
     pub bounds: Bounds,
+    /// Who gives grants under it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience: Option<Audience>,
+    /// SHA-256 of what a version that restores this one repeats.
+    pub content: Bytes32,
+}
+
+impl PublishedTemplate {
+    fn new(event: &TemplatePublished, hash: Bytes32) -> Self {
+        let (bounds, audience) = (event.bounds.clone(), event.audience);
+        Self { hash, bounds, audience, content: content(event) }
+    }
+}
+
+/// SHA-256 of everything in a template but its number and who approves.
+pub fn content(template: &TemplatePublished) -> Bytes32 {
+    // string keys, no fallible serialisers
+    Bytes32::sha256(&serde_json::to_vec(&template.content()).unwrap_or_default())
 }
 
 /// What a group fixes for all grants in it.
@@ -118,11 +144,15 @@ impl TenantState {
     /// Takes in an event that was admitted; `envelope_sha256` names the template it publishes.
     pub fn apply(&mut self, event: &Event, envelope_sha256: Bytes32) {
         match event {
-            Event::TemplatePublished(event) => self
-                .templates
-                .entry(event.id.clone())
-                .or_default()
-                .push(PublishedTemplate { hash: envelope_sha256, bounds: event.bounds.clone() }),
+            // what admission has let pass is the next version
+            Event::VocabularyPublished(event) => {
+                let _ = self.vocabulary.publish(event);
+            }
+            Event::TemplatePublished(event) => {
+                let published = PublishedTemplate::new(event, envelope_sha256);
+                self.templates.entry(event.id.clone()).or_default().push(published);
+                self.approver = event.approver.or(self.approver);
+            }
             Event::NoticePublished(event) => {
                 self.notices.insert(Bytes32::sha256(event.text.as_bytes()));
             }
@@ -135,7 +165,7 @@ impl TenantState {
     /// Whether an event changes what is kept here.
     pub fn is_changed_by(&self, event: &Event) -> bool {
         match event {
-            Event::TemplatePublished(_) | Event::NoticePublished(_) => true,
+            Event::VocabularyPublished(_) | Event::TemplatePublished(_) | Event::NoticePublished(_) => true,
             Event::GrantGiven(event) => self.group(&event.terms).is_none(),
             Event::GrantAmended(event) => self.group(&event.terms).is_none(),
             _ => false,
@@ -147,6 +177,10 @@ impl TenantState {
             self.groups.push(GroupTerms::of(terms));
         }
     }
+}
+
+fn is_unpublished(vocabulary: &Vocabulary) -> bool {
+    vocabulary.has_one_version()
 }
 
 #[cfg(test)]

@@ -1,161 +1,217 @@
-//! The words in which grants and uses speak of data: purposes, categories with their fields, and actions.
+//! The words in which grants and uses speak of data, in all their versions. Specification: `docs/spec/vocabulary.md`.
 //!
 //! Parties (controllers, recipients, requesters) are not words of the vocabulary: any term may name one. Neither are
-//! row attributes and their values. What the vocabulary does not have is denied, never guessed.
+//! row attributes and their values. What the vocabulary does not have is denied, never guessed. Terms name the version
+//! whose words they are and are judged by it alone, whatever later versions say.
+
+mod publication;
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use grantbook_record::Term;
 use grantbook_record::strict_json::{self, JsonError};
-use grantbook_record::terms::Language;
+pub use grantbook_record::vocabulary::{Category, Field, Label, Sensitivity};
+use grantbook_record::vocabulary::{Mapping, Source, VocabularyPublished, Words};
+use grantbook_record::{Term, VocabularyVersion};
 use serde::{Deserialize, Serialize};
 
-/// A version of the vocabulary.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+pub use publication::{MAPPINGS_MAX, VERSIONS_MAX, VocabularyError, WORDS_MAX};
+
+/// One version: its words, and which columns of the enterprise's systems hold which of its fields.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Version {
+    number: VocabularyVersion,
+    words: Words,
+    mappings: BTreeMap<Source, Mapping>,
+}
+
+/// All versions of an enterprise's vocabulary, the first one included, which every enterprise has. Where no version is
+/// named, the latest is meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<VocabularyPublished>", into = "Vec<VocabularyPublished>")]
 pub struct Vocabulary {
-    /// Its version, from 1.
-    pub version: u32,
+    /// By rising number.
+    versions: Vec<Arc<Version>>,
+    /// What made each but the first.
+    published: Vec<Arc<VocabularyPublished>>,
+    latest: Arc<Version>,
+}
+
+/// The first version's file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VersionFile {
+    version: VocabularyVersion,
     purposes: BTreeMap<Term, Label>,
     categories: BTreeMap<Term, Category>,
     actions: BTreeMap<Term, Label>,
+    #[serde(default)]
+    recipients: BTreeMap<Term, Label>,
+    #[serde(default)]
+    measures: BTreeMap<Term, Label>,
 }
 
-/// What customers read instead of a term.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Label {
-    en: String,
-    #[serde(rename = "zh-CN")]
-    zh_cn: String,
-}
-
-/// A category of data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Category {
-    /// What customers read.
-    pub label: Label,
-    /// The fields that its records have.
-    pub fields: BTreeMap<Term, Label>,
-}
-
-impl Label {
-    /// The words in one language.
-    pub fn text(&self, language: Language) -> &str {
-        match language {
-            Language::English => &self.en,
-            Language::SimplifiedChinese => &self.zh_cn,
-        }
-    }
-}
-
-impl Vocabulary {
-    /// The vocabulary that comes with this version of Grantbook.
-    pub fn builtin() -> &'static Self {
-        // a file that cannot be read would leave an empty vocabulary, which denies everything; a test reads it
-        static BUILTIN: LazyLock<Vocabulary> =
-            LazyLock::new(|| Vocabulary::parse(include_bytes!("vocabulary_v1.json")).unwrap_or_default());
-        &BUILTIN
-    }
-
-    /// Parses a vocabulary's JSON.
+impl Version {
+    /// Parses the JSON of a whole version, without mappings.
     pub fn parse(json: &[u8]) -> Result<Self, JsonError> {
-        strict_json::parse(json)
+        let file: VersionFile = strict_json::parse(json)?;
+        let VersionFile { version, purposes, categories, actions, recipients, measures } = file;
+        let words = Words { purposes, categories, actions, recipients, measures };
+        Ok(Self { number: version, words, mappings: BTreeMap::new() })
+    }
+
+    /// Its number.
+    pub fn number(&self) -> VocabularyVersion {
+        self.number
+    }
+
+    /// Its words.
+    pub fn words(&self) -> &Words {
+        &self.words
+    }
+
+    /// Which columns hold which fields.
+    pub fn mappings(&self) -> &BTreeMap<Source, Mapping> {
+        &self.mappings
     }
 
     /// Whether it has this purpose.
     pub fn has_purpose(&self, purpose: &Term) -> bool {
-        self.purposes.contains_key(purpose)
+        self.words.purposes.contains_key(purpose)
     }
 
     /// Whether it has this category of data.
     pub fn has_category(&self, category: &Term) -> bool {
-        self.categories.contains_key(category)
+        self.words.categories.contains_key(category)
     }
 
     /// Whether records of this category have this field.
     pub fn has_field(&self, category: &Term, field: &Term) -> bool {
-        self.categories.get(category).is_some_and(|category| category.fields.contains_key(field))
+        self.words.categories.get(category).is_some_and(|category| category.fields.contains_key(field))
     }
 
     /// Whether it has this action.
     pub fn has_action(&self, action: &Term) -> bool {
-        self.actions.contains_key(action)
+        self.words.actions.contains_key(action)
+    }
+
+    /// How sensitive a field is; `None` where there is no such field.
+    pub fn sensitivity(&self, category: &Term, field: &Term) -> Option<Sensitivity> {
+        let category = self.words.categories.get(category)?;
+        Some(category.fields.get(field)?.sensitivity.unwrap_or(category.sensitivity))
+    }
+}
+
+impl Vocabulary {
+    /// The vocabulary of an enterprise that has published none: the first version.
+    pub fn builtin() -> &'static Self {
+        // a file that cannot be read would leave an empty vocabulary, which denies everything; a test reads it
+        static BUILTIN: LazyLock<Vocabulary> = LazyLock::new(|| {
+            let file = include_bytes!("../../vocabulary/core-v1.json");
+            Vocabulary::of(Version::parse(file).unwrap_or_default())
+        });
+        &BUILTIN
+    }
+
+    /// A vocabulary of one version, from its JSON.
+    pub fn parse(json: &[u8]) -> Result<Self, JsonError> {
+        Version::parse(json).map(Self::of)
+    }
+
+    fn of(version: Version) -> Self {
+        let latest = Arc::new(version);
+        Self { versions: vec![Arc::clone(&latest)], published: Vec::new(), latest }
+    }
+
+    /// The version of this number.
+    pub fn version(&self, number: VocabularyVersion) -> Option<&Version> {
+        self.versions.iter().rev().find(|version| version.number == number).map(AsRef::as_ref)
+    }
+
+    /// Whether nothing was published.
+    pub fn has_one_version(&self) -> bool {
+        self.published.is_empty()
+    }
+
+    /// The last one that was published.
+    pub fn latest(&self) -> &Version {
+        &self.latest
+    }
+
+    /// All versions, the latest first.
+    pub fn versions(&self) -> impl Iterator<Item = &Version> {
+        self.versions.iter().rev().map(AsRef::as_ref)
+    }
+
+    /// Whether it has this purpose.
+    pub fn has_purpose(&self, purpose: &Term) -> bool {
+        self.latest.has_purpose(purpose)
+    }
+
+    /// Whether it has this category of data.
+    pub fn has_category(&self, category: &Term) -> bool {
+        self.latest.has_category(category)
+    }
+
+    /// Whether records of this category have this field.
+    pub fn has_field(&self, category: &Term, field: &Term) -> bool {
+        self.latest.has_field(category, field)
+    }
+
+    /// Whether it has this action.
+    pub fn has_action(&self, action: &Term) -> bool {
+        self.latest.has_action(action)
     }
 
     /// All purposes with their labels, in order of the terms.
     pub fn purposes(&self) -> &BTreeMap<Term, Label> {
-        &self.purposes
+        &self.latest.words.purposes
     }
 
     /// All categories with their labels and fields, in order of the terms.
     pub fn categories(&self) -> &BTreeMap<Term, Category> {
-        &self.categories
+        &self.latest.words.categories
     }
 
     /// All actions with their labels, in order of the terms.
     pub fn actions(&self) -> &BTreeMap<Term, Label> {
-        &self.actions
+        &self.latest.words.actions
+    }
+
+    /// The field that a column holds.
+    pub fn mapping(&self, source: &Source) -> Option<&Mapping> {
+        self.latest.mappings.get(source)
+    }
+
+    /// Takes in a publication that [`Vocabulary::next`] accepts.
+    pub fn publish(&mut self, event: &VocabularyPublished) -> Result<(), VocabularyError> {
+        self.latest = Arc::new(self.next(event)?);
+        self.versions.push(Arc::clone(&self.latest));
+        self.published.push(Arc::new(event.clone()));
+        Ok(())
+    }
+}
+
+impl Default for Vocabulary {
+    fn default() -> Self {
+        Self::builtin().clone()
+    }
+}
+
+impl TryFrom<Vec<VocabularyPublished>> for Vocabulary {
+    type Error = VocabularyError;
+    fn try_from(published: Vec<VocabularyPublished>) -> Result<Self, VocabularyError> {
+        let mut vocabulary = Self::default();
+        published.iter().try_for_each(|event| vocabulary.publish(event))?;
+        Ok(vocabulary)
+    }
+}
+
+impl From<Vocabulary> for Vec<VocabularyPublished> {
+    fn from(vocabulary: Vocabulary) -> Self {
+        vocabulary.published.iter().map(|event| event.as_ref().clone()).collect()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn term(text: &str) -> Term {
-        Term::parse(text).unwrap()
-    }
-
-    #[test]
-    fn the_builtin_vocabulary_is_version_1_and_labelled_throughout() {
-        let builtin = Vocabulary::parse(include_bytes!("vocabulary_v1.json")).unwrap();
-        assert_eq!(&builtin, Vocabulary::builtin());
-        assert_eq!(builtin.version, 1);
-        let categories = builtin.categories.values();
-        let labels = categories.flat_map(|category| category.fields.values().chain([&category.label]));
-        for label in labels.chain(builtin.purposes.values()).chain(builtin.actions.values()) {
-            assert!(!label.text(Language::English).is_empty());
-            assert!(!label.text(Language::SimplifiedChinese).is_ascii(), "{label:?}");
-        }
-    }
-
-    #[test]
-    fn lookups() {
-        let builtin = Vocabulary::builtin();
-        for purpose in
-            ["service-personalisation", "insurance-underwriting", "marketing", "research", "fraud-prevention"]
-        {
-            assert!(builtin.has_purpose(&term(purpose)), "{purpose}");
-            assert!(!builtin.has_category(&term(purpose)) && !builtin.has_action(&term(purpose)));
-        }
-        for action in ["read", "profile", "share", "train"] {
-            assert!(builtin.has_action(&term(action)), "{action}");
-        }
-        for (category, field, known) in [
-            ("purchases", "dollars", true),
-            ("purchases", "work_order", false),
-            ("fast-charging", "work_order", true),
-            ("driving", "location", true),
-            ("contact", "email", true),
-            ("dreams", "date", false),
-            ("purchases", "purchases", false),
-        ] {
-            assert_eq!(builtin.has_field(&term(category), &term(field)), known, "{category}.{field}");
-        }
-    }
-
-    #[test]
-    fn unknown_and_malformed_members_are_refused() {
-        for json in [
-            r#"{"version":1,"purposes":{},"categories":{},"actions":{},"parties":{}}"#,
-            r#"{"version":1,"purposes":{},"categories":{}}"#,
-            r#"{"version":1,"purposes":{"Marketing":{"en":"m","zh-CN":"m"}},"categories":{},"actions":{}}"#,
-            r#"{"version":1,"purposes":{"marketing":{"en":"m"}},"categories":{},"actions":{}}"#,
-        ] {
-            assert!(Vocabulary::parse(json.as_bytes()).is_err(), "{json}");
-        }
-    }
-}
+mod tests;

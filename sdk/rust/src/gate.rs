@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grantbook_plan::Parties;
+use grantbook_plan::columns::{ColumnWords, words_of};
 use grantbook_plan::decide::{Decision, Denial as Decided};
 use grantbook_record::receipt::VerifiedContent;
 use grantbook_record::uses::{Denied, Outcome, UseFacts, UseRecord};
+use grantbook_record::vocabulary::Source;
 use grantbook_record::{DenialReason, GateId, Receipt, TenantId, UnixMillis};
 use grantbook_tlog::LogKeys;
 use rand_core::{OsRng, RngCore as _};
@@ -363,6 +365,14 @@ impl Gate {
         };
         link.read(|replica| replica.decide(facts, None, BootTime::now()))
             .unwrap_or(Decision::Denial(Decided::of(DenialReason::EvaluationError)))
+    }
+
+    /// The words of columns of the enterprise's systems, for a use of their data; `unknown_term` at the first column that
+    /// nobody has mapped. A remote gate, which has no mappings, answers `stale`.
+    pub fn words_of(&self, columns: &[Source]) -> Result<ColumnWords, Decided> {
+        let Some(link) = &self.0.link else { return Err(Decided::of(DenialReason::Stale)) };
+        link.read(|replica| words_of(replica.vocabulary(), columns))
+            .unwrap_or(Err(Decided::of(DenialReason::EvaluationError)))
     }
 
     /// What keeps the replica; `None` for a remote gate.

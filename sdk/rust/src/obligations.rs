@@ -4,8 +4,8 @@
 //! `arrow::carry_out_batch` record batches. What comes back may be used; nothing comes back unless everything was
 //! done. The order in which obligations stand does not matter: they are carried out in the order
 //!
-//! 1. scope and `keep_fields`: a field that the use does not name is dropped, whatever the obligations are; then one
-//!    that some `keep_fields` does not name;
+//! 1. scope, `keep_fields` and `audit_only`: a field that the use does not name is dropped, whatever the obligations are;
+//!    then one that some `keep_fields` does not name, or that is for audits alone and the use is none;
 //! 2. `mask`, which wins over 3;
 //! 3. `generalise`, to the coarsest level that is demanded of a field;
 //! 4. `watermark`;

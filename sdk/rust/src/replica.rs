@@ -228,6 +228,11 @@ impl Replica {
         self.holdings.known(sub).is_some()
     }
 
+    /// The enterprise's vocabulary, as far as it has come in.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.tenant.vocabulary
+    }
+
     /// Since when it waits for frames that a signed head says there are; `None` if it waits for none.
     pub fn waiting_since(&self) -> Option<BootTime> {
         self.freshness.waiting_since()
@@ -269,12 +274,7 @@ impl Replica {
     fn take_event(&mut self, known: Known, entry: EntryRef) -> Result<(), ColdError> {
         let Known { claims, signers, envelope_sha256, at, group } = known;
         let event = without_request(&claims);
-        let context = Context {
-            vocabulary: Vocabulary::builtin(),
-            tenant: &self.tenant,
-            parties: &self.pins.parties,
-            now: at,
-        };
+        let context = Context { tenant: &self.tenant, parties: &self.pins.parties, now: at };
         let Some(sub) = claims.event.subject() else {
             // a template or notice that is refused bounds no grant: grants under it are refused in their turn
             if admission::check(&event, &signers, &CustomerState::default(), &context).is_ok() {
@@ -365,8 +365,14 @@ impl Replica {
         // an unknown word comes first in the order of reasons; where the replica is ready, the decision sees to that
         let (customer, time) = self
             .ready(facts, at_least, now)
-            .map_err(|denial| check_terms(Vocabulary::builtin(), facts).err().unwrap_or(denial))?;
-        match holdings::decide(customer.as_ref(), |grant| used_up.count(grant, time), facts, time) {
+            .map_err(|denial| check_terms(self.vocabulary(), facts).err().unwrap_or(denial))?;
+        match holdings::decide(
+            self.vocabulary(),
+            customer.as_ref(),
+            |grant| used_up.count(grant, time),
+            facts,
+            time,
+        ) {
             Decision::Permit(permission) => {
                 unblocked(customer.as_ref(), &permission.grant)?;
                 Ok(permission)
@@ -382,7 +388,7 @@ impl Replica {
         let behind = || Denial { grant: Some(*grant), ..Denial::of(DenialReason::Behind) };
         let none_used = |_: &Jti| UseCount::default();
         let decision = customer
-            .and_then(|known| known.decide_under(grant, Vocabulary::builtin(), none_used, facts, time))
+            .and_then(|known| known.decide_under(grant, self.vocabulary(), none_used, facts, time))
             .ok_or_else(behind)?;
         unblocked(customer.as_ref(), grant)?;
         match decision {

@@ -27,6 +27,7 @@ export const KINDS = new Map([
     kind(30, 'mandate.given', [0]),
     kind(32, 'tier.agreed', [0]),
     kind(33, 'milestone.confirmed', [0]),
+    kind(34, 'source.owned', [0]),
     kind(40, 'subject.erased', [0]),
     kind(41, 'tenant.handed_over', [0]),
     kind(128, 'use.recorded', [2]),

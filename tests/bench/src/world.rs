@@ -62,27 +62,12 @@ impl World {
         let ledger = Ledger::open(&config)?;
         let sandbox = ledger.sandbox()?;
         let (tenant, enterprise) = (sandbox.tenant.id, sandbox.enterprise);
-        let template = TemplatePublished {
-            id: Term::parse("service")?,
-            version: 1,
-            text: List::new(vec![LocalText {
+        let template = TemplatePublished::new(Term::parse("service")?, 1, List::new(vec![LocalText {
                 language: Language::English,
                 title: "Recommendations".to_owned(),
                 body: "Purchases, to recommend records.".to_owned(),
             }])
-            .ok_or("no text")?,
-            bounds: Bounds {
-                controllers: terms(&["record-shop"])?,
-                recipients: terms(&["recommender"])?,
-                purposes: terms(&["service-personalisation"])?,
-                categories: terms(&["purchases"])?,
-                validity_days_max: 3660,
-                uses_max: None,
-                retention_days_max: None,
-                price_min: None,
-                birth_day: false,
-            },
-        };
+            .ok_or("no text")?, Bounds::new(terms(&["record-shop"])?, terms(&["recommender"])?, terms(&["service-personalisation"])?, terms(&["purchases"])?, 3660));
         let template = sign(tenant, Kind::TemplatePublished, new_jti(), template, &[&enterprise]);
         ledger.append(tenant, &template)?;
         let notice = NoticePublished {

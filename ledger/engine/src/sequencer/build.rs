@@ -136,7 +136,6 @@ impl<'a> Builder<'a> {
         let customer_state = customer.as_ref().map_or(&nobody, |customer| customer.state.as_ref());
         let tenant_row = self.changes.tenant(&inner.state, tenant.number)?;
         let rules = Context {
-            vocabulary: Vocabulary::builtin(),
             tenant: &tenant_row.state,
             parties: &tenant.parties,
             // what was admitted elsewhere was admitted by the rules of its time
@@ -283,7 +282,9 @@ impl<'a> Builder<'a> {
                 payout_minor = grant.terms.compensation.payout_per_use_minor();
             }
             let pays = (currency, payout_minor.into());
-            verdict = self.judge((tenant.number, name), customer.as_ref(), record, pays);
+            let row = self.changes.tenant(state, tenant.number)?;
+            let vocabulary = &row.state.vocabulary;
+            verdict = self.judge(vocabulary, (tenant.number, name), customer.as_ref(), record, pays);
             // the price changed between admission and now
             if used.committed.openings.get(1).map(|payout| payout.value) != Some(u64::from(payout_minor)) {
                 used.committed = commit_use(record.at, payout_minor);
@@ -318,6 +319,7 @@ impl<'a> Builder<'a> {
     /// already; without one it competes for what is left.
     fn judge(
         &self,
+        vocabulary: &Vocabulary,
         (tenant, name): (u32, CustomerKey),
         customer: Option<&Customer>,
         record: &UseRecord,
@@ -342,7 +344,7 @@ impl<'a> Builder<'a> {
         } else {
             self.inner.count_with_leases(tenant, name, customer, &grant.id, record.at)
         };
-        match judge_grant(Vocabulary::builtin(), &grant, count, &record.facts, record.at) {
+        match judge_grant(vocabulary, (&grant, &customer.state.sources), count, &record.facts, record.at) {
             Ok(()) => {
                 let project = LimitKey::Budget { tenant, project: record.facts.requester.clone() };
                 let leases = self.inner.leases();
@@ -363,7 +365,7 @@ impl<'a> Builder<'a> {
                 }
                 // of the end alone it could not know: the terms it had
                 let (terms, starts) = ((grant.id, &grant.terms), grant.starts);
-                match judge_terms(Vocabulary::builtin(), terms, starts, &record.facts, record.at) {
+                match judge_terms(vocabulary, terms, starts, &record.facts, record.at) {
                     Ok(()) => Verdict { flag: None, in_window: true },
                     Err(denial) => flagged(denial.reason),
                 }
@@ -415,7 +417,8 @@ impl<'a> Builder<'a> {
                 .map(|customer| self.inner.count_with_leases(tenant.number, name, customer, grant, at));
             counted.unwrap_or_default()
         };
-        let permission = match decide(Vocabulary::builtin(), known, count_of, &facts, at) {
+        let row = self.changes.tenant(state, tenant.number)?;
+        let permission = match decide(&row.state.vocabulary, known, count_of, &facts, at) {
             Decision::Denial(denial) => return Ok(Ok(Answer::Denial(denial))),
             Decision::Permit(permission) => permission,
         };

@@ -19,6 +19,7 @@ mod state_proofs;
 #[cfg(feature = "pkcs11")]
 mod token;
 mod transfers;
+mod vocabularies;
 mod witnessed;
 mod world;
 

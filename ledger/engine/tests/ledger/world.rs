@@ -55,27 +55,23 @@ impl World {
             template: TemplateRef { id: term("service"), version: 1, hash: Bytes32([0; 32]) },
             notice: Bytes32::sha256(b"We use your purchases to recommend records."),
         };
-        let template = TemplatePublished {
-            id: term("service"),
-            version: 1,
-            text: List::new(vec![LocalText {
+        let template = TemplatePublished::new(
+            term("service"),
+            1,
+            List::new(vec![LocalText {
                 language: Language::English,
                 title: "Recommendations".to_owned(),
                 body: "Purchases, to recommend records.".to_owned(),
             }])
             .unwrap(),
-            bounds: Bounds {
-                controllers: list(&["record-shop"]),
-                recipients: list(&["recommender"]),
-                purposes: list(&["service-personalisation"]),
-                categories: list(&["purchases"]),
-                validity_days_max: 3660,
-                uses_max: None,
-                retention_days_max: None,
-                price_min: None,
-                birth_day: false,
-            },
-        };
+            Bounds::new(
+                list(&["record-shop"]),
+                list(&["recommender"]),
+                list(&["service-personalisation"]),
+                list(&["purchases"]),
+                3660,
+            ),
+        );
         let envelope = world.sign(Kind::TemplatePublished, template, &[&world.enterprise]);
         world.template.hash = Bytes32::sha256(&envelope);
         world.ledger.append(world.tenant, &envelope).unwrap();

@@ -79,7 +79,8 @@ pub(crate) fn events() -> Vec<Case> {
         ],
     ));
     cases.extend(of_money());
-    for kind in [Kind::UseRecorded, Kind::VocabularyPublished, Kind::SubjectErased] {
+    cases.extend(of_words_and_bounds());
+    for kind in [Kind::UseRecorded, Kind::PolicyPublished, Kind::SubjectErased] {
         let input = json!({ "kind": kind.name(), "payload": payload(Kind::GrantPaused) });
         cases.push((format!("kind {kind}, which no envelope carries"), input));
     }
@@ -127,6 +128,60 @@ fn of_claims() -> Vec<Case> {
             ("byte order mark", "{\"v\"", "\u{feff}{\"v\""),
             ("end missing", "}}", "}"),
             ("array in place of an object", "{\"sub\":\"cs-00004\"", "[{\"sub\":\"cs-00004\""),
+        ],
+    ));
+    cases
+}
+
+fn of_words_and_bounds() -> Vec<Case> {
+    let mut cases = Vec::new();
+    cases.extend(edited(
+        &event(Kind::VocabularyPublished),
+        "payload",
+        &[
+            ("version 0 of the vocabulary", "\"version\":2", "\"version\":0"),
+            ("a word without a label in Chinese", ",\"zh-CN\":\"维修\"", ""),
+            (
+                "an IRI that is no https address",
+                "https://w3id.org/dpv#RepairImpairments",
+                "dpv:RepairImpairments",
+            ),
+            ("a range whose end lies before its start", "\"min\":0,\"max\":600", "\"min\":601,\"max\":600"),
+            ("a column without its system", "\"system\":\"telematics\",", ""),
+            ("an unknown sensitivity", "\"fields\":", "\"sensitivity\":\"secret\",\"fields\":"),
+        ],
+    ));
+    cases.extend(edited(
+        &event(Kind::SourceOwned),
+        "payload",
+        &[
+            ("an owner period without its end", ",\"to\":\"2025-09-30\"", ""),
+            ("an owner period without its start", "\"from\":\"2024-03-01\",", ""),
+            ("a source without categories", "[\"driving\",\"fast-charging\"]", "[]"),
+        ],
+    ));
+    cases.extend(edited(&event(Kind::TierAgreed), "payload", &[("an unknown tier", "growth", "platinum")]));
+    cases.extend(edited(
+        &event(Kind::TemplatePublished),
+        "payload",
+        &[
+            (
+                "a template for an organisation",
+                "\"version\":1,",
+                "\"version\":1,\"audience\":\"organisation\",",
+            ),
+            ("a template that restores another", "\"version\":1,", "\"version\":3,\"restores\":1,"),
+            ("a template of an unknown phase", "\"version\":1,", "\"version\":1,\"phase\":\"divorce\","),
+            ("bounds of a level above 4", "\"bounds\":{", "\"bounds\":{\"level_max\":5,"),
+            ("bounds that no key signs", "\"bounds\":{", "\"bounds\":{\"signatures_min\":0,"),
+        ],
+    ));
+    cases.extend(edited(
+        &event(Kind::GrantGiven),
+        "payload",
+        &[
+            ("terms in words of version 2", "\"terms\":{", "\"terms\":{\"vocabulary\":2,"),
+            ("terms in words of version 0", "\"terms\":{", "\"terms\":{\"vocabulary\":0,"),
         ],
     ));
     cases

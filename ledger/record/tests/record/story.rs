@@ -5,12 +5,12 @@ use grantbook_record::day::{DataDay, DataPeriod, UnixMillis};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{
     Acknowledger, Act, AssetIssued, AssetTerms, AssetTransferred, Basis, Bounds, Claims, DataDeleted,
-    Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked, GrantWithdrawn, KeyEnrolled,
-    KeyRevoked, KeyRotated, LicenceOffer, LocalText, NoticePublished, OfPool, OperatorActed, Owner,
-    PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed, Period, ProofPublished,
+    DataSource, Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked, GrantWithdrawn,
+    KeyEnrolled, KeyRevoked, KeyRotated, LicenceOffer, LocalText, NoticePublished, OfPool, OperatorActed,
+    Owner, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed, Period, ProofPublished,
     RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade, Revenue, RevenueDeclared,
-    ReversedEntry, Revoker, SettlementClosed, SettlementPosted, StateRoot, SubjectErased, TemplatePublished,
-    about_tenant,
+    ReversedEntry, Revoker, SettlementClosed, SettlementPosted, SourceOwned, StateRoot, SubjectErased,
+    TemplatePublished, Tier, TierAgreed, about_tenant,
 };
 use grantbook_record::lease::{LeasesReleased, Release};
 use grantbook_record::list::List;
@@ -21,11 +21,13 @@ use grantbook_record::terms::{
     TemplateRef, UseCap, Validity, WindowSeconds,
 };
 use grantbook_record::uses::{Denied, Outcome, Permitted, UseFacts, UseId, UseRecord, WireBatch, sign_batch};
+use grantbook_record::vocabulary::VocabularyPublished;
 use grantbook_record::{
     CountryCode, Currency, DenialReason, Envelope, GateId, Jti, Kind, Price, Salt, Scope, Signer, SubjectId,
     TenantId, Term, Terms, UnixSeconds,
 };
 use serde::Serialize;
+use serde_json::json;
 
 use crate::map;
 
@@ -151,6 +153,7 @@ pub(crate) fn terms() -> Terms {
         consents: terms_list(&["third-party"]),
         supersedes: None,
         licence: None,
+        vocabulary: grantbook_record::VocabularyVersion::FIRST,
     }
 }
 
@@ -182,10 +185,11 @@ impl Sample {
 }
 
 /// The kinds of which there is a sample: all that an envelope may carry now.
-pub(crate) const SAMPLES: [Kind; 29] = [
+pub(crate) const SAMPLES: [Kind; 32] = [
     Kind::KeyEnrolled,
     Kind::KeyRotated,
     Kind::KeyRevoked,
+    Kind::VocabularyPublished,
     Kind::TemplatePublished,
     Kind::NoticePublished,
     Kind::RequestMade,
@@ -196,6 +200,8 @@ pub(crate) const SAMPLES: [Kind; 29] = [
     Kind::GrantResumed,
     Kind::GrantWithdrawn,
     Kind::GrantRevoked,
+    Kind::TierAgreed,
+    Kind::SourceOwned,
     Kind::DataDeleted,
     Kind::RecipientAcknowledged,
     Kind::SubjectErased,
@@ -235,6 +241,9 @@ pub(crate) fn sample(kind: Kind) -> Sample {
         Kind::KeyRevoked => {
             Sample::new(kind, 3, KeyRevoked { sub, key: second_key().thumbprint() }, by_customer())
         }
+        Kind::VocabularyPublished => Sample::new(kind, 36, vocabulary(), vec![enterprise()]),
+        Kind::TierAgreed => Sample::new(kind, 37, TierAgreed { sub, tier: Tier::Growth }, by_customer()),
+        Kind::SourceOwned => Sample::new(kind, 38, sold(sub), vec![enterprise()]),
         Kind::TemplatePublished => Sample::new(kind, 4, template(), vec![enterprise()]),
         Kind::NoticePublished => {
             let (id, text) = (term("charging-for-insurance"), NOTICE.to_owned());
@@ -392,28 +401,60 @@ pub(crate) fn state_root(number: u8, size: u64, root: Bytes32) -> Sample {
     Sample::new(Kind::StateRoot, number, StateRoot { size, root }, vec![operator()])
 }
 
+/// A purpose and a category more, a purpose less, and a column that holds a field.
+fn vocabulary() -> VocabularyPublished {
+    let word = |en: &str, zh: &str| json!({"en": en, "zh-CN": zh});
+    let label = json!({"en": "Repairs", "zh-CN": "维修", "iri": "https://w3id.org/dpv#RepairImpairments"});
+    let charging = json!({"en": "Tyres", "zh-CN": "轮胎", "iri": "https://w3id.org/dpv/pd#Vehicle"});
+    let pressure = json!({"en": "Pressure", "zh-CN": "胎压", "unit": "kpa", "range": {"min": 0, "max": 600}});
+    let fields = json!({"date": word("Date", "日期"), "pressure": pressure});
+    let column = |column: &str| json!({"system": "telematics", "table": "tyres", "column": column});
+    let mapping = json!({
+        "source": column("P_kPa"), "category": "tyres", "field": "pressure", "unit": "kpa",
+        "range": {"min": 0, "max": 600},
+    });
+    let event = json!({
+        "version": 2,
+        "put": {
+            "purposes": {"repair": label},
+            "categories": {"tyres": {"label": charging, "fields": fields}},
+        },
+        "drop": {"purposes": ["marketing"]},
+        "map": [mapping],
+    });
+    serde_json::from_value(event).unwrap()
+}
+
+/// A vehicle that was the customer's until it was sold.
+fn sold(sub: SubjectId) -> SourceOwned {
+    let source = DataSource { attribute: term("vehicle"), value: "V-81".to_owned().try_into().unwrap() };
+    let categories = terms_list(&["driving", "fast-charging"]);
+    SourceOwned { sub, source, categories, from: day("2024-03-01"), to: Some(day("2025-09-30")) }
+}
+
 fn template() -> TemplatePublished {
     let text = LocalText {
         language: Language::English,
         title: "Charging records for your insurance".to_owned(),
         body: "Your insurer prices your policy by how you charge.".to_owned(),
     };
-    TemplatePublished {
-        id: term("charging-for-insurance"),
-        version: 1,
-        text: List::new(vec![text]).unwrap(),
-        bounds: Bounds {
-            controllers: terms_list(&["voltway"]),
-            recipients: terms_list(&["harbour-insurance"]),
-            purposes: terms_list(&["insurance-underwriting"]),
-            categories: terms_list(&["fast-charging"]),
-            validity_days_max: 365,
+    TemplatePublished::new(
+        term("charging-for-insurance"),
+        1,
+        List::new(vec![text]).unwrap(),
+        Bounds {
             uses_max: UseCap::new(100),
             retention_days_max: Some(90),
             price_min: Some(Price { currency: Currency::parse("CNY").unwrap(), minor: 50 }),
-            birth_day: false,
+            ..Bounds::new(
+                terms_list(&["voltway"]),
+                terms_list(&["harbour-insurance"]),
+                terms_list(&["insurance-underwriting"]),
+                terms_list(&["fast-charging"]),
+                365,
+            )
         },
-    }
+    )
 }
 
 /// Sequence number of the batch's first record.

@@ -63,8 +63,9 @@ impl Story {
     fn tell(&mut self, stage: &Stage) -> Result<Value, Failure> {
         let Stage { tenant, enterprise, keys, .. } = stage;
         let door = Door::Remote(self.remote.clone());
-        let published = publish(&door, *tenant, scenario::template(1)?, scenario::notices()?, enterprise)
-            .map_err(Failure::from)?;
+        let published =
+            publish(&door, *tenant, scenario::template(1)?, scenario::notices()?, enterprise, None)
+                .map_err(Failure::from)?;
         self.step(
             "The charging network publishes a template and its notice, in English and Chinese.",
             "Signed with the network's own key; entries 0 to 2 of the log.",

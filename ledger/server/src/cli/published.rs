@@ -64,6 +64,7 @@ pub(crate) fn publish(
     template: TemplatePublished,
     notices: Vec<NoticePublished>,
     enterprise: &Signer,
+    approver: Option<&Signer>,
 ) -> Result<Published, Refused> {
     let mut refs = Vec::new();
     for notice in notices {
@@ -71,7 +72,8 @@ pub(crate) fn publish(
         append(door, tenant, Kind::NoticePublished, notice, &[enterprise])?;
     }
     let payload = Claims::new(tenant, clock::new_jti(), &template).to_json();
-    let envelope = Envelope::sign(Kind::TemplatePublished, &payload, &[enterprise]);
+    let signers: Vec<&Signer> = std::iter::once(enterprise).chain(approver).collect();
+    let envelope = Envelope::sign(Kind::TemplatePublished, &payload, &signers);
     door.append(tenant, &envelope)?;
     let TemplatePublished { id, version, bounds, .. } = template;
     let template = TemplateRef { id, version, hash: Bytes32::sha256(&envelope) };

@@ -122,7 +122,7 @@ impl Sandbox {
         let door = Door::Local(ledger.clone());
         for version in 1..=VERSIONS_MAX {
             let template = scenario::template(version)?;
-            match publish(&door, self.tenant, template, scenario::notices()?, enterprise) {
+            match publish(&door, self.tenant, template, scenario::notices()?, enterprise, None) {
                 Ok(published) => {
                     files::replace(&path, &serde_json::to_vec_pretty(&published).unwrap_or_default())?;
                     return Ok(published);

@@ -36,6 +36,9 @@ The file that it writes is what `grantbook grant --published` takes.")]
 pub(crate) struct CheckArgs {
     /// The template, JSON
     file: PathBuf,
+    /// What was published of the vocabulary, JSON, version by version; may be given several times
+    #[arg(long, value_name = "FILE")]
+    vocabulary: Vec<PathBuf>,
     /// Terms under it, JSON
     #[arg(long, value_name = "FILE")]
     terms: Option<PathBuf>,
@@ -52,6 +55,9 @@ pub(crate) struct PublishArgs {
     /// The enterprise's key file [default with --sandbox: the sandbox's]
     #[arg(long, value_name = "FILE")]
     enterprise_key: Option<PathBuf>,
+    /// The approver's key file, where the enterprise has named an approver
+    #[arg(long, value_name = "FILE")]
+    approver_key: Option<PathBuf>,
     /// File to write for `grant --published`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -69,9 +75,14 @@ pub(crate) fn run(command: &TemplateCommand, output: Output) -> Result<Verdict, 
 fn check(args: &CheckArgs, output: Output) -> Result<Verdict, Failure> {
     let template: TemplatePublished = files::read_json(&args.file)?;
     let terms: Option<Terms> = args.terms.as_deref().map(files::read_json).transpose()?;
-    let mut problems = found(validate_template(&template, Vocabulary::builtin()), "template");
+    let mut vocabulary = Vocabulary::default();
+    for file in &args.vocabulary {
+        let wrong = |error| Failure::Input(format!("{}: {error}", file.display()));
+        vocabulary.publish(&files::read_json(file)?).map_err(wrong)?;
+    }
+    let mut problems = found(validate_template(&template, &vocabulary), "template");
     if let Some(terms) = &terms {
-        let checked = validate_terms(terms, Some(&template.bounds), Vocabulary::builtin());
+        let checked = validate_terms(terms, Some(&template.bounds), &vocabulary);
         problems.extend(found(checked, "terms"));
     }
     for problem in &problems {
@@ -94,8 +105,6 @@ fn found(checked: Result<(), Problems>, draft: &str) -> Vec<Problem> {
 
 fn send(args: &PublishArgs, output: Output) -> Result<Verdict, Failure> {
     let template: TemplatePublished = files::read_json(&args.file)?;
-    validate_template(&template, Vocabulary::builtin())
-        .map_err(|problems| Failure::Input(format!("{}:\n{problems}", args.file.display())))?;
     let notices = args.notice.iter().map(|file| files::read_json::<NoticePublished>(file));
     let notices = notices.collect::<Result<Vec<_>, _>>()?;
     let key = match (&args.enterprise_key, args.door.sandbox()?) {
@@ -104,9 +113,14 @@ fn send(args: &PublishArgs, output: Output) -> Result<Verdict, Failure> {
         (None, None) => return Err(Failure::input("expected --enterprise-key FILE")),
     };
     let enterprise = files::read_key(&key)?;
+    let approver = args.approver_key.as_deref().map(files::read_key).transpose()?;
     let door = args.door.open(false)?;
     let tenant = args.door.tenant(&door)?;
-    let published = publish(&door, tenant, template, notices, &enterprise).map_err(Failure::from);
+    let published = door.vocabulary(tenant).and_then(|vocabulary| {
+        validate_template(&template, &vocabulary)
+            .map_err(|problems| Failure::Input(format!("{}:\n{problems}", args.file.display())))?;
+        Ok(publish(&door, tenant, template, notices, &enterprise, approver.as_ref())?)
+    });
     door.close()?;
     let published = published?;
     if let Some(file) = &args.out {

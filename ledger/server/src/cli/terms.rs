@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use grantbook_record::event::{Bounds, Handling};
 use grantbook_record::list::List;
 use grantbook_record::scope::Clause;
-use grantbook_record::terms::{Compensation, Language, Limits, NoticeShown, RetentionDays, UseCap, Validity};
+use grantbook_record::terms::{
+    Compensation, Fields, Language, Limits, NoticeShown, Obligation, RetentionDays, UseCap, Validity,
+};
 use grantbook_record::{Currency, DataDay, DataPeriod, Price, Scope, Term, Terms, UnixSeconds};
 
 use super::clock;
@@ -133,9 +136,9 @@ impl TermsArgs {
             purpose: one(self.purpose.as_ref(), &bounds.purposes, "--purpose")?,
             scope: Scope { include, exclude },
             validity: Validity::new(now, end).ok_or_else(|| out_of_range("--days"))?,
-            limits: Limits { uses, retention_days, ..Limits::default() },
+            limits: Limits { uses, retention_days, level: bounds.level_max, ..Limits::default() },
             compensation: self.price.or(bounds.price_min).map_or(Compensation::None, Compensation::PerUse),
-            obligations: List::default(),
+            obligations: obligations(bounds),
             notice: NoticeShown {
                 hash: published.notice(self.language)?,
                 language: self.language,
@@ -145,8 +148,20 @@ impl TermsArgs {
             consents: List::default(),
             supersedes: None,
             licence: None,
+            vocabulary: bounds.vocabulary,
         })
     }
+}
+
+/// What the bounds oblige to of fields that are not open.
+fn obligations(bounds: &Bounds) -> List<Obligation, 0, 16> {
+    let of = |handling| {
+        let rules = bounds.fields.iter().filter(|rule| rule.handling == handling);
+        List::new(rules.map(|rule| rule.field.clone()).collect()).map(|fields| Fields { fields })
+    };
+    let masked = of(Handling::Mask).map(Obligation::Mask);
+    let hidden = of(Handling::AuditOnly).map(Obligation::AuditOnly);
+    List::new(masked.into_iter().chain(hidden).collect()).unwrap_or_default()
 }
 
 /// What was given, or the only one that there is.

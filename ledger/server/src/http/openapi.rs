@@ -17,6 +17,7 @@ use super::problem::Problem;
 use super::{
     App, acknowledgements, admin, assets, audits, authzen, deletions, erasures, events, feed, gate_keys,
     grants, heads, health, kits, layers, leases, log, metrics, proofs, receipts, settlements, states, uses,
+    vocabulary,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -75,6 +76,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(heads::sign))
         .routes(routes!(audits::open))
         .routes(routes!(admin::tenant))
+        .routes(routes!(vocabulary::all))
         .routes(routes!(admin::register_gate, admin::gate))
         .routes(routes!(gate_keys::hand_out))
         .routes(routes!(admin::create_token, admin::list_tokens))

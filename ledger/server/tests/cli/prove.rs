@@ -77,19 +77,15 @@ pub(super) fn past(place: &Place) -> Past {
     let first = making.now().seconds().day();
 
     let text = LocalText { language: Language::English, title: "t".to_owned(), body: "b".to_owned() };
-    let bounds = Bounds {
-        controllers: one("record-shop"),
-        recipients: one("recommender"),
-        purposes: one("service-personalisation"),
-        categories: one("purchases"),
-        validity_days_max: 3660,
-        uses_max: None,
-        retention_days_max: None,
-        price_min: None,
-        birth_day: false,
-    };
+    let bounds = Bounds::new(
+        one("record-shop"),
+        one("recommender"),
+        one("service-personalisation"),
+        one("purchases"),
+        3660,
+    );
     let text = List::new(vec![text]).unwrap();
-    let template = TemplatePublished { id: term("service"), version: 1, text, bounds };
+    let template = TemplatePublished::new(term("service"), 1, text, bounds);
     let (_, template) = making.append(Kind::TemplatePublished, template, &[&enterprise]);
     let (language, text) = (Language::English, "notice".to_owned());
     let notice = NoticePublished { id: term("notice"), version: 1, language, text };

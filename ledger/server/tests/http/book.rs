@@ -186,12 +186,12 @@ impl Book {
         }))
         .unwrap();
         let text_of_template = json!([{"language": "en", "title": "Recommendations", "body": text}]);
-        let template = TemplatePublished {
-            id: term("recommendations"),
-            version: 1,
-            text: serde_json::from_value(text_of_template).unwrap(),
+        let template = TemplatePublished::new(
+            term("recommendations"),
+            1,
+            serde_json::from_value(text_of_template).unwrap(),
             bounds,
-        };
+        );
         let envelope = self.envelope(Kind::TemplatePublished, template, &[&self.sandbox.enterprise]);
         let hash = Bytes32::sha256(&envelope);
         self.append(envelope).await.expect(201);

@@ -137,6 +137,7 @@ impl Stage {
             "get_receipt" => get(&format!("/v1/receipts/{}", self.given)),
             "get_state_proof" => get(&format!("/v1/states/{}", CUSTOMERS[0])),
             "get_tenant" => get("/v1/tenant"),
+            "get_vocabulary" => get("/v1/vocabulary"),
             "list_tokens" => get("/v1/tokens"),
             "create_token" => post("/v1/tokens", json!({"role": "service", "label": "another"})),
             "revoke_token" => {

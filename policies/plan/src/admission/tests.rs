@@ -5,31 +5,32 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::samples::{END, NOW, START, admitted, bounds, given, jti, signer, subject, terms};
+use crate::tenant::TEMPLATES_MAX;
 
 /// A tenant with a template and a notice; a customer with one key, two grants (the second paused) and a request.
-struct World {
-    tenant: TenantState,
-    customer: CustomerState,
+pub(super) struct World {
+    pub(super) tenant: TenantState,
+    pub(super) customer: CustomerState,
     now: UnixSeconds,
 }
 
-const CUSTOMER: u8 = 1;
-const ENTERPRISE: u8 = 2;
-const OPERATOR: u8 = 3;
+pub(super) const CUSTOMER: u8 = 1;
+pub(super) const ENTERPRISE: u8 = 2;
+pub(super) const OPERATOR: u8 = 3;
 /// A key that nobody has enrolled.
-const NEW: u8 = 4;
+pub(super) const NEW: u8 = 4;
 const REQUEST: u8 = 50;
 
-fn key(n: u8) -> PublicKey {
+pub(super) fn key(n: u8) -> PublicKey {
     *signer(n).public_key()
 }
 
-fn event<T: DeserializeOwned>(wrap: fn(T) -> Event, mut members: Value) -> Event {
+pub(super) fn event<T: DeserializeOwned>(wrap: fn(T) -> Event, mut members: Value) -> Event {
     members["sub"] = json!(subject());
     tenant_event(wrap, members)
 }
 
-fn tenant_event<T: DeserializeOwned>(wrap: fn(T) -> Event, members: Value) -> Event {
+pub(super) fn tenant_event<T: DeserializeOwned>(wrap: fn(T) -> Event, members: Value) -> Event {
     wrap(serde_json::from_value(members).unwrap())
 }
 
@@ -44,7 +45,7 @@ fn notice(text: &str) -> Event {
     tenant_event(Event::NoticePublished, members)
 }
 
-fn enrolled(n: u8, evidence: &str) -> Event {
+pub(super) fn enrolled(n: u8, evidence: &str) -> Event {
     event(Event::KeyEnrolled, json!({"key": key(n), "evidence": evidence}))
 }
 
@@ -69,7 +70,7 @@ fn revoked(by: &str) -> Event {
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut tenant = TenantState::default();
         tenant.apply(&template("charging", 1, json!({})), Bytes32::sha256(b"template"));
         tenant.apply(&notice("notice"), Bytes32::sha256(b"envelope"));
@@ -88,15 +89,10 @@ impl World {
         Self { tenant, customer, now: NOW }
     }
 
-    fn check(&self, event: &Event, signers: &[u8]) -> Result<(), Refusal> {
+    pub(super) fn check(&self, event: &Event, signers: &[u8]) -> Result<(), Refusal> {
         let parties =
             Parties { enterprise: signer(ENTERPRISE).thumbprint(), operator: signer(OPERATOR).thumbprint() };
-        let context = Context {
-            vocabulary: Vocabulary::builtin(),
-            tenant: &self.tenant,
-            parties: &parties,
-            now: self.now,
-        };
+        let context = Context { tenant: &self.tenant, parties: &parties, now: self.now };
         let signers: Vec<Thumbprint> = signers.iter().map(|n| signer(*n).thumbprint()).collect();
         check(event, &signers, &self.customer, &context)
     }
@@ -114,6 +110,8 @@ fn admissible() -> Vec<(Event, Vec<u8>)> {
         (template("charging", 2, json!({})), vec![ENTERPRISE]),
         (template("shopping", 1, json!({})), vec![ENTERPRISE]),
         (notice("another"), vec![ENTERPRISE]),
+        (tenant_event(Event::VocabularyPublished, json!({"version": 2})), vec![ENTERPRISE]),
+        (event(Event::TierAgreed, json!({"tier": "growth"})), vec![CUSTOMER]),
         (request(json!({})), vec![ENTERPRISE]),
         (event(Event::RequestDeclined, json!({"request": jti(REQUEST)})), vec![CUSTOMER]),
         (given(terms(json!({}))), vec![CUSTOMER]),

@@ -7,6 +7,7 @@ use grantbook_record::receipt::{LinkOpening, VerifiedContent, VerifiedReceipt};
 use grantbook_record::uses::UseRecord;
 use grantbook_record::{
     Class, Currency, DenialReason, Jti, Kind, Quantity, Receipt, SubjectId, TenantId, Terms,
+    VocabularyVersion,
 };
 use grantbook_tlog::LogKeys;
 
@@ -183,6 +184,10 @@ impl Opened {
             return Err(Fault::new(Check::Payout, "it pays something else than the price of its terms"));
         }
         if !recorded || flag.is_some() {
+            return Ok(());
+        }
+        // what another version's words meant stands in an entry that was not drawn
+        if terms.vocabulary != VocabularyVersion::FIRST {
             return Ok(());
         }
         judge_terms(Vocabulary::builtin(), (grant, terms), starts, &record.facts, record.at).map_err(

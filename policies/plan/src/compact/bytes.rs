@@ -3,6 +3,9 @@
 use grantbook_record::Jti;
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::Bytes32;
+use grantbook_record::strict_json;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// Bytes that are not what this version writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +43,13 @@ impl Writer {
 
     pub(super) fn jti(&mut self, jti: &Jti) {
         self.bytes(jti.as_bytes());
+    }
+
+    /// As JSON, after its length. For values with string keys and no fallible serialisers.
+    pub(super) fn json<T: Serialize + ?Sized>(&mut self, value: &T) {
+        let json = serde_json::to_vec(value).unwrap_or_default();
+        self.u32(u32::try_from(json.len()).unwrap_or(u32::MAX));
+        self.bytes(&json);
     }
 
     pub(super) fn optional<T>(&mut self, value: Option<&T>, write: impl FnOnce(&mut Self, &T)) {
@@ -89,6 +99,11 @@ impl<'a> Reader<'a> {
 
     pub(super) fn jti(&mut self) -> Result<Jti, Damaged> {
         Jti::from_bytes(self.array()?).map_err(|_| Damaged)
+    }
+
+    pub(super) fn json<T: DeserializeOwned>(&mut self) -> Result<T, Damaged> {
+        let length = usize::try_from(self.u32()?).map_err(|_| Damaged)?;
+        strict_json::parse(self.bytes(length)?).map_err(|_| Damaged)
     }
 
     pub(super) fn flag(&mut self) -> Result<bool, Damaged> {

@@ -27,7 +27,7 @@ impl Record {
     /// The bytes; `terms` has the ids of the grants' terms, in their order.
     pub(super) fn to_bytes(&self, terms: &[u32]) -> Vec<u8> {
         let Self { state, blocked, blocked_grants } = self;
-        let CustomerState { keys, grants, requests, recovery, assets: _ } = state;
+        let CustomerState { keys, grants, requests, recovery, sources, tier, assets: _ } = state;
         let mut out = Writer::default();
         out.u8((*blocked).into());
         out.count(blocked_grants.len());
@@ -54,6 +54,8 @@ impl Record {
         for (grant, terms) in grants.iter().zip(terms) {
             write_grant(&mut out, grant, *terms);
         }
+        out.optional((!sources.is_empty()).then_some(sources), Writer::json);
+        out.optional(tier.as_ref(), Writer::json);
         out.0
     }
 
@@ -75,8 +77,11 @@ impl Record {
         let requests =
             bytes.several(|bytes| Ok(OpenRequest { id: bytes.jti()?, expires: bytes.seconds()? }))?;
         let grants = bytes.several(|bytes| read_grant(bytes, terms))?;
+        let sources = bytes.optional(Reader::json)?.unwrap_or_default();
+        let tier = bytes.optional(Reader::json)?;
         bytes.end()?;
-        let state = CustomerState { keys, grants, requests, recovery, assets: Vec::new() };
+        let assets = Vec::new();
+        let state = CustomerState { keys, grants, requests, recovery, sources, tier, assets };
         Ok(Self { state, blocked, blocked_grants })
     }
 }

@@ -125,6 +125,32 @@ fn changed_bytes_never_panic() {
     }
 }
 
+#[test]
+fn owner_periods_survive_and_go_with_the_customer() {
+    let mut state = customer_with([terms(json!({}))]);
+    let owned = json!({
+        "sub": "cs-00004", "source": {"attribute": "vehicle", "value": "V-81"},
+        "categories": ["fast-charging"], "from": "2025-01-01", "to": "2025-01-31"});
+    let event = grantbook_record::event::Event::SourceOwned(serde_json::from_value(owned).unwrap());
+    state.apply(&event, &crate::samples::admitted(60, 0));
+    let mut plan = CompactPlan::default();
+    let record = Record { state, ..Record::default() };
+    let mut kept = Vec::new();
+    let keep = |bytes: &[u8]| {
+        kept = bytes.to_vec();
+        Ok::<u64, Damaged>(7)
+    };
+    plan.put(key(1), &record, keep).unwrap();
+    assert_eq!(plan.record(&kept).unwrap(), record);
+    let mut read = CompactPlan::from_bytes(&plan.to_bytes()).unwrap();
+    for plan in [&plan, &read] {
+        assert!(matches!(decide(plan, key(1)), Some(Decision::Denial(denial)) if denial.detail.is_some()));
+    }
+    read.remove(key(1));
+    put(&mut read, key(1), customer_with([terms(json!({}))]));
+    assert!(matches!(decide(&read, key(1)), Some(Decision::Permit(_))));
+}
+
 /// Fuzzing begins with it (`fuzz/parsers`).
 #[test]
 fn the_seed_of_fuzzing_is_what_is_written() {

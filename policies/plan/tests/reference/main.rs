@@ -99,7 +99,7 @@ proptest! {
         let vocabulary = folded::vocabulary();
         let customer = world.customer();
         let grant = &customer.grants[0];
-        let alone = judge_grant(&vocabulary, grant, world.count(&grant.id), &world.facts, world.now);
+        let alone = judge_grant(&vocabulary, (grant, &[]), world.count(&grant.id), &world.facts, world.now);
         match decide(&vocabulary, Some(&customer), |id| world.count(id), &world.facts, world.now) {
             Decision::Permit(_) => prop_assert_eq!(alone, Ok(())),
             Decision::Denial(denial) => prop_assert_eq!(alone, Err(denial)),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use grantbook_plan::Vocabulary;
+use grantbook_plan::decide::AUDIT;
 use grantbook_record::Term;
 use grantbook_record::terms::Obligation;
 use serde_json::{Value, json};
@@ -32,12 +33,15 @@ pub(super) struct Fates<'a> {
 impl<'a> Fates<'a> {
     pub(super) fn of(obligations: &[Obligation], context: &Context<'a>) -> Result<Self, ObligationError> {
         let places = &context.means.places;
-        let (mut visible, mut masked): (BTreeSet<&Term>, BTreeSet<&Term>) =
-            (context.facts.fields.iter().collect(), BTreeSet::new());
+        let mut visible: BTreeSet<&Term> = context.facts.fields.iter().collect();
+        let (mut masked, mut hidden): (BTreeSet<&Term>, BTreeSet<&Term>) = Default::default();
+        let is_audit = context.facts.action.as_str() == AUDIT;
         for obligation in obligations {
             match obligation {
                 Obligation::KeepFields(keep) => visible.retain(|field| keep.fields.contains(field)),
                 Obligation::Mask(mask) => masked.extend(mask.fields.iter()),
+                Obligation::AuditOnly(_) if is_audit => {}
+                Obligation::AuditOnly(audited) => hidden.extend(audited.fields.iter()),
                 Obligation::Generalise(_)
                 | Obligation::DeleteBy(_)
                 | Obligation::Watermark(_)
@@ -54,6 +58,7 @@ impl<'a> Fates<'a> {
             let fate = if visible.contains(field) { Fate::Mask } else { Fate::Drop };
             fields.insert(field.to_string(), fate);
         }
+        fields.extend(hidden.into_iter().map(|field| (field.to_string(), Fate::Drop)));
         let watermark = watermark(obligations, context);
         Ok(Self { fields, places, mask: &context.means.mask, watermark })
     }

@@ -57,9 +57,10 @@ impl Holdings {
         self.plan.known(self.key(sub))
     }
 
-    /// Decides by this customer's grants alone; blocks are not looked at.
+    /// Decides by this customer's grants and the first version of the vocabulary alone; blocks are not looked at.
     pub fn decide(&self, facts: &UseFacts, now: UnixSeconds) -> Decision {
-        decide(self.known(&facts.data_subject).as_ref(), |_| UseCount::default(), facts, now)
+        let known = self.known(&facts.data_subject);
+        decide(Vocabulary::builtin(), known.as_ref(), |_| UseCount::default(), facts, now)
     }
 
     /// Everything known of a customer; nothing where they are not known.
@@ -112,12 +113,12 @@ impl Holdings {
 /// Decides by what is known of a customer. How much of a grant is used up is known to the ledger alone, so it is an
 /// argument.
 pub(super) fn decide(
+    vocabulary: &Vocabulary,
     known: Option<&Known<'_>>,
     count_of: impl Fn(&Jti) -> UseCount,
     facts: &UseFacts,
     now: UnixSeconds,
 ) -> Decision {
-    let vocabulary = Vocabulary::builtin();
     if let Some(known) = known {
         return known.decide(vocabulary, count_of, facts, now);
     }

@@ -129,20 +129,16 @@ impl Book {
             ids: 0,
             uses: 0,
         };
-        let bounds = Bounds {
-            controllers: one(term("maker")),
-            recipients: one(term("lab")),
-            purposes: one(term("research")),
-            categories: one(term("purchases")),
-            validity_days_max: 366,
-            uses_max: None,
-            retention_days_max: None,
-            price_min: None,
-            birth_day: false,
-        };
+        let bounds = Bounds::new(
+            one(term("maker")),
+            one(term("lab")),
+            one(term("research")),
+            one(term("purchases")),
+            366,
+        );
         let text =
             LocalText { language: Language::English, title: "Research".into(), body: "We ask.".into() };
-        let template = TemplatePublished { id: term("research"), version: 1, text: one(text), bounds };
+        let template = TemplatePublished::new(term("research"), 1, one(text), bounds);
         let enterprise = book.enterprise.clone();
         book.append(&Event::TemplatePublished(template), &[&enterprise]);
         let Content::Event(content) = &book.frames[0].receipt.content else { unreachable!() };
@@ -217,6 +213,7 @@ impl Book {
             consents: List::default(),
             supersedes: None,
             licence: None,
+            vocabulary: grantbook_record::VocabularyVersion::FIRST,
         }
     }
 
@@ -246,6 +243,8 @@ impl Book {
             Event::KeyEnrolled(event) => claims(aud, jti, event),
             Event::TemplatePublished(event) => claims(aud, jti, event),
             Event::NoticePublished(event) => claims(aud, jti, event),
+            Event::VocabularyPublished(event) => claims(aud, jti, event),
+            Event::SourceOwned(event) => claims(aud, jti, event),
             Event::GrantGiven(event) => claims(aud, jti, event),
             Event::GrantWithdrawn(event) => claims(aud, jti, event),
             Event::SubjectErased(event) => claims(aud, jti, event),

@@ -13,3 +13,4 @@ mod ledger;
 mod replica;
 mod sealed;
 mod snapshot;
+mod vocabulary;

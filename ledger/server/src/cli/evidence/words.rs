@@ -30,7 +30,7 @@ pub(super) fn thumbprint(key: &PublicKey) -> String {
 
 /// A word of the vocabulary with its label.
 fn word(kind: WordKind, term: &Term) -> String {
-    let words = list(Vocabulary::builtin(), Language::English);
+    let words = list(Vocabulary::builtin().latest(), Language::English);
     let known = words.iter().find(|word| word.kind == kind && word.term == term);
     known.map_or_else(|| term.as_str().to_owned(), |word| format!("{} ({})", word.label, term.as_str()))
 }
@@ -67,6 +67,7 @@ fn obligation(obligation: &Obligation) -> String {
     };
     match obligation {
         Obligation::Mask(masked) => format!("mask {}", fields(masked)),
+        Obligation::AuditOnly(hidden) => format!("show {} in audits alone", fields(hidden)),
         Obligation::KeepFields(kept) => format!("pass on nothing but {}", fields(kept)),
         Obligation::Generalise(coarse) => {
             format!("pass on {} no finer than by {}", coarse.field.as_str(), coarse.to.as_str())
