@@ -15,6 +15,8 @@ mod record;
 mod table;
 mod terms;
 
+use std::collections::BTreeMap;
+
 use grantbook_record::Jti;
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::uses::UseFacts;
@@ -22,8 +24,7 @@ use grantbook_record::uses::UseFacts;
 pub use bytes::Damaged;
 pub use record::Record;
 
-use crate::decide::{Decision, GrantView, UseCount, decide_among};
-use crate::vocabulary::Vocabulary;
+use crate::decide::{Basis, Decision, GrantView, UseCount, decide_among};
 use bytes::{Reader, Writer};
 use givers::Givers;
 use grant::PackedGrant;
@@ -34,7 +35,7 @@ use terms::TermsTable;
 const CUSTOMER_BYTES: usize = 62;
 
 /// A customer's key: 128 bits of a keyed hash of the pseudonym, uniform and free of collisions as such are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CustomerKey {
     high: u64,
     low: u64,
@@ -63,6 +64,8 @@ pub struct CompactPlan {
     more_free: Vec<u32>,
     terms: TermsTable,
     givers: Givers,
+    /// Birth days of those few who stated one, days since 1900-01-01.
+    births: BTreeMap<CustomerKey, u32>,
 }
 
 /// A customer who is known.
@@ -143,12 +146,17 @@ impl CompactPlan {
             first.block_customer();
         }
         self.table.put(Slot { key, place, first });
+        match record.state.birth_day {
+            Some(day) => self.births.insert(key, day),
+            None => self.births.remove(&key),
+        };
         Ok(())
     }
 
     /// Forgets a customer; gives the place of the record.
     pub fn remove(&mut self, key: CustomerKey) -> Option<u64> {
         self.drop_grants(key);
+        self.births.remove(&key);
         self.table.remove(key).map(|slot| slot.place)
     }
 
@@ -247,6 +255,12 @@ impl CompactPlan {
                 grant.write(&mut out);
             }
         }
+        out.u64(self.births.len() as u64);
+        for (key, day) in &self.births {
+            out.u64(key.high);
+            out.u64(key.low);
+            out.u32(*day);
+        }
         *bytes = out.0;
     }
 
@@ -279,6 +293,13 @@ impl CompactPlan {
             plan.table.put(Slot { key, place, first });
         }
         plan.givers = Givers::from_pairs(givers);
+        for _ in 0..bytes.u64()? {
+            let key = CustomerKey { high: bytes.u64()?, low: bytes.u64()? };
+            let day = bytes.u32()?;
+            if plan.table.get(key).is_none() || plan.births.insert(key, day).is_some() {
+                return Err(Damaged);
+            }
+        }
         bytes.end()?;
         if plan.terms.all_are_used() { Ok(plan) } else { Err(Damaged) }
     }
@@ -301,21 +322,21 @@ impl<'a> Known<'a> {
     }
 
     /// Decides a use of this customer's data by their grants, as [`crate::decide()`] does; blocks are not looked at.
-    pub fn decide(
+    pub fn decide<'b>(
         &self,
-        vocabulary: &Vocabulary,
+        basis: impl Into<Basis<'b>>,
         count_of: impl Fn(&Jti) -> UseCount,
         facts: &UseFacts,
         now: UnixSeconds,
     ) -> Decision {
-        decide_among(vocabulary, self.plan.views(self.slot), count_of, facts, now)
+        decide_among(self.born(basis.into()), self.plan.views(self.slot), count_of, facts, now)
     }
 
     /// Decides it as if the customer had no grant but this one; `None` where they do not have it.
-    pub fn decide_under(
+    pub fn decide_under<'b>(
         &self,
         grant: &Jti,
-        vocabulary: &Vocabulary,
+        basis: impl Into<Basis<'b>>,
         count_of: impl Fn(&Jti) -> UseCount,
         facts: &UseFacts,
         now: UnixSeconds,
@@ -323,7 +344,13 @@ impl<'a> Known<'a> {
         let alone: Vec<GrantView<'a>> =
             self.plan.views(self.slot).filter(|known| known.id == *grant).collect();
         let found = !alone.is_empty();
-        found.then(|| decide_among(vocabulary, alone.into_iter(), count_of, facts, now))
+        found.then(|| decide_among(self.born(basis.into()), alone.into_iter(), count_of, facts, now))
+    }
+
+    fn born<'b>(&self, basis: Basis<'b>) -> Basis<'b> {
+        // without any rule nobody asks, and most decisions are made without
+        let asks = basis.rules.is_some();
+        basis.born(asks.then(|| self.plan.births.get(&self.slot.key).copied()).flatten())
     }
 }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::assets;
 use crate::cover::{self, FieldGap, PeriodGap};
 use crate::customer::{CustomerState, GrantState, Status};
+use crate::rules::{Asked, Broken, EvaluationError, PolicyPlan, RuleText};
 use crate::vocabulary::Vocabulary;
 
 /// The separate consent without which no recipient may pass the data on.
@@ -78,6 +79,37 @@ pub struct Permission {
     pub retention_days: Option<u32>,
     /// Whether uses under it are limited in number, over the grant's life or within a time.
     pub limited: bool,
+}
+
+/// By what grants are judged: the words in which they speak and, where the enterprise has published them, the rules of law
+/// and of the house.
+#[derive(Debug, Clone, Copy)]
+pub struct Basis<'a> {
+    /// The words.
+    pub vocabulary: &'a Vocabulary,
+    /// The rules; `None`: nothing is demanded beside the grant.
+    pub rules: Option<&'a PolicyPlan>,
+    /// The customer's birth day, days since 1900-01-01, where it is known; [`decide`] takes the customer's own.
+    pub birth_day: Option<u32>,
+}
+
+impl<'a> From<&'a Vocabulary> for Basis<'a> {
+    fn from(vocabulary: &'a Vocabulary) -> Self {
+        Self { vocabulary, rules: None, birth_day: None }
+    }
+}
+
+impl<'a> Basis<'a> {
+    /// The words, and rules where there are any.
+    pub fn new(vocabulary: &'a Vocabulary, rules: Option<&'a PolicyPlan>) -> Self {
+        Self { vocabulary, rules, birth_day: None }
+    }
+
+    /// The same for a customer who was born on this day.
+    #[must_use]
+    pub fn born(self, birth_day: Option<u32>) -> Self {
+        Self { birth_day, ..self }
+    }
 }
 
 /// A grant as the decision sees it, wherever it is kept.
@@ -160,6 +192,8 @@ pub enum Detail {
     Level(Level),
     /// `onward`: the first recipient to whom the data may not be passed on.
     Onward(Term),
+    /// `policy` and `policy_error`: the rule, and what would mend it.
+    Rule(Box<BrokenRule>),
     /// `cap`: uses allowed over the grant's whole life.
     Cap(UseCap),
     /// `rate`: uses allowed in a window, and when a use is allowed again.
@@ -182,6 +216,19 @@ pub enum Detail {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         age_seconds: Option<u64>,
     },
+}
+
+/// A rule that does not let a use go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokenRule {
+    /// The rule's id.
+    pub rule: Term,
+    /// Names of the attributes on which it turns, see [`crate::rules::Rule::turns_on`]; of `policy_error` the one that is
+    /// missing, if that is the error.
+    pub failed: Vec<Box<str>>,
+    /// What the rule demands.
+    pub demands: RuleText,
 }
 
 /// A part of a use that is a word of the vocabulary.
@@ -220,6 +267,20 @@ impl Denial {
         Self { reason, grant: Some(grant.id), detail: None }
     }
 
+    fn by_rule(grant: &GrantView<'_>, broken: Broken<'_>) -> Self {
+        let (reason, rule, failed) = match broken {
+            Broken::NotPermitted => return Self::under(grant, DenialReason::Policy),
+            Broken::Forbidden(rule) => (DenialReason::Policy, rule, rule.turns_on()),
+            Broken::Failed(rule, EvaluationError::Missing { attribute }) => {
+                (DenialReason::PolicyError, rule, vec![attribute])
+            }
+            Broken::Failed(rule, _) => (DenialReason::PolicyError, rule, Vec::new()),
+        };
+        let failed = failed.into_iter().map(|attribute| attribute.name().into()).collect();
+        let broken = BrokenRule { rule: rule.id.clone(), failed, demands: rule.text.clone() };
+        Self::under(grant, reason).with(Detail::Rule(Box::new(broken)))
+    }
+
     fn with(self, detail: Detail) -> Self {
         Self { detail: Some(detail), ..self }
     }
@@ -232,32 +293,33 @@ impl std::fmt::Display for Denial {
 }
 
 /// Decides a use at `now`, given its customer's grants and how much of each is used up.
-pub fn decide(
-    vocabulary: &Vocabulary,
+pub fn decide<'a>(
+    basis: impl Into<Basis<'a>>,
     customer: Option<&CustomerState>,
     count_of: impl Fn(&Jti) -> UseCount,
     facts: &UseFacts,
     now: UnixSeconds,
 ) -> Decision {
     let grants = customer.map(|customer| customer.grants.as_slice()).unwrap_or_default();
-    decide_among(vocabulary, grants.iter().map(GrantView::from), count_of, facts, now)
+    let basis = basis.into().born(customer.and_then(|customer| customer.birth_day));
+    decide_among(basis, grants.iter().map(GrantView::from), count_of, facts, now)
 }
 
 /// The same over grants by rising leaf index, wherever they are kept.
 pub(crate) fn decide_among<'a>(
-    vocabulary: &Vocabulary,
+    basis: Basis<'_>,
     grants: impl Iterator<Item = GrantView<'a>>,
     count_of: impl Fn(&Jti) -> UseCount,
     facts: &UseFacts,
     now: UnixSeconds,
 ) -> Decision {
-    if let Err(denial) = check_terms(vocabulary, facts) {
+    if let Err(denial) = check_terms(basis.vocabulary, facts) {
         return Decision::Denial(denial);
     }
     let mut closest: Option<Denial> = None;
     // by rising leaf index, so that the first that permits is the one the specification names
     for grant in grants.filter(|grant| addresses(grant, facts)) {
-        match judge_addressed(vocabulary, &grant, &count_of, facts, now) {
+        match judge_addressed(basis, &grant, &count_of, facts, now) {
             Ok(()) => return Decision::Permit(Permission::of(&grant)),
             Err(denial) if closest.as_ref().is_none_or(|best| denial.reason > best.reason) => {
                 closest = Some(denial);
@@ -269,38 +331,40 @@ pub(crate) fn decide_among<'a>(
 }
 
 /// Judges a use under one named grant: what [`decide`] would say if the customer had no other.
-pub fn judge_grant(
-    vocabulary: &Vocabulary,
+pub fn judge_grant<'a>(
+    basis: impl Into<Basis<'a>>,
     grant: &GrantState,
     count: UseCount,
     facts: &UseFacts,
     now: UnixSeconds,
 ) -> Result<(), Denial> {
-    check_terms(vocabulary, facts)?;
+    let basis = basis.into();
+    check_terms(basis.vocabulary, facts)?;
     let grant = GrantView::from(grant);
     if !addresses(&grant, facts) {
         return Err(Denial::of(DenialReason::NoGrant));
     }
-    judge_addressed(vocabulary, &grant, |_| count, facts, now)
+    judge_addressed(basis, &grant, |_| count, facts, now)
 }
 
 /// Judges a use under terms alone, in force from `starts`: what [`judge_grant`] would say of a grant that nobody has paused,
 /// ended or used up.
-pub fn judge_terms(
-    vocabulary: &Vocabulary,
+pub fn judge_terms<'a>(
+    basis: impl Into<Basis<'a>>,
     (grant, terms): (Jti, &Terms),
     starts: UnixSeconds,
     facts: &UseFacts,
     at: UnixSeconds,
 ) -> Result<(), Denial> {
-    check_terms(vocabulary, facts)?;
+    let basis = basis.into();
+    check_terms(basis.vocabulary, facts)?;
     let ends = terms.validity.end();
     let grant =
         GrantView { id: grant, given: 0, terms, starts, ends, status: Status::Active, ended_at: None };
     if !addresses(&grant, facts) {
         return Err(Denial::of(DenialReason::NoGrant));
     }
-    judge_addressed(vocabulary, &grant, |_| UseCount::default(), facts, at)
+    judge_addressed(basis, &grant, |_| UseCount::default(), facts, at)
 }
 
 /// Whether the vocabulary has every word of the use.
@@ -334,12 +398,13 @@ fn addresses(grant: &GrantView<'_>, facts: &UseFacts) -> bool {
 
 /// The first reason, in order of precedence, why a grant that addresses the use does not permit it.
 fn judge_addressed(
-    vocabulary: &Vocabulary,
+    basis: Basis<'_>,
     grant: &GrantView<'_>,
     count_of: impl Fn(&Jti) -> UseCount,
     facts: &UseFacts,
     now: UnixSeconds,
 ) -> Result<(), Denial> {
+    let vocabulary = basis.vocabulary;
     let denied_by = |reason, detail| Err(Denial::under(grant, reason).with(detail));
     let ended = |reason| {
         let detail = grant.ended_at.map(Detail::Ended);
@@ -377,6 +442,10 @@ fn judge_addressed(
         && !terms.consents.iter().any(|consent| consent.as_str() == CONSENT_TO_PASS_ON)
     {
         return denied_by(DenialReason::Onward, Detail::Onward(recipient.clone()));
+    }
+    if let Some(rules) = basis.rules {
+        let asked = Asked::new(rules, vocabulary, *grant, facts, basis.birth_day, now);
+        rules.judge(&asked).map_err(|broken| Denial::by_rule(grant, broken))?;
     }
     if terms.limits.uses.is_none() && terms.limits.rate.is_none() {
         return Ok(());

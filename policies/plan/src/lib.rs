@@ -16,6 +16,7 @@ pub mod customer;
 pub mod decide;
 pub mod duties;
 pub mod house;
+pub mod rules;
 #[cfg(test)]
 mod samples;
 pub mod tenant;
@@ -24,8 +25,9 @@ pub mod vocabulary;
 pub use admission::{Parties, Refusal};
 pub use assets::{AssetState, Holding};
 pub use customer::{Admitted, CustomerState, EntryRef, GrantState, Status};
-pub use decide::{Decision, Denial, Permission, UseCount, decide, judge_grant, judge_terms};
+pub use decide::{Basis, Decision, Denial, Permission, UseCount, decide, judge_grant, judge_terms};
 pub use duties::Duties;
 pub use house::{Fact, HouseRules};
+pub use rules::PolicyPlan;
 pub use tenant::TenantState;
 pub use vocabulary::Vocabulary;

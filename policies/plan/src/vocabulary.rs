@@ -39,6 +39,33 @@ pub struct Category {
     pub label: Label,
     /// The fields that its records have.
     pub fields: BTreeMap<Term, Label>,
+    /// How much harm its misuse can do.
+    #[serde(default)]
+    pub sensitivity: Sensitivity,
+}
+
+/// How much harm the misuse of a category can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sensitivity {
+    /// No more than any data about a person.
+    #[default]
+    Ordinary,
+    /// Sensitive personal information, such as where somebody was.
+    Sensitive,
+    /// A special category, such as health.
+    Special,
+}
+
+impl Sensitivity {
+    /// Its word in JSON and in rules.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ordinary => "ordinary",
+            Self::Sensitive => "sensitive",
+            Self::Special => "special",
+        }
+    }
 }
 
 impl Label {
