@@ -81,12 +81,12 @@ fn every_construct_of_a_plan_decides_as_in_cedar() {
         (
             "overflow",
             "forbid (principal, action, resource)
-             when { context.grant.price * 9223372036854775807 < 0 || context.now - context.grant.price == 7 };",
+             when { context.grant.price == 81 && context.now - context.grant.price * 9223372036854775807 == 7 };",
         ),
         (
             "sum",
             "forbid (principal, action, resource)
-             when { context.grant.price + 9223372036854775727 > 9223372036854775800 };",
+             when { context.grant.price + 9223372036854775727 == 9223372036854775806 };",
         ),
         ("requester", "forbid (principal in Requester::\"spy\", action, resource);"),
         ("kind", "forbid (principal is Requester, action in [Action::\"train\", Action::\"share\"], resource);"),

@@ -18,21 +18,18 @@ fn refusal(text: String) -> String {
 fn what_cannot_be_lowered_is_refused_with_its_construct_and_line() {
     for (line, construct, condition) in [
         (4, "the function `datetime` cannot be lowered", "true &&\n datetime(\"2026-01-01\") < datetime(\"2026-01-02\")"),
-        (4, "the function `ip` cannot be lowered", "true &&\n ip(\"127.0.0.1\").isLoopback()"),
-        (3, "a record cannot be lowered", "{a: context.now}.a == 1"),
+        (4, "the function `isLoopback` cannot be lowered", "true &&\n ip(\"127.0.0.1\").isLoopback()"),
+        (3, "an attribute of what was computed cannot be lowered", "{a: context.now}.a == 1"),
         (4, "`resource` itself cannot be lowered, expected one of its attributes", "context.now > 1 &&\n resource == Customer::\"cs-1\""),
         (4, "`resource` itself cannot be lowered, expected one of its attributes", "context.now > 1 &&\n Customer::\"cs-1\" == resource"),
         (3, "a set of anything but words cannot be lowered", "[context.now, 7].contains(7)"),
-        (3, "a string cannot be lowered", "\"a\" like \"b*\""),
+        (3, "`like` cannot be lowered", "\"a\" like \"b*\""),
         (3, "`context.grant` cannot be lowered", "context.grant == context.grant"),
-        (3, "compares Purpose with Category, expected one type", "context.purpose in Category::\"driving\""),
+        (3, "compares Purpose with Category, expected one type", "context.now > 1 || context.purpose in Category::\"driving\""),
     ] {
         let text = policy("p", &format!("forbid (principal, action, resource)\nwhen {{ {condition} }};"));
         let refused = refusal(text);
-        let place = format!("test.cedar, line {line}, policy p: ");
-        assert!(refused.starts_with(&place), "{refused}\nexpected {place}{construct}");
-        let of_cedar = refused.contains("for policy");
-        assert!(refused.ends_with(construct) || of_cedar, "{refused}\nexpected {construct}");
+        assert_eq!(refused, format!("test.cedar, line {line}, policy p: {construct}"));
     }
 }
 
@@ -40,7 +37,8 @@ fn what_cannot_be_lowered_is_refused_with_its_construct_and_line() {
 fn what_cedar_refuses_is_refused_with_its_line() {
     for (line, condition) in [
         (3, "context.purpose == Purpose::\"dreaming\""),
-        (3, "context.purpose == Category::\"driving\""),
+        // never true, which Cedar says of the policy as a whole
+        (1, "context.purpose == Category::\"driving\""),
         (4, "true &&\n context.level > 3"),
         (4, "true &&\n context.weather == 3"),
         (3, "context.grant.consents.contains(Consent::\"anything\")"),

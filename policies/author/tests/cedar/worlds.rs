@@ -13,7 +13,7 @@ pub(super) fn count() -> u64 {
 }
 
 /// Words and numbers with which an attribute is compared.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Constants {
     words: BTreeSet<Box<str>>,
     longs: BTreeSet<i64>,
@@ -31,8 +31,9 @@ pub(super) struct Worlds<'p> {
 impl<'p> Worlds<'p> {
     pub(super) fn new(plan: &'p PolicyPlan, base: Values, seed: u64) -> Self {
         let mut constants: BTreeMap<Attribute, Constants> = BTreeMap::new();
+        let mut compared = Vec::new();
         for rule in plan.rules() {
-            collect(&rule.when, &mut constants);
+            collect(&rule.when, &mut constants, &mut compared);
         }
         for (attribute, value) in base.iter() {
             let known = constants.entry(attribute).or_default();
@@ -41,6 +42,17 @@ impl<'p> Worlds<'p> {
                 OwnedValue::Long(number) => drop(known.longs.insert(*number)),
                 OwnedValue::Word(word) => drop(known.words.insert(word.clone())),
                 OwnedValue::Words(words) => known.words.extend(words.iter().cloned()),
+            }
+        }
+        // to whom data is passed on is compared with nothing: whoever it is
+        constants.entry(Attribute::Onward).or_default().words.insert("someone".into());
+        // what is compared with each other has its constants in common; twice, since one may be compared with several
+        for (one, other) in compared.iter().chain(&compared) {
+            for (one, other) in [(one, other), (other, one)] {
+                let Constants { words, longs } = constants.get(one).cloned().unwrap_or_default();
+                let known = constants.entry(*other).or_default();
+                known.words.extend(words);
+                known.longs.extend(longs);
             }
         }
         Self { plan, base, constants, rng: ChaCha8Rng::seed_from_u64(seed), made: 0 }
@@ -112,20 +124,40 @@ impl<'p> Worlds<'p> {
     }
 }
 
-/// What stands beside each attribute in a comparison.
-fn collect(condition: &Condition, constants: &mut BTreeMap<Attribute, Constants>) {
+/// What stands beside attributes in comparisons: constants, and other attributes.
+fn collect(
+    condition: &Condition,
+    constants: &mut BTreeMap<Attribute, Constants>,
+    compared: &mut Vec<(Attribute, Attribute)>,
+) {
     if let [left, right] = condition.parts() {
-        for (one, other) in [(left, right), (right, left)] {
-            if let Condition::Attribute(attribute) = one {
-                let known = constants.entry(*attribute).or_default();
-                match other {
-                    Condition::Word(word) => drop(known.words.insert(word.clone())),
-                    Condition::Words(words) => known.words.extend(words.iter().cloned()),
-                    Condition::Long(number) => drop(known.longs.insert(*number)),
-                    _ => {}
-                }
-            }
+        for attribute in operands(left) {
+            literals(right, constants.entry(attribute).or_default());
+            compared.extend(operands(right).into_iter().map(|other| (attribute, other)));
+        }
+        for attribute in operands(right) {
+            literals(left, constants.entry(attribute).or_default());
         }
     }
-    condition.parts().iter().for_each(|part| collect(part, constants));
+    condition.parts().iter().for_each(|part| collect(part, constants, compared));
+}
+
+/// The attributes whose value the condition may be.
+fn operands(condition: &Condition) -> Vec<Attribute> {
+    match condition {
+        Condition::Attribute(attribute) => vec![*attribute],
+        Condition::If(three) => three[1..].iter().flat_map(operands).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn literals(condition: &Condition, known: &mut Constants) {
+    match condition {
+        Condition::Word(word) => drop(known.words.insert(word.clone())),
+        Condition::Words(words) => known.words.extend(words.iter().cloned()),
+        Condition::Long(number) => drop(known.longs.insert(*number)),
+        // comparisons within have their own attributes
+        Condition::If(three) => three[1..].iter().for_each(|part| literals(part, known)),
+        _ => {}
+    }
 }
