@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use grantbook_plan::decide::{Permission, decide};
+use grantbook_plan::decide::{Basis, Permission, decide};
 use grantbook_plan::{Decision, Denial, UseCount, Vocabulary};
 use grantbook_record::day::Day;
 use grantbook_record::event::{Channel, Claims, Event, GrantWithdrawn};
@@ -435,7 +435,9 @@ impl Ledger {
                 .map(|known| inner.count_with_leases(number, key, known, grant, now.seconds()));
             counted.unwrap_or_default()
         };
-        match decide(Vocabulary::builtin(), known, count_of, facts, now.seconds()) {
+        let Ok(published) = inner.state.tenant(number) else { return denial(DenialReason::EvaluationError) };
+        let basis = Basis::new(Vocabulary::builtin(), published.state.rules());
+        match decide(basis, known, count_of, facts, now.seconds()) {
             Decision::Permit(permission) if inner.is_withdrawing(key, &permission.grant) => {
                 Decision::Denial(Denial {
                     grant: Some(permission.grant),

@@ -5,13 +5,14 @@
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::event::{
     Acknowledger, Bounds, DataDeleted, Event, Evidence, GrantGiven, KeyEnrolled, KeyRotated, Money,
-    RecipientAcknowledged, Revoker, TemplatePublished,
+    PolicyPublished, RecipientAcknowledged, Revoker, TemplatePublished,
 };
 use grantbook_record::terms::{Compensation, RetentionDays};
 use grantbook_record::{Jti, Price, Terms, Thumbprint};
 
 use crate::assets::{self, ASSETS_MAX};
 use crate::customer::{CustomerState, GRANTS_MAX, GrantState, KEYS_MAX, REQUESTS_MAX, Status};
+use crate::rules::{PlanError, PolicyPlan};
 use crate::tenant::{GROUPS_MAX, NOTICES_MAX, TEMPLATES_MAX, TenantState};
 use crate::vocabulary::Vocabulary;
 
@@ -130,6 +131,17 @@ pub enum Refusal {
         /// The next version.
         expected: u32,
     },
+    /// Rules that begin to hold at a time that has not come, or long ago.
+    #[error("rules from {from} on, expected within a day before {now}", from = from.0, now = now.0)]
+    PolicyFrom {
+        /// As stated.
+        from: UnixSeconds,
+        /// The ledger's clock.
+        now: UnixSeconds,
+    },
+    /// Rules that cannot be evaluated.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// A text that is empty or too long.
     #[error("text of {got} bytes, expected 1 to {TEXT_BYTES_MAX}")]
     Text {
@@ -197,6 +209,7 @@ pub fn check(
             customer.signing_key(&event.key).map(|_| ()).ok_or(Refusal::NoSuchKey)
         }
         Event::TemplatePublished(event) => check_template(event, signers, context),
+        Event::PolicyPublished(event) => check_policy(event, signers, context),
         Event::NoticePublished(event) => {
             by_enterprise(signers, context)?;
             check_text(&event.text)?;
@@ -292,6 +305,25 @@ fn check_template(
     }
     let all = context.tenant.templates.values().map(Vec::len).sum();
     room(all, TEMPLATES_MAX, "templates")
+}
+
+fn check_policy(
+    event: &PolicyPublished,
+    signers: &[Thumbprint],
+    context: &Context<'_>,
+) -> Result<(), Refusal> {
+    by_enterprise(signers, context)?;
+    let last = context.tenant.policy.as_ref().map_or(0, |policy| policy.version);
+    let expected = last.saturating_add(1);
+    if event.version != expected {
+        return Err(Refusal::Version { expected });
+    }
+    let (from, now) = (event.from, context.now);
+    if from > now || now.0 - from.0 > SECONDS_PER_DAY {
+        return Err(Refusal::PolicyFrom { from, now });
+    }
+    PolicyPlan::from_value(&event.plan)?;
+    Ok(())
 }
 
 fn check_given(

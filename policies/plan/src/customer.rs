@@ -268,6 +268,7 @@ impl CustomerState {
             }
             Event::TemplatePublished(_)
             | Event::NoticePublished(_)
+            | Event::PolicyPublished(_)
             | Event::DataDeleted(_)
             | Event::RecipientAcknowledged(_)
             | Event::SubjectErased(_)

@@ -118,6 +118,11 @@ impl PolicyPlan {
         format::parse(json)
     }
 
+    /// Reads a plan that stands in an event.
+    pub fn from_value(plan: &serde_json::Value) -> Result<Self, PlanError> {
+        format::from_value(plan.clone())
+    }
+
     /// From rules and what is said of parties, checked as [`PolicyPlan::parse`] does.
     pub fn new(parties: BTreeMap<Term, Party>, rules: Vec<Rule>) -> Result<Self, PlanError> {
         format::check(&parties, &rules)?;
@@ -164,6 +169,15 @@ impl PolicyPlan {
             return Err(Broken::Forbidden(rule));
         }
         if permitted { Ok(()) } else { Err(Broken::NotPermitted) }
+    }
+}
+
+/// The plan that permits nothing.
+impl Default for PolicyPlan {
+    fn default() -> Self {
+        let (parties, rules) = (BTreeMap::new(), Vec::new());
+        let index = Index::over(&rules);
+        Self(Arc::new(Compiled { parties, rules, index }))
     }
 }
 

@@ -22,7 +22,7 @@ use std::time::Duration;
 use grantbook_plan::admission::{self, Context};
 use grantbook_plan::compact::Known as Customer;
 use grantbook_plan::customer::{Admitted, CustomerState, EntryRef, GrantState};
-use grantbook_plan::decide::{Decision, Denial, Permission, UseCount, check_terms};
+use grantbook_plan::decide::{Basis, Decision, Denial, Permission, UseCount, check_terms};
 use grantbook_plan::{Parties, TenantState, Vocabulary};
 use grantbook_record::event::{Claims, Event};
 use grantbook_record::feed::{About, Chain, FeedPosition, GrantOf};
@@ -366,7 +366,8 @@ impl Replica {
         let (customer, time) = self
             .ready(facts, at_least, now)
             .map_err(|denial| check_terms(Vocabulary::builtin(), facts).err().unwrap_or(denial))?;
-        match holdings::decide(customer.as_ref(), |grant| used_up.count(grant, time), facts, time) {
+        let basis = Basis::new(Vocabulary::builtin(), self.tenant.rules());
+        match holdings::decide(basis, customer.as_ref(), |grant| used_up.count(grant, time), facts, time) {
             Decision::Permit(permission) => {
                 unblocked(customer.as_ref(), &permission.grant)?;
                 Ok(permission)
@@ -381,8 +382,9 @@ impl Replica {
         // the ledger may be ahead of the feed, and then the grant is not here yet
         let behind = || Denial { grant: Some(*grant), ..Denial::of(DenialReason::Behind) };
         let none_used = |_: &Jti| UseCount::default();
+        let basis = Basis::new(Vocabulary::builtin(), self.tenant.rules());
         let decision = customer
-            .and_then(|known| known.decide_under(grant, Vocabulary::builtin(), none_used, facts, time))
+            .and_then(|known| known.decide_under(grant, basis, none_used, facts, time))
             .ok_or_else(behind)?;
         unblocked(customer.as_ref(), grant)?;
         match decision {

@@ -8,8 +8,8 @@ mod paying;
 
 use grantbook_compliance::Opening;
 use grantbook_plan::admission::{self, Context};
-use grantbook_plan::decide::{Permission, decide, judge_grant, judge_terms};
-use grantbook_plan::{Admitted, CustomerState, Decision, Denial, EntryRef, UseCount, Vocabulary};
+use grantbook_plan::decide::{Basis, Permission, decide, judge_grant, judge_terms};
+use grantbook_plan::{Admitted, CustomerState, Decision, Denial, EntryRef, PolicyPlan, UseCount, Vocabulary};
 use grantbook_record::day::{Day, UnixMillis, UnixSeconds};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::entry::{self, DayKey, LinkTarget, Salt};
@@ -283,7 +283,9 @@ impl<'a> Builder<'a> {
                 payout_minor = grant.terms.compensation.payout_per_use_minor();
             }
             let pays = (currency, payout_minor.into());
-            verdict = self.judge((tenant.number, name), customer.as_ref(), record, pays);
+            let published = self.changes.tenant(state, tenant.number)?;
+            let rules = published.state.rules_at(record.at, self.inner.freshness_bound.as_secs());
+            verdict = self.judge((tenant.number, name), customer.as_ref(), record, rules, pays);
             // the price changed between admission and now
             if used.committed.openings.get(1).map(|payout| payout.value) != Some(u64::from(payout_minor)) {
                 used.committed = commit_use(record.at, payout_minor);
@@ -321,6 +323,7 @@ impl<'a> Builder<'a> {
         (tenant, name): (u32, CustomerKey),
         customer: Option<&Customer>,
         record: &UseRecord,
+        rules: Option<&PolicyPlan>,
         (currency, payout_minor): (Currency, u64),
     ) -> Verdict {
         let flagged = |flag| Verdict { flag: Some(flag), in_window: false };
@@ -342,7 +345,8 @@ impl<'a> Builder<'a> {
         } else {
             self.inner.count_with_leases(tenant, name, customer, &grant.id, record.at)
         };
-        match judge_grant(Vocabulary::builtin(), &grant, count, &record.facts, record.at) {
+        let basis = Basis::new(Vocabulary::builtin(), rules).born(customer.state.birth_day);
+        match judge_grant(basis, &grant, count, &record.facts, record.at) {
             Ok(()) => {
                 let project = LimitKey::Budget { tenant, project: record.facts.requester.clone() };
                 let leases = self.inner.leases();
@@ -363,7 +367,7 @@ impl<'a> Builder<'a> {
                 }
                 // of the end alone it could not know: the terms it had
                 let (terms, starts) = ((grant.id, &grant.terms), grant.starts);
-                match judge_terms(Vocabulary::builtin(), terms, starts, &record.facts, record.at) {
+                match judge_terms(basis, terms, starts, &record.facts, record.at) {
                     Ok(()) => Verdict { flag: None, in_window: true },
                     Err(denial) => flagged(denial.reason),
                 }
@@ -415,7 +419,9 @@ impl<'a> Builder<'a> {
                 .map(|customer| self.inner.count_with_leases(tenant.number, name, customer, grant, at));
             counted.unwrap_or_default()
         };
-        let permission = match decide(Vocabulary::builtin(), known, count_of, &facts, at) {
+        let published = self.changes.tenant(state, tenant.number)?;
+        let basis = Basis::new(Vocabulary::builtin(), published.state.rules());
+        let permission = match decide(basis, known, count_of, &facts, at) {
             Decision::Denial(denial) => return Ok(Ok(Answer::Denial(denial))),
             Decision::Permit(permission) => permission,
         };

@@ -7,10 +7,10 @@ use grantbook_record::event::{
     Acknowledger, Act, AssetIssued, AssetTerms, AssetTransferred, Basis, Bounds, Claims, DataDeleted,
     Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked, GrantWithdrawn, KeyEnrolled,
     KeyRevoked, KeyRotated, LicenceOffer, LocalText, NoticePublished, OfPool, OperatorActed, Owner,
-    PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed, Period, ProofPublished,
-    RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade, Revenue, RevenueDeclared,
-    ReversedEntry, Revoker, SettlementClosed, SettlementPosted, StateRoot, SubjectErased, TemplatePublished,
-    about_tenant,
+    PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed, Period, PolicyPublished,
+    ProofPublished, RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade, Revenue,
+    RevenueDeclared, ReversedEntry, Revoker, SettlementClosed, SettlementPosted, StateRoot, SubjectErased,
+    TemplatePublished, about_tenant,
 };
 use grantbook_record::lease::{LeasesReleased, Release};
 use grantbook_record::list::List;
@@ -182,12 +182,13 @@ impl Sample {
 }
 
 /// The kinds of which there is a sample: all that an envelope may carry now.
-pub(crate) const SAMPLES: [Kind; 29] = [
+pub(crate) const SAMPLES: [Kind; 30] = [
     Kind::KeyEnrolled,
     Kind::KeyRotated,
     Kind::KeyRevoked,
     Kind::TemplatePublished,
     Kind::NoticePublished,
+    Kind::PolicyPublished,
     Kind::RequestMade,
     Kind::RequestDeclined,
     Kind::GrantGiven,
@@ -240,6 +241,21 @@ pub(crate) fn sample(kind: Kind) -> Sample {
             let (id, text) = (term("charging-for-insurance"), NOTICE.to_owned());
             let event = NoticePublished { id, version: 1, language: Language::English, text };
             Sample::new(kind, 5, event, vec![enterprise()])
+        }
+        Kind::PolicyPublished => {
+            let plan = serde_json::json!({
+                "version": 1,
+                "parties": {"harbour-insurance": {"country": "cn"}},
+                "rules": [{
+                    "id": "agreed",
+                    "effect": "permit",
+                    "text": {"en": "Ask only for what a grant in force covers.", "zh-CN": "只能在有效授权的范围内使用。"},
+                    "when": {"equal": [{"attribute": "grant.status"}, {"word": "active"}]},
+                }],
+            });
+            let sources = Bytes32::sha256(b"the Cedar sources");
+            let event = PolicyPublished { version: 1, from: NOW, sources, plan };
+            Sample::new(kind, 35, event, vec![enterprise()])
         }
         Kind::RequestMade => {
             let event = RequestMade { sub, terms: terms(), expires: UnixSeconds(NOW.0 + 7 * 86_400) };

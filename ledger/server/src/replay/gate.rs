@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use grantbook_engine::{AppendedUse, Ledger};
-use grantbook_plan::{Decision, UseCount, Vocabulary, decide};
+use grantbook_plan::{Basis, Decision, PolicyPlan, UseCount, Vocabulary, decide};
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::entry::Salt;
 use grantbook_record::event::Claims;
@@ -22,6 +22,8 @@ const BATCH: usize = 256;
 pub(super) struct Gate<'a> {
     ledger: &'a Ledger,
     tenant: TenantId,
+    /// The rules that held when it began.
+    rules: Option<PolicyPlan>,
     id: GateId,
     signer: Signer,
     next: u64,
@@ -39,7 +41,8 @@ impl<'a> Gate<'a> {
         signer: Signer,
     ) -> Result<Self, Failure> {
         let next = ledger.gate_progress(tenant, &id)?.next_seq;
-        Ok(Self { ledger, tenant, id, signer, next, batch: Vec::new(), ahead: HashMap::new() })
+        let rules = ledger.tenant_state(tenant)?.policy.map(|policy| policy.plan);
+        Ok(Self { ledger, tenant, rules, id, signer, next, batch: Vec::new(), ahead: HashMap::new() })
     }
 
     /// The sequence number of the next use.
@@ -72,11 +75,12 @@ impl<'a> Gate<'a> {
     }
 
     fn decide(&mut self, facts: &UseFacts, at: UnixSeconds) -> Outcome {
-        let Self { ledger, tenant, ahead, .. } = self;
+        let Self { ledger, tenant, rules, ahead, .. } = self;
         let customer = ledger.customer(*tenant, &facts.data_subject);
         let acknowledged = |grant: &Jti| ledger.use_count(*tenant, &facts.data_subject, grant);
         let count_of = |grant: &Jti| ahead.get(grant).copied().unwrap_or_else(|| acknowledged(grant));
-        match decide(Vocabulary::builtin(), customer.as_ref(), count_of, facts, at) {
+        let basis = Basis::new(Vocabulary::builtin(), rules.as_ref());
+        match decide(basis, customer.as_ref(), count_of, facts, at) {
             Decision::Permit(permission) => {
                 let grant = permission.grant;
                 let rate = customer.as_ref().and_then(|customer| customer.grant(&grant)?.terms.limits.rate);

@@ -62,10 +62,8 @@ pub fn ask(policies: &PolicySet, schema: &Schema, values: &Values) -> Result<Ced
     let missing = || AskError("no requester or no action".to_owned());
     let (principal, action) = (principal.ok_or_else(missing)?, action.ok_or_else(missing)?);
     let resource = uid("Customer", "someone")?;
-    let context =
-        Context::from_json_value(Json::Object(context), Some((schema, &action))).map_err(error)?;
-    let request =
-        Request::new(principal, action, resource.clone(), context, Some(schema)).map_err(error)?;
+    let context = Context::from_json_value(Json::Object(context), Some((schema, &action))).map_err(error)?;
+    let request = Request::new(principal, action, resource.clone(), context, Some(schema)).map_err(error)?;
     let attributes: HashMap<String, Expression> =
         age.map(|years| ("age".to_owned(), Expression::new_long(years))).into_iter().collect();
     let customer = Entity::new(resource, attributes, HashSet::new()).map_err(error)?;

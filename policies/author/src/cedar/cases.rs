@@ -127,7 +127,12 @@ pub fn check(case: &RuleCase, base: &Values, lowered: &Lowered) -> Result<(), Ca
     }
     let expect = |use_: &str, asked: &Values, expected: &str| {
         let otherwise = |got: String| {
-            Err(CaseFault::Otherwise { rule: rule(), use_: use_.to_owned(), expected: expected.to_owned(), got })
+            Err(CaseFault::Otherwise {
+                rule: rule(),
+                use_: use_.to_owned(),
+                expected: expected.to_owned(),
+                got,
+            })
         };
         let got = match lowered.plan.judge(asked) {
             Ok(()) => "permitted".to_owned(),
@@ -141,16 +146,20 @@ pub fn check(case: &RuleCase, base: &Values, lowered: &Lowered) -> Result<(), Ca
         let by_cedar = ask(&lowered.policies, &lowered.schema, asked)
             .map_err(|error| CaseFault::Ask { rule: rule(), error })?;
         if by_cedar.permits() != (expected == "permitted") {
-            return otherwise(format!("{} by Cedar", if by_cedar.permits() { "permitted" } else { "denied" }));
+            return otherwise(format!(
+                "{} by Cedar",
+                if by_cedar.permits() { "permitted" } else { "denied" }
+            ));
         }
         Ok(())
     };
     expect(&case.permitted, &permitted, "permitted")?;
-    let permits = lowered.plan.rules().iter().any(|known| {
-        known.id == case.rule && known.effect == grantbook_plan::rules::Effect::Permit
-    });
-    let denial =
-        if permits { "permitted by no rule".to_owned() } else { format!("denied by {}", case.rule) };
+    let permits = lowered
+        .plan
+        .rules()
+        .iter()
+        .any(|known| known.id == case.rule && known.effect == grantbook_plan::rules::Effect::Permit);
+    let denial = if permits { "permitted by no rule".to_owned() } else { format!("denied by {}", case.rule) };
     expect(&case.denied, &denied, &denial)
 }
 

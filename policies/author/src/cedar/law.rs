@@ -44,7 +44,10 @@ pub fn law_page(profiles: &[Profile]) -> String {
         page.push_str("| article | rule | demands | permitted | denied |\n|---|---|---|---|---|\n");
         for Row { article, rule, folder, demands, cases } in rows {
             for (permitted, denied) in cases {
-                let _ = writeln!(page, "| {article} | [`{rule}`](../{folder}) | {demands} | {permitted} | {denied} |");
+                let _ = writeln!(
+                    page,
+                    "| {article} | [`{rule}`](../{folder}) | {demands} | {permitted} | {denied} |"
+                );
             }
         }
     }

@@ -18,18 +18,23 @@ pub const CONSENTS: &[&str] = &[
     "third-party",
 ];
 /// What protects data in another country.
-pub const SAFEGUARDS: &[&str] =
-    &["adequacy", "binding-rules", "certification", "no-restriction", "security-assessment", "standard-contract"];
+pub const SAFEGUARDS: &[&str] = &[
+    "adequacy",
+    "binding-rules",
+    "certification",
+    "no-restriction",
+    "security-assessment",
+    "standard-contract",
+];
 
 /// The type in Cedar of what an attribute is, or of what it is a set of; numbers have none.
 pub(super) fn entity_type(attribute: Attribute) -> Option<&'static str> {
     Some(match attribute {
         Attribute::Requester => "Requester",
         Attribute::Action => "Action",
-        Attribute::Recipient
-        | Attribute::Onward
-        | Attribute::GrantController
-        | Attribute::GrantRecipient => "Party",
+        Attribute::Recipient | Attribute::Onward | Attribute::GrantController | Attribute::GrantRecipient => {
+            "Party"
+        }
         Attribute::Purpose | Attribute::GrantPurpose => "Purpose",
         Attribute::Categories | Attribute::GrantCategories => "Category",
         Attribute::Fields => "Field",

@@ -17,7 +17,12 @@ fn is_golden(path: &Path, made: &str) {
     if std::env::var_os("GRANTBOOK_GOLDEN").is_some_and(|value| value == "write") {
         fs::write(path, made).unwrap();
     }
-    assert_eq!(fs::read_to_string(path).unwrap(), made, "{}: run with GRANTBOOK_GOLDEN=write", path.display());
+    assert_eq!(
+        fs::read_to_string(path).unwrap(),
+        made,
+        "{}: run with GRANTBOOK_GOLDEN=write",
+        path.display()
+    );
 }
 
 #[test]

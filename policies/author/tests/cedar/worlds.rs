@@ -98,7 +98,8 @@ impl<'p> Worlds<'p> {
             return None;
         }
         let known = self.constants.get(&attribute);
-        let words: Vec<Box<str>> = known.map(|known| known.words.iter().cloned().collect()).unwrap_or_default();
+        let words: Vec<Box<str>> =
+            known.map(|known| known.words.iter().cloned().collect()).unwrap_or_default();
         let longs: Vec<i64> = known.map(|known| known.longs.iter().copied().collect()).unwrap_or_default();
         Some(match attribute.kind() {
             Kind::Bool => OwnedValue::Bool(self.below(2) == 0),

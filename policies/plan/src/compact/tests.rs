@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::Vocabulary;
 use crate::customer::{CustomerState, Status};
 use crate::samples::{NOW, customer_with, facts, jti, terms};
 

@@ -11,8 +11,8 @@ use grantbook_record::{Term, Terms};
 use super::attribute::Attribute;
 use super::evaluate::{Source, Value, Words};
 use super::{Party, PolicyPlan};
-use crate::decide::GrantView;
 use crate::customer::Status;
+use crate::decide::GrantView;
 use crate::vocabulary::Vocabulary;
 
 /// The country of somebody of whom the plan says nothing.
@@ -48,13 +48,15 @@ impl<'a> Asked<'a> {
     }
 
     fn countries(&self) -> Words<'a> {
-        let country = |party: Option<&'a Party>| party.map_or(UNKNOWN_COUNTRY, |party| party.country.as_str());
+        let country =
+            |party: Option<&'a Party>| party.map_or(UNKNOWN_COUNTRY, |party| party.country.as_str());
         set(self.receivers().map(country))
     }
 
     /// Those that protect the data with each receiver.
     fn safeguards(&self) -> Words<'a> {
-        let of = |party: Option<&'a Party>| party.map(|party| party.safeguards.as_slice()).unwrap_or_default();
+        let of =
+            |party: Option<&'a Party>| party.map(|party| party.safeguards.as_slice()).unwrap_or_default();
         let with_recipient = self.receivers().next().map(of).unwrap_or_default();
         let everywhere = |one: &&Term| self.receivers().all(|party| of(party).contains(one));
         set(with_recipient.iter().filter(everywhere).map(Term::as_str))
@@ -179,18 +181,26 @@ mod tests {
 
     #[test]
     fn ages_rise_on_birthdays() {
-        // 2004-02-29 is day 38,045 since 1900-01-01
+        // 2004-02-29 is day 38,044 since 1900-01-01
         let days = |year, month, day| {
             let date = chrono::NaiveDate::from_ymd_opt(year, month, day).unwrap();
             let at = u64::try_from(date.and_hms_opt(0, 0, 0).unwrap().and_utc().timestamp()).unwrap();
             (at, UnixSeconds(at))
         };
-        for ((year, month, day), expected) in
-            [((2018, 2, 28), 13), ((2018, 3, 1), 14), ((2020, 2, 28), 15), ((2020, 2, 29), 16), ((2003, 1, 1), -2)]
-        {
+        for ((year, month, day), expected) in [
+            ((2018, 2, 28), 13),
+            ((2018, 3, 1), 14),
+            ((2020, 2, 28), 15),
+            ((2020, 2, 29), 16),
+            ((2003, 1, 1), -2),
+        ] {
             let (at, midnight) = days(year, month, day);
-            assert_eq!(age(38_045, midnight), Some(expected), "{year}-{month}-{day}");
-            assert_eq!(age(38_045, UnixSeconds(at + 86_399)), Some(expected), "{year}-{month}-{day}, in the evening");
+            assert_eq!(age(38_044, midnight), Some(expected), "{year}-{month}-{day}");
+            assert_eq!(
+                age(38_044, UnixSeconds(at + 86_399)),
+                Some(expected),
+                "{year}-{month}-{day}, in the evening"
+            );
         }
         assert_eq!(age(u32::MAX, UnixSeconds(0)), None);
     }

@@ -105,6 +105,10 @@ pub(super) fn parse(json: &[u8]) -> Result<PolicyPlan, PlanError> {
     strict_json::parse::<RawPlan>(json).map_err(PlanError::Json)?.try_into()
 }
 
+pub(super) fn from_value(plan: serde_json::Value) -> Result<PolicyPlan, PlanError> {
+    strict_json::from_value::<RawPlan>(plan).map_err(PlanError::Json)?.try_into()
+}
+
 pub(super) fn check(parties: &BTreeMap<Term, Party>, rules: &[Rule]) -> Result<(), PlanError> {
     let at_most = |what, got: usize, max| {
         if got > max { Err(PlanError::TooMany { what, max, got }) } else { Ok(()) }
