@@ -22,6 +22,7 @@ mod keyring;
 mod monitor;
 pub(crate) mod output;
 mod passphrase;
+mod policy;
 pub(crate) mod progress;
 mod prove;
 mod published;
@@ -101,6 +102,9 @@ Every key of docs/reference/configuration.md can also be set in grantbook.toml o
     /// Check and publish templates
     #[command(subcommand)]
     Template(template::TemplateCommand),
+    /// Check and publish rules of law and of the house, written in Cedar
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Sign a grant as a customer, and append it
     #[command(after_help = "Examples:
   grantbook grant --sandbox
@@ -256,6 +260,7 @@ fn run(command: Option<Command>, output: Output) -> Result<Verdict, Failure> {
         Some(Command::Keygen(args)) => keygen::run(&args, output),
         Some(Command::Key(command)) => key::run(&command, output),
         Some(Command::Template(command)) => template::run(&command, output),
+        Some(Command::Policy(command)) => policy::run(&command, output),
         Some(Command::Grant(args)) => grant::give(&args, output),
         Some(Command::Withdraw(args)) => grant::withdraw(&args, output),
         Some(Command::Acknowledgements(args)) => acknowledgements::show(&args, output),

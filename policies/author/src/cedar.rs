@@ -19,6 +19,7 @@ use cedar_policy::{Policy, PolicyId, PolicySet, Schema, ValidationMode, Validato
 use grantbook_plan::rules::{Effect, Party, PlanError, Rule, RuleText};
 use grantbook_plan::{PolicyPlan, Vocabulary};
 use grantbook_record::Term;
+use grantbook_record::encoding::Bytes32;
 use miette::Diagnostic;
 
 pub use ask::{AskError, CedarAnswer, ask};
@@ -149,6 +150,21 @@ pub fn lower(
         }
     }
     Ok(Lowered { policies, schema, plan: PolicyPlan::new(parties, rules)?, articles })
+}
+
+/// The digest of sources, which the event that publishes their plan carries: over the files by rising name, of each the
+/// name and the text, both behind their length in 32 bits, big endian.
+pub fn sources_sha256(files: &[PolicyFile]) -> Bytes32 {
+    let mut sorted: Vec<&PolicyFile> = files.iter().collect();
+    sorted.sort_by_key(|file| &file.name);
+    let mut joined = Vec::new();
+    for file in sorted {
+        for part in [&file.name, &file.text] {
+            joined.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
+            joined.extend_from_slice(part.as_bytes());
+        }
+    }
+    Bytes32::sha256(&joined)
 }
 
 /// A policy with what its annotations say.

@@ -100,6 +100,11 @@ struct RawCases {
     cases: Vec<RuleCase>,
 }
 
+/// The use and grant that all cases share: `policies/base.json`.
+pub fn base() -> Result<Values, JsonError> {
+    strict_json::parse(include_bytes!("../../../base.json"))
+}
+
 /// Parses a file of cases.
 pub fn parse(json: &[u8]) -> Result<Vec<RuleCase>, CaseFault> {
     if json.len() > CASES_BYTES_MAX {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use grantbook_author::cedar::folder::{self, PolicyFolder};
-use grantbook_author::cedar::{Lowered, PolicyFile, lower};
+use grantbook_author::cedar::{Lowered, PolicyFile, cases, lower};
 use grantbook_plan::Vocabulary;
 use grantbook_plan::rules::Values;
 
@@ -30,7 +30,7 @@ fn lowered(folders: &[PolicyFolder]) -> Lowered {
 
 /// The use and grant that all cases share.
 fn base() -> Values {
-    serde_json::from_slice(&std::fs::read(policies().join("base.json")).unwrap()).unwrap()
+    cases::base().unwrap()
 }
 
 /// One policy with its annotations.

@@ -246,6 +246,7 @@ impl Book {
             Event::KeyEnrolled(event) => claims(aud, jti, event),
             Event::TemplatePublished(event) => claims(aud, jti, event),
             Event::NoticePublished(event) => claims(aud, jti, event),
+            Event::PolicyPublished(event) => claims(aud, jti, event),
             Event::GrantGiven(event) => claims(aud, jti, event),
             Event::GrantWithdrawn(event) => claims(aud, jti, event),
             Event::SubjectErased(event) => claims(aud, jti, event),
