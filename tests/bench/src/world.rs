@@ -7,7 +7,7 @@ use grantbook_record::encoding::Bytes32;
 use grantbook_record::entry::Salt;
 use grantbook_record::event::{
     Bounds, Claims, Evidence, GrantGiven, GrantWithdrawn, KeyEnrolled, LocalText, NoticePublished,
-    TemplatePublished,
+    PolicyPublished, TemplatePublished,
 };
 use grantbook_record::list::List;
 use grantbook_record::terms::Language;
@@ -103,6 +103,13 @@ impl World {
         let sandbox = ledger.sandbox()?;
         let (tenant, enterprise) = (sandbox.tenant.id, sandbox.enterprise);
         Ok(Self { folder: None, config, ledger, tenant, token: sandbox.token, terms, enterprise })
+    }
+
+    /// Publishes rules, and returns when they hold.
+    pub(crate) fn publish_policy(&self, event: PolicyPublished) -> Result<(), Failure> {
+        let envelope = sign(self.tenant, Kind::PolicyPublished, new_jti(), event, &[&self.enterprise]);
+        self.ledger.append(self.tenant, &envelope)?;
+        Ok(())
     }
 
     /// The envelope that enrols a customer's key.
