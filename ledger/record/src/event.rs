@@ -404,7 +404,7 @@ pub struct NoticePublished {
 pub struct PolicyPublished {
     /// Its version, one more than the last.
     pub version: u32,
-    /// Uses that a gate has recorded earlier are not judged by it; at most a day before admission.
+    /// Uses that a gate has recorded earlier are not judged by it: the enterprise's clock when it signed.
     pub from: UnixSeconds,
     /// SHA-256 of the Cedar sources, as `docs/spec/policy-plan.md` joins them.
     pub sources: Bytes32,

@@ -131,14 +131,6 @@ pub enum Refusal {
         /// The next version.
         expected: u32,
     },
-    /// Rules that begin to hold at a time that has not come, or long ago.
-    #[error("rules from {from} on, expected within a day before {now}", from = from.0, now = now.0)]
-    PolicyFrom {
-        /// As stated.
-        from: UnixSeconds,
-        /// The ledger's clock.
-        now: UnixSeconds,
-    },
     /// Rules that cannot be evaluated.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -317,10 +309,6 @@ fn check_policy(
     let expected = last.saturating_add(1);
     if event.version != expected {
         return Err(Refusal::Version { expected });
-    }
-    let (from, now) = (event.from, context.now);
-    if from > now || now.0 - from.0 > SECONDS_PER_DAY {
-        return Err(Refusal::PolicyFrom { from, now });
     }
     PolicyPlan::from_value(&event.plan)?;
     Ok(())

@@ -287,6 +287,9 @@ impl Replica {
                         self.wiped_by = Some(self.chain.position);
                     }
                 }
+            } else if let Event::PolicyPublished(_) = &*event {
+                // rules that are not taken in could forbid what those at hand permit
+                self.tenant_blocked = true;
             }
             return Ok(());
         };

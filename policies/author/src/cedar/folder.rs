@@ -65,14 +65,20 @@ pub enum FolderError {
     },
 }
 
-/// Every policy file in a folder and in those within it, by path.
+/// Every policy file in a folder and in those within it, by path. A file's name begins with that of the folder, wherever
+/// that is, so that the same sources have the same digest everywhere.
 pub fn read(root: &Path) -> Result<Vec<PolicyFolder>, FolderError> {
     let mut found = Vec::new();
-    walk(root, 0, &mut found)?;
+    walk(root, root.parent().unwrap_or(root), 0, &mut found)?;
     if found.is_empty() { Err(FolderError::Empty { path: root.to_owned() }) } else { Ok(found) }
 }
 
-fn walk(folder: &Path, depth: usize, found: &mut Vec<PolicyFolder>) -> Result<(), FolderError> {
+fn walk(
+    folder: &Path,
+    within: &Path,
+    depth: usize,
+    found: &mut Vec<PolicyFolder>,
+) -> Result<(), FolderError> {
     if depth > DEPTH_MAX {
         return Err(FolderError::Depth { path: folder.to_owned() });
     }
@@ -84,7 +90,7 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<PolicyFolder>) -> Result<()
     paths.sort();
     for path in paths {
         if path.is_dir() {
-            walk(&path, depth + 1, found)?;
+            walk(&path, within, depth + 1, found)?;
         } else if path.extension().is_some_and(|extension| extension == "cedar") {
             let beside = folder.join("cases.json");
             let cases = if beside.exists() {
@@ -94,7 +100,8 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<PolicyFolder>) -> Result<()
             } else {
                 Vec::new()
             };
-            let file = PolicyFile { name: path.display().to_string(), text: text(&path, FILE_BYTES_MAX)? };
+            let name = path.strip_prefix(within).unwrap_or(&path).display().to_string();
+            let file = PolicyFile { name, text: text(&path, FILE_BYTES_MAX)? };
             found.push(PolicyFolder { path: folder.to_owned(), file, cases });
         }
     }
