@@ -16,6 +16,7 @@ mod schema;
 use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::{Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy_core::parser::Loc;
 use grantbook_plan::rules::{Effect, Party, PlanError, Rule, RuleText};
 use grantbook_plan::{PolicyPlan, Vocabulary};
 use grantbook_record::Term;
@@ -189,7 +190,7 @@ fn parse(file: &PolicyFile) -> Result<Vec<Written>, CedarError> {
     }
     let mut written: Vec<(usize, Policy)> = parsed
         .policies()
-        .map(|policy| (policy.as_ref().loc().map_or(0, |loc| loc.start()), policy.clone()))
+        .map(|policy| (policy.as_ref().loc().map_or(0, Loc::start), policy.clone()))
         .collect();
     written.sort_by_key(|(at, _)| *at);
     written.into_iter().map(|(at, policy)| annotated(file, line_at(&file.text, at), &policy)).collect()

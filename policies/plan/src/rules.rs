@@ -154,11 +154,10 @@ impl PolicyPlan {
         self.0.index.for_each_candidate(asked, |at| {
             let Some(rule) = self.0.rules.get(at) else { return };
             match (rule.when.holds(asked), rule.effect) {
-                (Ok(false), _) => {}
                 (Ok(true), Effect::Permit) => permitted = true,
                 (Ok(true), Effect::Forbid) => forbidden = Some(forbidden.map_or(at, |first| first.min(at))),
                 (Err(error), _) if failed.is_none_or(|(first, _)| at < first) => failed = Some((at, error)),
-                (Err(_), _) => {}
+                (Ok(false) | Err(_), _) => {}
             }
         });
         let rule = |at: usize| self.0.rules.get(at);

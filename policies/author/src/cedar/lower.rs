@@ -154,7 +154,7 @@ fn several(
 }
 
 /// The variable and the attributes read from it, from the outside in.
-fn path<'e>(expr: &'e Expr) -> Option<(Var, Vec<&'e str>)> {
+fn path(expr: &Expr) -> Option<(Var, Vec<&str>)> {
     match expr.expr_kind() {
         ExprKind::Var(var) => Some((*var, Vec::new())),
         ExprKind::GetAttr { expr, attr } => {
@@ -212,7 +212,9 @@ fn binary(expr: &Expr, op: BinaryOp, left: &Expr, right: &Expr) -> Result<Typed,
     let (left, right) = (left.condition, right.condition);
     let pair = |left, right| Box::new([left, right]);
     let condition = match op {
-        BinaryOp::Eq => Condition::Equal(pair(left, right)),
+        // nothing has parents, so what is in something is it
+        BinaryOp::In if right_is_set => Condition::Contains(pair(right, left)),
+        BinaryOp::Eq | BinaryOp::In => Condition::Equal(pair(left, right)),
         BinaryOp::Less => Condition::Less(pair(left, right)),
         BinaryOp::LessEq => Condition::LessOrEqual(pair(left, right)),
         BinaryOp::Add => Condition::Add(pair(left, right)),
@@ -221,9 +223,6 @@ fn binary(expr: &Expr, op: BinaryOp, left: &Expr, right: &Expr) -> Result<Typed,
         BinaryOp::Contains => Condition::Contains(pair(left, right)),
         BinaryOp::ContainsAll => Condition::ContainsAll(pair(left, right)),
         BinaryOp::ContainsAny => Condition::ContainsAny(pair(left, right)),
-        // nothing has parents, so what is in something is it
-        BinaryOp::In if right_is_set => Condition::Contains(pair(right, left)),
-        BinaryOp::In => Condition::Equal(pair(left, right)),
         BinaryOp::GetTag | BinaryOp::HasTag => {
             return Err(refused(expr, NotLowered::Construct("a tag".to_owned())));
         }
@@ -235,7 +234,10 @@ fn is_set(condition: &Condition) -> bool {
     match condition {
         Condition::Words(_) => true,
         Condition::Attribute(attribute) => attribute.kind() == Kind::Words,
-        Condition::If(three) => is_set(&three[1]),
+        Condition::If(three) => {
+            let [_, then, _] = &**three;
+            is_set(then)
+        }
         _ => false,
     }
 }

@@ -16,8 +16,11 @@ pub(super) struct Index {
     /// Rules that every use may meet.
     always: Vec<usize>,
     /// By attribute and a word that it has or is.
-    by_word: Vec<(Attribute, HashMap<Box<str>, Vec<usize>>)>,
+    by_word: Vec<(Attribute, ByWord)>,
 }
+
+/// Rules by a word, by their place in the plan.
+type ByWord = HashMap<Box<str>, Vec<usize>>;
 
 /// A comparison that must hold: the attribute is, or has, one of the words.
 struct Guard<'a> {
@@ -40,7 +43,7 @@ impl Index {
             counts.flatten().max().unwrap_or(0)
         };
         let mut always = Vec::new();
-        let mut by_word: BTreeMap<Attribute, HashMap<Box<str>, Vec<usize>>> = BTreeMap::new();
+        let mut by_word: BTreeMap<Attribute, ByWord> = BTreeMap::new();
         for (at, guards) in guards.iter().enumerate() {
             let Some(guard) = guards.iter().min_by_key(crowd) else {
                 always.push(at);
