@@ -1,5 +1,13 @@
 //! Policy plans against `tests/vectors/policy-plan.json`, and the page that describes them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should fail"
+)]
+
 use grantbook_plan::PolicyPlan;
 use grantbook_plan::rules::{Attribute, Broken, Values};
 use serde::Deserialize;

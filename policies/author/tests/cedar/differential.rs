@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use grantbook_author::cedar::{Lowered, ask, lower};
 use grantbook_plan::Vocabulary;
-use grantbook_plan::rules::{Broken, OwnedValue, Values};
+use grantbook_plan::rules::{Attribute, Broken, OwnedValue, Values};
 
 use super::worlds::{self, Worlds};
 use super::{base, file, folders, lowered, policy};
@@ -43,22 +43,12 @@ fn agree(lowered: &Lowered, base: Values, seed: u64) -> (BTreeMap<String, u64>, 
 fn permitted_by_all() -> Values {
     let word = |word: &str| word.into();
     base()
-        .with("safeguards".parse_attribute(), Some(OwnedValue::Words([word("standard-contract")].into())))
+        .with(Attribute::Safeguards, Some(OwnedValue::Words([word("standard-contract")].into())))
         .and_then(|values| {
             let consents = ["cross-border", "third-party"].map(word);
-            values.with("grant.consents".parse_attribute(), Some(OwnedValue::Words(consents.into())))
+            values.with(Attribute::GrantConsents, Some(OwnedValue::Words(consents.into())))
         })
         .unwrap()
-}
-
-trait ParseAttribute {
-    fn parse_attribute(&self) -> grantbook_plan::rules::Attribute;
-}
-
-impl ParseAttribute for str {
-    fn parse_attribute(&self) -> grantbook_plan::rules::Attribute {
-        serde_json::from_value(serde_json::json!(self)).unwrap()
-    }
 }
 
 #[test]
