@@ -68,6 +68,7 @@ fn payload(kind: Kind, json: &[u8]) {
         Kind::SourceOwned => round_trip::<Claims<event::SourceOwned>>(json),
         Kind::TemplatePublished => round_trip::<Claims<event::TemplatePublished>>(json),
         Kind::NoticePublished => round_trip::<Claims<event::NoticePublished>>(json),
+        Kind::PolicyPublished => round_trip::<Claims<event::PolicyPublished>>(json),
         Kind::RequestMade => round_trip::<Claims<event::RequestMade>>(json),
         Kind::RequestDeclined => round_trip::<Claims<event::RequestDeclined>>(json),
         Kind::GrantGiven => round_trip::<Claims<event::GrantGiven>>(json),

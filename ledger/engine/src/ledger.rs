@@ -435,8 +435,8 @@ impl Ledger {
                 .map(|known| inner.count_with_leases(number, key, known, grant, now.seconds()));
             counted.unwrap_or_default()
         };
-        let Ok(row) = inner.state.tenant(number) else { return denial(DenialReason::EvaluationError) };
-        match decide(&row.state.vocabulary, known, count_of, facts, now.seconds()) {
+        let Ok(published) = inner.state.tenant(number) else { return denial(DenialReason::EvaluationError) };
+        match decide(published.state.basis(), known, count_of, facts, now.seconds()) {
             Decision::Permit(permission) if inner.is_withdrawing(key, &permission.grant) => {
                 Decision::Denial(Denial {
                     grant: Some(permission.grant),

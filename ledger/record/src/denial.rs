@@ -68,6 +68,10 @@ denials! {
         "use a lower level, or ask for an amendment";
     Onward = "onward", "the data is passed on and the grant has no consent to that",
         "keep the data, or ask for the consent";
+    PolicyError = "policy_error", "a rule of law or of the house could not be evaluated",
+        "supply what the rule reads, or have the rule mended";
+    Policy = "policy", "a rule of law or of the house forbids the use, or none permits it",
+        "do what the rule demands, or have the rule changed";
     Cap = "cap", "all uses that the grant allows are used up",
         "ask the customer for more uses";
     Rate = "rate", "the uses that the grant allows within this time are used up",

@@ -17,6 +17,8 @@ use crate::signer::Signer;
 pub const ENVELOPE_BYTES_MAX: usize = 132 * 1024;
 /// Bytes that the payload may decode to.
 pub const PAYLOAD_BYTES_MAX: usize = 24 * 1024;
+/// Bytes that the payload of a `policy.published` may decode to; one signature leaves room for more.
+pub const POLICY_BYTES_MAX: usize = 96 * 1024;
 /// Signatures on one envelope.
 pub const SIGNATURES_MAX: usize = 4;
 /// How far `iat` may lie from the ledger's clock, in seconds, where there is no `exp`.
@@ -31,8 +33,10 @@ pub enum EnvelopeError {
         /// Its bytes.
         got: usize,
     },
-    /// Payload larger than [`PAYLOAD_BYTES_MAX`].
-    #[error("payload of {got} bytes, expected at most {PAYLOAD_BYTES_MAX}")]
+    /// Payload larger than [`PAYLOAD_BYTES_MAX`], or than [`POLICY_BYTES_MAX`] where it publishes a policy.
+    #[error(
+        "payload of {got} bytes, expected at most {PAYLOAD_BYTES_MAX}, or {POLICY_BYTES_MAX} of a policy"
+    )]
     PayloadTooLarge {
         /// Its bytes.
         got: usize,
@@ -125,7 +129,8 @@ impl Envelope {
             return Err(EnvelopeError::SignatureCount { got: 0 });
         };
         let payload = from_base64url(segment).ok_or(EnvelopeError::PayloadEncoding)?;
-        if payload.len() > PAYLOAD_BYTES_MAX {
+        let most = if kind == Kind::PolicyPublished { POLICY_BYTES_MAX } else { PAYLOAD_BYTES_MAX };
+        if payload.len() > most {
             return Err(EnvelopeError::PayloadTooLarge { got: payload.len() });
         }
         Ok(Self { bytes: bytes.to_vec(), kind, payload, signers })

@@ -107,6 +107,8 @@ pub enum Event {
     TemplatePublished(TemplatePublished),
     /// `notice.published`
     NoticePublished(NoticePublished),
+    /// `policy.published`
+    PolicyPublished(PolicyPublished),
     /// `request.made`
     RequestMade(RequestMade),
     /// `request.declined`
@@ -167,6 +169,7 @@ impl Event {
             Kind::VocabularyPublished => read(payload, Self::VocabularyPublished),
             Kind::TemplatePublished => read(payload, Self::TemplatePublished),
             Kind::NoticePublished => read(payload, Self::NoticePublished),
+            Kind::PolicyPublished => read(payload, Self::PolicyPublished),
             Kind::RequestMade => read(payload, Self::RequestMade),
             Kind::RequestDeclined => read(payload, Self::RequestDeclined),
             Kind::GrantGiven => read(payload, Self::GrantGiven),
@@ -206,6 +209,7 @@ impl Event {
             Self::VocabularyPublished(_) => Kind::VocabularyPublished,
             Self::TemplatePublished(_) => Kind::TemplatePublished,
             Self::NoticePublished(_) => Kind::NoticePublished,
+            Self::PolicyPublished(_) => Kind::PolicyPublished,
             Self::RequestMade(_) => Kind::RequestMade,
             Self::RequestDeclined(_) => Kind::RequestDeclined,
             Self::GrantGiven(_) => Kind::GrantGiven,
@@ -275,6 +279,7 @@ impl Event {
             Self::VocabularyPublished(_)
             | Self::TemplatePublished(_)
             | Self::NoticePublished(_)
+            | Self::PolicyPublished(_)
             | Self::SubjectErased(_)
             | Self::OperatorActed(_)
             | Self::StateRoot(_)
@@ -358,6 +363,20 @@ pub struct NoticePublished {
     pub language: Language,
     /// The text; grants name its SHA-256.
     pub text: String,
+}
+
+/// Rules of law and of the house, by which every later use is judged beside its grant. Signed by the enterprise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyPublished {
+    /// Its version, one more than the last.
+    pub version: u32,
+    /// Uses that a gate has recorded earlier are not judged by it: the enterprise's clock when it signed.
+    pub from: UnixSeconds,
+    /// SHA-256 of the Cedar sources, as `docs/spec/policy-plan.md` joins them.
+    pub sources: Bytes32,
+    /// The lowered plan, `docs/spec/policy-plan.md`.
+    pub plan: serde_json::Value,
 }
 
 /// An enterprise asks a customer for a grant. Signed by the enterprise.

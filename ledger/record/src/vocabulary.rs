@@ -125,6 +125,17 @@ pub enum Sensitivity {
     Special,
 }
 
+impl Sensitivity {
+    /// Its word in JSON and in rules.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ordinary => "ordinary",
+            Self::Sensitive => "sensitive",
+            Self::Special => "special",
+        }
+    }
+}
+
 /// A category of data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

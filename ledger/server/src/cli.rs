@@ -24,6 +24,7 @@ mod map;
 mod monitor;
 pub(crate) mod output;
 mod passphrase;
+mod policy;
 pub(crate) mod progress;
 mod prove;
 mod published;
@@ -110,6 +111,9 @@ Every key of docs/reference/configuration.md can also be set in grantbook.toml o
     /// Check and publish templates
     #[command(subcommand)]
     Template(template::TemplateCommand),
+    /// Check and publish rules of law and of the house, written in Cedar
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Sign a grant as a customer, and append it
     #[command(after_help = "Examples:
   grantbook grant --sandbox
@@ -274,6 +278,7 @@ fn run(command: Option<Command>, output: Output) -> Result<Verdict, Failure> {
         Some(Command::Vocabulary(command)) => vocabulary::run(&command, output),
         Some(Command::Map(command)) => map::run(&command, output),
         Some(Command::Template(command)) => template::run(&command, output),
+        Some(Command::Policy(command)) => policy::run(&command, output),
         Some(Command::Grant(args)) => grant::give(&args, output),
         Some(Command::Withdraw(args)) => grant::withdraw(&args, output),
         Some(Command::Acknowledgements(args)) => acknowledgements::show(&args, output),

@@ -26,6 +26,8 @@ fn vocabulary() -> Vocabulary {
     vocabulary
 }
 
+type Widen = fn(&mut Value);
+
 /// By folder and name.
 fn library() -> BTreeMap<(String, String), TemplatePublished> {
     let mut library = BTreeMap::new();
@@ -34,7 +36,7 @@ fn library() -> BTreeMap<(String, String), TemplatePublished> {
             let path = file.unwrap().path();
             let json = std::fs::read(&path).unwrap();
             let template: TemplatePublished =
-                strict_json::parse(&json).unwrap_or_else(|e| panic!("{path:?}: {e}"));
+                strict_json::parse(&json).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
             let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
             library.insert((folder.to_owned(), name), template);
         }
@@ -153,7 +155,6 @@ fn terms_may_narrow_every_bound_and_widen_none() {
     let quote = named("car-owner", "charging-for-insurance");
     let delivery = named("organisation", "project-delivery");
     let shop = named("shopper", "offers-by-mail");
-    type Widen = fn(&mut Value);
     let widenings: [(&TemplatePublished, Widen, &str); 14] = [
         (quote, |terms| terms["recipient"] = json!("somebody"), "recipient"),
         (quote, |terms| terms["purpose"] = json!("marketing"), "purpose"),

@@ -7,7 +7,7 @@ mod published;
 
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::event::{
-    Acknowledger, DataDeleted, Event, Evidence, GrantGiven, KeyEnrolled, KeyRotated, Money,
+    Acknowledger, DataDeleted, Event, Evidence, GrantGiven, KeyEnrolled, KeyRotated, Money, PolicyPublished,
     RecipientAcknowledged, Revoker, SourceOwned,
 };
 use grantbook_record::{Jti, Terms, Thumbprint};
@@ -15,6 +15,7 @@ use grantbook_record::{Jti, Terms, Thumbprint};
 use crate::assets::{self, ASSETS_MAX};
 use crate::customer::{CustomerState, GRANTS_MAX, GrantState, KEYS_MAX, REQUESTS_MAX, Status};
 use crate::owners::{self, Widens};
+use crate::rules::{PlanError, PolicyPlan};
 use crate::tenant::{GROUPS_MAX, NOTICES_MAX, TenantState};
 use crate::vocabulary::VocabularyError;
 pub use bounds::beyond_template;
@@ -135,6 +136,9 @@ pub enum Refusal {
         /// The next version.
         expected: u32,
     },
+    /// Rules that cannot be evaluated.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// A text that is empty or too long.
     #[error("text of {got} bytes, expected 1 to {TEXT_BYTES_MAX}")]
     Text {
@@ -217,6 +221,7 @@ pub fn check(
             Ok(())
         }
         Event::TemplatePublished(event) => check_template(event, signers, context),
+        Event::PolicyPublished(event) => check_policy(event, signers, context),
         Event::NoticePublished(event) => {
             by_enterprise(signers, context)?;
             check_text(&event.text)?;
@@ -297,6 +302,21 @@ pub fn check(
         | Event::StateRoot(_)
         | Event::ProofPublished(_) => expect(signers == [context.parties.operator], "the operator"),
     }
+}
+
+fn check_policy(
+    event: &PolicyPublished,
+    signers: &[Thumbprint],
+    context: &Context<'_>,
+) -> Result<(), Refusal> {
+    by_enterprise(signers, context)?;
+    let last = context.tenant.policy.as_ref().map_or(0, |policy| policy.version);
+    let expected = last.saturating_add(1);
+    if event.version != expected {
+        return Err(Refusal::Version { expected });
+    }
+    PolicyPlan::from_value(&event.plan)?;
+    Ok(())
 }
 
 fn check_given(

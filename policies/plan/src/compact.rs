@@ -15,7 +15,7 @@ mod record;
 mod table;
 mod terms;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use grantbook_record::Jti;
 use grantbook_record::day::UnixSeconds;
@@ -24,9 +24,8 @@ use grantbook_record::uses::UseFacts;
 pub use bytes::Damaged;
 pub use record::Record;
 
-use crate::decide::{Decision, GrantView, UseCount, decide_among};
+use crate::decide::{Basis, Decision, GrantView, UseCount, decide_among};
 use crate::owners::OwnedSource;
-use crate::vocabulary::Vocabulary;
 use bytes::{Reader, Writer};
 use givers::Givers;
 use grant::PackedGrant;
@@ -37,7 +36,7 @@ use terms::TermsTable;
 const CUSTOMER_BYTES: usize = 62;
 
 /// A customer's key: 128 bits of a keyed hash of the pseudonym, uniform and free of collisions as such are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CustomerKey {
     high: u64,
     low: u64,
@@ -68,6 +67,8 @@ pub struct CompactPlan {
     givers: Givers,
     /// Sources of the customers of whom any is known.
     sources: HashMap<CustomerKey, Box<[OwnedSource]>>,
+    /// Birth days of those few who stated one, days since 1900-01-01.
+    births: BTreeMap<CustomerKey, u32>,
 }
 
 /// A customer who is known.
@@ -153,6 +154,10 @@ impl CompactPlan {
             first.block_customer();
         }
         self.table.put(Slot { key, place, first });
+        match record.state.birth_day {
+            Some(day) => self.births.insert(key, day),
+            None => self.births.remove(&key),
+        };
         Ok(())
     }
 
@@ -160,6 +165,7 @@ impl CompactPlan {
     pub fn remove(&mut self, key: CustomerKey) -> Option<u64> {
         self.drop_grants(key);
         self.sources.remove(&key);
+        self.births.remove(&key);
         self.table.remove(key).map(|slot| slot.place)
     }
 
@@ -266,6 +272,12 @@ impl CompactPlan {
             out.u64(key.low);
             out.json(sources);
         }
+        out.u64(self.births.len() as u64);
+        for (key, day) in &self.births {
+            out.u64(key.high);
+            out.u64(key.low);
+            out.u32(*day);
+        }
         *bytes = out.0;
     }
 
@@ -305,6 +317,13 @@ impl CompactPlan {
             }
         }
         plan.givers = Givers::from_pairs(givers);
+        for _ in 0..bytes.u64()? {
+            let key = CustomerKey { high: bytes.u64()?, low: bytes.u64()? };
+            let day = bytes.u32()?;
+            if plan.table.get(key).is_none() || plan.births.insert(key, day).is_some() {
+                return Err(Damaged);
+            }
+        }
         bytes.end()?;
         if plan.terms.all_are_used() { Ok(plan) } else { Err(Damaged) }
     }
@@ -335,21 +354,21 @@ impl<'a> Known<'a> {
     }
 
     /// Decides a use of this customer's data by their grants, as [`crate::decide()`] does; blocks are not looked at.
-    pub fn decide(
+    pub fn decide<'b>(
         &self,
-        vocabulary: &Vocabulary,
+        basis: impl Into<Basis<'b>>,
         count_of: impl Fn(&Jti) -> UseCount,
         facts: &UseFacts,
         now: UnixSeconds,
     ) -> Decision {
-        decide_among(vocabulary, (self.plan.views(self.slot), self.sources()), count_of, facts, now)
+        decide_among(self.of_customer(basis.into()), self.plan.views(self.slot), count_of, facts, now)
     }
 
     /// Decides it as if the customer had no grant but this one; `None` where they do not have it.
-    pub fn decide_under(
+    pub fn decide_under<'b>(
         &self,
         grant: &Jti,
-        vocabulary: &Vocabulary,
+        basis: impl Into<Basis<'b>>,
         count_of: impl Fn(&Jti) -> UseCount,
         facts: &UseFacts,
         now: UnixSeconds,
@@ -357,7 +376,14 @@ impl<'a> Known<'a> {
         let alone: Vec<GrantView<'a>> =
             self.plan.views(self.slot).filter(|known| known.id == *grant).collect();
         let found = !alone.is_empty();
-        found.then(|| decide_among(vocabulary, (alone.into_iter(), self.sources()), count_of, facts, now))
+        found.then(|| decide_among(self.of_customer(basis.into()), alone.into_iter(), count_of, facts, now))
+    }
+
+    fn of_customer<'b>(&'b self, basis: Basis<'b>) -> Basis<'b> {
+        // without any rule nobody asks, and most decisions are made without
+        let asks = basis.rules.is_some();
+        let birth_day = asks.then(|| self.plan.births.get(&self.slot.key).copied()).flatten();
+        basis.about(birth_day, self.sources())
     }
 }
 

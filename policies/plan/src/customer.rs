@@ -40,6 +40,9 @@ pub struct CustomerState {
     /// Assets derived from the customer's data, by rising leaf index of their `asset.issued`. Gates do not have them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assets: Vec<AssetState>,
+    /// The birth day that the customer stated last, days since 1900-01-01; gone with the last grant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub birth_day: Option<u32>,
 }
 
 /// A key and whether it may still sign.
@@ -176,7 +179,11 @@ impl CustomerState {
     /// Forgets the grant whose `grant.given` has this leaf index; gives its id.
     pub fn forget_grant(&mut self, given: u64) -> Option<Jti> {
         let at = self.grants.iter().position(|grant| grant.given == given)?;
-        Some(self.grants.remove(at).id)
+        let forgotten = self.grants.remove(at).id;
+        if self.grants.is_empty() {
+            self.birth_day = None;
+        }
+        Some(forgotten)
     }
 
     /// The event for somebody who may lack grants that ended long ago: without the grant that it supersedes where that is
@@ -234,6 +241,7 @@ impl CustomerState {
                 if let Some(superseded) = event.terms.supersedes {
                     self.set_status(&superseded, Status::Superseded, admitted);
                 }
+                self.birth_day = event.birth_day.or(self.birth_day);
                 self.grants.push(GrantState {
                     id: admitted.jti,
                     given: admitted.entry.leaf_index,
@@ -246,12 +254,15 @@ impl CustomerState {
                     ended_at: None,
                 });
             }
-            Event::GrantAmended(event) => self.with_grant(&event.grant, |grant| {
-                grant.starts = event.terms.validity.start().max(admitted.at);
-                grant.terms = event.terms.clone();
-                grant.group = admitted.group;
-                grant.terms_entry = admitted.entry;
-            }),
+            Event::GrantAmended(event) => {
+                self.birth_day = event.birth_day.or(self.birth_day);
+                self.with_grant(&event.grant, |grant| {
+                    grant.starts = event.terms.validity.start().max(admitted.at);
+                    grant.terms = event.terms.clone();
+                    grant.group = admitted.group;
+                    grant.terms_entry = admitted.entry;
+                });
+            }
             Event::GrantPaused(event) => self.set_status(&event.grant, Status::Paused, admitted),
             Event::GrantResumed(event) => self.set_status(&event.grant, Status::Active, admitted),
             Event::GrantWithdrawn(event) => self.set_status(&event.grant, Status::Withdrawn, admitted),
@@ -267,6 +278,7 @@ impl CustomerState {
             Event::VocabularyPublished(_)
             | Event::TemplatePublished(_)
             | Event::NoticePublished(_)
+            | Event::PolicyPublished(_)
             | Event::DataDeleted(_)
             | Event::RecipientAcknowledged(_)
             | Event::SubjectErased(_)

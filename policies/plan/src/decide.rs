@@ -14,6 +14,7 @@ use crate::assets;
 use crate::cover::{self, FieldGap, PeriodGap};
 use crate::customer::{CustomerState, GrantState, Status};
 use crate::owners::{OwnedSource, OwnerGap, owner_gap};
+use crate::rules::{Asked, Broken, EvaluationError, PolicyPlan, RuleText};
 use crate::vocabulary::{Version, Vocabulary};
 
 /// The separate consent without which no recipient may pass the data on.
@@ -82,6 +83,43 @@ pub struct Permission {
     pub retention_days: Option<u32>,
     /// Whether uses under it are limited in number, over the grant's life or within a time.
     pub limited: bool,
+}
+
+/// By what a customer's grants are judged: the words in which they speak, the rules of law and of the house where the
+/// enterprise has published them, and what is known of the customer beside grants.
+#[derive(Debug, Clone, Copy)]
+pub struct Basis<'a> {
+    /// The words.
+    pub vocabulary: &'a Vocabulary,
+    /// The rules; `None`: nothing is demanded beside the grant.
+    pub rules: Option<&'a PolicyPlan>,
+    /// The customer's birth day, days since 1900-01-01, where it is known.
+    pub birth_day: Option<u32>,
+    /// The sources of data of which the log says whose they are.
+    pub owned: &'a [OwnedSource],
+}
+
+impl<'a> From<&'a Vocabulary> for Basis<'a> {
+    fn from(vocabulary: &'a Vocabulary) -> Self {
+        Self::new(vocabulary, None)
+    }
+}
+
+impl<'a> Basis<'a> {
+    /// The words, and rules where there are any; nothing of the customer, whom [`decide`] adds.
+    pub fn new(vocabulary: &'a Vocabulary, rules: Option<&'a PolicyPlan>) -> Self {
+        Self { vocabulary, rules, birth_day: None, owned: &[] }
+    }
+
+    /// The same for this customer.
+    #[must_use]
+    pub fn of(self, customer: &'a CustomerState) -> Self {
+        self.about(customer.birth_day, &customer.sources)
+    }
+
+    pub(crate) fn about(self, birth_day: Option<u32>, owned: &'a [OwnedSource]) -> Self {
+        Self { birth_day, owned, ..self }
+    }
 }
 
 /// A grant as the decision sees it, wherever it is kept.
@@ -175,6 +213,8 @@ pub enum Detail {
     Level(Level),
     /// `onward`: the first recipient to whom the data may not be passed on.
     Onward(Term),
+    /// `policy` and `policy_error`: the rule, and what would mend it.
+    Rule(Box<BrokenRule>),
     /// `cap`: uses allowed over the grant's whole life.
     Cap(UseCap),
     /// `rate`: uses allowed in a window, and when a use is allowed again.
@@ -197,6 +237,19 @@ pub enum Detail {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         age_seconds: Option<u64>,
     },
+}
+
+/// A rule that does not let a use go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokenRule {
+    /// The rule's id.
+    pub rule: Term,
+    /// Names of the attributes on which it turns, see [`crate::rules::Rule::turns_on`]; of `policy_error` the one that is
+    /// missing, if that is the error.
+    pub failed: Vec<Box<str>>,
+    /// What the rule demands.
+    pub demands: RuleText,
 }
 
 /// A part of a use that is a word of the vocabulary.
@@ -235,6 +288,20 @@ impl Denial {
         Self { reason, grant: Some(grant.id), detail: None }
     }
 
+    fn by_rule(grant: &GrantView<'_>, broken: Broken<'_>) -> Self {
+        let (reason, rule, failed) = match broken {
+            Broken::NotPermitted => return Self::under(grant, DenialReason::Policy),
+            Broken::Forbidden(rule) => (DenialReason::Policy, rule, rule.turns_on()),
+            Broken::Failed(rule, EvaluationError::Missing { attribute }) => {
+                (DenialReason::PolicyError, rule, vec![attribute])
+            }
+            Broken::Failed(rule, _) => (DenialReason::PolicyError, rule, Vec::new()),
+        };
+        let failed = failed.into_iter().map(|attribute| attribute.name().into()).collect();
+        let broken = BrokenRule { rule: rule.id.clone(), failed, demands: rule.text.clone() };
+        Self::under(grant, reason).with(Detail::Rule(Box::new(broken)))
+    }
+
     fn with(self, detail: Detail) -> Self {
         Self { detail: Some(detail), ..self }
     }
@@ -247,36 +314,36 @@ impl std::fmt::Display for Denial {
 }
 
 /// Decides a use at `now`, given its customer's grants and how much of each is used up.
-pub fn decide(
-    vocabulary: &Vocabulary,
-    customer: Option<&CustomerState>,
+pub fn decide<'a>(
+    basis: impl Into<Basis<'a>>,
+    customer: Option<&'a CustomerState>,
     count_of: impl Fn(&Jti) -> UseCount,
     facts: &UseFacts,
     now: UnixSeconds,
 ) -> Decision {
-    let (grants, owned) = customer
-        .map(|customer| (customer.grants.as_slice(), customer.sources.as_slice()))
-        .unwrap_or_default();
-    decide_among(vocabulary, (grants.iter().map(GrantView::from), owned), count_of, facts, now)
+    let basis = basis.into();
+    let basis = customer.map_or(basis, |customer| basis.of(customer));
+    let grants = customer.map(|customer| customer.grants.as_slice()).unwrap_or_default();
+    decide_among(basis, grants.iter().map(GrantView::from), count_of, facts, now)
 }
 
 /// The same over grants by rising leaf index and the customer's sources, wherever they are kept.
 pub(crate) fn decide_among<'a>(
-    vocabulary: &Vocabulary,
-    (grants, owned): (impl Iterator<Item = GrantView<'a>>, &[OwnedSource]),
+    basis: Basis<'_>,
+    grants: impl Iterator<Item = GrantView<'a>>,
     count_of: impl Fn(&Jti) -> UseCount,
     facts: &UseFacts,
     now: UnixSeconds,
 ) -> Decision {
-    let known = match known_in(vocabulary, facts) {
+    let known = match known_in(basis.vocabulary, facts) {
         Ok(version) => version,
         Err(denial) => return Decision::Denial(denial),
     };
     let mut closest: Option<Denial> = None;
     // by rising leaf index, so that the first that permits is the one the specification names
     for grant in grants.filter(|grant| addresses(grant, facts)) {
-        let Some(version) = version_of(vocabulary, known, &grant, facts) else { continue };
-        match judge_addressed((vocabulary, version), (&grant, owned), &count_of, facts, now) {
+        let Some(version) = version_of(basis.vocabulary, known, &grant, facts) else { continue };
+        match judge_addressed((basis, version), &grant, &count_of, facts, now) {
             Ok(()) => return Decision::Permit(Permission::of(&grant)),
             Err(denial) if closest.as_ref().is_none_or(|best| denial.reason > best.reason) => {
                 closest = Some(denial);
@@ -288,20 +355,20 @@ pub(crate) fn decide_among<'a>(
 }
 
 /// Judges a use under one named grant: what [`decide`] would say if the customer had no other.
-pub fn judge_grant(
-    vocabulary: &Vocabulary,
-    (grant, owned): (&GrantState, &[OwnedSource]),
+pub fn judge_grant<'a>(
+    basis: impl Into<Basis<'a>>,
+    grant: &GrantState,
     count: UseCount,
     facts: &UseFacts,
     now: UnixSeconds,
 ) -> Result<(), Denial> {
-    judge_alone(vocabulary, (&GrantView::from(grant), owned), count, facts, now)
+    judge_alone(basis.into(), &GrantView::from(grant), count, facts, now)
 }
 
 /// Judges a use under terms alone, in force from `starts`: what [`judge_grant`] would say of a grant that nobody has paused,
 /// ended or used up.
-pub fn judge_terms(
-    vocabulary: &Vocabulary,
+pub fn judge_terms<'a>(
+    basis: impl Into<Basis<'a>>,
     (grant, terms): (Jti, &Terms),
     starts: UnixSeconds,
     facts: &UseFacts,
@@ -310,20 +377,20 @@ pub fn judge_terms(
     let ends = terms.validity.end();
     let grant =
         GrantView { id: grant, given: 0, terms, starts, ends, status: Status::Active, ended_at: None };
-    judge_alone(vocabulary, (&grant, &[]), UseCount::default(), facts, at)
+    judge_alone(Basis { owned: &[], ..basis.into() }, &grant, UseCount::default(), facts, at)
 }
 
 fn judge_alone(
-    vocabulary: &Vocabulary,
-    (grant, owned): (&GrantView<'_>, &[OwnedSource]),
+    basis: Basis<'_>,
+    grant: &GrantView<'_>,
     count: UseCount,
     facts: &UseFacts,
     now: UnixSeconds,
 ) -> Result<(), Denial> {
-    let known = known_in(vocabulary, facts)?;
-    let addressed = addresses(grant, facts).then(|| version_of(vocabulary, known, grant, facts));
+    let known = known_in(basis.vocabulary, facts)?;
+    let addressed = addresses(grant, facts).then(|| version_of(basis.vocabulary, known, grant, facts));
     let version = addressed.flatten().ok_or_else(|| Denial::of(DenialReason::NoGrant))?;
-    judge_addressed((vocabulary, version), (grant, owned), |_| count, facts, now)
+    judge_addressed((basis, version), grant, |_| count, facts, now)
 }
 
 /// Whether some version of the vocabulary has every word of the use.
@@ -410,8 +477,8 @@ fn addresses(grant: &GrantView<'_>, facts: &UseFacts) -> bool {
 
 /// The first reason, in order of precedence, why a grant that addresses the use does not permit it.
 fn judge_addressed(
-    (vocabulary, version): (&Vocabulary, &Version),
-    (grant, owned): (&GrantView<'_>, &[OwnedSource]),
+    (basis, version): (Basis<'_>, &Version),
+    grant: &GrantView<'_>,
     count_of: impl Fn(&Jti) -> UseCount,
     facts: &UseFacts,
     now: UnixSeconds,
@@ -438,10 +505,10 @@ fn judge_addressed(
     if let Some(gap) = cover::period_gap(&terms.scope, facts) {
         return denied_by(DenialReason::Period, Detail::period(grant, gap));
     }
-    if let Some(gap) = owner_gap(owned, facts) {
+    if let Some(gap) = owner_gap(basis.owned, facts) {
         return denied_by(DenialReason::Period, Detail::owner(gap));
     }
-    let gap = foreign_field(vocabulary, version, facts).or_else(|| audit_only(terms, facts));
+    let gap = foreign_field(basis.vocabulary, version, facts).or_else(|| audit_only(terms, facts));
     if let Some(gap) = gap.or_else(|| cover::field_gap(version, &terms.scope, facts)) {
         return denied_by(DenialReason::Field, Detail::field(gap));
     }
@@ -457,6 +524,10 @@ fn judge_addressed(
         && !terms.consents.iter().any(|consent| consent.as_str() == CONSENT_TO_PASS_ON)
     {
         return denied_by(DenialReason::Onward, Detail::Onward(recipient.clone()));
+    }
+    if let Some(rules) = basis.rules {
+        let asked = Asked::new((rules, version), *grant, facts, basis.birth_day, now);
+        rules.judge(&asked).map_err(|broken| Denial::by_rule(grant, broken))?;
     }
     if terms.limits.uses.is_none() && terms.limits.rate.is_none() {
         return Ok(());

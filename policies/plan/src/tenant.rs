@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use grantbook_record::compensation::{TieredPrice, TieredShare};
+use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::Bytes32;
-use grantbook_record::event::{Audience, Bounds, Event, TemplatePublished};
+use grantbook_record::event::{Audience, Bounds, Event, PolicyPublished, TemplatePublished};
 use grantbook_record::terms::{Compensation, TemplateRef};
 use grantbook_record::{PublicKey, Term, Terms};
 use serde::{Deserialize, Serialize};
 
+use crate::decide::Basis;
+use crate::rules::PolicyPlan;
 use crate::vocabulary::Vocabulary;
 
 /// Versions of templates that one tenant may publish.
@@ -33,6 +36,22 @@ pub struct TenantState {
     pub approver: Option<PublicKey>,
     /// Groups of terms; a group's number is its position here plus one.
     pub groups: Vec<GroupTerms>,
+    /// The rules that hold now; none before the first were published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PublishedPolicy>,
+}
+
+/// Rules as published last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedPolicy {
+    /// Their version.
+    pub version: u32,
+    /// Uses that a gate has recorded earlier are not judged by them.
+    pub from: UnixSeconds,
+    /// SHA-256 of the Cedar sources.
+    pub sources: Bytes32,
+    /// The rules.
+    pub plan: PolicyPlan,
 }
 
 /// A template as published.
@@ -156,6 +175,12 @@ impl TenantState {
             Event::NoticePublished(event) => {
                 self.notices.insert(Bytes32::sha256(event.text.as_bytes()));
             }
+            Event::PolicyPublished(event) => {
+                let PolicyPublished { version, from, sources, ref plan } = *event;
+                // admission has read the plan; one that cannot be read permits nothing
+                let plan = PolicyPlan::from_value(plan).unwrap_or_default();
+                self.policy = Some(PublishedPolicy { version, from, sources, plan });
+            }
             Event::GrantGiven(event) => self.add_group(&event.terms),
             Event::GrantAmended(event) => self.add_group(&event.terms),
             _ => {}
@@ -165,11 +190,30 @@ impl TenantState {
     /// Whether an event changes what is kept here.
     pub fn is_changed_by(&self, event: &Event) -> bool {
         match event {
-            Event::VocabularyPublished(_) | Event::TemplatePublished(_) | Event::NoticePublished(_) => true,
+            Event::VocabularyPublished(_)
+            | Event::TemplatePublished(_)
+            | Event::NoticePublished(_)
+            | Event::PolicyPublished(_) => true,
             Event::GrantGiven(event) => self.group(&event.terms).is_none(),
             Event::GrantAmended(event) => self.group(&event.terms).is_none(),
             _ => false,
         }
+    }
+
+    /// The rules that hold now, if any were published.
+    pub fn rules(&self) -> Option<&PolicyPlan> {
+        self.policy.as_ref().map(|policy| &policy.plan)
+    }
+
+    /// By what the grants of its customers are judged now.
+    pub fn basis(&self) -> Basis<'_> {
+        Basis::new(&self.vocabulary, self.rules())
+    }
+
+    /// The rules by which a use is judged that a gate recorded at `at`, if gates may be `bound_seconds` behind.
+    pub fn rules_at(&self, at: UnixSeconds, bound_seconds: u64) -> Option<&PolicyPlan> {
+        let known = |policy: &&PublishedPolicy| policy.from.0.saturating_add(bound_seconds) < at.0;
+        self.policy.as_ref().filter(known).map(|policy| &policy.plan)
     }
 
     fn add_group(&mut self, terms: &Terms) {

@@ -123,8 +123,7 @@ fn every_case_is_decided_as_expected() {
 
         // a record of this use that names a grant is judged by that grant alone
         if let [grant] = customer.grants.as_slice() {
-            let alone =
-                judge_grant(Vocabulary::builtin(), (grant, &[]), count_of(&grant.id), &case.facts, case.now);
+            let alone = judge_grant(Vocabulary::builtin(), grant, count_of(&grant.id), &case.facts, case.now);
             assert_eq!(alone.is_ok(), matches!(expected, Decision::Permit(_)), "{}", case.name);
         }
     }

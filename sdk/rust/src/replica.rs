@@ -287,6 +287,9 @@ impl Replica {
                         self.wiped_by = Some(self.chain.position);
                     }
                 }
+            } else if let Event::PolicyPublished(_) = &*event {
+                // rules that are not taken in could forbid what those at hand permit
+                self.tenant_blocked = true;
             }
             return Ok(());
         };
@@ -366,13 +369,8 @@ impl Replica {
         let (customer, time) = self
             .ready(facts, at_least, now)
             .map_err(|denial| check_terms(self.vocabulary(), facts).err().unwrap_or(denial))?;
-        match holdings::decide(
-            self.vocabulary(),
-            customer.as_ref(),
-            |grant| used_up.count(grant, time),
-            facts,
-            time,
-        ) {
+        let basis = self.tenant.basis();
+        match holdings::decide(basis, customer.as_ref(), |grant| used_up.count(grant, time), facts, time) {
             Decision::Permit(permission) => {
                 unblocked(customer.as_ref(), &permission.grant)?;
                 Ok(permission)
@@ -388,7 +386,7 @@ impl Replica {
         let behind = || Denial { grant: Some(*grant), ..Denial::of(DenialReason::Behind) };
         let none_used = |_: &Jti| UseCount::default();
         let decision = customer
-            .and_then(|known| known.decide_under(grant, self.vocabulary(), none_used, facts, time))
+            .and_then(|known| known.decide_under(grant, self.tenant.basis(), none_used, facts, time))
             .ok_or_else(behind)?;
         unblocked(customer.as_ref(), grant)?;
         match decision {

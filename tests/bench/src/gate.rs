@@ -8,6 +8,7 @@ mod line;
 mod load;
 #[cfg(feature = "peers")]
 mod peers;
+mod policy;
 mod questions;
 mod served;
 mod spool;
@@ -19,6 +20,7 @@ use clap::{Args, ValueEnum};
 
 use crate::Failure;
 use crate::report::Report;
+pub(crate) use policy::{Options as PolicyOptions, run as run_policy};
 pub(crate) use served::{Served, run as run_served};
 
 /// How long and how much.

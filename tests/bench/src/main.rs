@@ -37,6 +37,8 @@ enum Bench {
     Append(append::Options),
     /// Decisions: embedded, against peers, over HTTP, with durable uses; a withdrawal's way to many gates
     Gate(gate::Options),
+    /// Rules of law and of the house: publishing two hundred, and deciding with them
+    Policy(gate::PolicyOptions),
     /// Proofs that payouts reach a floor: making and verifying them, against the library's verifier
     Proofs(proofs::Options),
     /// Reopens a ledger of a run and prints its memory; the benches call it
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
     let report = match &cli.bench {
         Bench::Append(options) => append::run(options),
         Bench::Gate(options) => gate::run(options),
+        Bench::Policy(options) => gate::run_policy(options),
         Bench::Served(arguments) => return done(gate::run_served(arguments)),
         Bench::Proofs(options) => proofs::run(options),
         Bench::Reopened(arguments) => {

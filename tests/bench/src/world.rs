@@ -7,7 +7,7 @@ use grantbook_record::encoding::Bytes32;
 use grantbook_record::entry::Salt;
 use grantbook_record::event::{
     Bounds, Claims, Evidence, GrantGiven, GrantWithdrawn, KeyEnrolled, LocalText, NoticePublished,
-    TemplatePublished,
+    PolicyPublished, TemplatePublished,
 };
 use grantbook_record::list::List;
 use grantbook_record::terms::Language;
@@ -62,12 +62,23 @@ impl World {
         let ledger = Ledger::open(&config)?;
         let sandbox = ledger.sandbox()?;
         let (tenant, enterprise) = (sandbox.tenant.id, sandbox.enterprise);
-        let template = TemplatePublished::new(Term::parse("service")?, 1, List::new(vec![LocalText {
+        let template = TemplatePublished::new(
+            Term::parse("service")?,
+            1,
+            List::new(vec![LocalText {
                 language: Language::English,
                 title: "Recommendations".to_owned(),
                 body: "Purchases, to recommend records.".to_owned(),
             }])
-            .ok_or("no text")?, Bounds::new(terms(&["record-shop"])?, terms(&["recommender"])?, terms(&["service-personalisation"])?, terms(&["purchases"])?, 3660));
+            .ok_or("no text")?,
+            Bounds::new(
+                terms(&["record-shop"])?,
+                terms(&["recommender"])?,
+                terms(&["service-personalisation"])?,
+                terms(&["purchases"])?,
+                3660,
+            ),
+        );
         let template = sign(tenant, Kind::TemplatePublished, new_jti(), template, &[&enterprise]);
         ledger.append(tenant, &template)?;
         let notice = NoticePublished {
@@ -88,6 +99,13 @@ impl World {
         let sandbox = ledger.sandbox()?;
         let (tenant, enterprise) = (sandbox.tenant.id, sandbox.enterprise);
         Ok(Self { folder: None, config, ledger, tenant, token: sandbox.token, terms, enterprise })
+    }
+
+    /// Publishes rules, and returns when they hold.
+    pub(crate) fn publish_policy(&self, event: PolicyPublished) -> Result<(), Failure> {
+        let envelope = sign(self.tenant, Kind::PolicyPublished, new_jti(), event, &[&self.enterprise]);
+        self.ledger.append(self.tenant, &envelope)?;
+        Ok(())
     }
 
     /// The envelope that enrols a customer's key.

@@ -234,9 +234,16 @@ pub(super) fn cases(worlds: &mut Worlds) -> Vec<Case> {
     cases
 }
 
-/// The reasons that the function of `docs/spec/denials.md` gives, wherever it runs.
+/// What only published rules give: shown by the tests of replica and ledger.
+pub(super) const OF_RULES: [DenialReason; 2] = [DenialReason::PolicyError, DenialReason::Policy];
+
+/// The reasons that the function of `docs/spec/denials.md` gives, wherever it runs, of an enterprise that has published no
+/// rules.
 pub(super) fn of_the_decision() -> impl Iterator<Item = DenialReason> {
     use DenialReason::{NoGrant, Rate, UnknownTerm, Withdrawn};
     let reasons = DenialReason::ALL.iter().copied();
-    reasons.filter(|reason| matches!(reason, UnknownTerm | NoGrant) || (Withdrawn..=Rate).contains(reason))
+    reasons.filter(|reason| {
+        let of_grants = matches!(reason, UnknownTerm | NoGrant) || (Withdrawn..=Rate).contains(reason);
+        of_grants && !OF_RULES.contains(reason)
+    })
 }

@@ -8,8 +8,8 @@ mod paying;
 
 use grantbook_compliance::Opening;
 use grantbook_plan::admission::{self, Context};
-use grantbook_plan::decide::{Permission, decide, judge_grant, judge_terms};
-use grantbook_plan::{Admitted, CustomerState, Decision, Denial, EntryRef, UseCount, Vocabulary};
+use grantbook_plan::decide::{Basis, Permission, decide, judge_grant, judge_terms};
+use grantbook_plan::{Admitted, CustomerState, Decision, Denial, EntryRef, UseCount};
 use grantbook_record::day::{Day, UnixMillis, UnixSeconds};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::entry::{self, DayKey, LinkTarget, Salt};
@@ -282,9 +282,10 @@ impl<'a> Builder<'a> {
                 payout_minor = grant.terms.compensation.payout_per_use_minor();
             }
             let pays = (currency, payout_minor.into());
-            let row = self.changes.tenant(state, tenant.number)?;
-            let vocabulary = &row.state.vocabulary;
-            verdict = self.judge(vocabulary, (tenant.number, name), customer.as_ref(), record, pays);
+            let published = self.changes.tenant(state, tenant.number)?;
+            let rules = published.state.rules_at(record.at, self.inner.freshness_bound.as_secs());
+            let basis = Basis::new(&published.state.vocabulary, rules);
+            verdict = self.judge((tenant.number, name), customer.as_ref(), record, basis, pays);
             // the price changed between admission and now
             if used.committed.openings.get(1).map(|payout| payout.value) != Some(u64::from(payout_minor)) {
                 used.committed = commit_use(record.at, payout_minor);
@@ -319,10 +320,10 @@ impl<'a> Builder<'a> {
     /// already; without one it competes for what is left.
     fn judge(
         &self,
-        vocabulary: &Vocabulary,
         (tenant, name): (u32, CustomerKey),
         customer: Option<&Customer>,
         record: &UseRecord,
+        basis: Basis<'_>,
         (currency, payout_minor): (Currency, u64),
     ) -> Verdict {
         let flagged = |flag| Verdict { flag: Some(flag), in_window: false };
@@ -344,7 +345,8 @@ impl<'a> Builder<'a> {
         } else {
             self.inner.count_with_leases(tenant, name, customer, &grant.id, record.at)
         };
-        match judge_grant(vocabulary, (&grant, &customer.state.sources), count, &record.facts, record.at) {
+        let basis = basis.of(&customer.state);
+        match judge_grant(basis, &grant, count, &record.facts, record.at) {
             Ok(()) => {
                 let project = LimitKey::Budget { tenant, project: record.facts.requester.clone() };
                 let leases = self.inner.leases();
@@ -365,7 +367,7 @@ impl<'a> Builder<'a> {
                 }
                 // of the end alone it could not know: the terms it had
                 let (terms, starts) = ((grant.id, &grant.terms), grant.starts);
-                match judge_terms(vocabulary, terms, starts, &record.facts, record.at) {
+                match judge_terms(basis, terms, starts, &record.facts, record.at) {
                     Ok(()) => Verdict { flag: None, in_window: true },
                     Err(denial) => flagged(denial.reason),
                 }
@@ -417,8 +419,8 @@ impl<'a> Builder<'a> {
                 .map(|customer| self.inner.count_with_leases(tenant.number, name, customer, grant, at));
             counted.unwrap_or_default()
         };
-        let row = self.changes.tenant(state, tenant.number)?;
-        let permission = match decide(&row.state.vocabulary, known, count_of, &facts, at) {
+        let published = self.changes.tenant(state, tenant.number)?;
+        let permission = match decide(published.state.basis(), known, count_of, &facts, at) {
             Decision::Denial(denial) => return Ok(Ok(Answer::Denial(denial))),
             Decision::Permit(permission) => permission,
         };

@@ -13,6 +13,7 @@ mod late;
 mod leases;
 mod money;
 mod owed;
+mod policy;
 mod proofs;
 mod shred;
 mod state_proofs;

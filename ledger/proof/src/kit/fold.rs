@@ -270,6 +270,7 @@ fn said(obligation: &Obligation) -> String {
     match obligation {
         Obligation::Mask(of) => fields("mask", &of.fields),
         Obligation::KeepFields(of) => fields("keep-fields", &of.fields),
+        Obligation::AuditOnly(of) => fields("audit-only", &of.fields),
         Obligation::Generalise(of) => format!("generalise {} to {}", of.field, of.to),
         Obligation::DeleteBy(of) => format!("delete-within-days {}", of.days.get()),
         Obligation::Watermark(of) => format!("watermark {}", of.label),

@@ -7,10 +7,10 @@ use grantbook_record::event::{
     Acknowledger, Act, AssetIssued, AssetTerms, AssetTransferred, Basis, Bounds, Claims, DataDeleted,
     DataSource, Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked, GrantWithdrawn,
     KeyEnrolled, KeyRevoked, KeyRotated, LicenceOffer, LocalText, NoticePublished, OfPool, OperatorActed,
-    Owner, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed, Period, ProofPublished,
-    RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade, Revenue, RevenueDeclared,
-    ReversedEntry, Revoker, SettlementClosed, SettlementPosted, SourceOwned, StateRoot, SubjectErased,
-    TemplatePublished, Tier, TierAgreed, about_tenant,
+    Owner, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed, Period, PolicyPublished,
+    ProofPublished, RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade, Revenue,
+    RevenueDeclared, ReversedEntry, Revoker, SettlementClosed, SettlementPosted, SourceOwned, StateRoot,
+    SubjectErased, TemplatePublished, Tier, TierAgreed, about_tenant,
 };
 use grantbook_record::lease::{LeasesReleased, Release};
 use grantbook_record::list::List;
@@ -185,13 +185,14 @@ impl Sample {
 }
 
 /// The kinds of which there is a sample: all that an envelope may carry now.
-pub(crate) const SAMPLES: [Kind; 32] = [
+pub(crate) const SAMPLES: [Kind; 33] = [
     Kind::KeyEnrolled,
     Kind::KeyRotated,
     Kind::KeyRevoked,
     Kind::VocabularyPublished,
     Kind::TemplatePublished,
     Kind::NoticePublished,
+    Kind::PolicyPublished,
     Kind::RequestMade,
     Kind::RequestDeclined,
     Kind::GrantGiven,
@@ -219,6 +220,21 @@ pub(crate) const SAMPLES: [Kind; 32] = [
     Kind::AssetIssued,
     Kind::AssetTransferred,
 ];
+
+fn policy() -> PolicyPublished {
+    let plan = serde_json::json!({
+        "version": 1,
+        "parties": {"harbour-insurance": {"country": "cn"}},
+        "rules": [{
+            "id": "agreed",
+            "effect": "permit",
+            "text": {"en": "Ask only for what a grant in force covers.", "zh-CN": "只能在有效授权的范围内使用。"},
+            "when": {"equal": [{"attribute": "grant.status"}, {"word": "active"}]},
+        }],
+    });
+    let sources = Bytes32::sha256(b"the Cedar sources");
+    PolicyPublished { version: 1, from: NOW, sources, plan }
+}
 
 pub(crate) fn sample(kind: Kind) -> Sample {
     let (sub, grant) = (subject(), grant());
@@ -250,6 +266,7 @@ pub(crate) fn sample(kind: Kind) -> Sample {
             let event = NoticePublished { id, version: 1, language: Language::English, text };
             Sample::new(kind, 5, event, vec![enterprise()])
         }
+        Kind::PolicyPublished => Sample::new(kind, 35, policy(), vec![enterprise()]),
         Kind::RequestMade => {
             let event = RequestMade { sub, terms: terms(), expires: UnixSeconds(NOW.0 + 7 * 86_400) };
             Sample::new(kind, 6, event, vec![enterprise()])

@@ -16,8 +16,8 @@ use utoipa_axum::routes;
 use super::problem::Problem;
 use super::{
     App, acknowledgements, admin, assets, audits, authzen, deletions, erasures, events, feed, gate_keys,
-    grants, heads, health, kits, layers, leases, log, metrics, proofs, receipts, settlements, states, uses,
-    vocabulary,
+    grants, heads, health, kits, layers, leases, log, metrics, policy, proofs, receipts, settlements, states,
+    uses, vocabulary,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -73,6 +73,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(receipts::one))
         .routes(routes!(receipts::of_use))
         .routes(routes!(states::one))
+        .routes(routes!(policy::one))
         .routes(routes!(heads::sign))
         .routes(routes!(audits::open))
         .routes(routes!(admin::tenant))

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use grantbook_engine::{AppendedUse, Ledger};
-use grantbook_plan::{Decision, UseCount, Vocabulary, decide};
+use grantbook_plan::{Decision, TenantState, UseCount, decide};
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::entry::Salt;
 use grantbook_record::event::Claims;
@@ -23,6 +23,8 @@ pub(super) struct Gate<'a> {
     ledger: &'a Ledger,
     time: Time,
     tenant: TenantId,
+    /// What the enterprise had published when it began.
+    published: TenantState,
     id: GateId,
     signer: Signer,
     next: u64,
@@ -40,8 +42,9 @@ impl<'a> Gate<'a> {
         (id, signer): (GateId, Signer),
     ) -> Result<Self, Failure> {
         let next = ledger.gate_progress(tenant, &id)?.next_seq;
-        let time = time.clone();
-        Ok(Self { ledger, time, tenant, id, signer, next, batch: Vec::new(), ahead: HashMap::new() })
+        let (time, published) = (time.clone(), ledger.tenant_state(tenant)?);
+        let (batch, ahead) = (Vec::new(), HashMap::new());
+        Ok(Self { ledger, time, tenant, published, id, signer, next, batch, ahead })
     }
 
     /// The sequence number of the next use.
@@ -74,11 +77,11 @@ impl<'a> Gate<'a> {
     }
 
     fn decide(&mut self, facts: &UseFacts, at: UnixSeconds) -> Outcome {
-        let Self { ledger, tenant, ahead, .. } = self;
+        let Self { ledger, tenant, published, ahead, .. } = self;
         let customer = ledger.customer(*tenant, &facts.data_subject);
         let acknowledged = |grant: &Jti| ledger.use_count(*tenant, &facts.data_subject, grant);
         let count_of = |grant: &Jti| ahead.get(grant).copied().unwrap_or_else(|| acknowledged(grant));
-        match decide(Vocabulary::builtin(), customer.as_ref(), count_of, facts, at) {
+        match decide(published.basis(), customer.as_ref(), count_of, facts, at) {
             Decision::Permit(permission) => {
                 let grant = permission.grant;
                 let rate = customer.as_ref().and_then(|customer| customer.grant(&grant)?.terms.limits.rate);

@@ -8,7 +8,9 @@ use grantbook_record::terms::{
     BasisPoints, Compensation, Language, Limits, NoticeShown, RetentionDays, RevenueShare, TemplateRef,
     UseCap, Validity,
 };
-use grantbook_record::{Currency, DataDay, DataPeriod, Jti, Price, Scope, Term, Terms, UnixSeconds};
+use grantbook_record::{
+    Currency, DataDay, DataPeriod, Jti, Price, Scope, Term, Terms, UnixSeconds, VocabularyVersion,
+};
 
 use super::identity::{Identity, LIFE_SECONDS};
 use crate::cli::failure::Failure;
@@ -204,22 +206,25 @@ impl Offer {
             Pay::PerUse(minor) | Pay::PerGrant(minor) => Some(Price { currency: currency(), minor }),
             Pay::Share(_) => None,
         };
-        Ok(TemplatePublished {
-            id: term(self.name)?,
-            version: 1,
-            text: list(vec![text(Language::English, self.en), text(Language::SimplifiedChinese, self.zh)])?,
-            bounds: Bounds {
-                controllers: terms_list(&["record-shop"])?,
-                recipients: terms_list(&[self.recipient])?,
-                purposes: terms_list(&[self.purpose])?,
-                categories: terms_list(&["purchases"])?,
-                validity_days_max: u32::try_from(LIFE_SECONDS / 86_400).unwrap_or(u32::MAX),
+        let bounds = Bounds::new(
+            terms_list(&["record-shop"])?,
+            terms_list(&[self.recipient])?,
+            terms_list(&[self.purpose])?,
+            terms_list(&["purchases"])?,
+            u32::try_from(LIFE_SECONDS / 86_400).unwrap_or(u32::MAX),
+        );
+        Ok(TemplatePublished::new(
+            term(self.name)?,
+            1,
+            list(vec![text(Language::English, self.en), text(Language::SimplifiedChinese, self.zh)])?,
+            Bounds {
                 uses_max: self.uses_max.and_then(UseCap::new),
                 retention_days_max: self.retention_days,
                 price_min,
                 birth_day: self.birth_day,
+                ..bounds
             },
-        })
+        ))
     }
 
     /// The terms that every customer signs; `template_sha256` is of the envelope that published the template.
@@ -268,6 +273,7 @@ impl Offer {
             consents: terms_list(&["third-party"])?,
             supersedes: None,
             licence: None,
+            vocabulary: VocabularyVersion::FIRST,
         })
     }
 }

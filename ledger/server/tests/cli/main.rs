@@ -383,7 +383,7 @@ fn words_and_mappings_are_published_and_proposed() {
     place.run(&format!("vocabulary publish same.json --enterprise-key acme.key.json {at}")).is(2);
     place.run(&format!("vocabulary publish next.json --enterprise-key acme.key.json {at}")).ok();
     // a system's columns: nothing is mapped by proposing
-    place.write("schema.sql", "CREATE TABLE charging (energy_kwh INT, mood TEXT);".to_owned());
+    place.write("schema.sql", "CREATE TABLE charging (energy_kwh INT, mood TEXT);");
     let propose = format!("map propose --system csms --sql schema.sql {at} --json");
     let proposed = place.run(&propose).is(1).json();
     assert_eq!(proposed["denied"], 2);

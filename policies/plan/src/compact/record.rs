@@ -27,7 +27,7 @@ impl Record {
     /// The bytes; `terms` has the ids of the grants' terms, in their order.
     pub(super) fn to_bytes(&self, terms: &[u32]) -> Vec<u8> {
         let Self { state, blocked, blocked_grants } = self;
-        let CustomerState { keys, grants, requests, recovery, sources, tier, assets: _ } = state;
+        let CustomerState { keys, grants, requests, recovery, sources, tier, birth_day, assets: _ } = state;
         let mut out = Writer::default();
         out.u8((*blocked).into());
         out.count(blocked_grants.len());
@@ -45,6 +45,7 @@ impl Record {
             out.u8((*ended).into());
         }
         out.optional(recovery.as_ref(), |out, recovery| out.bytes(&recovery.0.0));
+        out.optional(birth_day.as_ref(), |out, day| out.u32(*day));
         out.count(requests.len());
         for OpenRequest { id, expires } in requests {
             out.jti(id);
@@ -74,6 +75,7 @@ impl Record {
             Ok(CustomerKey { key, evidence, ended: bytes.flag()? })
         })?;
         let recovery = bytes.optional(|bytes| bytes.bytes32().map(Thumbprint))?;
+        let birth_day = bytes.optional(Reader::u32)?;
         let requests =
             bytes.several(|bytes| Ok(OpenRequest { id: bytes.jti()?, expires: bytes.seconds()? }))?;
         let grants = bytes.several(|bytes| read_grant(bytes, terms))?;
@@ -81,7 +83,7 @@ impl Record {
         let tier = bytes.optional(Reader::json)?;
         bytes.end()?;
         let assets = Vec::new();
-        let state = CustomerState { keys, grants, requests, recovery, sources, tier, assets };
+        let state = CustomerState { keys, grants, requests, recovery, sources, tier, assets, birth_day };
         Ok(Self { state, blocked, blocked_grants })
     }
 }

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::Vocabulary;
 use crate::customer::{CustomerState, Status};
 use crate::samples::{NOW, customer_with, facts, jti, terms};
 
@@ -161,4 +162,33 @@ fn the_seed_of_fuzzing_is_what_is_written() {
     put(&mut plan, key(3), CustomerState::default());
     assert_eq!(plan.to_bytes(), seed);
     assert_eq!(CompactPlan::from_bytes(seed).unwrap().customers(), 3);
+}
+
+/// Birth days are kept beside the slots, for rules that ask for an age.
+#[test]
+fn a_birth_day_is_kept_as_long_as_its_customer() {
+    let born = |plan: &CompactPlan, n: u64| {
+        let rule = json!({"version": 1, "rules": [
+            {"id": "all", "effect": "permit", "text": {"en": "a", "zh-CN": "a"}, "when": {"has": "customer.age"}},
+        ]});
+        let rules = crate::PolicyPlan::from_value(&rule).unwrap();
+        let basis = crate::Basis::new(Vocabulary::builtin(), Some(&rules));
+        let known = plan.known(key(n))?;
+        let decision = known.decide(basis, |_| UseCount::default(), &facts(json!({})), NOW);
+        Some(matches!(decision, Decision::Permit(_)))
+    };
+    let mut plan = CompactPlan::default();
+    let stated = CustomerState { birth_day: Some(38_044), ..customer_with([terms(json!({}))]) };
+    put(&mut plan, key(1), stated.clone());
+    put(&mut plan, key(2), customer_with([terms(json!({}))]));
+    let read = CompactPlan::from_bytes(&plan.to_bytes()).unwrap();
+    for plan in [&plan, &read] {
+        assert_eq!((born(plan, 1), born(plan, 2)), (Some(true), Some(false)));
+    }
+    let record = Record { state: stated, ..Record::default() };
+    let ids: Vec<u32> = record.state.grants.iter().map(|grant| plan.terms.add(&grant.terms)).collect();
+    assert_eq!(plan.record(&record.to_bytes(&ids)).unwrap(), record);
+    plan.remove(key(1));
+    put(&mut plan, key(1), customer_with([terms(json!({}))]));
+    assert_eq!(born(&plan, 1), Some(false));
 }

@@ -62,8 +62,7 @@ fn check(reason: Reason, cases: impl IntoIterator<Item = (Setup, Value)>) {
 
         let customer = setup.customer();
         let facts = facts(setup.facts);
-        let alone =
-            judge_grant(Vocabulary::builtin(), (&customer.grants[0], &[]), setup.count, &facts, setup.now);
+        let alone = judge_grant(Vocabulary::builtin(), &customer.grants[0], setup.count, &facts, setup.now);
         assert_eq!(alone, Err(got), "{reason} {at}");
     }
 }

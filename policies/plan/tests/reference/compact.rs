@@ -22,11 +22,11 @@ fn put(plan: &mut CompactPlan, key: u128, record: &Record, records: &mut Vec<Vec
 
 fn compact(plan: &CompactPlan, key: u128, world: &World) -> Option<Decision> {
     let known = plan.known(CustomerKey::from(key))?;
-    Some(known.decide(&VOCABULARY, |grant| world.count(grant), &world.facts, world.now))
+    Some(known.decide(&*VOCABULARY, |grant| world.count(grant), &world.facts, world.now))
 }
 
 fn full(customer: &CustomerState, world: &World) -> Decision {
-    decide(&VOCABULARY, Some(customer), |grant| world.count(grant), &world.facts, world.now)
+    decide(&*VOCABULARY, Some(customer), |grant| world.count(grant), &world.facts, world.now)
 }
 
 proptest! {
@@ -68,7 +68,7 @@ proptest! {
             let alone = CustomerState { grants: vec![grant.clone()], ..CustomerState::default() };
             let under = known.decide_under(
                 &grant.id,
-                &VOCABULARY,
+                &*VOCABULARY,
                 |grant| world.count(grant),
                 &world.facts,
                 world.now,

@@ -4,7 +4,7 @@ use std::hash::BuildHasher as _;
 
 use grantbook_plan::Vocabulary;
 use grantbook_plan::compact::{CompactPlan, CustomerKey, Known, Record};
-use grantbook_plan::decide::{Decision, Denial, UseCount, check_terms};
+use grantbook_plan::decide::{Basis, Decision, Denial, UseCount, check_terms};
 use grantbook_record::Jti;
 use grantbook_record::uses::UseFacts;
 use grantbook_record::{DenialReason, SubjectId, UnixSeconds};
@@ -57,10 +57,10 @@ impl Holdings {
         self.plan.known(self.key(sub))
     }
 
-    /// Decides by this customer's grants and the first version of the vocabulary alone; blocks are not looked at.
+    /// Decides by this customer's grants and the first version of the vocabulary alone; blocks and rules are not looked at.
     pub fn decide(&self, facts: &UseFacts, now: UnixSeconds) -> Decision {
-        let known = self.known(&facts.data_subject);
-        decide(Vocabulary::builtin(), known.as_ref(), |_| UseCount::default(), facts, now)
+        let basis = Vocabulary::builtin().into();
+        decide(basis, self.known(&facts.data_subject).as_ref(), |_| UseCount::default(), facts, now)
     }
 
     /// Everything known of a customer; nothing where they are not known.
@@ -113,15 +113,15 @@ impl Holdings {
 /// Decides by what is known of a customer. How much of a grant is used up is known to the ledger alone, so it is an
 /// argument.
 pub(super) fn decide(
-    vocabulary: &Vocabulary,
+    basis: Basis<'_>,
     known: Option<&Known<'_>>,
     count_of: impl Fn(&Jti) -> UseCount,
     facts: &UseFacts,
     now: UnixSeconds,
 ) -> Decision {
     if let Some(known) = known {
-        return known.decide(vocabulary, count_of, facts, now);
+        return known.decide(basis, count_of, facts, now);
     }
-    let unknown_term = check_terms(vocabulary, facts).err();
+    let unknown_term = check_terms(basis.vocabulary, facts).err();
     Decision::Denial(unknown_term.unwrap_or(Denial::of(DenialReason::NoGrant)))
 }

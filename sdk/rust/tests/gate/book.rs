@@ -245,6 +245,7 @@ impl Book {
             Event::NoticePublished(event) => claims(aud, jti, event),
             Event::VocabularyPublished(event) => claims(aud, jti, event),
             Event::SourceOwned(event) => claims(aud, jti, event),
+            Event::PolicyPublished(event) => claims(aud, jti, event),
             Event::GrantGiven(event) => claims(aud, jti, event),
             Event::GrantWithdrawn(event) => claims(aud, jti, event),
             Event::SubjectErased(event) => claims(aud, jti, event),

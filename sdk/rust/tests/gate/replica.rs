@@ -5,7 +5,7 @@ use std::time::Duration;
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::{Base64Bytes, Bytes32};
 use grantbook_record::entry::Salt;
-use grantbook_record::event::{Event, GrantGiven, SubjectErased};
+use grantbook_record::event::{Event, GrantGiven, PolicyPublished, SubjectErased};
 use grantbook_record::feed::{About, Chain, FeedPosition, GrantOf};
 use grantbook_record::head::HeadError;
 use grantbook_record::receipt::{Content, EventContent};
@@ -59,6 +59,42 @@ fn a_granted_use_is_permitted_until_withdrawn() {
         replica.confirm(&facts("anna"), &grant, boot(101)).unwrap_err().reason,
         DenialReason::Withdrawn
     );
+}
+
+/// Rules reach the gate by the feed, as templates do: from then on it judges by them, and by the next ones in their turn.
+#[test]
+fn published_rules_are_judged_by_as_soon_as_they_come() {
+    let (mut book, _, grant) = book_with_grant();
+    let mut replica = book.replica(boot(100));
+    assert_permits(&replica, "anna", boot(101), grant);
+    let enterprise = book.enterprise.clone();
+    let mut publish = |replica: &mut Replica, version, when: serde_json::Value| {
+        let text = serde_json::json!({"en": "ask", "zh-CN": "请求"});
+        let rules = [("agreed", "permit", serde_json::json!({"bool": true})), ("no", "forbid", when)];
+        let rules = rules.map(
+            |(id, effect, when)| serde_json::json!({"id": id, "effect": effect, "text": text, "when": when}),
+        );
+        let plan = serde_json::json!({"version": 1, "rules": rules});
+        let from = UnixSeconds(NOW);
+        let event = PolicyPublished { version, from, sources: Bytes32([0; 32]), plan };
+        book.append(&Event::PolicyPublished(event), &[&enterprise]);
+        replica.take_frame(book.pins().verify_frame(book.frames.last().unwrap()).unwrap()).unwrap();
+    };
+    let of_purpose =
+        |purpose: &str| serde_json::json!({"equal": [{"attribute": "purpose"}, {"word": purpose}]});
+    publish(&mut replica, 1, of_purpose("research"));
+    assert_denies(&replica, "anna", boot(101), DenialReason::Policy);
+    assert_eq!(replica.confirm(&facts("anna"), &grant, boot(101)).unwrap_err().reason, DenialReason::Policy);
+    // whoever has no grant hears that first
+    assert_denies(&replica, "bert", boot(101), DenialReason::NoGrant);
+    let age = serde_json::json!({"less": [{"attribute": "customer.age"}, {"long": 14}]});
+    publish(&mut replica, 2, age);
+    assert_denies(&replica, "anna", boot(101), DenialReason::PolicyError);
+    publish(&mut replica, 3, of_purpose("marketing"));
+    assert_permits(&replica, "anna", boot(101), grant);
+    // out of sequence, which no ledger admits: whether the rules at hand still hold cannot be told
+    publish(&mut replica, 3, of_purpose("marketing"));
+    assert_denies(&replica, "anna", boot(101), DenialReason::Blocked);
 }
 
 #[test]

@@ -154,7 +154,13 @@ fn freshen(replica: &mut Replica) -> Result<BootTime, Failure> {
     Ok(now)
 }
 
-fn give(customer: &mut CustomerState, sub: &SubjectId, terms: Terms, now: UnixSeconds, leaf_index: u64) {
+pub(super) fn give(
+    customer: &mut CustomerState,
+    sub: &SubjectId,
+    terms: Terms,
+    now: UnixSeconds,
+    leaf_index: u64,
+) {
     let event = Event::GrantGiven(GrantGiven {
         sub: sub.clone(),
         terms,

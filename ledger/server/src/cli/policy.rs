@@ -1,0 +1,218 @@
+//! `policy`: rules of law and of the house, written in Cedar, checked and published.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use grantbook_author::cedar::folder::{self, PolicyFolder};
+use grantbook_author::cedar::{CedarError, Lowered, PolicyFile, cases, lower, sources_sha256};
+use grantbook_plan::Vocabulary;
+use grantbook_plan::rules::Party;
+use grantbook_plan::tenant::PublishedPolicy;
+use grantbook_record::event::PolicyPublished;
+use grantbook_record::{Kind, TenantId, Term};
+use serde_json::json;
+
+use super::clock;
+use super::door::{Door, DoorArgs};
+use super::failure::Failure;
+use super::files;
+use super::output::{Output, Verdict};
+use super::published::append;
+
+/// Subcommands of `policy`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Validate policies, try their cases, and lower them to the plan that gates evaluate
+    #[command(after_help = "Example:
+  grantbook policy check policies/house policies/law/gdpr
+Exit status 1 where something is wrong. docs/spec/policy-plan.md describes the folders.")]
+    Check(CheckArgs),
+    /// Check policies, sign them, and have every later use judged by them
+    #[command(after_help = "Example:
+  grantbook policy publish policies/house policies/law/gdpr --parties parties.json \\
+    --enterprise-key acme.key.json --server https://ledger.example
+parties.json says where those are who receive data: {\"sure-insurance\": {\"country\": \"de\"}}")]
+    Publish(Box<PublishArgs>),
+    /// Show the rules that hold now
+    #[command(after_help = "Example:
+  grantbook policy show --sandbox")]
+    Show(ShowArgs),
+}
+
+/// Which policies.
+#[derive(Debug, Args)]
+pub(crate) struct Sources {
+    /// Folders with policies
+    #[arg(required = true)]
+    folders: Vec<PathBuf>,
+    /// What is said of parties, JSON
+    #[arg(long, value_name = "FILE")]
+    parties: Option<PathBuf>,
+}
+
+/// Arguments of `policy check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    sources: Sources,
+}
+
+/// Arguments of `policy publish`.
+#[derive(Debug, Args)]
+pub(crate) struct PublishArgs {
+    #[command(flatten)]
+    sources: Sources,
+    /// The enterprise's key file [default with --sandbox: the sandbox's]
+    #[arg(long, value_name = "FILE")]
+    enterprise_key: Option<PathBuf>,
+    #[command(flatten)]
+    door: DoorArgs,
+}
+
+/// Arguments of `policy show`.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    door: DoorArgs,
+}
+
+pub(crate) fn run(command: &PolicyCommand, output: Output) -> Result<Verdict, Failure> {
+    match command {
+        PolicyCommand::Check(args) => check(args, output),
+        PolicyCommand::Publish(args) => publish(args, output),
+        PolicyCommand::Show(args) => show(args, output),
+    }
+}
+
+/// What was read, and what Cedar and the plan make of it.
+struct Checked {
+    files: Vec<PolicyFile>,
+    lowered: Result<Lowered, CedarError>,
+    cases: usize,
+    wrong: Vec<String>,
+}
+
+impl Sources {
+    fn check(&self) -> Result<Checked, Failure> {
+        let mut folders: Vec<PolicyFolder> = Vec::new();
+        for path in &self.folders {
+            folders.extend(folder::read(path).map_err(Failure::input)?);
+        }
+        let parties: Option<BTreeMap<Term, Party>> =
+            self.parties.as_deref().map(files::read_json).transpose()?;
+        let files: Vec<PolicyFile> = folders.iter().map(|folder| folder.file.clone()).collect();
+        let lowered = lower(&files, parties.unwrap_or_default(), Vocabulary::builtin());
+        let base = cases::base().map_err(Failure::fault)?;
+        let (mut tried, mut wrong) = (0, Vec::new());
+        match &lowered {
+            Err(error) => wrong.push(error.to_string()),
+            Ok(lowered) => {
+                for folder in &folders {
+                    // alone with what permits: beside all others, another rule may deny first
+                    let wrongs = cases_of(folder, &folders, lowered, &base)?;
+                    tried += folder.cases.len();
+                    wrong.extend(wrongs);
+                }
+            }
+        }
+        Ok(Checked { files, lowered, cases: tried, wrong })
+    }
+}
+
+/// Tries a folder's cases with its own policies and those that permit.
+fn cases_of(
+    folder: &PolicyFolder,
+    folders: &[PolicyFolder],
+    all: &Lowered,
+    base: &grantbook_plan::rules::Values,
+) -> Result<Vec<String>, Failure> {
+    let mut own = vec![folder.file.clone()];
+    for other in folders.iter().filter(|other| other.path != folder.path) {
+        let one = lower(std::slice::from_ref(&other.file), BTreeMap::new(), Vocabulary::builtin());
+        let only_permits = one.is_ok_and(|one| {
+            one.plan.rules().iter().all(|rule| rule.effect == grantbook_plan::rules::Effect::Permit)
+        });
+        if only_permits {
+            own.push(other.file.clone());
+        }
+    }
+    let lowered = lower(&own, all.plan.parties().clone(), Vocabulary::builtin()).map_err(Failure::fault)?;
+    let faults = folder.cases.iter().filter_map(|case| cases::check(case, base, &lowered).err());
+    Ok(faults.map(|fault| format!("{}: {fault}", folder.path.display())).collect())
+}
+
+fn check(args: &CheckArgs, output: Output) -> Result<Verdict, Failure> {
+    let Checked { lowered, cases, wrong, .. } = args.sources.check()?;
+    for line in &wrong {
+        output.say(line);
+    }
+    let rules = lowered.as_ref().map_or(0, |lowered| lowered.plan.rules().len());
+    if wrong.is_empty() {
+        output.say(format!("{rules} rules are valid and lowered, {cases} cases come out as written"));
+    }
+    output.result(&json!({ "valid": wrong.is_empty(), "rules": rules, "cases": cases, "problems": wrong }));
+    Ok(if wrong.is_empty() { Verdict::Yes } else { Verdict::No })
+}
+
+fn publish(args: &PublishArgs, output: Output) -> Result<Verdict, Failure> {
+    let Checked { files, lowered, wrong, .. } = args.sources.check()?;
+    let lowered = lowered.map_err(Failure::input)?;
+    if !wrong.is_empty() {
+        return Err(Failure::input(wrong.join("\n")));
+    }
+    let key = match (&args.enterprise_key, args.door.sandbox()?) {
+        (Some(file), _) => file.clone(),
+        (None, Some(sandbox)) => sandbox.enterprise_key(),
+        (None, None) => return Err(Failure::input("expected --enterprise-key FILE")),
+    };
+    let enterprise = files::read_key(&key)?;
+    let door = args.door.open(false)?;
+    let tenant = args.door.tenant(&door)?;
+    let last = published(&door, tenant)?.map_or(0, |policy| policy.version);
+    let event = PolicyPublished {
+        version: last.saturating_add(1),
+        from: clock::now().seconds(),
+        sources: sources_sha256(&files),
+        plan: serde_json::to_value(&lowered.plan).map_err(Failure::fault)?,
+    };
+    let (version, sources) = (event.version, event.sources);
+    let rules = lowered.plan.rules().len();
+    let taken = append(&door, tenant, Kind::PolicyPublished, event, &[&enterprise]).map_err(Failure::from);
+    door.close()?;
+    let leaf_index = taken?.leaf_index;
+    output.say(format!("version {version} is published, with {rules} rules"));
+    output
+        .result(&json!({ "version": version, "sources": sources, "rules": rules, "leaf_index": leaf_index }));
+    Ok(Verdict::Yes)
+}
+
+fn show(args: &ShowArgs, output: Output) -> Result<Verdict, Failure> {
+    let door = args.door.open(false)?;
+    let tenant = args.door.tenant(&door)?;
+    let policy = published(&door, tenant)?;
+    door.close()?;
+    match &policy {
+        None => output.say("no rules were published"),
+        Some(policy) => {
+            output.say(format!("version {}", policy.version));
+            for rule in policy.plan.rules() {
+                output.say(format!("{}: {}", rule.id, rule.text.en));
+            }
+        }
+    }
+    output.result(&policy);
+    Ok(Verdict::Yes)
+}
+
+/// The rules that hold now.
+fn published(door: &Door, tenant: TenantId) -> Result<Option<PublishedPolicy>, Failure> {
+    match door {
+        Door::Local(ledger) => Ok(ledger.tenant_state(tenant)?.policy),
+        Door::Remote(remote) => match remote.get_json("/v1/policy") {
+            Ok(policy) => Ok(Some(policy)),
+            Err(refused) if refused.slug == "not-found" => Ok(None),
+            Err(refused) => Err(refused.into()),
+        },
+    }
+}
