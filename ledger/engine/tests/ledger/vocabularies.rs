@@ -49,6 +49,7 @@ fn a_grant_keeps_its_words_through_a_new_version_and_a_start() {
     assert_eq!(reason(world.decide(&asked(&["date", "payer"]))), Some(DenialReason::Field));
     let World { ledger, config, tenant, folder: _folder, .. } = world;
     ledger.close().unwrap();
+    drop(ledger);
     let ledger = Ledger::open(&config).unwrap();
     let state = ledger.tenant_state(tenant).unwrap();
     assert_eq!(state.vocabulary.latest().number(), VocabularyVersion::new(2).unwrap());

@@ -222,15 +222,16 @@ pub(crate) const SAMPLES: [Kind; 33] = [
 ];
 
 fn policy() -> PolicyPublished {
+    // members in the order of their names: whether an object keeps its order is up to whoever else is built
     let plan = serde_json::json!({
-        "version": 1,
         "parties": {"harbour-insurance": {"country": "cn"}},
         "rules": [{
-            "id": "agreed",
             "effect": "permit",
+            "id": "agreed",
             "text": {"en": "Ask only for what a grant in force covers.", "zh-CN": "只能在有效授权的范围内使用。"},
             "when": {"equal": [{"attribute": "grant.status"}, {"word": "active"}]},
         }],
+        "version": 1,
     });
     let sources = Bytes32::sha256(b"the Cedar sources");
     PolicyPublished { version: 1, from: NOW, sources, plan }

@@ -220,8 +220,11 @@ async fn what_is_found_is_permitted_and_what_is_permitted_is_found() {
         let names: Vec<_> =
             actions["results"].as_array().unwrap().iter().map(|a| a["name"].clone()).collect();
         // a grant does not tell the vocabulary's actions apart
-        let expected =
-            if permitted == json!(true) { vec!["profile", "read", "share", "train"] } else { vec![] };
+        let expected = if permitted == json!(true) {
+            vec!["audit", "profile", "read", "share", "train"]
+        } else {
+            vec![]
+        };
         assert_eq!(names, expected);
         let resources = book.post(RESOURCE, &ask).await.expect(200).json();
         let found = resources["results"].as_array().unwrap().iter().any(|result| result["id"] == json!(sub));

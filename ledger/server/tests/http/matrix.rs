@@ -138,6 +138,7 @@ impl Stage {
             "get_state_proof" => get(&format!("/v1/states/{}", CUSTOMERS[0])),
             "get_tenant" => get("/v1/tenant"),
             "get_vocabulary" => get("/v1/vocabulary"),
+            "get_policy" => get("/v1/policy"),
             "list_tokens" => get("/v1/tokens"),
             "create_token" => post("/v1/tokens", json!({"role": "service", "label": "another"})),
             "revoke_token" => {

@@ -34,7 +34,13 @@ fn columns_of_a_json_schema() {
             "energy": {"type": "number"}, "at": {"type": "string", "format": "date-time"}}},
         "odd": {},
     }});
-    let read = |schema: &serde_json::Value| from_json_schema(&crm(), "rows", schema.to_string().as_bytes());
+    // whether an object's members keep their order or are sorted is up to whoever else is built
+    let read = |schema: &serde_json::Value| {
+        from_json_schema(&crm(), "rows", schema.to_string().as_bytes()).map(|mut columns| {
+            columns.sort_by_key(|column| column.source.column.clone());
+            columns
+        })
+    };
     let columns = read(&schema).unwrap();
     assert_eq!(names(&columns), ["rows.charge.at", "rows.charge.energy", "rows.email", "rows.odd"]);
     let kinds: Vec<_> = columns.iter().map(|column| column.kind).collect();

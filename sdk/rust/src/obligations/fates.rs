@@ -97,7 +97,7 @@ fn watermark(obligations: &[Obligation], context: &Context<'_>) -> Option<Value>
         _ => None,
     });
     let labels: BTreeSet<&Term> = labels.collect();
-    let mark = || json!({"labels": labels, "grant": context.grant, "use": context.use_ref});
+    let mark = || json!({"grant": context.grant, "labels": labels, "use": context.use_ref});
     (!labels.is_empty()).then(mark)
 }
 

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use grantbook_engine::{Customers, Ledger};
-use grantbook_plan::{Decision, Vocabulary};
+use grantbook_plan::Decision;
 use grantbook_record::TenantId;
 use grantbook_record::encoding::{array_from_base64url, to_base64url};
 use grantbook_tlog::LeafIndex;
@@ -429,7 +429,8 @@ pub(in crate::http) async fn actions(
     let part = Part::of(page, app.config.limits.page_rows_max, &search)?;
     let settings = app.authzen.of(tenant);
     app.blocking(move |ledger| {
-        let vocabulary = Vocabulary::builtin().actions().keys().map(grantbook_record::Term::as_str);
+        let state = ledger.tenant_state(tenant)?;
+        let vocabulary = state.vocabulary.actions().keys().map(grantbook_record::Term::as_str);
         let names: std::collections::BTreeSet<&str> = settings.actions().chain(vocabulary).collect();
         let (found, next) = part.permitted(names.into_iter(), |name| {
             let action = Action { name: (*name).to_owned(), properties: Members::new() };
@@ -438,7 +439,7 @@ pub(in crate::http) async fn actions(
             is_permitted(ledger, tenant, &settings, request)
         });
         let found = found.into_iter().map(|name| FoundAction { name: name.to_owned() }).collect();
-        Json(part.response(found, next))
+        Ok(Json(part.response(found, next)))
     })
-    .await
+    .await?
 }
