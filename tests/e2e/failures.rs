@@ -322,7 +322,7 @@ async fn an_unknown_word_denies_at_every_door() {
         for (part, facts) in &unknown {
             let denial = gate.check(facts).await.expect_err("an unknown word");
             assert_eq!(denial.reason, DenialReason::UnknownTerm, "{part}");
-            assert_eq!(matches!(denial.source, Source::Gate), remote, "{denial:?}");
+            assert_eq!(matches!(denial.source, Source::Ledger), remote, "{denial:?}");
             assert_eq!(matches!(denial.source, Source::Replica { .. }), !remote, "{denial:?}");
             assert!(matches!(denial.detail, Some(Detail::Term { .. })), "{denial:?}");
         }

@@ -3,6 +3,7 @@
 
 mod proxy;
 mod schemathesis;
+mod symbolic;
 
 use std::path::PathBuf;
 use std::process::Command;

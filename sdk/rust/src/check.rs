@@ -4,8 +4,7 @@
 
 use std::sync::Arc;
 
-use grantbook_plan::Vocabulary;
-use grantbook_plan::decide::{Denial as Decided, Permission, check_terms};
+use grantbook_plan::decide::{Denial as Decided, Permission};
 use grantbook_record::feed::FeedPosition;
 use grantbook_record::lease::{GrantLimit, Limit, ProjectBudget};
 use grantbook_record::list::List;
@@ -105,17 +104,11 @@ impl Gate {
             let Answered { permission, as_of } = self.decided(facts, options, link, &UsedUp::default())?;
             self.judged(facts, Some(&permission), permission.payout, as_of.1).await?;
         } else {
-            // these come early in the order of reasons; the rest only the ledger can tell, which records in the same step.
-            // A word that not even the first version has comes before them; whether a later one has it the ledger knows
-            let unknown = check_terms(Vocabulary::builtin(), facts).err();
-            let unknown = |later| unknown.map_or(later, |denial| Denial::decided(denial, Source::Gate));
+            // these come early in the order of reasons; the rest only the ledger can tell, which records in the same step
+            self.unsuspended(facts)?;
             // by the machine's clock: there is no head to go by; and of the payout only the ledger knows
             let nothing = Price { currency: Currency::NONE, minor: 0 };
-            let judged = match self.unsuspended(facts) {
-                Ok(()) => self.judged(facts, None, nothing, Some(machine_time().seconds())).await.map(|_| ()),
-                suspended => suspended,
-            };
-            judged.map_err(unknown)?;
+            self.judged(facts, None, nothing, Some(machine_time().seconds())).await?;
         }
         let use_id = match &options.use_id {
             Some(use_id) => use_id.clone(),

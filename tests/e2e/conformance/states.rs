@@ -85,7 +85,9 @@ impl State {
                 Self::Full => &[DenialReason::SpoolFull],
                 Self::Strict | Self::Unleased | Self::Conflict | Self::Late => &[],
             };
-            let expected = first(played, &[], others.iter().copied());
+            // a remote gate knows nothing that comes before its ledger's silence
+            let own = if door == Door::Remote { others } else { &[] };
+            let expected = first(played, own, others.iter().copied());
             agrees(played, door, &spoken, expected, tally);
         }
     }

@@ -139,10 +139,9 @@ impl Surroundings {
             let own = [suspended, behind, reason(played.case.uncounted), rules, obliged];
             (own.to_vec(), vec![decided, unpaid])
         } else {
-            // of a payout it knows nothing before the ledger has answered, nor of obligations
+            // of a payout it knows nothing before the ledger has answered, nor of obligations and the enterprise's words
             let rules = self.denied_by_rules(played, nothing(), now);
-            let unknown = decided.filter(|reason| *reason == DenialReason::UnknownTerm);
-            (vec![suspended, rules, unknown], vec![behind, decided, unpaid, obliged])
+            (vec![suspended, rules], vec![behind, decided, unpaid, obliged])
         };
         (own.into_iter().flatten().collect(), asked.into_iter().flatten().collect())
     }

@@ -19,6 +19,7 @@ use super::failure::Failure;
 use super::files;
 use super::output::{Output, Verdict};
 use super::published::append;
+use super::vocabulary;
 
 /// Subcommands of `policy`.
 #[derive(Debug, Subcommand)]
@@ -56,6 +57,9 @@ pub(crate) struct Sources {
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     sources: Sources,
+    /// What was published of the vocabulary, JSON, version by version; may be given several times
+    #[arg(long, value_name = "FILE")]
+    vocabulary: Vec<PathBuf>,
 }
 
 /// Arguments of `policy publish`.
@@ -94,7 +98,8 @@ struct Checked {
 }
 
 impl Sources {
-    fn check(&self) -> Result<Checked, Failure> {
+    /// Validated and lowered in the words of this vocabulary.
+    fn check(&self, vocabulary: &Vocabulary) -> Result<Checked, Failure> {
         let mut folders: Vec<PolicyFolder> = Vec::new();
         for path in &self.folders {
             folders.extend(folder::read(path).map_err(Failure::input)?);
@@ -102,7 +107,7 @@ impl Sources {
         let parties: Option<BTreeMap<Term, Party>> =
             self.parties.as_deref().map(files::read_json).transpose()?;
         let files: Vec<PolicyFile> = folders.iter().map(|folder| folder.file.clone()).collect();
-        let lowered = lower(&files, parties.unwrap_or_default(), Vocabulary::builtin());
+        let lowered = lower(&files, parties.unwrap_or_default(), vocabulary);
         let base = cases::base().map_err(Failure::fault)?;
         let (mut tried, mut wrong) = (0, Vec::new());
         match &lowered {
@@ -110,7 +115,7 @@ impl Sources {
             Ok(lowered) => {
                 for folder in &folders {
                     // alone with what permits: beside all others, another rule may deny first
-                    let wrongs = cases_of(folder, &folders, lowered, &base)?;
+                    let wrongs = cases_of(folder, &folders, lowered, (&base, vocabulary))?;
                     tried += folder.cases.len();
                     wrong.extend(wrongs);
                 }
@@ -125,11 +130,11 @@ fn cases_of(
     folder: &PolicyFolder,
     folders: &[PolicyFolder],
     all: &Lowered,
-    base: &grantbook_plan::rules::Values,
+    (base, vocabulary): (&grantbook_plan::rules::Values, &Vocabulary),
 ) -> Result<Vec<String>, Failure> {
     let mut own = vec![folder.file.clone()];
     for other in folders.iter().filter(|other| other.path != folder.path) {
-        let one = lower(std::slice::from_ref(&other.file), BTreeMap::new(), Vocabulary::builtin());
+        let one = lower(std::slice::from_ref(&other.file), BTreeMap::new(), vocabulary);
         let only_permits = one.is_ok_and(|one| {
             one.plan.rules().iter().all(|rule| rule.effect == grantbook_plan::rules::Effect::Permit)
         });
@@ -137,13 +142,14 @@ fn cases_of(
             own.push(other.file.clone());
         }
     }
-    let lowered = lower(&own, all.plan.parties().clone(), Vocabulary::builtin()).map_err(Failure::fault)?;
+    let lowered = lower(&own, all.plan.parties().clone(), vocabulary).map_err(Failure::fault)?;
     let faults = folder.cases.iter().filter_map(|case| cases::check(case, base, &lowered).err());
     Ok(faults.map(|fault| format!("{}: {fault}", folder.path.display())).collect())
 }
 
 fn check(args: &CheckArgs, output: Output) -> Result<Verdict, Failure> {
-    let Checked { lowered, cases, wrong, .. } = args.sources.check()?;
+    let vocabulary = vocabulary::of_files(&args.vocabulary)?;
+    let Checked { lowered, cases, wrong, .. } = args.sources.check(&vocabulary)?;
     for line in &wrong {
         output.say(line);
     }
@@ -156,11 +162,6 @@ fn check(args: &CheckArgs, output: Output) -> Result<Verdict, Failure> {
 }
 
 fn publish(args: &PublishArgs, output: Output) -> Result<Verdict, Failure> {
-    let Checked { files, lowered, wrong, .. } = args.sources.check()?;
-    let lowered = lowered.map_err(Failure::input)?;
-    if !wrong.is_empty() {
-        return Err(Failure::input(wrong.join("\n")));
-    }
     let key = match (&args.enterprise_key, args.door.sandbox()?) {
         (Some(file), _) => file.clone(),
         (None, Some(sandbox)) => sandbox.enterprise_key(),
@@ -169,22 +170,37 @@ fn publish(args: &PublishArgs, output: Output) -> Result<Verdict, Failure> {
     let enterprise = files::read_key(&key)?;
     let door = args.door.open(false)?;
     let tenant = args.door.tenant(&door)?;
-    let last = published(&door, tenant)?.map_or(0, |policy| policy.version);
-    let event = PolicyPublished {
-        version: last.saturating_add(1),
-        from: clock::now().seconds(),
-        sources: sources_sha256(&files),
-        plan: serde_json::to_value(&lowered.plan).map_err(Failure::fault)?,
-    };
-    let (version, sources) = (event.version, event.sources);
-    let rules = lowered.plan.rules().len();
-    let taken = append(&door, tenant, Kind::PolicyPublished, event, &[&enterprise]).map_err(Failure::from);
+    let signed = args.sources.check(&door.vocabulary(tenant)?).and_then(|checked| {
+        let last = published(&door, tenant)?.map_or(0, |policy| policy.version);
+        next(checked, last)
+    });
+    let appended = signed.and_then(|event| {
+        let said = (event.version, event.sources, event.plan["rules"].as_array().map_or(0, Vec::len));
+        let taken =
+            append(&door, tenant, Kind::PolicyPublished, event, &[&enterprise]).map_err(Failure::from)?;
+        Ok((said, taken.leaf_index))
+    });
     door.close()?;
-    let leaf_index = taken?.leaf_index;
+    let ((version, sources, rules), leaf_index) = appended?;
     output.say(format!("version {version} is published, with {rules} rules"));
     output
         .result(&json!({ "version": version, "sources": sources, "rules": rules, "leaf_index": leaf_index }));
     Ok(Verdict::Yes)
+}
+
+/// What is to be signed of policies that are right.
+fn next(checked: Checked, last: u32) -> Result<PolicyPublished, Failure> {
+    let Checked { files, lowered, wrong, .. } = checked;
+    let lowered = lowered.map_err(Failure::input)?;
+    if !wrong.is_empty() {
+        return Err(Failure::input(wrong.join("\n")));
+    }
+    Ok(PolicyPublished {
+        version: last.saturating_add(1),
+        from: clock::now().seconds(),
+        sources: sources_sha256(&files),
+        plan: serde_json::to_value(&lowered.plan).map_err(Failure::fault)?,
+    })
 }
 
 fn show(args: &ShowArgs, output: Output) -> Result<Verdict, Failure> {

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use grantbook_author::{Problem, Problems, validate_template, validate_terms};
-use grantbook_plan::Vocabulary;
 use grantbook_record::Terms;
 use grantbook_record::event::{NoticePublished, TemplatePublished};
 use serde_json::json;
@@ -14,6 +13,7 @@ use super::failure::Failure;
 use super::files;
 use super::output::{Output, Verdict};
 use super::published::publish;
+use super::vocabulary;
 
 /// Subcommands of `template`.
 #[derive(Debug, Subcommand)]
@@ -75,11 +75,7 @@ pub(crate) fn run(command: &TemplateCommand, output: Output) -> Result<Verdict, 
 fn check(args: &CheckArgs, output: Output) -> Result<Verdict, Failure> {
     let template: TemplatePublished = files::read_json(&args.file)?;
     let terms: Option<Terms> = args.terms.as_deref().map(files::read_json).transpose()?;
-    let mut vocabulary = Vocabulary::default();
-    for file in &args.vocabulary {
-        let wrong = |error| Failure::Input(format!("{}: {error}", file.display()));
-        vocabulary.publish(&files::read_json(file)?).map_err(wrong)?;
-    }
+    let vocabulary = vocabulary::of_files(&args.vocabulary)?;
     let mut problems = found(validate_template(&template, &vocabulary), "template");
     if let Some(terms) = &terms {
         let checked = validate_terms(terms, Some(&template.bounds), &vocabulary);

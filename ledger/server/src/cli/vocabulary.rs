@@ -83,6 +83,16 @@ struct Publications {
     published: Vec<VocabularyPublished>,
 }
 
+/// The vocabulary that files make, each with what was published of one version.
+pub(super) fn of_files(published: &[PathBuf]) -> Result<Vocabulary, Failure> {
+    let mut vocabulary = Vocabulary::default();
+    for file in published {
+        let wrong = |error| Failure::Input(format!("{}: {error}", file.display()));
+        vocabulary.publish(&files::read_json(file)?).map_err(wrong)?;
+    }
+    Ok(vocabulary)
+}
+
 impl Door {
     /// The enterprise's vocabulary.
     pub(crate) fn vocabulary(&self, tenant: TenantId) -> Result<Vocabulary, Failure> {
