@@ -11,7 +11,7 @@ use grantbook_plan::rules::Party;
 use grantbook_plan::tenant::PublishedPolicy;
 use grantbook_record::event::PolicyPublished;
 use grantbook_record::{Kind, TenantId, Term};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::clock;
 use super::door::{Door, DoorArgs};
@@ -175,7 +175,11 @@ fn publish(args: &PublishArgs, output: Output) -> Result<Verdict, Failure> {
         next(checked, last)
     });
     let appended = signed.and_then(|event| {
-        let said = (event.version, event.sources, event.plan["rules"].as_array().map_or(0, Vec::len));
+        let said = (
+            event.version,
+            event.sources,
+            event.plan.get("rules").and_then(Value::as_array).map_or(0, Vec::len),
+        );
         let taken =
             append(&door, tenant, Kind::PolicyPublished, event, &[&enterprise]).map_err(Failure::from)?;
         Ok((said, taken.leaf_index))
