@@ -127,6 +127,7 @@ pub(crate) fn run(args: &CheckArgs, output: Output) -> Result<Verdict, Failure> 
         }
         Answer::Denial(denial) => {
             output.say(format!("denied: {} ({})", denial.what, denial.reason));
+            denial.fact().into_iter().for_each(|fact| output.say(fact));
             output.say(format!("remedy: {}", denial.remedy));
             output.result(&json!({
                 "decision": false,
@@ -134,6 +135,7 @@ pub(crate) fn run(args: &CheckArgs, output: Output) -> Result<Verdict, Failure> 
                 "what": denial.what,
                 "remedy": denial.remedy,
                 "grant": denial.grant,
+                "detail": denial.detail,
             }));
             Ok(Verdict::No)
         }

@@ -100,6 +100,20 @@ pub(crate) struct DenialText {
     /// The closest grant.
     #[serde(default)]
     pub(crate) grant: Option<Jti>,
+    /// The fact that failed (docs/spec/denials.md).
+    #[serde(default)]
+    pub(crate) detail: Option<serde_json::Value>,
+}
+
+impl DenialText {
+    /// The fact that failed in words: of a rule its name and what it demands.
+    pub(crate) fn fact(&self) -> Option<String> {
+        let detail = self.detail.as_ref()?;
+        let of_rule = detail.get("rule").and_then(|rule| {
+            Some(format!("rule {}: {}", rule.get("rule")?.as_str()?, rule.pointer("/demands/en")?.as_str()?))
+        });
+        Some(of_rule.unwrap_or_else(|| format!("fact: {detail}")))
+    }
 }
 
 #[derive(Deserialize)]
@@ -228,6 +242,7 @@ pub(crate) fn check_local(
             what: denial.reason.what().to_owned(),
             remedy: denial.reason.remedy().to_owned(),
             grant: denial.grant,
+            detail: denial.detail.as_ref().map(|detail| json!(detail)),
         }),
     })
 }
