@@ -20,7 +20,8 @@ pub use money::{
 };
 pub use sources::{DataSource, SourceOwned};
 pub use templates::{
-    Audience, Bounds, FieldRule, Handling, LocalText, Phase, RecipientKind, TemplatePublished, Tier, TierAgreed,
+    Audience, Bounds, FieldRule, Handling, LocalText, Phase, RecipientKind, TemplatePublished, Tier,
+    TierAgreed,
 };
 
 use serde::{Deserialize, Serialize};

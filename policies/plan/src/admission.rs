@@ -13,8 +13,8 @@ use grantbook_record::event::{
 use grantbook_record::{Jti, Terms, Thumbprint};
 
 use crate::assets::{self, ASSETS_MAX};
-use crate::mandate;
 use crate::customer::{CustomerState, GRANTS_MAX, GrantState, KEYS_MAX, REQUESTS_MAX, Status};
+use crate::mandate;
 use crate::owners::{self, Widens};
 use crate::rules::{PlanError, PolicyPlan};
 use crate::tenant::{GROUPS_MAX, NOTICES_MAX, TenantState};

@@ -48,6 +48,4 @@ pub(crate) fn may_narrow(mandate: &MandateGiven, terms: &Terms) -> Result<(), Re
 }
 
 #[cfg(test)]
-mod reference;
-#[cfg(test)]
 mod tests;

@@ -149,16 +149,5 @@ fn read_grant(bytes: &mut Reader<'_>, shared: &TermsTable) -> Result<GrantState,
     };
     let status_entry = bytes.u64()?;
     let ended_at = bytes.optional(Reader::seconds)?;
-    Ok(GrantState {
-        id,
-        given,
-        mandate,
-        terms,
-        group,
-        starts,
-        terms_entry,
-        status,
-        status_entry,
-        ended_at,
-    })
+    Ok(GrantState { id, given, mandate, terms, group, starts, terms_entry, status, status_entry, ended_at })
 }

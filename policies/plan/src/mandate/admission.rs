@@ -98,7 +98,8 @@ fn check_words(event: &MandateGiven, vocabulary: &Vocabulary) -> Result<(), Refu
         }
         let Within { categories, never, .. } = &accept.clone().unwrap_or_default();
         let named = never.iter().map(|data| &data.category);
-        if !when.categories.iter().chain(categories.iter()).chain(named).all(|word| words.has_category(word)) {
+        if !when.categories.iter().chain(categories.iter()).chain(named).all(|word| words.has_category(word))
+        {
             return Err(unknown("category"));
         }
         let has_fields = |data: &grantbook_record::event::NamedData| {

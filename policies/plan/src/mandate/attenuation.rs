@@ -87,7 +87,10 @@ fn is_within(narrow: &Within, wide: &Within) -> bool {
         && wide.never.iter().all(|data| narrow.never.iter().any(|more| includes(more, data)))
         && (wide.price_min.is_empty()
             || (!narrow.price_min.is_empty()
-                && narrow.price_min.iter().all(|floor| wide.price_min.iter().any(|least| is_more(floor, least)))))
+                && narrow
+                    .price_min
+                    .iter()
+                    .all(|floor| wide.price_min.iter().any(|least| is_more(floor, least)))))
         && at_most(narrow.validity_days_max, wide.validity_days_max)
         && at_most(narrow.retention_days_max, wide.retention_days_max)
         && at_most(narrow.uses_max, wide.uses_max)

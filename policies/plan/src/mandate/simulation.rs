@@ -36,9 +36,7 @@ impl From<Judgement> for Answer {
     fn from(judgement: Judgement) -> Self {
         match judgement {
             Judgement::Accept { rule } => Self { verdict: "accept", rule: Some(rule), why: None },
-            Judgement::Decline { rule, why } => {
-                Self { verdict: "decline", rule, why: Some(why.to_string()) }
-            }
+            Judgement::Decline { rule, why } => Self { verdict: "decline", rule, why: Some(why.to_string()) },
             Judgement::Ask { rule, why } => Self { verdict: "ask", rule, why: Some(why.to_string()) },
         }
     }
