@@ -8,6 +8,7 @@ mod admission;
 mod attenuation;
 mod bounds;
 mod consents;
+mod draft;
 mod held;
 mod judgement;
 mod request;
@@ -19,9 +20,11 @@ use grantbook_record::event::MandateGiven;
 use crate::admission::Refusal;
 use crate::vocabulary::Vocabulary;
 
+pub use admission::check_words;
 pub(crate) use admission::{by_agent, check_given, check_withdrawn};
 pub use attenuation::check_handed_on;
 pub use consents::{BY_SENSITIVITY, needed_consents};
+pub use draft::Draft;
 pub use held::{MANDATES_MAX, MandateState};
 pub(crate) use held::{apply_given, end, end_all, end_with_key, pass_to_key};
 pub use judgement::{Judgement, Why, judge};
@@ -39,7 +42,7 @@ pub fn narrows(mandate: &MandateGiven, request: &Request<'_>) -> Result<(), Refu
 }
 
 /// The same for a reader who has neither template nor vocabulary: refused is what no template could make right.
-pub(crate) fn may_narrow(mandate: &MandateGiven, terms: &Terms) -> Result<(), Refusal> {
+pub fn may_narrow(mandate: &MandateGiven, terms: &Terms) -> Result<(), Refusal> {
     let words = Vocabulary::builtin().version(terms.vocabulary);
     let kinds = mandate.rules.iter().flat_map(|rule| rule.when.kinds.iter());
     let of_kind = |kind| narrows(mandate, &Request::of_kind(terms, kind, words));

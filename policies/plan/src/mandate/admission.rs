@@ -86,7 +86,8 @@ fn has_agent(mandate: &MandateState, kid: &Thumbprint, customer: &CustomerState)
     std::iter::successors(Some(mandate), above).any(|mandate| mandate.given.agent.thumbprint() == *kid)
 }
 
-fn check_words(event: &MandateGiven, vocabulary: &Vocabulary) -> Result<(), Refusal> {
+/// Whether the rules are in words of the vocabulary.
+pub fn check_words(event: &MandateGiven, vocabulary: &Vocabulary) -> Result<(), Refusal> {
     let unknown = |what| Refusal::UnknownTerm { what };
     let words = vocabulary.version(event.vocabulary).ok_or(unknown("version of the vocabulary"))?;
     for StandingRule { when, accept, .. } in event.rules.iter() {
