@@ -165,8 +165,8 @@ fn committed_by(event: &Event, terms: Option<&Terms>, now: UnixSeconds) -> (Clas
     }
 }
 
-/// The keys that the signers' thumbprints name: the enterprise's, the operator's, the customer's, the approver's, or a new
-/// one that the event itself brings. Whether they are the right ones is for the rules of admission to say.
+/// The keys that the signers' thumbprints name: the enterprise's, the operator's, the customer's, their agents', the
+/// approver's, or a new one that the event itself brings. Whether they are the right ones is for the rules of admission to say.
 fn signer_keys(
     keyring: &Keyring,
     state: &State,
@@ -198,8 +198,9 @@ fn signer_keys(
                 .chain(brought.into_iter().flatten())
                 .chain(approver)
                 .find(|key| key.thumbprint() == *kid)
-                // a key that has ended still proves who sent a repeated envelope
+                // a key that has ended still proves who sent a repeated envelope, and so does that of an ended mandate
                 .or_else(|| customer.as_ref()?.state.any_key(kid).copied())
+                .or_else(|| customer.as_ref()?.state.agent_key(kid).copied())
                 .ok_or_else(|| EnvelopeError::UnknownSigner.into())
         })
         .collect()

@@ -4,7 +4,8 @@ use grantbook_record::audit::{Answer, AuditError, Request};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::entry::LinkTarget;
 use grantbook_record::event::{Act, OpenedAudit};
-use grantbook_record::{DenialReason, Entry, Receipt};
+use grantbook_record::receipt::Content;
+use grantbook_record::{DenialReason, Entry, Envelope, Receipt};
 use grantbook_tlog::{CheckpointError, LeafIndex, Note, NoteError, TreeSize, VerifierKey};
 
 use crate::body::BodyContent;
@@ -99,7 +100,8 @@ impl Inner {
         let (receipt, flag) = self.open_drawn(leaf, under)?;
         let origin = Bytes32::sha256(self.keyring.log_keys.origin().as_bytes());
         let LinkTarget { origin_sha256, leaf_index, .. } = receipt.link.target;
-        let linked = if origin_sha256 == origin { Some(self.open_drawn(leaf_index, under)?.0) } else { None };
+        let named = if origin_sha256 == origin { Some(leaf_index) } else { self.mandate_of(&receipt)? };
+        let linked = named.map(|leaf| self.open_drawn(leaf, under)).transpose()?.map(|(receipt, _)| receipt);
         Ok(Answer {
             index: leaf,
             day_key: Bytes32(tag_key.day_key(entry.day).to_bytes()),
@@ -107,6 +109,15 @@ impl Inner {
             under: linked.as_ref().map(text),
             flag,
         })
+    }
+
+    /// Where the mandate stands that an event names.
+    fn mandate_of(&self, receipt: &Receipt) -> Result<Option<u64>, ReadError> {
+        let Content::Event(content) = &receipt.content else { return Ok(None) };
+        let event = Envelope::parse(&content.envelope.0).and_then(|envelope| envelope.event());
+        let claims = event.map_err(|_| ReadError::Damaged("envelope".to_owned()))?;
+        let Some(mandate) = claims.event.named_mandate() else { return Ok(None) };
+        Ok(self.state.jti(claims.aud, &mandate)?.map(|row| row.leaf_index))
     }
 
     /// The receipt of an entry, or what is left of it, and the flag of a use.

@@ -149,6 +149,11 @@ impl Ledger {
         if self.legal_holds()?.iter().any(held) {
             return Err(EraseError::Held);
         }
+        // first of all nobody gives any more of them
+        let standing = customer.state.mandates.iter().filter(|mandate| !mandate.ended);
+        for mandate in standing.filter(|mandate| mandate.parent().is_none()) {
+            self.withdraw_mandate_by_channel(tenant, sub, mandate.id, channel)?;
+        }
         // the latest first: a licence would end with the grants that its asset was derived from
         for grant in customer.state.grants.iter().rev().filter(|grant| !grant.status.is_ended()) {
             self.withdraw_by_channel(tenant, sub, grant.id, channel)?;

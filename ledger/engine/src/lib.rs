@@ -23,6 +23,7 @@ mod keyring;
 mod kit;
 pub mod leases;
 mod ledger;
+mod mandates;
 mod migrate;
 mod nodes;
 mod open;
@@ -64,6 +65,7 @@ pub use keyring::{
 };
 pub use kit::{Kit, KitError, KitRequest};
 pub use ledger::{Appended, AppendedUse, Ledger, Recorded};
+pub use mandates::{MandateRow, RequestRow, Simulation};
 pub use migrate::{Migration, migrate};
 pub use owed::{Acknowledgement, Ending};
 pub use proofs::{

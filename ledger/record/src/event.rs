@@ -3,6 +3,7 @@
 mod acts;
 mod assets;
 mod duties;
+mod mandates;
 mod money;
 mod sources;
 mod templates;
@@ -10,13 +11,17 @@ mod templates;
 pub use acts::{AcceptedLoss, Act, IssuedKit, OpenedAudit, OperatorActed, RolledEpoch, about_tenant};
 pub use assets::{AssetIssued, AssetTerms, AssetTransferred, LicenceOffer, Owner};
 pub use duties::{Acknowledger, DataDeleted, RecipientAcknowledged, RecordedUse};
+pub use mandates::{
+    MandateGiven, MandateSource, MandateWithdrawn, NamedData, Outside, PriceFloor, StandingRule, When, Within,
+};
 pub use money::{
     Basis, Money, OfPool, OfTiers, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed,
     Period, Revenue, RevenueDeclared, ReversedEntry, SettlementClosed, SettlementPosted,
 };
 pub use sources::{DataSource, SourceOwned};
 pub use templates::{
-    Audience, Bounds, FieldRule, Handling, LocalText, Phase, TemplatePublished, Tier, TierAgreed,
+    Audience, Bounds, FieldRule, Handling, LocalText, Phase, RecipientKind, TemplatePublished, Tier,
+    TierAgreed,
 };
 
 use serde::{Deserialize, Serialize};
@@ -125,6 +130,10 @@ pub enum Event {
     GrantWithdrawn(GrantWithdrawn),
     /// `grant.revoked`
     GrantRevoked(GrantRevoked),
+    /// `mandate.given`
+    MandateGiven(MandateGiven),
+    /// `mandate.withdrawn`
+    MandateWithdrawn(MandateWithdrawn),
     /// `tier.agreed`
     TierAgreed(TierAgreed),
     /// `source.owned`
@@ -178,6 +187,8 @@ impl Event {
             Kind::GrantResumed => read(payload, Self::GrantResumed),
             Kind::GrantWithdrawn => read(payload, Self::GrantWithdrawn),
             Kind::GrantRevoked => read(payload, Self::GrantRevoked),
+            Kind::MandateGiven => read(payload, Self::MandateGiven),
+            Kind::MandateWithdrawn => read(payload, Self::MandateWithdrawn),
             Kind::TierAgreed => read(payload, Self::TierAgreed),
             Kind::SourceOwned => read(payload, Self::SourceOwned),
             Kind::DataDeleted => read(payload, Self::DataDeleted),
@@ -218,6 +229,8 @@ impl Event {
             Self::GrantResumed(_) => Kind::GrantResumed,
             Self::GrantWithdrawn(_) => Kind::GrantWithdrawn,
             Self::GrantRevoked(_) => Kind::GrantRevoked,
+            Self::MandateGiven(_) => Kind::MandateGiven,
+            Self::MandateWithdrawn(_) => Kind::MandateWithdrawn,
             Self::TierAgreed(_) => Kind::TierAgreed,
             Self::SourceOwned(_) => Kind::SourceOwned,
             Self::DataDeleted(_) => Kind::DataDeleted,
@@ -255,6 +268,20 @@ impl Event {
         }
     }
 
+    /// The mandate by which an agent signed, or that ends; for one that is handed on, the one above it.
+    pub fn named_mandate(&self) -> Option<Jti> {
+        match self {
+            Self::GrantGiven(event) => event.mandate,
+            Self::RequestDeclined(event) => event.mandate,
+            Self::MandateWithdrawn(event) => Some(event.mandate),
+            Self::MandateGiven(event) => match event.from {
+                MandateSource::Mandate(parent) => Some(parent),
+                MandateSource::Key(_) => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The data subject it is about, where it is about one.
     pub fn subject(&self) -> Option<&SubjectId> {
         match self {
@@ -269,6 +296,8 @@ impl Event {
             Self::GrantResumed(event) => Some(&event.sub),
             Self::GrantWithdrawn(event) => Some(&event.sub),
             Self::GrantRevoked(event) => Some(&event.sub),
+            Self::MandateGiven(event) => Some(&event.sub),
+            Self::MandateWithdrawn(event) => Some(&event.sub),
             Self::TierAgreed(event) => Some(&event.sub),
             Self::SourceOwned(event) => Some(&event.sub),
             Self::DataDeleted(event) => Some(&event.sub),
@@ -391,7 +420,7 @@ pub struct RequestMade {
     pub expires: UnixSeconds,
 }
 
-/// The customer said no. Signed by the customer.
+/// The customer said no. Signed by the customer, or by the agent of a mandate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RequestDeclined {
@@ -399,9 +428,12 @@ pub struct RequestDeclined {
     pub sub: SubjectId,
     /// The request.
     pub request: Jti,
+    /// The mandate under which an agent signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mandate: Option<Jti>,
 }
 
-/// The customer agrees. Signed by the customer.
+/// The customer agrees. Signed by the customer, or by the agent of a mandate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GrantGiven {

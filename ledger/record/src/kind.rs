@@ -75,6 +75,8 @@ kinds! {
     GrantRevoked = 29, "grant.revoked";
     /// A standing rule or an agent's mandate.
     MandateGiven = 30, "mandate.given";
+    /// A mandate ended, and with it those handed on from it.
+    MandateWithdrawn = 31, "mandate.withdrawn";
     /// A transparency tier, signed by the customer.
     TierAgreed = 32, "tier.agreed";
     /// A milestone, signed by the customer.

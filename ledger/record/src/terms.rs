@@ -179,6 +179,25 @@ bounded!(
     WindowSeconds(u32), 1, 31_622_400, "out of range, expected 1 to 31622400"
 );
 
+bounded!(
+    /// How many mandates may be handed on one below the other.
+    Depth(u8), 0, 4, "out of range, expected 0 to 4"
+);
+
+impl Depth {
+    /// Whether none may be, which JSON leaves out.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    pub fn is_none(&self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl Default for Depth {
+    fn default() -> Self {
+        Self(0)
+    }
+}
+
 /// At most `uses` within any `seconds`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

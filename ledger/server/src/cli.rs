@@ -2,6 +2,7 @@
 //! of exit statuses ([`failure`]).
 
 mod acknowledgements;
+mod agent;
 mod audit;
 mod backup;
 mod bench;
@@ -20,6 +21,7 @@ mod key;
 mod keygen;
 mod keyring;
 mod kit;
+mod mandate;
 mod map;
 mod monitor;
 pub(crate) mod output;
@@ -127,6 +129,14 @@ Every key of docs/reference/configuration.md can also be set in grantbook.toml o
   grantbook withdraw --sandbox
   grantbook withdraw --key alice.key.json --receipt grant.json --server https://ledger.example")]
     Withdraw(grant::WithdrawArgs),
+    /// Rules that a customer signs in advance: try, give, hand on, show and withdraw mandates
+    #[command(subcommand)]
+    Mandate(mandate::MandateCommand),
+    /// Answer waiting requests as an agent, by the rules of its mandate
+    #[command(after_help = "Example:
+  grantbook agent --once --mandate JTI --sub alice-7 --key agent.key.json --server https://ledger.example
+Accepts with a grant that the agent's key signs, declines, and leaves the rest to the customer.")]
+    Agent(agent::AgentArgs),
     /// Show who has taken in that a grant has ended: gates, and recipients to whom data was passed on
     #[command(after_help = "Example:
   grantbook acknowledgements --sandbox")]
@@ -281,6 +291,8 @@ fn run(command: Option<Command>, output: Output) -> Result<Verdict, Failure> {
         Some(Command::Policy(command)) => policy::run(&command, output),
         Some(Command::Grant(args)) => grant::give(&args, output),
         Some(Command::Withdraw(args)) => grant::withdraw(&args, output),
+        Some(Command::Mandate(command)) => mandate::run(&command, output),
+        Some(Command::Agent(args)) => agent::run(&args, output),
         Some(Command::Acknowledgements(args)) => acknowledgements::show(&args, output),
         Some(Command::Check(args)) => check::run(&args, output),
         Some(Command::Replay(args)) => replay::run(&args, output),

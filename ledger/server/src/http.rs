@@ -26,6 +26,7 @@ mod layers;
 mod leases;
 mod live_gates;
 mod log;
+mod mandates;
 mod metrics;
 mod openapi;
 mod page;

@@ -14,6 +14,7 @@ use grantbook_record::{Jti, Terms, Thumbprint};
 
 use crate::assets::{self, ASSETS_MAX};
 use crate::customer::{CustomerState, GRANTS_MAX, GrantState, KEYS_MAX, REQUESTS_MAX, Status};
+use crate::mandate;
 use crate::owners::{self, Widens};
 use crate::rules::{PlanError, PolicyPlan};
 use crate::tenant::{GROUPS_MAX, NOTICES_MAX, TenantState};
@@ -98,9 +99,28 @@ pub enum Refusal {
     /// No such open request.
     #[error("no such request, expected one that is open and has not expired")]
     NoSuchRequest,
-    /// Mandates are given by `mandate.given` only.
-    #[error("no such mandate, expected one that the customer has given")]
+    /// No such mandate, or it has ended.
+    #[error("no such mandate, expected one of this customer that is in force")]
     NoSuchMandate,
+    /// The agent's key belongs to the customer, the enterprise or the operator.
+    #[error("agent's key is a party's, expected a key of the agent's own")]
+    NotAnAgentsKey,
+    /// What an agent agreed to is not what its mandate accepts.
+    #[error("{what} outside the mandate, expected {expected}")]
+    OutsideMandate {
+        /// Which part of the grant.
+        what: &'static str,
+        /// What the mandate wants of it.
+        expected: &'static str,
+    },
+    /// A mandate that was handed on accepts, or may accept, what the one above it does not.
+    #[error("{what} wider than in the mandate above, expected {expected}")]
+    WiderMandate {
+        /// Which part of the mandate.
+        what: &'static str,
+        /// What it may be.
+        expected: &'static str,
+    },
     /// A term that the vocabulary does not have.
     #[error("unknown {what}, expected a term of the vocabulary")]
     UnknownTerm {
@@ -233,10 +253,15 @@ pub fn check(
             check_terms(&event.terms, None, context)?;
             room(customer.requests.len(), REQUESTS_MAX, "open requests")
         }
+        Event::MandateGiven(event) => mandate::check_given(event, signers, customer, context),
+        Event::MandateWithdrawn(event) => mandate::check_withdrawn(event, signers, customer, context),
         Event::TierAgreed(_) => by_customer(signers, customer),
         Event::SourceOwned(event) => check_owner_period(event, signers, customer, context),
         Event::RequestDeclined(event) => {
-            by_customer(signers, customer)?;
+            match &event.mandate {
+                None => by_customer(signers, customer)?,
+                Some(mandate) => drop(mandate::by_agent(mandate, signers, customer, context.now)?),
+            }
             open_request(customer, &event.request, context.now)
         }
         Event::GrantGiven(event) => check_given(event, signers, customer, context),
@@ -325,9 +350,12 @@ fn check_given(
     customer: &CustomerState,
     context: &Context<'_>,
 ) -> Result<(), Refusal> {
-    by_giver(&event.terms, signers, customer, context)?;
-    if event.mandate.is_some() {
-        return Err(Refusal::NoSuchMandate);
+    match &event.mandate {
+        None => by_giver(&event.terms, signers, customer, context)?,
+        Some(mandate) => {
+            let mandate = mandate::by_agent(mandate, signers, customer, context.now)?;
+            mandate::narrows(&mandate.given, &mandate::Request::new(&event.terms, context.tenant))?;
+        }
     }
     if let Some(request) = &event.request {
         open_request(customer, request, context.now)?;
@@ -482,7 +510,7 @@ fn known(customer: &CustomerState) -> Result<(), Refusal> {
 }
 
 fn new_key(customer: &CustomerState, new: &Thumbprint) -> Result<(), Refusal> {
-    if customer.any_key(new).is_some() {
+    if customer.any_key(new).is_some() || customer.agent_key(new).is_some() {
         return Err(Refusal::KeyKnown);
     }
     // the recovery key is seen once, when it is spent

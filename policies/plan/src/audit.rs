@@ -12,7 +12,7 @@ use grantbook_record::audit::{Answer, AuditError, Request};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::entry::DayKey;
 use grantbook_record::receipt::Content;
-use grantbook_record::{Day, Entry, Kind, Receipt, TenantId};
+use grantbook_record::{Day, Entry, Jti, Kind, Receipt, TenantId};
 use grantbook_tlog::{Demands, Hash, LeafIndex, LogKeys, TreeSize};
 
 use crate::tenant::GroupTerms;
@@ -201,6 +201,9 @@ impl Auditor {
     /// The entry that the link names.
     fn under(&self, opened: &Opened, answer: &Answer) -> Result<Under, Fault> {
         let fault = |what: &str| Err(Fault::new(Check::Link, what));
+        if let (None, Some(mandate)) = (opened.target(), opened.named_mandate()) {
+            return self.mandate(opened, mandate, answer.under.as_deref());
+        }
         let (target, text) = match (opened.target(), &answer.under) {
             (None, None) => return Ok(Under::Nothing),
             (None, Some(_)) => return fault("it names no entry, and one is shown"),
@@ -224,6 +227,21 @@ impl Auditor {
         let under = Opened::verify(receipt, &self.keys)?;
         if under.aud != opened.aud {
             return fault("it names an entry of another enterprise");
+        }
+        Ok(Under::Entry(Box::new(under)))
+    }
+
+    /// The mandate that an event names; it cannot be erased and the event not.
+    fn mandate(&self, opened: &Opened, mandate: Jti, text: Option<&str>) -> Result<Under, Fault> {
+        let fault = |what: &str| Err(Fault::new(Check::Mandate, what));
+        let Some(text) = text else { return fault("the mandate that it names is not shown") };
+        let receipt = self.receipt(text, None)?;
+        let under = Opened::verify(receipt, &self.keys)?;
+        if under.verified.leaf_index >= opened.verified.leaf_index {
+            return fault("the mandate is a later entry");
+        }
+        if !under.is_mandate_of(opened, mandate) {
+            return fault("the entry shown is not the mandate that it names");
         }
         Ok(Under::Entry(Box::new(under)))
     }

@@ -10,6 +10,7 @@ use grantbook_record::{Jti, PublicKey, Terms, Thumbprint};
 use serde::{Deserialize, Serialize};
 
 use crate::assets::AssetState;
+use crate::mandate::{self, MandateState};
 use crate::owners::{self, OwnedSource};
 
 /// Grants of one customer at one enterprise, ended ones included.
@@ -18,6 +19,8 @@ pub const GRANTS_MAX: usize = 1024;
 pub const KEYS_MAX: usize = 64;
 /// Requests that one customer has not answered yet.
 pub const REQUESTS_MAX: usize = 64;
+/// Requests that are remembered once they wait no longer.
+pub const PAST_REQUESTS_MAX: usize = 64;
 
 /// Everything that decisions and admission need to know of a customer.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -40,6 +43,12 @@ pub struct CustomerState {
     /// Assets derived from the customer's data, by rising leaf index of their `asset.issued`. Gates do not have them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assets: Vec<AssetState>,
+    /// Mandates, ended ones as long as there is room, by rising leaf index of their `mandate.given`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mandates: Vec<MandateState>,
+    /// The latest requests that wait no longer, the last one last. Gates do not have them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past_requests: Vec<Jti>,
     /// The birth day that the customer stated last, days since 1900-01-01; gone with the last grant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub birth_day: Option<u32>,
@@ -72,6 +81,9 @@ pub struct GrantState {
     pub id: Jti,
     /// Leaf index of its `grant.given`: the order among grants that match alike.
     pub given: u64,
+    /// The mandate under which an agent gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mandate: Option<Jti>,
     /// The terms now in force.
     pub terms: Terms,
     /// The tenant's group of these terms.
@@ -223,21 +235,28 @@ impl CustomerState {
                 self.recovery = self.recovery.or(event.recovery);
             }
             Event::KeyRotated(event) => {
+                mandate::pass_to_key(&mut self.mandates, &event.old, &event.new.thumbprint());
                 if let Some(recovery) = &event.recovery {
+                    mandate::end_all(&mut self.mandates);
                     self.keys.iter_mut().for_each(|known| known.ended = true);
                     self.recovery = Some(recovery.next);
                 }
                 self.end_key(&event.old);
                 self.keys.push(CustomerKey { key: event.new, evidence: Evidence::EnrolledKey, ended: false });
             }
-            Event::KeyRevoked(event) => self.end_key(&event.key),
+            Event::KeyRevoked(event) => {
+                self.end_key(&event.key);
+                mandate::end_with_key(&mut self.mandates, &event.key);
+            }
+            Event::MandateGiven(event) => mandate::apply_given(&mut self.mandates, event, admitted),
+            Event::MandateWithdrawn(event) => mandate::end(&mut self.mandates, &event.mandate),
             Event::RequestMade(event) => {
-                self.requests.retain(|request| request.expires > admitted.at);
+                self.close_requests(|request| request.expires <= admitted.at);
                 self.requests.push(OpenRequest { id: admitted.jti, expires: event.expires });
             }
-            Event::RequestDeclined(event) => self.requests.retain(|request| request.id != event.request),
+            Event::RequestDeclined(event) => self.close_requests(|request| request.id == event.request),
             Event::GrantGiven(event) => {
-                self.requests.retain(|request| Some(request.id) != event.request);
+                self.close_requests(|request| Some(request.id) == event.request);
                 if let Some(superseded) = event.terms.supersedes {
                     self.set_status(&superseded, Status::Superseded, admitted);
                 }
@@ -245,6 +264,7 @@ impl CustomerState {
                 self.grants.push(GrantState {
                     id: admitted.jti,
                     given: admitted.entry.leaf_index,
+                    mandate: event.mandate,
                     starts: event.terms.validity.start(),
                     terms: event.terms.clone(),
                     group: admitted.group,
@@ -287,6 +307,14 @@ impl CustomerState {
             | Event::ProofPublished(_)
             | Event::Money(_) => {}
         }
+    }
+
+    /// These wait no longer.
+    fn close_requests(&mut self, closed: impl Fn(&OpenRequest) -> bool) {
+        self.past_requests.extend(self.requests.iter().filter(|request| closed(request)).map(|one| one.id));
+        let surplus = self.past_requests.len().saturating_sub(PAST_REQUESTS_MAX);
+        self.past_requests.drain(..surplus);
+        self.requests.retain(|request| !closed(request));
     }
 
     fn end_key(&mut self, kid: &Thumbprint) {

@@ -17,6 +17,7 @@ pub mod customer;
 pub mod decide;
 pub mod duties;
 pub mod house;
+pub mod mandate;
 pub mod owners;
 pub mod rules;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use customer::{Admitted, CustomerState, EntryRef, GrantState, Status};
 pub use decide::{Basis, Decision, Denial, Permission, UseCount, decide, judge_grant, judge_terms};
 pub use duties::Duties;
 pub use house::{Fact, HouseRules};
+pub use mandate::MandateState;
 pub use owners::OwnedSource;
 pub use rules::PolicyPlan;
 pub use tenant::TenantState;

@@ -25,6 +25,7 @@ export const KINDS = new Map([
     kind(28, 'grant.withdrawn', [1], 'linked'),
     kind(29, 'grant.revoked', [1], 'linked'),
     kind(30, 'mandate.given', [0]),
+    kind(31, 'mandate.withdrawn', [0]),
     kind(32, 'tier.agreed', [0]),
     kind(33, 'milestone.confirmed', [0]),
     kind(34, 'source.owned', [0]),

@@ -79,6 +79,7 @@ fn main() {
     }
     pages::refresh("archive");
     pages::refresh("vocabulary");
+    pages::refresh("mandate");
     for (target, _) in grantbook_fuzz_parsers::TARGETS {
         let folder = pages::root().join("fuzz/seeds").join(target);
         std::fs::create_dir_all(&folder).unwrap();

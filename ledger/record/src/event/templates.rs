@@ -109,6 +109,9 @@ pub struct Bounds {
     pub controllers: List<Term, 1, 16>,
     /// Recipients it may name.
     pub recipients: List<Term, 1, 64>,
+    /// Of which kinds recipients are.
+    #[serde(default, skip_serializing_if = "List::is_empty_list")]
+    pub kinds: List<RecipientKind, 0, 64>,
     /// Purposes it may name.
     pub purposes: List<Term, 1, 16>,
     /// Categories its scope may include.
@@ -160,6 +163,7 @@ impl Bounds {
             vocabulary: VocabularyVersion::FIRST,
             controllers,
             recipients,
+            kinds: List::default(),
             purposes,
             categories,
             validity_days_max,
@@ -175,6 +179,16 @@ impl Bounds {
             birth_day: false,
         }
     }
+}
+
+/// Of which kind a recipient is; a customer's standing rules may be about a kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipientKind {
+    /// One of the template's recipients.
+    pub recipient: Term,
+    /// The kind, a word of the vocabulary such as `insurer`.
+    pub kind: Term,
 }
 
 /// A field that is not open.

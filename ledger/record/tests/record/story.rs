@@ -6,11 +6,12 @@ use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{
     Acknowledger, Act, AssetIssued, AssetTerms, AssetTransferred, Basis, Bounds, Claims, DataDeleted,
     DataSource, Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked, GrantWithdrawn,
-    KeyEnrolled, KeyRevoked, KeyRotated, LicenceOffer, LocalText, NoticePublished, OfPool, OperatorActed,
-    Owner, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed, Period, PolicyPublished,
-    ProofPublished, RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade, Revenue,
-    RevenueDeclared, ReversedEntry, Revoker, SettlementClosed, SettlementPosted, SourceOwned, StateRoot,
-    SubjectErased, TemplatePublished, Tier, TierAgreed, about_tenant,
+    KeyEnrolled, KeyRevoked, KeyRotated, LicenceOffer, LocalText, MandateGiven, MandateWithdrawn,
+    NoticePublished, OfPool, OperatorActed, Owner, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid,
+    PayoutReversed, Period, PolicyPublished, ProofPublished, RecipientAcknowledged, RecordedUse,
+    RequestDeclined, RequestMade, Revenue, RevenueDeclared, ReversedEntry, Revoker, SettlementClosed,
+    SettlementPosted, SourceOwned, StateRoot, SubjectErased, TemplatePublished, Tier, TierAgreed,
+    about_tenant,
 };
 use grantbook_record::lease::{LeasesReleased, Release};
 use grantbook_record::list::List;
@@ -59,6 +60,11 @@ pub(crate) fn enterprise() -> Signer {
 
 pub(crate) fn gate() -> Signer {
     signer(4)
+}
+
+/// The program that answers for the customer.
+pub(crate) fn agent() -> Signer {
+    signer(5)
 }
 
 pub(crate) fn tenant() -> TenantId {
@@ -185,7 +191,7 @@ impl Sample {
 }
 
 /// The kinds of which there is a sample: all that an envelope may carry now.
-pub(crate) const SAMPLES: [Kind; 33] = [
+pub(crate) const SAMPLES: [Kind; 35] = [
     Kind::KeyEnrolled,
     Kind::KeyRotated,
     Kind::KeyRevoked,
@@ -201,6 +207,8 @@ pub(crate) const SAMPLES: [Kind; 33] = [
     Kind::GrantResumed,
     Kind::GrantWithdrawn,
     Kind::GrantRevoked,
+    Kind::MandateGiven,
+    Kind::MandateWithdrawn,
     Kind::TierAgreed,
     Kind::SourceOwned,
     Kind::DataDeleted,
@@ -259,6 +267,10 @@ pub(crate) fn sample(kind: Kind) -> Sample {
             Sample::new(kind, 3, KeyRevoked { sub, key: second_key().thumbprint() }, by_customer())
         }
         Kind::VocabularyPublished => Sample::new(kind, 36, vocabulary(), vec![enterprise()]),
+        Kind::MandateGiven => Sample::new(kind, 45, mandate(sub), by_customer()),
+        Kind::MandateWithdrawn => {
+            Sample::new(kind, 46, MandateWithdrawn { sub, mandate: jti(45), channel: None }, by_customer())
+        }
         Kind::TierAgreed => Sample::new(kind, 37, TierAgreed { sub, tier: Tier::Growth }, by_customer()),
         Kind::SourceOwned => Sample::new(kind, 38, sold(sub), vec![enterprise()]),
         Kind::TemplatePublished => Sample::new(kind, 4, template(), vec![enterprise()]),
@@ -273,7 +285,7 @@ pub(crate) fn sample(kind: Kind) -> Sample {
             Sample::new(kind, 6, event, vec![enterprise()])
         }
         Kind::RequestDeclined => {
-            Sample::new(kind, 7, RequestDeclined { sub, request: jti(6) }, by_customer())
+            Sample::new(kind, 7, RequestDeclined { sub, request: jti(6), mandate: None }, by_customer())
         }
         Kind::GrantGiven => {
             let event =
@@ -439,6 +451,28 @@ fn vocabulary() -> VocabularyPublished {
         },
         "drop": {"purposes": ["marketing"]},
         "map": [mapping],
+    });
+    serde_json::from_value(event).unwrap()
+}
+
+/// "Insurers may ask, at least 0.80 CNY, at most 30 days, never my work orders."
+fn mandate(sub: SubjectId) -> MandateGiven {
+    let rule = serde_json::json!({
+        "when": {"kinds": ["insurer"]},
+        "accept": {
+            "never": [{"category": "fast-charging", "fields": ["work_order"]}],
+            "price_min": [{"per_use": {"currency": "CNY", "minor": 80}}],
+            "validity_days_max": 30,
+            "consents": ["sensitive", "third-party"],
+        },
+        "otherwise": "decline",
+    });
+    let event = serde_json::json!({
+        "sub": sub,
+        "from": {"key": customer().thumbprint()},
+        "agent": agent().public_key(),
+        "until": UnixSeconds(NOW.0 + 365 * 86_400),
+        "rules": [rule],
     });
     serde_json::from_value(event).unwrap()
 }

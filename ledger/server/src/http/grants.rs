@@ -52,6 +52,10 @@ pub(super) struct GrantView {
     /// The data subject.
     #[schema(value_type = String)]
     sub: SubjectId,
+    /// The mandate under which an agent gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    mandate: Option<Jti>,
     /// `active`, `paused`, `superseded`, `withdrawn` or `revoked`.
     #[schema(value_type = String)]
     status: Status,
@@ -80,6 +84,7 @@ impl GrantView {
             grant: grant.id,
             leaf_index: grant.given,
             sub,
+            mandate: grant.mandate,
             status: grant.status,
             starts: grant.starts,
             uses: count.uses,

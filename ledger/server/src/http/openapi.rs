@@ -16,8 +16,8 @@ use utoipa_axum::routes;
 use super::problem::Problem;
 use super::{
     App, acknowledgements, admin, assets, audits, authzen, deletions, erasures, events, feed, gate_keys,
-    grants, heads, health, kits, layers, leases, log, metrics, policy, proofs, receipts, settlements, states,
-    uses, vocabulary,
+    grants, heads, health, kits, layers, leases, log, mandates, metrics, policy, proofs, receipts,
+    settlements, states, uses, vocabulary,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -31,6 +31,7 @@ use super::{
         (name = "log", description = "The public log, C2SP tlog-tiles; no token, open to all origins"),
         (name = "events", description = "Signed envelopes: keys, templates, notices, requests, grants"),
         (name = "grants", description = "Grants as the events have made them"),
+        (name = "mandates", description = "Rules by which agents answer requests for customers"),
         (name = "assets", description = "Reports derived from customers' data, with owners and terms of their own"),
         (name = "uses", description = "Recorded uses and denials"),
         (name = "leases", description = "Slices of caps, rates and budgets that gates use up by themselves"),
@@ -59,6 +60,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(events::append))
         .routes(routes!(grants::list))
         .routes(routes!(grants::one))
+        .routes(routes!(mandates::list))
+        .routes(routes!(mandates::requests))
+        .routes(routes!(mandates::simulate))
         .routes(routes!(assets::list))
         .routes(routes!(assets::one))
         .routes(routes!(acknowledgements::one))

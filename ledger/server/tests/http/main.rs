@@ -21,6 +21,7 @@ mod feed;
 mod golden;
 mod limits;
 mod log;
+mod mandates;
 mod matrix;
 mod story;
 mod tls;

@@ -125,6 +125,11 @@ impl Stage {
             }
             "list_grants" => get("/v1/grants"),
             "get_grant" => get(&format!("/v1/grants/{}", self.grant)),
+            "list_mandates" => get(&format!("/v1/mandates?sub={}", CUSTOMERS[0])),
+            "list_requests" => get(&format!("/v1/requests?sub={}", CUSTOMERS[0])),
+            "simulate_mandate" => {
+                post("/v1/mandates/simulate", json!({"sub": CUSTOMERS[0], "draft": crate::mandates::draft()}))
+            }
             "list_assets" => get("/v1/assets"),
             "get_asset" => get(&format!("/v1/assets/{}", self.asset)),
             "get_acknowledgements" => get(&format!("/v1/grants/{}/acknowledgements", self.grant)),

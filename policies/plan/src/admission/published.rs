@@ -57,6 +57,13 @@ fn check_bounds(bounds: &Bounds, vocabulary: &Vocabulary) -> Result<(), Refusal>
     if !bounds.purposes.iter().all(|term| vocabulary.has_purpose(term)) {
         return Err(unknown("purpose"));
     }
+    let kinds = &vocabulary.words().recipients;
+    let recipients = bounds.kinds.iter().map(|known| &known.recipient);
+    let once = recipients.clone().collect::<std::collections::BTreeSet<_>>().len() == bounds.kinds.len();
+    let known = bounds.kinds.iter().all(|known| kinds.contains_key(&known.kind));
+    if !once || !known || !recipients.into_iter().all(|recipient| bounds.recipients.contains(recipient)) {
+        return Err(unknown("kind of recipient"));
+    }
     if !bounds.categories.iter().all(|term| vocabulary.has_category(term)) {
         return Err(unknown("category"));
     }

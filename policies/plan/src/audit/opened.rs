@@ -15,6 +15,7 @@ use super::Fault;
 use super::report::Check;
 use crate::admission::check_amendment;
 use crate::decide::judge_terms;
+use crate::mandate;
 use crate::vocabulary::Vocabulary;
 
 pub(super) struct Opened {
@@ -76,6 +77,44 @@ impl Opened {
             VerifiedContent::Event { claims, .. } => Some(claims.jti),
             VerifiedContent::Use { .. } => None,
         }
+    }
+
+    /// The mandate that an event names.
+    pub(super) fn named_mandate(&self) -> Option<Jti> {
+        self.event().and_then(Event::named_mandate)
+    }
+
+    /// Whether it is the `mandate.given` of this `jti`, of the same customer at the same enterprise.
+    pub(super) fn is_mandate_of(&self, other: &Self, mandate: Jti) -> bool {
+        let subject = |opened: &Self| opened.event().and_then(Event::subject).cloned();
+        matches!(self.event(), Some(Event::MandateGiven(_)))
+            && self.jti() == Some(mandate)
+            && self.aud == other.aud
+            && subject(self) == subject(other)
+    }
+
+    /// Whoever signed under a mandate was its agent, while it was in force, and kept within it.
+    fn check_mandate(&self, event: &Event, under: &Self) -> Result<(), Fault> {
+        let (Some(Event::MandateGiven(mandate)), VerifiedContent::Event { keys, .. }) =
+            (under.event(), &self.verified.content)
+        else {
+            return Ok(());
+        };
+        let wider = |refusal| Fault::new(Check::Mandate, refusal);
+        match event {
+            Event::GrantGiven(given) => mandate::may_narrow(mandate, &given.terms).map_err(wider)?,
+            Event::MandateGiven(child) => mandate::check_handed_on(child, mandate).map_err(wider)?,
+            Event::RequestDeclined(_) => {}
+            // the customer ends it by a key that is not shown here
+            _ => return Ok(()),
+        }
+        if keys[..] != [mandate.agent] {
+            return Err(Fault::new(Check::Mandate, "signed by another key than the agent's"));
+        }
+        if self.verified.entry.day.begins().seconds() >= mandate.until {
+            return Err(Fault::new(Check::Mandate, "the mandate had ended by its time"));
+        }
+        Ok(())
     }
 
     pub(super) fn granted_terms(&self) -> Option<&Terms> {
@@ -141,6 +180,7 @@ impl Opened {
             (VerifiedContent::Use { record, .. }, under) => self.check_use(record, under, flag),
             (VerifiedContent::Event { claims, .. }, Under::Entry(under)) => {
                 check_event(&claims.event, under)?;
+                self.check_mandate(&claims.event, under)?;
                 self.check_no_currency()
             }
             (VerifiedContent::Event { .. }, Under::Nothing | Under::Erased) => self.check_no_currency(),

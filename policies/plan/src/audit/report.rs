@@ -36,6 +36,8 @@ pub enum Check {
     Link,
     /// The terms.
     Terms,
+    /// The mandate under which an agent signed.
+    Mandate,
     /// The payout is the price.
     Payout,
     /// The facts of a use are within its terms.

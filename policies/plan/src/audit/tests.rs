@@ -1,5 +1,7 @@
 //! A small log of two enterprises, kept honestly or not, and audits over all of it.
 
+mod mandates;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 
@@ -225,12 +227,16 @@ impl Log {
 
     /// The log of a ledger that `cheats` with what it appends.
     fn with(cheats: impl Fn(u64, &mut Draft)) -> Self {
+        let drafts = (0..).map_while(draft).enumerate().map(|(at, mut draft)| {
+            cheats(at as u64, &mut draft);
+            draft
+        });
+        Self::of(drafts)
+    }
+
+    fn of(drafts: impl Iterator<Item = Draft>) -> Self {
         let mut log = Self::default();
-        for at in 0.. {
-            let Some(mut draft) = draft(at) else { break };
-            cheats(at, &mut draft);
-            log.append(draft);
-        }
+        drafts.for_each(|draft| log.append(draft));
         log.flags.insert(FLAGGED, DenialReason::Field);
         let checkpoint = log.checkpoint();
         for at in 0..log.receipts.len() {

@@ -27,7 +27,18 @@ impl Record {
     /// The bytes; `terms` has the ids of the grants' terms, in their order.
     pub(super) fn to_bytes(&self, terms: &[u32]) -> Vec<u8> {
         let Self { state, blocked, blocked_grants } = self;
-        let CustomerState { keys, grants, requests, recovery, sources, tier, birth_day, assets: _ } = state;
+        let CustomerState {
+            keys,
+            grants,
+            requests,
+            recovery,
+            sources,
+            tier,
+            mandates,
+            birth_day,
+            assets: _,
+            past_requests: _,
+        } = state;
         let mut out = Writer::default();
         out.u8((*blocked).into());
         out.count(blocked_grants.len());
@@ -57,6 +68,7 @@ impl Record {
         }
         out.optional((!sources.is_empty()).then_some(sources), Writer::json);
         out.optional(tier.as_ref(), Writer::json);
+        out.optional((!mandates.is_empty()).then_some(mandates), Writer::json);
         out.0
     }
 
@@ -81,17 +93,29 @@ impl Record {
         let grants = bytes.several(|bytes| read_grant(bytes, terms))?;
         let sources = bytes.optional(Reader::json)?.unwrap_or_default();
         let tier = bytes.optional(Reader::json)?;
+        let mandates = bytes.optional(Reader::json)?.unwrap_or_default();
         bytes.end()?;
-        let assets = Vec::new();
-        let state = CustomerState { keys, grants, requests, recovery, sources, tier, assets, birth_day };
+        let state = CustomerState {
+            keys,
+            grants,
+            requests,
+            recovery,
+            sources,
+            tier,
+            mandates,
+            birth_day,
+            ..CustomerState::default()
+        };
         Ok(Self { state, blocked, blocked_grants })
     }
 }
 
 fn write_grant(out: &mut Writer, grant: &GrantState, shared: u32) {
-    let GrantState { id, given, terms, group, starts, terms_entry, status, status_entry, ended_at } = grant;
+    let GrantState { id, given, mandate, terms, group, .. } = grant;
+    let GrantState { starts, terms_entry, status, status_entry, ended_at, .. } = grant;
     out.jti(id);
     out.u64(*given);
+    out.optional(mandate.as_ref(), Writer::jti);
     out.u32(shared);
     out.u64(terms.validity.start().0);
     out.u64(terms.validity.end().0);
@@ -107,7 +131,7 @@ fn write_grant(out: &mut Writer, grant: &GrantState, shared: u32) {
 }
 
 fn read_grant(bytes: &mut Reader<'_>, shared: &TermsTable) -> Result<GrantState, Damaged> {
-    let (id, given) = (bytes.jti()?, bytes.u64()?);
+    let (id, given, mandate) = (bytes.jti()?, bytes.u64()?, bytes.optional(Reader::jti)?);
     let mut terms = shared.get(bytes.u32()?).cloned().ok_or(Damaged)?;
     let (start, end) = (bytes.seconds()?, bytes.seconds()?);
     terms.validity = Validity::new(start, end).ok_or(Damaged)?;
@@ -125,5 +149,5 @@ fn read_grant(bytes: &mut Reader<'_>, shared: &TermsTable) -> Result<GrantState,
     };
     let status_entry = bytes.u64()?;
     let ended_at = bytes.optional(Reader::seconds)?;
-    Ok(GrantState { id, given, terms, group, starts, terms_entry, status, status_entry, ended_at })
+    Ok(GrantState { id, given, mandate, terms, group, starts, terms_entry, status, status_entry, ended_at })
 }

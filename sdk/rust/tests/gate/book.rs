@@ -248,6 +248,8 @@ impl Book {
             Event::PolicyPublished(event) => claims(aud, jti, event),
             Event::GrantGiven(event) => claims(aud, jti, event),
             Event::GrantWithdrawn(event) => claims(aud, jti, event),
+            Event::MandateGiven(event) => claims(aud, jti, event),
+            Event::MandateWithdrawn(event) => claims(aud, jti, event),
             Event::SubjectErased(event) => claims(aud, jti, event),
             _ => unreachable!("not made in these tests"),
         };

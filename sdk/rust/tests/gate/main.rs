@@ -10,6 +10,7 @@ mod book;
 mod bulk;
 mod doors;
 mod ledger;
+mod mandates;
 mod replica;
 mod sealed;
 mod snapshot;
