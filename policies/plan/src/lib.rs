@@ -12,15 +12,21 @@ pub mod assets;
 pub mod audit;
 pub mod columns;
 pub mod compact;
+pub mod consents;
 pub mod cover;
 pub mod customer;
 pub mod decide;
 pub mod duties;
+pub mod guardian;
 pub mod house;
+pub mod nagging;
+pub mod notice;
 pub mod owners;
+pub mod protections;
 pub mod rules;
 #[cfg(test)]
 mod samples;
+pub mod signatories;
 pub mod tenant;
 pub mod vocabulary;
 
@@ -32,6 +38,7 @@ pub use decide::{Basis, Decision, Denial, Permission, UseCount, decide, judge_gr
 pub use duties::Duties;
 pub use house::{Fact, HouseRules};
 pub use owners::OwnedSource;
+pub use protections::Protections;
 pub use rules::PolicyPlan;
 pub use tenant::TenantState;
 pub use vocabulary::Vocabulary;
