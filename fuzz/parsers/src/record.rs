@@ -64,6 +64,8 @@ fn payload(kind: Kind, json: &[u8]) {
         Kind::KeyRotated => round_trip::<Claims<event::KeyRotated>>(json),
         Kind::KeyRevoked => round_trip::<Claims<event::KeyRevoked>>(json),
         Kind::VocabularyPublished => round_trip::<Claims<event::VocabularyPublished>>(json),
+        Kind::GuardianNamed => round_trip::<Claims<event::GuardianNamed>>(json),
+        Kind::SignatoriesAgreed => round_trip::<Claims<event::SignatoriesAgreed>>(json),
         Kind::TierAgreed => round_trip::<Claims<event::TierAgreed>>(json),
         Kind::SourceOwned => round_trip::<Claims<event::SourceOwned>>(json),
         Kind::TemplatePublished => round_trip::<Claims<event::TemplatePublished>>(json),

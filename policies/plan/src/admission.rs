@@ -677,4 +677,4 @@ pub(crate) fn check_amendment(old: &Terms, new: &Terms) -> Result<(), Refusal> {
 #[cfg(test)]
 mod templates;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
