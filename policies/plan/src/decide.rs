@@ -155,7 +155,7 @@ impl<'a> Basis<'a> {
     }
 
     fn grace_days(&self) -> u16 {
-        self.rules.map_or(UNSAID.grace_days, |rules| rules.protections().grace_days)
+        self.rules.map_or(&UNSAID, PolicyPlan::protections).grace_days()
     }
 }
 

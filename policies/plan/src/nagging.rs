@@ -109,14 +109,14 @@ pub(crate) fn check(
     let now = context.now;
     let (open, expired): (Vec<_>, Vec<_>) =
         customer.requests.iter().partition(|request| request.expires > now);
-    let limit = usize::from(protections.open_requests_max);
+    let limit = usize::from(protections.open_requests_max());
     if open.len() >= limit {
         return Err(Refusal::TooMany { what: "open requests", limit });
     }
     let expired = expired.into_iter().map(PastRequest::unanswered);
     let past = customer.past_requests.iter().cloned().chain(expired);
     let past: Vec<PastRequest> =
-        past.filter(|past| now < past.rests_until(protections.rest_days)).collect();
+        past.filter(|past| now < past.rests_until(protections.rest_days())).collect();
     if past.len() >= PAST_REQUESTS_MAX {
         return Err(Refusal::TooMany { what: "requests that came to nothing", limit: PAST_REQUESTS_MAX });
     }
@@ -124,7 +124,7 @@ pub(crate) fn check(
     let mut rests = Vec::new();
     let mut unanswered = Vec::new();
     for past in past.iter().filter(|past| past.aim.meets(&aim)) {
-        let until = past.rests_until(protections.rest_days);
+        let until = past.rests_until(protections.rest_days());
         match &past.answer {
             Answer::None => unanswered.push(until),
             Answer::Unless(wish) if grants_wish(wish, &past.aim, &event.terms) => {}

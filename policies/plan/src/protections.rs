@@ -18,8 +18,8 @@ pub const OPEN_REQUESTS_MAX: u8 = 64;
 /// The age where a guardian is named and no rule says one: no law's is higher.
 pub const OF_AGE_UNSAID: u8 = 18;
 
-/// How customers are treated. The default holds where nothing was published.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// How customers are treated. What is absent is as if nothing had been published.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Protections {
     /// Below this age, in full years, a guardian signs; absent: only for those for whom a guardian is named, below 18.
@@ -28,15 +28,15 @@ pub struct Protections {
     /// From this age on the minor signs beside the guardian; absent: the guardian alone is enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard_from: Option<u8>,
-    /// Days after coming of age in which grants by a guardian still permit uses.
-    #[serde(default = "thirty", skip_serializing_if = "is_thirty")]
-    pub grace_days: u16,
-    /// Days after a refusal in which the same is not asked again.
-    #[serde(default = "ninety", skip_serializing_if = "is_ninety")]
-    pub rest_days: u16,
-    /// Requests that may wait for one customer at a time.
-    #[serde(default = "five", skip_serializing_if = "is_five")]
-    pub open_requests_max: u8,
+    /// Days after coming of age in which grants by a guardian still permit uses; absent: 30.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace_days: Option<u16>,
+    /// Days after a refusal in which the same is not asked again; absent: 90.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest_days: Option<u16>,
+    /// Requests that may wait for one customer at a time; absent: 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_requests_max: Option<u8>,
     /// Consents without which there is no grant, where its terms show that they are needed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub consents: Vec<Term>,
@@ -48,16 +48,17 @@ pub struct Protections {
 pub(crate) static UNSAID: Protections = Protections {
     of_age: None,
     heard_from: None,
-    grace_days: 30,
-    rest_days: 90,
-    open_requests_max: 5,
+    grace_days: None,
+    rest_days: None,
+    open_requests_max: None,
     consents: Vec::new(),
     notices: Vec::new(),
 };
 
-impl Default for Protections {
-    fn default() -> Self {
-        UNSAID.clone()
+fn both<T>(one: Option<T>, other: Option<T>, which: fn(T, T) -> T) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(which(one, other)),
+        (one, other) => one.or(other),
     }
 }
 
@@ -66,10 +67,10 @@ impl Protections {
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.of_age = self.of_age.max(other.of_age);
-        self.heard_from = [self.heard_from, other.heard_from].into_iter().flatten().min();
-        self.grace_days = self.grace_days.min(other.grace_days);
-        self.rest_days = self.rest_days.max(other.rest_days);
-        self.open_requests_max = self.open_requests_max.min(other.open_requests_max);
+        self.heard_from = both(self.heard_from, other.heard_from, u8::min);
+        self.grace_days = both(self.grace_days, other.grace_days, u16::min);
+        self.rest_days = both(self.rest_days, other.rest_days, u16::max);
+        self.open_requests_max = both(self.open_requests_max, other.open_requests_max, u8::min);
         self.consents.extend(other.consents);
         self.consents.sort();
         self.consents.dedup();
@@ -77,6 +78,21 @@ impl Protections {
         self.notices.sort();
         self.notices.dedup();
         self
+    }
+
+    /// Days after coming of age in which grants by a guardian still permit uses.
+    pub fn grace_days(&self) -> u16 {
+        self.grace_days.unwrap_or(30)
+    }
+
+    /// Days after a refusal in which the same is not asked again.
+    pub fn rest_days(&self) -> u16 {
+        self.rest_days.unwrap_or(90)
+    }
+
+    /// Requests that may wait for one customer at a time.
+    pub fn open_requests_max(&self) -> u8 {
+        self.open_requests_max.unwrap_or(5)
     }
 
     /// Whether nothing is said beyond what holds anyway.
@@ -90,13 +106,13 @@ impl Protections {
         if ages.into_iter().flatten().any(|age| !AGES.contains(&age)) {
             return Some(("age", "7 to 21"));
         }
-        if self.grace_days > GRACE_DAYS_MAX {
+        if self.grace_days() > GRACE_DAYS_MAX {
             return Some(("grace_days", "at most 366"));
         }
-        if !REST_DAYS.contains(&self.rest_days) {
+        if !REST_DAYS.contains(&self.rest_days()) {
             return Some(("rest_days", "30 to 366"));
         }
-        if !(1..=OPEN_REQUESTS_MAX).contains(&self.open_requests_max) {
+        if !(1..=OPEN_REQUESTS_MAX).contains(&self.open_requests_max()) {
             return Some(("open_requests_max", "1 to 64"));
         }
         if self.consents.len() > 16 || self.notices.len() > Law::ALL.len() {
@@ -106,26 +122,52 @@ impl Protections {
     }
 }
 
-fn thirty() -> u16 {
-    UNSAID.grace_days
-}
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
 
-fn is_thirty(days: &u16) -> bool {
-    *days == UNSAID.grace_days
-}
+    use super::*;
 
-fn ninety() -> u16 {
-    UNSAID.rest_days
-}
+    fn said(members: Value) -> Protections {
+        serde_json::from_value(members).unwrap()
+    }
 
-fn is_ninety(days: &u16) -> bool {
-    *days == UNSAID.rest_days
-}
+    #[test]
+    fn of_two_the_one_that_protects_more_holds() {
+        let (pipl, house) = (
+            said(json!({"of_age": 14, "consents": ["sensitive"], "notices": ["pipl"], "grace_days": 60})),
+            said(json!({
+                "of_age": 18, "heard_from": 12, "grace_days": 10, "rest_days": 30, "open_requests_max": 9,
+                "consents": ["sensitive", "special"], "notices": ["gdpr"],
+            })),
+        );
+        let both = said(json!({
+            "of_age": 18, "heard_from": 12, "grace_days": 10, "rest_days": 30, "open_requests_max": 9,
+            "consents": ["sensitive", "special"], "notices": ["gdpr", "pipl"],
+        }));
+        assert_eq!(pipl.clone().and(house.clone()), both);
+        assert_eq!(house.and(pipl.clone()), both);
+        // what nobody says is as it is anyway
+        assert_eq!(pipl.clone().and(Protections::default()), pipl);
+        assert_eq!((pipl.grace_days(), pipl.rest_days(), pipl.open_requests_max()), (60, 90, 5));
+    }
 
-fn five() -> u8 {
-    UNSAID.open_requests_max
-}
-
-fn is_five(requests: &u8) -> bool {
-    *requests == UNSAID.open_requests_max
+    #[test]
+    fn bounds_are_kept() {
+        for (members, holds) in [
+            (json!({}), true),
+            (json!({"of_age": 6}), false),
+            (json!({"of_age": 21}), true),
+            (json!({"heard_from": 22}), false),
+            (json!({"grace_days": 0}), true),
+            (json!({"grace_days": 367}), false),
+            (json!({"rest_days": 29}), false),
+            (json!({"rest_days": 366}), true),
+            (json!({"open_requests_max": 0}), false),
+            (json!({"open_requests_max": 65}), false),
+            (json!({"notices": ["gdpr", "gdpr", "gdpr", "gdpr", "gdpr"]}), false),
+        ] {
+            assert_eq!(said(members.clone()).out_of_bounds().is_none(), holds, "{members}");
+        }
+    }
 }

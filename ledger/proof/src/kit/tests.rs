@@ -1,3 +1,4 @@
+use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{
     Acknowledger, Channel, Event, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked,
     GrantWithdrawn, RecipientAcknowledged, RequestDeclined, RequestMade, Revoker,

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use grantbook_author::cedar::folder::{self, PolicyFolder};
-use grantbook_author::cedar::{CedarError, Lowered, PolicyFile, cases, lower, sources_sha256};
-use grantbook_plan::Vocabulary;
+use grantbook_author::cedar::{CedarError, Lowered, PolicyFile, cases, lower, lower_protecting, sources_sha256};
+use grantbook_plan::{Protections, Vocabulary};
 use grantbook_plan::rules::Party;
 use grantbook_plan::tenant::PublishedPolicy;
 use grantbook_record::event::PolicyPublished;
@@ -96,13 +96,16 @@ struct Checked {
 impl Sources {
     fn check(&self) -> Result<Checked, Failure> {
         let mut folders: Vec<PolicyFolder> = Vec::new();
+        let mut protections = Protections::default();
         for path in &self.folders {
             folders.extend(folder::read(path).map_err(Failure::input)?);
+            protections = protections.and(folder::protections(path).map_err(Failure::input)?);
         }
         let parties: Option<BTreeMap<Term, Party>> =
             self.parties.as_deref().map(files::read_json).transpose()?;
         let files: Vec<PolicyFile> = folders.iter().map(|folder| folder.file.clone()).collect();
-        let lowered = lower(&files, parties.unwrap_or_default(), Vocabulary::builtin());
+        let lowered =
+            lower_protecting(&files, parties.unwrap_or_default(), protections, Vocabulary::builtin());
         let base = cases::base().map_err(Failure::fault)?;
         let (mut tried, mut wrong) = (0, Vec::new());
         match &lowered {
