@@ -9,13 +9,13 @@ use grantbook_engine::{AppendError, Ledger, ReadError, SandboxTenant, TenantErro
 use grantbook_plan::TenantState;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{
-    Claims, Evidence, GrantGiven, KeyEnrolled, NoticePublished, TemplatePublished,
+    Claims, ConsentSentence, Evidence, GrantGiven, KeyEnrolled, NoticePublished, TemplatePublished,
 };
 use grantbook_record::list::List;
 use grantbook_record::scope::Scope;
 use grantbook_record::strict_json::{self, JsonError};
-use grantbook_record::terms::{Compensation, Limits, NoticeShown, Obligation, TemplateRef, Validity};
-use grantbook_record::{Envelope, Jti, Kind, Signer, SubjectId, TenantId, Term, Terms, UnixSeconds};
+use grantbook_record::terms::{Compensation, Consent, Limits, NoticeShown, Obligation, TemplateRef, Validity};
+use grantbook_record::{Envelope, Jti, Kind, Signer, SubjectId, TenantId, Term, Terms, UnixMillis, UnixSeconds};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 

@@ -13,7 +13,7 @@ use grantbook_record::event::{
 };
 use grantbook_record::lease::{LeasesReleased, Release, sign_release};
 use grantbook_record::list::List;
-use grantbook_record::terms::{Compensation, Language, TemplateRef, Terms};
+use grantbook_record::terms::{Compensation, Consent, Language, TemplateRef, Terms};
 use grantbook_record::uses::{self, Denied, Outcome, Permitted, UseFacts, UseRecord};
 use grantbook_record::{
     DataDay, DenialReason, Envelope, GateId, Jti, Kind, Salt, Signer, SubjectId, TenantId, Term,
