@@ -248,6 +248,7 @@ impl World {
             version: 1,
             language: Language::English,
             text: text.clone(),
+            contents: None,
         };
         self.record(&enterprise, Kind::NoticePublished, notice, &[&enterprise.signer]).await;
         let template = json!({

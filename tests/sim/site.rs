@@ -100,7 +100,7 @@ pub(crate) fn sign<T: Serialize>(
 
 pub(crate) fn notice() -> NoticePublished {
     let id = Term::parse("notice").expect("a term");
-    NoticePublished { id, version: 1, language: Language::English, text: NOTICE.to_owned() }
+    NoticePublished::of_text(id, 1, Language::English, NOTICE.to_owned())
 }
 
 pub(crate) fn template() -> TemplatePublished {

@@ -66,6 +66,8 @@ fn payload(kind: Kind, json: &[u8]) {
         Kind::VocabularyPublished => round_trip::<Claims<event::VocabularyPublished>>(json),
         Kind::MandateGiven => round_trip::<Claims<event::MandateGiven>>(json),
         Kind::MandateWithdrawn => round_trip::<Claims<event::MandateWithdrawn>>(json),
+        Kind::GuardianNamed => round_trip::<Claims<event::GuardianNamed>>(json),
+        Kind::SignatoriesAgreed => round_trip::<Claims<event::SignatoriesAgreed>>(json),
         Kind::TierAgreed => round_trip::<Claims<event::TierAgreed>>(json),
         Kind::SourceOwned => round_trip::<Claims<event::SourceOwned>>(json),
         Kind::TemplatePublished => round_trip::<Claims<event::TemplatePublished>>(json),

@@ -180,6 +180,7 @@ fn signer_keys(
     };
     let brought = match event {
         Event::KeyEnrolled(event) => [Some(event.key), None],
+        Event::GuardianNamed(event) => [Some(event.key), None],
         Event::KeyRotated(event) => [Some(event.new), event.recovery.as_ref().map(|recovery| recovery.key)],
         _ => [None, None],
     };

@@ -81,7 +81,7 @@ impl Ledger {
         let Some(customer) = self.read_customer(tenant, sub)? else { return Ok(Vec::new()) };
         let now = self.inner.clock.now().seconds();
         let open = customer.requests.iter().map(|request| (request.id, now < request.expires));
-        let past = customer.past_requests.iter().map(|id| (*id, false));
+        let past = customer.closed_requests.iter().map(|id| (*id, false));
         let mut rows = Vec::new();
         for (id, open) in open.chain(past) {
             rows.extend(self.request(tenant, id, open)?);

@@ -58,6 +58,10 @@ denials! {
         "wait for the start of its validity";
     Expired = "expired", "the grant is valid no more",
         "ask the customer for a new grant";
+    NoGuardian = "no_guardian", "the customer is a minor and no guardian has signed the grant",
+        "ask a guardian to sign the grant";
+    Unconfirmed = "unconfirmed", "the customer has come of age and has not confirmed what a guardian granted",
+        "ask the customer to sign the grant's terms";
     Period = "period", "the data arose outside the granted period",
         "restrict the use to the granted period, or ask for an amendment";
     Field = "field", "the use names a field that is not granted or is excluded",

@@ -5,6 +5,8 @@ mod assets;
 mod duties;
 mod mandates;
 mod money;
+mod notices;
+mod people;
 mod sources;
 mod templates;
 
@@ -18,6 +20,8 @@ pub use money::{
     Basis, Money, OfPool, OfTiers, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed,
     Period, Revenue, RevenueDeclared, ReversedEntry, SettlementClosed, SettlementPosted,
 };
+pub use notices::{ConsentSentence, CrossBorder, Law, NoticeContents, NoticePublished};
+pub use people::{GuardianNamed, RequestDeclined, SignatoriesAgreed, Wish};
 pub use sources::{DataSource, SourceOwned};
 pub use templates::{
     Audience, Bounds, FieldRule, Handling, LocalText, Phase, RecipientKind, TemplatePublished, Tier,
@@ -32,7 +36,7 @@ use crate::id::{Jti, SubjectId, TenantId, Term};
 use crate::jwk::{PublicKey, Thumbprint};
 use crate::kind::Kind;
 use crate::strict_json::{self, JsonError};
-use crate::terms::{Language, Terms};
+use crate::terms::Terms;
 pub use crate::vocabulary::VocabularyPublished;
 
 /// The schema version that this crate reads and writes.
@@ -106,6 +110,10 @@ pub enum Event {
     KeyRotated(KeyRotated),
     /// `key.revoked`
     KeyRevoked(KeyRevoked),
+    /// `guardian.named`
+    GuardianNamed(GuardianNamed),
+    /// `signatories.agreed`
+    SignatoriesAgreed(SignatoriesAgreed),
     /// `vocabulary.published`
     VocabularyPublished(VocabularyPublished),
     /// `template.published`
@@ -175,6 +183,8 @@ impl Event {
             Kind::KeyEnrolled => read(payload, Self::KeyEnrolled),
             Kind::KeyRotated => read(payload, Self::KeyRotated),
             Kind::KeyRevoked => read(payload, Self::KeyRevoked),
+            Kind::GuardianNamed => read(payload, Self::GuardianNamed),
+            Kind::SignatoriesAgreed => read(payload, Self::SignatoriesAgreed),
             Kind::VocabularyPublished => read(payload, Self::VocabularyPublished),
             Kind::TemplatePublished => read(payload, Self::TemplatePublished),
             Kind::NoticePublished => read(payload, Self::NoticePublished),
@@ -217,6 +227,8 @@ impl Event {
             Self::KeyEnrolled(_) => Kind::KeyEnrolled,
             Self::KeyRotated(_) => Kind::KeyRotated,
             Self::KeyRevoked(_) => Kind::KeyRevoked,
+            Self::GuardianNamed(_) => Kind::GuardianNamed,
+            Self::SignatoriesAgreed(_) => Kind::SignatoriesAgreed,
             Self::VocabularyPublished(_) => Kind::VocabularyPublished,
             Self::TemplatePublished(_) => Kind::TemplatePublished,
             Self::NoticePublished(_) => Kind::NoticePublished,
@@ -288,6 +300,8 @@ impl Event {
             Self::KeyEnrolled(event) => Some(&event.sub),
             Self::KeyRotated(event) => Some(&event.sub),
             Self::KeyRevoked(event) => Some(&event.sub),
+            Self::GuardianNamed(event) => Some(&event.sub),
+            Self::SignatoriesAgreed(event) => Some(&event.sub),
             Self::RequestMade(event) => Some(&event.sub),
             Self::RequestDeclined(event) => Some(&event.sub),
             Self::GrantGiven(event) => Some(&event.sub),
@@ -380,20 +394,6 @@ pub struct KeyRevoked {
     pub key: Thumbprint,
 }
 
-/// A notice as shown to customers. Signed by the enterprise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NoticePublished {
-    /// Its name.
-    pub id: Term,
-    /// Its version, from 1.
-    pub version: u32,
-    /// Language of the text.
-    pub language: Language,
-    /// The text; grants name its SHA-256.
-    pub text: String,
-}
-
 /// Rules of law and of the house, by which every later use is judged beside its grant. Signed by the enterprise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -418,19 +418,6 @@ pub struct RequestMade {
     pub terms: Terms,
     /// Until when the customer may answer.
     pub expires: UnixSeconds,
-}
-
-/// The customer said no. Signed by the customer, or by the agent of a mandate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RequestDeclined {
-    /// The customer.
-    pub sub: SubjectId,
-    /// The request.
-    pub request: Jti,
-    /// The mandate under which an agent signed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mandate: Option<Jti>,
 }
 
 /// The customer agrees. Signed by the customer, or by the agent of a mandate.

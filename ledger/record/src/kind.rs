@@ -49,6 +49,10 @@ kinds! {
     KeyRotated = 2, "key.rotated";
     /// A key is valid no more.
     KeyRevoked = 3, "key.revoked";
+    /// A guardian's key joins a minor's keys, until the minor comes of age.
+    GuardianNamed = 4, "guardian.named";
+    /// How many of an organisation's signatories must sign.
+    SignatoriesAgreed = 5, "signatories.agreed";
     /// A version of the vocabulary.
     VocabularyPublished = 8, "vocabulary.published";
     /// A version of a grant template.

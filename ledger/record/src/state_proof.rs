@@ -190,10 +190,16 @@ impl StateProof {
         if claims.aud != expected {
             return Err(StateProofError::Audience { expected, got: claims.aud });
         }
-        let Some((enrolled_by, Event::KeyEnrolled(first), _)) = event_of(&enrolment) else {
+        let Some((enrolled_by, event, _)) = event_of(&enrolment) else {
             return Err(kind(Kind::KeyEnrolled, &enrolment));
         };
-        if first.evidence == Evidence::EnrolledKey {
+        let (sub, first, evidence) = match event {
+            Event::KeyEnrolled(first) => (&first.sub, &first.key, first.evidence),
+            // a minor whose first key is a guardian's
+            Event::GuardianNamed(first) => (&first.sub, &first.key, first.evidence),
+            _ => return Err(kind(Kind::KeyEnrolled, &enrolment)),
+        };
+        if evidence == Evidence::EnrolledKey {
             return Err(StateProofError::NotFirst);
         }
         let (size, entry, enrolled) = (published.size, root.leaf_index.0, enrolment.leaf_index.0);
@@ -211,7 +217,7 @@ impl StateProof {
         }
         let salt = &self.enrolment.salt;
         let value = self.states.as_ref().map(|states| states.value(salt));
-        if self.map.root(&state_key(salt, &first.key.thumbprint()), value.as_ref()) != Some(published.root) {
+        if self.map.root(&state_key(salt, &first.thumbprint()), value.as_ref()) != Some(published.root) {
             return Err(StateProofError::Map);
         }
         Ok(VerifiedState {
@@ -220,7 +226,7 @@ impl StateProof {
             root_entry: root.leaf_index,
             signed_by,
             tenant: enrolled_by.aud,
-            sub: first.sub.clone(),
+            sub: sub.clone(),
             enrolled: enrolment.leaf_index,
             states: self.states.clone(),
             tree_size: root.tree_size,

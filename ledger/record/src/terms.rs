@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::class::Class;
 use crate::compensation::{Benefit, TieredPrice, TieredShare};
-use crate::day::{SecondsSince2020, UnixSeconds};
+use crate::day::{SecondsSince2020, UnixMillis, UnixSeconds};
 use crate::encoding::Bytes32;
 use crate::id::{Jti, Term};
 use crate::list::List;
@@ -44,15 +44,41 @@ pub struct Terms {
     pub notice: NoticeShown,
     /// The template that bounds the terms.
     pub template: TemplateRef,
-    /// Consents given separately, such as `third-party`.
+    /// Consents given separately, each by an act of its own.
     #[serde(default, skip_serializing_if = "list_is_empty")]
-    pub consents: List<Term, 0, 16>,
+    pub consents: List<Consent, 0, 16>,
     /// An earlier grant of the same customer that ends when this one is admitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supersedes: Option<Jti>,
     /// The data asset that may be used, and nothing else: then the grant is a licence of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub licence: Option<Licence>,
+}
+
+/// A consent given separately from the rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Consent {
+    /// What to, such as `third-party`.
+    pub to: Term,
+    /// SHA-256 of the sentence that asked for it, and for nothing else.
+    pub sentence: Bytes32,
+    /// When it was given, by an act that gave nothing else; absent in a request, where nobody has given it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_at: Option<UnixMillis>,
+}
+
+impl Consent {
+    /// One that is asked for.
+    pub fn asked(to: Term, sentence: &str) -> Self {
+        Self { to, sentence: Bytes32::sha256(sentence.as_bytes()), given_at: None }
+    }
+
+    /// The same, given.
+    #[must_use]
+    pub fn given(self, at: UnixMillis) -> Self {
+        Self { given_at: Some(at), ..self }
+    }
 }
 
 /// The asset of which a grant is a licence.
@@ -367,6 +393,11 @@ pub struct TemplateRef {
 }
 
 impl Terms {
+    /// Whether this consent was given separately.
+    pub fn has_consent(&self, to: &str) -> bool {
+        self.consents.iter().any(|consent| consent.to.as_str() == to)
+    }
+
     /// Days after a use in which its data must be deleted: the least of the limit and of obligations to delete.
     pub fn deletion_days(&self) -> Option<u32> {
         let obliged = self.obligations.iter().filter_map(|obligation| match obligation {

@@ -9,13 +9,17 @@ use grantbook_engine::{AppendError, Ledger, ReadError, SandboxTenant, TenantErro
 use grantbook_plan::TenantState;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{
-    Claims, Evidence, GrantGiven, KeyEnrolled, NoticePublished, TemplatePublished,
+    Claims, ConsentSentence, Evidence, GrantGiven, KeyEnrolled, NoticePublished, TemplatePublished,
 };
 use grantbook_record::list::List;
 use grantbook_record::scope::Scope;
 use grantbook_record::strict_json::{self, JsonError};
-use grantbook_record::terms::{Compensation, Limits, NoticeShown, Obligation, TemplateRef, Validity};
-use grantbook_record::{Envelope, Jti, Kind, Signer, SubjectId, TenantId, Term, Terms, UnixSeconds};
+use grantbook_record::terms::{
+    Compensation, Consent, Limits, NoticeShown, Obligation, TemplateRef, Validity,
+};
+use grantbook_record::{
+    Envelope, Jti, Kind, Signer, SubjectId, TenantId, Term, Terms, UnixMillis, UnixSeconds,
+};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -110,7 +114,7 @@ struct FixtureTerms {
     #[serde(default)]
     obligations: List<Obligation, 0, 16>,
     #[serde(default)]
-    consents: List<Term, 0, 16>,
+    consents: List<ConsentSentence, 0, 16>,
 }
 
 /// What a fixture came to.
@@ -189,6 +193,13 @@ impl Fixture {
     }
 }
 
+/// The same consents as given when others were.
+fn as_if_given(known: &[Consent], given: &[Consent]) -> List<Consent, 0, 16> {
+    let acts = given.iter().map(|consent| consent.given_at).chain(std::iter::repeat(None));
+    let known = known.iter().zip(acts).map(|(known, given_at)| Consent { given_at, ..known.clone() });
+    List::new(known.collect()).unwrap_or_default()
+}
+
 fn grant_at(at: usize, sub: &SubjectId) -> String {
     format!("grant {at} of {sub}")
 }
@@ -217,7 +228,7 @@ impl<N: Fn() -> Jti> Loading<'_, N> {
     }
 
     fn notice(&mut self, known: &TenantState, notice: &NoticePublished) -> Result<(), FixtureError> {
-        if known.notices.contains(&Bytes32::sha256(notice.text.as_bytes())) {
+        if known.notices.contains_key(&Bytes32::sha256(notice.text.as_bytes())) {
             return Ok(());
         }
         let enterprise = self.enterprise.clone();
@@ -296,6 +307,13 @@ impl<N: Fn() -> Jti> Loading<'_, N> {
             shown_at: now,
         };
         let FixtureTerms { controller, recipient, purpose, scope, limits, compensation, .. } = &grant.terms;
+        let asked = grant.terms.consents.iter();
+        // in a sandbox nobody ticks anything; each stands for an act of its own all the same
+        let acts = (0..).map(|at| UnixMillis(now.0.saturating_mul(1000).saturating_add(at)));
+        let consents = asked
+            .zip(acts)
+            .map(|(ConsentSentence { to, sentence }, at)| Consent::asked(to.clone(), sentence).given(at));
+        let consents = List::new(consents.collect()).unwrap_or_default();
         let terms = Terms {
             controller: controller.clone(),
             recipient: recipient.clone(),
@@ -307,7 +325,7 @@ impl<N: Fn() -> Jti> Loading<'_, N> {
             obligations: grant.terms.obligations.clone(),
             notice: shown,
             template,
-            consents: grant.terms.consents.clone(),
+            consents,
             supersedes: None,
             licence: None,
             vocabulary: grantbook_record::VocabularyVersion::FIRST,
@@ -316,6 +334,7 @@ impl<N: Fn() -> Jti> Loading<'_, N> {
         let same = known.grants.iter().find(|known| {
             let mut of_then = known.terms.clone();
             (of_then.validity, of_then.notice.shown_at) = (validity, now);
+            of_then.consents = as_if_given(&of_then.consents, &terms.consents);
             of_then == terms && known.terms.validity.end() > now
         });
         if let Some(known) = same {

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cedar_policy::{Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 use cedar_policy_core::parser::Loc;
 use grantbook_plan::rules::{Effect, Party, PlanError, Rule, RuleText};
-use grantbook_plan::{PolicyPlan, Vocabulary};
+use grantbook_plan::{PolicyPlan, Protections, Vocabulary};
 use grantbook_record::Term;
 use grantbook_record::encoding::Bytes32;
 use miette::Diagnostic;
@@ -121,6 +121,16 @@ pub fn lower(
     parties: BTreeMap<Term, Party>,
     vocabulary: &Vocabulary,
 ) -> Result<Lowered, CedarError> {
+    lower_protecting(files, parties, Protections::default(), vocabulary)
+}
+
+/// The same with what is said of how customers are treated.
+pub fn lower_protecting(
+    files: &[PolicyFile],
+    parties: BTreeMap<Term, Party>,
+    protections: Protections,
+    vocabulary: &Vocabulary,
+) -> Result<Lowered, CedarError> {
     let (schema, _) = Schema::from_cedarschema_str(&schema_text(vocabulary))
         .map_err(|error| CedarError::Schema(error.to_string()))?;
     let validator = Validator::new(schema.clone());
@@ -150,7 +160,7 @@ pub fn lower(
             rules.push(Rule { id: rule, effect, text, when });
         }
     }
-    Ok(Lowered { policies, schema, plan: PolicyPlan::new(parties, rules)?, articles })
+    Ok(Lowered { policies, schema, plan: PolicyPlan::protecting(parties, protections, rules)?, articles })
 }
 
 /// The digest of sources, which the event that publishes their plan carries: over the files by rising name, of each the

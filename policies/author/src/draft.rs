@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use grantbook_plan::Vocabulary;
 use grantbook_plan::admission::{Refusal, TEXT_BYTES_MAX, beyond_template};
+use grantbook_plan::notice::{self, Fault};
 use grantbook_plan::vocabulary::Version;
-use grantbook_record::event::{Audience, Bounds, TemplatePublished};
+use grantbook_plan::{PolicyPlan, Vocabulary, consents};
+use grantbook_record::event::{Audience, Bounds, NoticePublished, TemplatePublished};
 use grantbook_record::scope::Clause;
 use grantbook_record::terms::Obligation;
 use grantbook_record::{Term, Terms, VocabularyVersion};
@@ -113,9 +114,53 @@ pub fn validate_terms(
             }
         }
     }
+    // a draft that says when consents were given is one of somebody who has given them
+    let given = terms.consents.iter().any(|consent| consent.given_at.is_some());
+    if let Err(refusal) = consents::ticks(terms, given) {
+        found.add("consents", refusal.to_string());
+    }
     for refusal in bounds.into_iter().flat_map(|bounds| beyond_template(terms, bounds)) {
         if let Refusal::OutsideTemplate { what, expected } = refusal {
             found.add(place_of(what), format!("the {what} is outside the template, expected {expected}"));
+        }
+    }
+    found.into_result()
+}
+
+/// Which separate consents terms lack that the rules of an enterprise demand for such terms.
+pub fn validate_consents(terms: &Terms, rules: &PolicyPlan, vocabulary: &Vocabulary) -> Result<(), Problems> {
+    let mut found = Found::default();
+    if let Some(words) = found.version("vocabulary", terms.vocabulary, vocabulary) {
+        for to in consents::missing(terms, words, Some(rules)) {
+            found.add("consents", format!("lack one to `{to}`, which such terms need separately"));
+        }
+    }
+    found.into_result()
+}
+
+/// What a notice's contents lack or contradict, before it is signed.
+pub fn validate_notice(
+    notice: &NoticePublished,
+    rules: Option<&PolicyPlan>,
+    vocabulary: &Vocabulary,
+) -> Result<(), Problems> {
+    let mut found = Found::default();
+    let bytes = notice.text.len();
+    if !(1..=TEXT_BYTES_MAX).contains(&bytes) {
+        found.add("text", format!("has {bytes} bytes, expected 1 to {TEXT_BYTES_MAX}"));
+    }
+    if let Some(contents) = &notice.contents {
+        for fault in notice::faults(contents, &notice.text, vocabulary.latest(), rules) {
+            match fault {
+                Fault::Contents(expected) => found.add("contents", format!("expected {expected}")),
+                Fault::Lacks(law, part, provision) => {
+                    let (member, law) = (part.member(), law.word());
+                    found.add(
+                        format!("contents.{member}"),
+                        format!("is missing, which {law} {provision} asks for"),
+                    );
+                }
+            }
         }
     }
     found.into_result()

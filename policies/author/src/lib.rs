@@ -15,5 +15,7 @@ pub mod versions;
 pub mod words;
 
 pub use cases::{Case, Expected, Failure};
-pub use draft::{Problem, Problems, validate_bounds, validate_template, validate_terms};
+pub use draft::{
+    Problem, Problems, validate_bounds, validate_consents, validate_notice, validate_template, validate_terms,
+};
 pub use words::{Word, WordKind};

@@ -9,6 +9,7 @@ use grantbook_author::{validate_template, validate_terms};
 use grantbook_plan::Vocabulary;
 use grantbook_plan::admission::beyond_template;
 use grantbook_plan::vocabulary::Sensitivity;
+use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{Audience, Handling, Phase, TemplatePublished, Tier};
 use grantbook_record::terms::Language;
 use grantbook_record::{Terms, strict_json};
@@ -64,6 +65,11 @@ fn widest(template: &TemplatePublished) -> Terms {
             limits[name] = value;
         }
     }
+    let consents = bounds.consents.iter().map(|to| {
+        let sentence = Bytes32::sha256(to.as_str().as_bytes());
+        json!({"to": to, "sentence": sentence})
+    });
+    let consents: Vec<Value> = consents.collect();
     serde_json::from_value(json!({
         "vocabulary": bounds.vocabulary,
         "controller": bounds.controllers[0],
@@ -76,7 +82,7 @@ fn widest(template: &TemplatePublished) -> Terms {
         "obligations": obligations,
         "notice": {"hash": "A".repeat(43), "language": "en", "shown_at": 1_800_000_000_u64},
         "template": {"id": template.id, "version": 1, "hash": "A".repeat(43)},
-        "consents": bounds.consents,
+        "consents": consents,
     }))
     .unwrap()
 }

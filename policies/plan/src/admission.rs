@@ -10,15 +10,16 @@ use grantbook_record::event::{
     Acknowledger, DataDeleted, Event, Evidence, GrantGiven, KeyEnrolled, KeyRotated, Money, PolicyPublished,
     RecipientAcknowledged, Revoker, SourceOwned,
 };
-use grantbook_record::{Jti, Terms, Thumbprint};
+use grantbook_record::{Jti, Term, Terms, Thumbprint};
 
 use crate::assets::{self, ASSETS_MAX};
-use crate::customer::{CustomerState, GRANTS_MAX, GrantState, KEYS_MAX, REQUESTS_MAX, Status};
+use crate::customer::{CustomerState, GRANTS_MAX, GrantState, KEYS_MAX, Status};
 use crate::mandate;
 use crate::owners::{self, Widens};
 use crate::rules::{PlanError, PolicyPlan};
 use crate::tenant::{GROUPS_MAX, NOTICES_MAX, TenantState};
 use crate::vocabulary::VocabularyError;
+use crate::{consents, guardian, nagging, notice, signatories};
 pub use bounds::beyond_template;
 use bounds::{by_giver, check_tier};
 use published::check_template;
@@ -200,6 +201,73 @@ pub enum Refusal {
         /// The bound.
         expected: &'static str,
     },
+    /// Nobody who may has signed for a minor, or the guardian is none.
+    #[error("minor without what protects one, expected {expected}")]
+    Guardian {
+        /// What is needed.
+        expected: &'static str,
+    },
+    /// A guardian signs for somebody who has come of age.
+    #[error("customer has come of age, expected a guardian to withdraw or pause, and nothing else")]
+    CameOfAge,
+    /// Signatories who are none, or too few of them.
+    #[error("not by the signatories, expected {expected}")]
+    Signatories {
+        /// What is needed.
+        expected: &'static str,
+    },
+    /// Data of joint owners, of whom one has not signed.
+    #[error("not by every joint owner, expected {expected}")]
+    JointOwners {
+        /// What is needed.
+        expected: &'static str,
+    },
+    /// The customer said no, or nothing twice, not long ago.
+    #[error("asked again too soon, expected no such request before {} unless it is as narrow as the refusal asks", until.0)]
+    AskedAgain {
+        /// First second in which it may be asked again, Unix.
+        until: UnixSeconds,
+    },
+    /// A notice that contradicts itself.
+    #[error("notice with contents that are not its own, expected {expected}")]
+    Notice {
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// A notice that is said to meet a law and does not.
+    #[error("notice without {what}, expected it by {law} {provision}")]
+    NoticeLacks {
+        /// The member.
+        what: &'static str,
+        /// The law.
+        law: &'static str,
+        /// Its provision.
+        provision: &'static str,
+    },
+    /// A notice that is not said to meet a law that the rules name.
+    #[error("notice that is not made for {law}, expected one with the contents that it demands")]
+    NoticeOf {
+        /// The law.
+        law: &'static str,
+    },
+    /// Terms of which the notice says nothing.
+    #[error("{what} that the notice does not name, expected what customers were told")]
+    NotInNotice {
+        /// Which part of the terms.
+        what: &'static str,
+    },
+    /// Separate consents that were not given one by one.
+    #[error("consents not given separately, expected {expected}")]
+    Consents {
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// A separate consent that the rules demand for such terms.
+    #[error("no consent to {to}, expected it separately for such terms")]
+    ConsentMissing {
+        /// What to.
+        to: Term,
+    },
     /// More than one customer or tenant may have.
     #[error("too many {what}, expected at most {limit}")]
     TooMany {
@@ -228,12 +296,33 @@ pub fn check(
     customer: &CustomerState,
     context: &Context<'_>,
 ) -> Result<(), Refusal> {
+    check_kind(event, signers, customer, context)?;
+    guardian::check(event, signers, customer, context)?;
+    signatories::check(event, signers, customer)?;
+    owners::check_joint(event, signers, customer)
+}
+
+/// What events of its kind need, whoever the customer is.
+fn check_kind(
+    event: &Event,
+    signers: &[Thumbprint],
+    customer: &CustomerState,
+    context: &Context<'_>,
+) -> Result<(), Refusal> {
     match event {
         Event::KeyEnrolled(event) => check_enrolment(event, signers, customer, context.parties),
         Event::KeyRotated(event) => check_rotation(event, signers, customer),
         Event::KeyRevoked(event) => {
             by_customer(signers, customer)?;
             customer.signing_key(&event.key).map(|_| ()).ok_or(Refusal::NoSuchKey)
+        }
+        Event::GuardianNamed(event) => {
+            guardian::check_named(event, signers, customer, context)?;
+            new_key(customer, &event.key.thumbprint())
+        }
+        Event::SignatoriesAgreed(event) => {
+            by_customer(signers, customer)?;
+            signatories::check_agreed(event, customer)
         }
         Event::VocabularyPublished(event) => {
             by_enterprise(signers, context)?;
@@ -244,14 +333,14 @@ pub fn check(
         Event::PolicyPublished(event) => check_policy(event, signers, context),
         Event::NoticePublished(event) => {
             by_enterprise(signers, context)?;
-            check_text(&event.text)?;
+            notice::check_published(event, context)?;
             room(context.tenant.notices.len(), NOTICES_MAX, "notices")
         }
         Event::RequestMade(event) => {
             by_enterprise(signers, context)?;
             known(customer)?;
             check_terms(&event.terms, None, context)?;
-            room(customer.requests.len(), REQUESTS_MAX, "open requests")
+            nagging::check(event, customer, context)
         }
         Event::MandateGiven(event) => mandate::check_given(event, signers, customer, context),
         Event::MandateWithdrawn(event) => mandate::check_withdrawn(event, signers, customer, context),
@@ -407,10 +496,12 @@ fn check_enrolment(
     let vouched = signed_by_both(signers, new, |kid| match event.evidence {
         Evidence::Enterprise => kid == parties.enterprise,
         Evidence::OperatorsWord => kid == parties.operator,
-        Evidence::EnrolledKey => customer.signing_key(&kid).is_some(),
+        // a guardian vouches for no key, lest one of the guardian's own pass for the minor's
+        Evidence::EnrolledKey => customer.is_own(&kid),
     });
     expect(vouched, "the new key and the key of who gives the evidence")?;
-    if !customer.keys.is_empty() && event.evidence != Evidence::EnrolledKey {
+    let has_own = customer.keys.iter().any(|known| !known.guardian);
+    if has_own && event.evidence != Evidence::EnrolledKey {
         return Err(Refusal::AlreadyEnrolled);
     }
     if let Some(recovery) = &event.recovery {
@@ -569,9 +660,9 @@ fn check_terms(terms: &Terms, birth_day: Option<bool>, context: &Context<'_>) ->
         return Err(Refusal::AlreadyExpired);
     }
     let template = tenant.template(&terms.template).ok_or(Refusal::NoSuchTemplate)?;
-    if !tenant.notices.contains(&terms.notice.hash) {
-        return Err(Refusal::NoSuchNotice);
-    }
+    notice::check_terms(terms, context)?;
+    consents::ticks(terms, birth_day.is_some())?;
+    consents::check_needed(terms, vocabulary, tenant.rules())?;
     beyond_template(terms, &template.bounds).next().map_or(Ok(()), Err)?;
     if birth_day.is_some_and(|stated| stated != template.bounds.birth_day) {
         let what = "birth day";
@@ -614,4 +705,4 @@ pub(crate) fn check_amendment(old: &Terms, new: &Terms) -> Result<(), Refusal> {
 #[cfg(test)]
 mod templates;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

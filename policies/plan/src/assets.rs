@@ -135,10 +135,7 @@ fn may_derive(grant: &GrantState, event: &AssetIssued, now: UnixSeconds) -> Resu
             "the recipient or controller of each grant to have derived it",
         ),
         (terms.purpose == event.purpose, "the purpose of each grant"),
-        (
-            terms.consents.iter().any(|consent| consent.as_str() == CONSENT_TO_DERIVE),
-            "the consent derived-asset in each grant",
-        ),
+        (terms.has_consent(CONSENT_TO_DERIVE), "the consent derived-asset in each grant"),
         // what was derived from a derived report has no grant of its own
         (terms.licence.is_none(), "grants that are no licences"),
     ];
@@ -197,7 +194,7 @@ fn beyond_offer(terms: &Terms, offer: &LicenceOffer, asset: &AssetState) -> Opti
         }
         _ => false,
     };
-    let passed_on = terms.consents.iter().any(|consent| consent.as_str() == CONSENT_TO_PASS_ON);
+    let passed_on = terms.has_consent(CONSENT_TO_PASS_ON);
     let of_category = terms.scope.include.iter().all(|clause| clause.category == asset.issued.category);
     let rules = [
         (offer.purposes.contains(&terms.purpose), "purpose", "one for which the asset is licensed"),

@@ -25,6 +25,7 @@ pub use bytes::Damaged;
 pub use record::Record;
 
 use crate::decide::{Basis, Decision, GrantView, UseCount, decide_among};
+use crate::guardian::Ward;
 use crate::owners::OwnedSource;
 use bytes::{Reader, Writer};
 use givers::Givers;
@@ -69,6 +70,8 @@ pub struct CompactPlan {
     sources: HashMap<CustomerKey, Box<[OwnedSource]>>,
     /// Birth days of those few who stated one, days since 1900-01-01.
     births: BTreeMap<CustomerKey, u32>,
+    /// Those for whom a guardian was named.
+    wards: BTreeMap<CustomerKey, Ward>,
 }
 
 /// A customer who is known.
@@ -158,6 +161,10 @@ impl CompactPlan {
             Some(day) => self.births.insert(key, day),
             None => self.births.remove(&key),
         };
+        match &record.state.ward {
+            Some(ward) => self.wards.insert(key, ward.clone()),
+            None => self.wards.remove(&key),
+        };
         Ok(())
     }
 
@@ -166,6 +173,7 @@ impl CompactPlan {
         self.drop_grants(key);
         self.sources.remove(&key);
         self.births.remove(&key);
+        self.wards.remove(&key);
         self.table.remove(key).map(|slot| slot.place)
     }
 
@@ -278,6 +286,12 @@ impl CompactPlan {
             out.u64(key.low);
             out.u32(*day);
         }
+        out.u64(self.wards.len() as u64);
+        for (key, ward) in &self.wards {
+            out.u64(key.high);
+            out.u64(key.low);
+            out.json(ward);
+        }
         *bytes = out.0;
     }
 
@@ -324,6 +338,13 @@ impl CompactPlan {
                 return Err(Damaged);
             }
         }
+        for _ in 0..bytes.u64()? {
+            let key = CustomerKey { high: bytes.u64()?, low: bytes.u64()? };
+            let ward: Ward = bytes.json()?;
+            if plan.table.get(key).is_none() || plan.wards.insert(key, ward).is_some() {
+                return Err(Damaged);
+            }
+        }
         bytes.end()?;
         if plan.terms.all_are_used() { Ok(plan) } else { Err(Damaged) }
     }
@@ -341,6 +362,11 @@ impl<'a> Known<'a> {
             return &[];
         }
         self.plan.sources.get(&self.slot.key).map(AsRef::as_ref).unwrap_or_default()
+    }
+
+    fn ward(&self) -> Option<&'a Ward> {
+        // for most customers nobody signs but themselves
+        if self.plan.wards.is_empty() { None } else { self.plan.wards.get(&self.slot.key) }
     }
 
     /// Whether everything about the customer is denied.
@@ -383,7 +409,7 @@ impl<'a> Known<'a> {
         // without any rule nobody asks, and most decisions are made without
         let asks = basis.rules.is_some();
         let birth_day = asks.then(|| self.plan.births.get(&self.slot.key).copied()).flatten();
-        basis.about(birth_day, self.sources())
+        basis.about(birth_day, self.sources(), self.ward())
     }
 }
 

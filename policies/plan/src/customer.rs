@@ -10,17 +10,18 @@ use grantbook_record::{Jti, PublicKey, Terms, Thumbprint};
 use serde::{Deserialize, Serialize};
 
 use crate::assets::AssetState;
+use crate::guardian::Ward;
 use crate::mandate::{self, MandateState};
+use crate::nagging::{self, Aim, PastRequest};
 use crate::owners::{self, OwnedSource};
+use crate::signatories::Signatories;
 
 /// Grants of one customer at one enterprise, ended ones included.
 pub const GRANTS_MAX: usize = 1024;
 /// Keys of one customer at one enterprise, ended ones included.
 pub const KEYS_MAX: usize = 64;
-/// Requests that one customer has not answered yet.
-pub const REQUESTS_MAX: usize = 64;
 /// Requests that are remembered once they wait no longer.
-pub const PAST_REQUESTS_MAX: usize = 64;
+pub const CLOSED_REQUESTS_MAX: usize = 64;
 
 /// Everything that decisions and admission need to know of a customer.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -48,7 +49,16 @@ pub struct CustomerState {
     pub mandates: Vec<MandateState>,
     /// The latest requests that wait no longer, the last one last. Gates do not have them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub past_requests: Vec<Jti>,
+    pub closed_requests: Vec<Jti>,
+    /// Requests that came to nothing, and for a time are not made again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past_requests: Vec<PastRequest>,
+    /// Who was a minor when a guardian was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ward: Option<Ward>,
+    /// How many of which keys sign for an organisation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signatories: Option<Signatories>,
     /// The birth day that the customer stated last, days since 1900-01-01; gone with the last grant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub birth_day: Option<u32>,
@@ -63,6 +73,13 @@ pub struct CustomerKey {
     pub evidence: Evidence,
     /// Whether it was rotated or revoked.
     pub ended: bool,
+    /// Whether it is a guardian's.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub guardian: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// An entry that later ones link to.
@@ -144,6 +161,8 @@ pub struct OpenRequest {
     pub id: Jti,
     /// Until when it may be answered.
     pub expires: UnixSeconds,
+    /// What it is about.
+    pub aim: Aim,
 }
 
 /// What the ledger added to an event when it took it in.
@@ -170,6 +189,26 @@ impl CustomerState {
         self.keys.iter().find(|known| known.key.thumbprint() == *kid).map(|known| &known.key)
     }
 
+    /// Whether the key with this thumbprint may still sign and is a guardian's.
+    pub fn is_guardians(&self, kid: &Thumbprint) -> bool {
+        self.keys.iter().any(|known| known.guardian && !known.ended && known.key.thumbprint() == *kid)
+    }
+
+    /// The same, of a key that is the customer's own.
+    pub fn is_own(&self, kid: &Thumbprint) -> bool {
+        self.signing_key(kid).is_some() && !self.is_guardians(kid)
+    }
+
+    /// Whether any key may still sign.
+    pub fn has_signing_key(&self) -> bool {
+        self.keys.iter().any(|known| !known.ended)
+    }
+
+    /// Whether a guardian's key may still sign.
+    pub fn has_guardian(&self) -> bool {
+        self.keys.iter().any(|known| known.guardian && !known.ended)
+    }
+
     /// The grant whose `grant.given` has this `jti`.
     pub fn grant(&self, id: &Jti) -> Option<&GrantState> {
         self.grants.iter().find(|grant| grant.id == *id)
@@ -192,6 +231,9 @@ impl CustomerState {
     pub fn forget_grant(&mut self, given: u64) -> Option<Jti> {
         let at = self.grants.iter().position(|grant| grant.given == given)?;
         let forgotten = self.grants.remove(at).id;
+        if let Some(ward) = &mut self.ward {
+            ward.signed.remove(&forgotten);
+        }
         if self.grants.is_empty() {
             self.birth_day = None;
         }
@@ -229,20 +271,42 @@ impl CustomerState {
 
     /// Takes in an event that was admitted. Events that refer to nothing known change nothing.
     pub fn apply(&mut self, event: &Event, admitted: &Admitted) {
+        let waited: Vec<Jti> = self.requests.iter().map(|request| request.id).collect();
+        self.take_in(event, admitted);
+        self.note_closed(&waited);
+    }
+
+    fn take_in(&mut self, event: &Event, admitted: &Admitted) {
         match event {
             Event::KeyEnrolled(event) => {
-                self.keys.push(CustomerKey { key: event.key, evidence: event.evidence, ended: false });
+                self.add_key(event.key, event.evidence, false);
                 self.recovery = self.recovery.or(event.recovery);
+            }
+            Event::GuardianNamed(event) => {
+                self.add_key(event.key, event.evidence, true);
+                self.ward.get_or_insert_with(|| Ward::new(event));
+                mandate::end_all(&mut self.mandates);
+            }
+            Event::SignatoriesAgreed(event) => {
+                self.signatories = Some(Signatories::new(event));
+                // as many as the rule asks for have signed none of them
+                mandate::end_all(&mut self.mandates);
             }
             Event::KeyRotated(event) => {
                 mandate::pass_to_key(&mut self.mandates, &event.old, &event.new.thumbprint());
                 if let Some(recovery) = &event.recovery {
                     mandate::end_all(&mut self.mandates);
-                    self.keys.iter_mut().for_each(|known| known.ended = true);
+                    // a guardian stays one, whatever the minor has lost
+                    let own = self.keys.iter_mut().filter(|known| !known.guardian);
+                    own.for_each(|known| known.ended = true);
                     self.recovery = Some(recovery.next);
                 }
+                let guardian = self.is_guardians(&event.old);
                 self.end_key(&event.old);
-                self.keys.push(CustomerKey { key: event.new, evidence: Evidence::EnrolledKey, ended: false });
+                self.add_key(event.new, Evidence::EnrolledKey, guardian);
+                let new = event.new.thumbprint();
+                self.signatories.iter_mut().for_each(|rule| rule.rotate(&event.old, new));
+                owners::rotate(&mut self.sources, &event.old, new);
             }
             Event::KeyRevoked(event) => {
                 self.end_key(&event.key);
@@ -251,16 +315,16 @@ impl CustomerState {
             Event::MandateGiven(event) => mandate::apply_given(&mut self.mandates, event, admitted),
             Event::MandateWithdrawn(event) => mandate::end(&mut self.mandates, &event.mandate),
             Event::RequestMade(event) => {
-                self.close_requests(|request| request.expires <= admitted.at);
-                self.requests.push(OpenRequest { id: admitted.jti, expires: event.expires });
+                nagging::made(self, (admitted.jti, admitted.at), event);
             }
-            Event::RequestDeclined(event) => self.close_requests(|request| request.id == event.request),
+            Event::RequestDeclined(event) => nagging::declined(self, admitted.at, event),
             Event::GrantGiven(event) => {
-                self.close_requests(|request| Some(request.id) == event.request);
+                self.requests.retain(|request| Some(request.id) != event.request);
                 if let Some(superseded) = event.terms.supersedes {
                     self.set_status(&superseded, Status::Superseded, admitted);
                 }
                 self.birth_day = event.birth_day.or(self.birth_day);
+                self.note_signed(admitted.jti, admitted.at);
                 self.grants.push(GrantState {
                     id: admitted.jti,
                     given: admitted.entry.leaf_index,
@@ -276,6 +340,7 @@ impl CustomerState {
             }
             Event::GrantAmended(event) => {
                 self.birth_day = event.birth_day.or(self.birth_day);
+                self.note_signed(event.grant, admitted.at);
                 self.with_grant(&event.grant, |grant| {
                     grant.starts = event.terms.validity.start().max(admitted.at);
                     grant.terms = event.terms.clone();
@@ -309,12 +374,23 @@ impl CustomerState {
         }
     }
 
-    /// These wait no longer.
-    fn close_requests(&mut self, closed: impl Fn(&OpenRequest) -> bool) {
-        self.past_requests.extend(self.requests.iter().filter(|request| closed(request)).map(|one| one.id));
-        let surplus = self.past_requests.len().saturating_sub(PAST_REQUESTS_MAX);
-        self.past_requests.drain(..surplus);
-        self.requests.retain(|request| !closed(request));
+    /// Of those that waited, the ones that do so no longer.
+    fn note_closed(&mut self, waited: &[Jti]) {
+        let waits = |id: &Jti| self.requests.iter().any(|request| request.id == *id);
+        let closed: Vec<Jti> = waited.iter().filter(|id| !waits(id)).copied().collect();
+        self.closed_requests.extend(closed);
+        let surplus = self.closed_requests.len().saturating_sub(CLOSED_REQUESTS_MAX);
+        self.closed_requests.drain(..surplus);
+    }
+
+    fn add_key(&mut self, key: PublicKey, evidence: Evidence, guardian: bool) {
+        self.keys.push(CustomerKey { key, evidence, ended: false, guardian });
+    }
+
+    fn note_signed(&mut self, grant: Jti, at: UnixSeconds) {
+        if let Some(ward) = &mut self.ward {
+            ward.signed.insert(grant, at);
+        }
     }
 
     fn end_key(&mut self, kid: &Thumbprint) {

@@ -5,17 +5,25 @@
 
 mod words;
 
+use std::collections::BTreeMap;
+
 use grantbook_record::day::UnixSeconds;
-use grantbook_record::terms::{Level, Obligation, Rate, RetentionDays, UseCap};
+use grantbook_record::encoding::Bytes32;
+use grantbook_record::event::Law;
+use grantbook_record::terms::{Level, NoticeShown, Obligation, Rate, RetentionDays, UseCap};
 use grantbook_record::uses::UseFacts;
 use grantbook_record::vocabulary::Source;
 use grantbook_record::{DataDay, DataPeriod, DenialReason, Jti, Price, Term, Terms};
 use serde::{Deserialize, Serialize};
 
 use crate::assets;
+use crate::consents;
 use crate::cover::{self, FieldGap, PeriodGap};
 use crate::customer::{CustomerState, GrantState, Status};
+use crate::guardian::{Giver, Ward};
+use crate::notice::PublishedNotice;
 use crate::owners::{OwnedSource, OwnerGap, owner_gap};
+use crate::protections::UNSAID;
 use crate::rules::{Asked, Broken, EvaluationError, PolicyPlan, RuleText};
 use crate::vocabulary::{Version, Vocabulary};
 
@@ -23,7 +31,7 @@ pub use words::check_terms;
 use words::{foreign_field, known_in, version_of};
 
 /// The separate consent without which no recipient may pass the data on.
-pub const CONSENT_TO_PASS_ON: &str = "third-party";
+pub const CONSENT_TO_PASS_ON: &str = consents::THIRD_PARTY;
 /// The action for which fields that are for audits alone may be seen.
 pub const AUDIT: &str = "audit";
 
@@ -102,6 +110,10 @@ pub struct Basis<'a> {
     pub birth_day: Option<u32>,
     /// The sources of data of which the log says whose they are.
     pub owned: &'a [OwnedSource],
+    /// Who was a minor when a guardian was named, and what of it still matters.
+    pub ward: Option<&'a Ward>,
+    /// The enterprise's notices, where rules may ask what they say.
+    pub notices: Option<&'a BTreeMap<Bytes32, PublishedNotice>>,
 }
 
 impl<'a> From<&'a Vocabulary> for Basis<'a> {
@@ -113,17 +125,42 @@ impl<'a> From<&'a Vocabulary> for Basis<'a> {
 impl<'a> Basis<'a> {
     /// The words, and rules where there are any; nothing of the customer, whom [`decide`] adds.
     pub fn new(vocabulary: &'a Vocabulary, rules: Option<&'a PolicyPlan>) -> Self {
-        Self { vocabulary, rules, birth_day: None, owned: &[] }
+        Self { vocabulary, rules, birth_day: None, owned: &[], ward: None, notices: None }
+    }
+
+    /// The same where these notices were published.
+    #[must_use]
+    pub fn with_notices(self, notices: &'a BTreeMap<Bytes32, PublishedNotice>) -> Self {
+        Self { notices: Some(notices), ..self }
     }
 
     /// The same for this customer.
     #[must_use]
     pub fn of(self, customer: &'a CustomerState) -> Self {
-        self.about(customer.birth_day, &customer.sources)
+        self.about(customer.birth_day, &customer.sources, customer.ward.as_ref())
     }
 
-    pub(crate) fn about(self, birth_day: Option<u32>, owned: &'a [OwnedSource]) -> Self {
-        Self { birth_day, owned, ..self }
+    pub(crate) fn about(
+        self,
+        birth_day: Option<u32>,
+        owned: &'a [OwnedSource],
+        ward: Option<&'a Ward>,
+    ) -> Self {
+        // what a guardian has stated before witnesses comes before what a minor says
+        let birth_day = ward.map(|ward| ward.birth_day).or(birth_day);
+        Self { birth_day, owned, ward, ..self }
+    }
+
+    pub(crate) fn giver(&self, grant: &Jti) -> Giver {
+        self.ward.map_or(Giver::Customer, |ward| ward.giver(grant))
+    }
+
+    pub(crate) fn laws(&self, notice: &NoticeShown) -> &'a [Law] {
+        self.notices.and_then(|known| known.get(&notice.hash)).map(PublishedNotice::laws).unwrap_or_default()
+    }
+
+    fn grace_days(&self) -> u16 {
+        self.rules.map_or(&UNSAID, PolicyPlan::protections).grace_days()
     }
 }
 
@@ -185,7 +222,7 @@ pub enum Detail {
     Source(Source),
     /// `not_started`: first second in force.
     Starts(UnixSeconds),
-    /// `withdrawn`, `revoked`, `superseded` and `expired`: first second no longer in force.
+    /// `withdrawn`, `revoked`, `superseded`, `expired` and `unconfirmed`: first second no longer in force.
     Ended(UnixSeconds),
     /// `period`: days of a category that are not granted.
     Period {
@@ -382,7 +419,7 @@ pub fn judge_terms<'a>(
     let ends = terms.validity.end();
     let grant =
         GrantView { id: grant, given: 0, terms, starts, ends, status: Status::Active, ended_at: None };
-    judge_alone(Basis { owned: &[], ..basis.into() }, &grant, UseCount::default(), facts, at)
+    judge_alone(Basis { owned: &[], ward: None, ..basis.into() }, &grant, UseCount::default(), facts, at)
 }
 
 fn judge_alone(
@@ -434,6 +471,10 @@ fn judge_addressed(
     if now >= grant.ends {
         return denied_by(DenialReason::Expired, Detail::Ended(grant.ends));
     }
+    let objection = basis.ward.and_then(|ward| ward.objection(&grant.id, basis.grace_days(), now));
+    if let Some((reason, since)) = objection {
+        return Err(Denial { detail: since.map(Detail::Ended), ..Denial::under(grant, reason) });
+    }
     if let Some(gap) = cover::period_gap(&terms.scope, facts) {
         return denied_by(DenialReason::Period, Detail::period(grant, gap));
     }
@@ -453,12 +494,12 @@ fn judge_addressed(
         return denied_by(DenialReason::Level, Detail::Level(granted));
     }
     if let Some(recipient) = facts.onward.first()
-        && !terms.consents.iter().any(|consent| consent.as_str() == CONSENT_TO_PASS_ON)
+        && !terms.has_consent(CONSENT_TO_PASS_ON)
     {
         return denied_by(DenialReason::Onward, Detail::Onward(recipient.clone()));
     }
     if let Some(rules) = basis.rules {
-        let asked = Asked::new((rules, version), *grant, facts, basis.birth_day, now);
+        let asked = Asked::new((rules, version), *grant, facts, basis, now);
         rules.judge(&asked).map_err(|broken| Denial::by_rule(grant, broken))?;
     }
     if terms.limits.uses.is_none() && terms.limits.rate.is_none() {

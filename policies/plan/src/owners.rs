@@ -3,10 +3,13 @@
 //! A vehicle that is sold goes on making data, and the former owner's grants do not cover it. Specification:
 //! `docs/spec/vocabulary.md`, section "Owner periods".
 
-use grantbook_record::event::{DataSource, SourceOwned};
+use std::collections::BTreeSet;
+
+use grantbook_record::event::{DataSource, Event, SourceOwned};
 use grantbook_record::list::List;
+use grantbook_record::scope::{Clause, Condition};
 use grantbook_record::uses::UseFacts;
-use grantbook_record::{DataDay, Term};
+use grantbook_record::{DataDay, Term, Terms, Thumbprint};
 use serde::{Deserialize, Serialize};
 
 use crate::admission::Refusal;
@@ -30,7 +33,7 @@ pub struct OwnedSource {
 }
 
 /// Days whose data is the customer's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OwnerPeriod {
     /// First day.
@@ -38,6 +41,9 @@ pub struct OwnerPeriod {
     /// Last one; absent: there is none yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<DataDay>,
+    /// A key of each owner, where there are several; empty: one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joint: Vec<Thumbprint>,
 }
 
 /// The first day of a use whose data is somebody else's.
@@ -62,6 +68,43 @@ impl OwnedSource {
     fn concerns(&self, category: &Term, facts: &UseFacts) -> bool {
         let named = facts.rows.get(&self.source.attribute);
         self.categories.contains(category) && named.is_none_or(|value| *value == self.source.value)
+    }
+
+    /// The periods of which terms grant data.
+    fn periods_granted<'a>(&'a self, terms: &'a Terms) -> impl Iterator<Item = &'a OwnerPeriod> {
+        self.periods.iter().filter(|period| {
+            let overlaps = |granted: &Clause| {
+                granted.period.is_none_or(|days| {
+                    period.from <= days.to() && period.to.is_none_or(|to| days.from() <= to)
+                })
+            };
+            let named = |granted: &Clause| self.categories.contains(&granted.category);
+            terms
+                .scope
+                .include
+                .iter()
+                .any(|granted| named(granted) && overlaps(granted) && self.may_be_in(&granted.filter))
+                && !terms.scope.exclude.iter().any(|excluded| self.is_left_out(excluded, terms))
+        })
+    }
+
+    /// Whether rows of the source may fulfil all conditions.
+    fn may_be_in(&self, filter: &[Condition]) -> bool {
+        let about = filter.iter().filter(|condition| condition.attribute == self.source.attribute);
+        about.into_iter().all(|condition| condition.any_of.contains(&self.source.value))
+    }
+
+    /// Whether an excluded clause takes away all of the source's rows in the only category that terms include of it.
+    fn is_left_out(&self, excluded: &Clause, terms: &Terms) -> bool {
+        let included = terms.scope.include.iter().map(|clause| &clause.category);
+        let mut of_source = included.filter(|category| self.categories.contains(category));
+        let about = |condition: &Condition| {
+            condition.attribute == self.source.attribute && condition.any_of.contains(&self.source.value)
+        };
+        excluded.period.is_none()
+            && excluded.fields.is_none()
+            && excluded.filter.iter().all(about)
+            && of_source.all(|category| *category == excluded.category)
     }
 
     fn first_gap(&self, facts: &UseFacts) -> Option<DataDay> {
@@ -95,6 +138,13 @@ pub(crate) fn check_owned(event: &SourceOwned, customer: &CustomerState) -> Resu
     if event.to.is_some_and(|to| to < event.from) {
         return refused("a last day that is not before the first");
     }
+    let joint = event.joint.iter().flat_map(|joint| joint.iter());
+    let distinct: BTreeSet<&Thumbprint> = joint.clone().collect();
+    if distinct.len() != joint.clone().count()
+        || !joint.clone().all(|kid| customer.signing_key(kid).is_some())
+    {
+        return refused("an enrolled key of each joint owner, each once");
+    }
     let Some(known) = customer.sources.iter().find(|known| known.source == event.source) else {
         if customer.sources.len() >= SOURCES_MAX {
             return Err(Refusal::TooMany { what: "sources", limit: SOURCES_MAX });
@@ -104,8 +154,16 @@ pub(crate) fn check_owned(event: &SourceOwned, customer: &CustomerState) -> Resu
     if known.categories != event.categories {
         return refused("the categories that the source had before");
     }
+    let joint = event.joint.as_deref().unwrap_or_default();
     match known.periods.last() {
-        Some(OwnerPeriod { from, to: None }) if *from == event.from && event.to.is_some() => Ok(Widens::Not),
+        Some(OwnerPeriod { from, to: None, joint: owners })
+            if *from == event.from && event.to.is_some() && owners != joint =>
+        {
+            refused("the owners that the period had before")
+        }
+        Some(OwnerPeriod { from, to: None, .. }) if *from == event.from && event.to.is_some() => {
+            Ok(Widens::Not)
+        }
         Some(OwnerPeriod { to: Some(to), .. }) if event.from > *to => {
             if known.periods.len() >= PERIODS_MAX {
                 return Err(Refusal::TooMany { what: "owner periods", limit: PERIODS_MAX });
@@ -125,7 +183,8 @@ pub(crate) enum Widens {
 
 /// Takes in what [`check_owned`] has let pass.
 pub(crate) fn apply(sources: &mut Vec<OwnedSource>, event: &SourceOwned) {
-    let period = OwnerPeriod { from: event.from, to: event.to };
+    let joint = event.joint.as_deref().unwrap_or_default().to_vec();
+    let period = OwnerPeriod { from: event.from, to: event.to, joint };
     match sources.iter_mut().find(|known| known.source == event.source) {
         Some(known) => {
             known.periods.retain(|earlier| earlier.to.is_some());
@@ -137,6 +196,33 @@ pub(crate) fn apply(sources: &mut Vec<OwnedSource>, event: &SourceOwned) {
             periods: vec![period],
         }),
     }
+}
+
+/// A key took another's place.
+pub(crate) fn rotate(sources: &mut [OwnedSource], old: &Thumbprint, new: Thumbprint) {
+    let periods = sources.iter_mut().flat_map(|source| &mut source.periods);
+    let owners = periods.flat_map(|period| &mut period.joint);
+    owners.filter(|kid| **kid == *old).for_each(|kid| *kid = new);
+}
+
+/// Whether every joint owner of data that an event grants has signed it. Any one of them ends what all have granted.
+pub(crate) fn check_joint(
+    event: &Event,
+    signers: &[Thumbprint],
+    customer: &CustomerState,
+) -> Result<(), Refusal> {
+    let resumed = match event {
+        Event::GrantResumed(event) => customer.grant(&event.grant).map(|grant| &grant.terms),
+        _ => None,
+    };
+    let Some(terms) = event.granted_terms().or(resumed) else { return Ok(()) };
+    let concerned = customer.sources.iter().flat_map(|source| source.periods_granted(terms));
+    if concerned.flat_map(|period| &period.joint).all(|owner| signers.contains(owner)) {
+        return Ok(());
+    }
+    Err(Refusal::JointOwners {
+        expected: "a signature by each owner of the source, or rows that leave it out",
+    })
 }
 
 #[cfg(test)]

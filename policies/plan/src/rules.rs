@@ -29,6 +29,7 @@ pub use evaluate::{EvaluationError, Source, Value, Words};
 pub use format::{PLAN_BYTES_MAX, PlanError, RULES_MAX, VERSION};
 pub use values::{OwnedValue, Values, ValuesError};
 
+use crate::protections::Protections;
 use index::Index;
 
 /// Rules that hold together, ready to be asked.
@@ -41,6 +42,7 @@ pub struct PolicyPlan(Arc<Compiled>);
 #[derive(Debug)]
 struct Compiled {
     parties: BTreeMap<Term, Party>,
+    protections: Protections,
     rules: Vec<Rule>,
     index: Index,
 }
@@ -125,9 +127,18 @@ impl PolicyPlan {
 
     /// From rules and what is said of parties, checked as [`PolicyPlan::parse`] does.
     pub fn new(parties: BTreeMap<Term, Party>, rules: Vec<Rule>) -> Result<Self, PlanError> {
-        format::check(&parties, &rules)?;
+        Self::protecting(parties, Protections::default(), rules)
+    }
+
+    /// The same with what is said of how customers are treated.
+    pub fn protecting(
+        parties: BTreeMap<Term, Party>,
+        protections: Protections,
+        rules: Vec<Rule>,
+    ) -> Result<Self, PlanError> {
+        format::check(&parties, &protections, &rules)?;
         let index = Index::over(&rules);
-        Ok(Self(Arc::new(Compiled { parties, rules, index })))
+        Ok(Self(Arc::new(Compiled { parties, protections, rules, index })))
     }
 
     /// The plan's JSON.
@@ -144,6 +155,17 @@ impl PolicyPlan {
     /// What is said of parties.
     pub fn parties(&self) -> &BTreeMap<Term, Party> {
         &self.0.parties
+    }
+
+    /// How customers are treated.
+    pub fn protections(&self) -> &Protections {
+        &self.0.protections
+    }
+
+    /// Whether data that one party answers for leaves its country with another, as far as the plan says where both are.
+    pub fn crosses_border(&self, from: &Term, to: &Term) -> bool {
+        let country = |party| self.parties().get(party).map(|party| &party.country);
+        country(from).zip(country(to)).is_some_and(|(from, to)| from != to)
     }
 
     /// Whether the rules let a use go on.
@@ -174,15 +196,16 @@ impl PolicyPlan {
 /// The plan that permits nothing.
 impl Default for PolicyPlan {
     fn default() -> Self {
-        let (parties, rules) = (BTreeMap::new(), Vec::new());
+        let (parties, protections, rules) = (BTreeMap::new(), Protections::default(), Vec::new());
         let index = Index::over(&rules);
-        Self(Arc::new(Compiled { parties, rules, index }))
+        Self(Arc::new(Compiled { parties, protections, rules, index }))
     }
 }
 
 impl PartialEq for PolicyPlan {
     fn eq(&self, other: &Self) -> bool {
-        self.0.parties == other.0.parties && self.0.rules == other.0.rules
+        let Compiled { parties, protections, rules, index: _ } = &*self.0;
+        *parties == other.0.parties && *protections == other.0.protections && *rules == other.0.rules
     }
 }
 

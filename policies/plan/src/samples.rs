@@ -100,6 +100,15 @@ pub(crate) fn customer_with(all_terms: impl IntoIterator<Item = Terms>) -> Custo
     customer
 }
 
+/// These consents, each given by an act of its own.
+pub(crate) fn consents(kinds: &[&str]) -> Value {
+    let given = (1..).zip(kinds).map(|(at, to)| {
+        let sentence = Bytes32::sha256(format!("A sentence that asks for {to} alone.").as_bytes());
+        json!({"to": to, "sentence": sentence, "given_at": START.0 * 1000 + at})
+    });
+    given.collect()
+}
+
 fn patched<T: DeserializeOwned>(mut value: Value, patch: Value) -> T {
     merge(&mut value, patch);
     serde_json::from_value(value).unwrap()

@@ -1,6 +1,6 @@
 //! One enterprise: its published templates and notices, and the groups of terms that its grants fall into.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use grantbook_record::compensation::{TieredPrice, TieredShare};
 use grantbook_record::day::UnixSeconds;
@@ -11,6 +11,8 @@ use grantbook_record::{PublicKey, Term, Terms};
 use serde::{Deserialize, Serialize};
 
 use crate::decide::Basis;
+use crate::notice::PublishedNotice;
+use crate::protections::{Protections, UNSAID};
 use crate::rules::PolicyPlan;
 use crate::vocabulary::Vocabulary;
 
@@ -26,8 +28,8 @@ pub const GROUPS_MAX: usize = 65_535;
 pub struct TenantState {
     /// Template versions by name, the first version first.
     pub templates: BTreeMap<Term, Vec<PublishedTemplate>>,
-    /// SHA-256 of the texts of published notices.
-    pub notices: BTreeSet<Bytes32>,
+    /// Published notices, by the SHA-256 of their texts.
+    pub notices: BTreeMap<Bytes32, PublishedNotice>,
     /// The enterprise's vocabulary.
     #[serde(default, skip_serializing_if = "is_unpublished")]
     pub vocabulary: Vocabulary,
@@ -173,7 +175,8 @@ impl TenantState {
                 self.approver = event.approver.or(self.approver);
             }
             Event::NoticePublished(event) => {
-                self.notices.insert(Bytes32::sha256(event.text.as_bytes()));
+                let hash = Bytes32::sha256(event.text.as_bytes());
+                self.notices.entry(hash).or_insert_with(|| PublishedNotice::new(event));
             }
             Event::PolicyPublished(event) => {
                 let PolicyPublished { version, from, sources, ref plan } = *event;
@@ -207,7 +210,12 @@ impl TenantState {
 
     /// By what the grants of its customers are judged now.
     pub fn basis(&self) -> Basis<'_> {
-        Basis::new(&self.vocabulary, self.rules())
+        Basis::new(&self.vocabulary, self.rules()).with_notices(&self.notices)
+    }
+
+    /// How its customers are treated now.
+    pub fn protections(&self) -> &Protections {
+        self.rules().map_or(&UNSAID, PolicyPlan::protections)
     }
 
     /// The rules by which a use is judged that a gate recorded at `at`, if gates may be `bound_seconds` behind.

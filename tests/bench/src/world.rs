@@ -86,6 +86,7 @@ impl World {
             version: 1,
             language: Language::English,
             text: NOTICE.to_owned(),
+            contents: None,
         };
         ledger.append(tenant, &sign(tenant, Kind::NoticePublished, new_jti(), notice, &[&enterprise]))?;
         let terms = grant_terms(&Bytes32::sha256(&template))?;

@@ -191,8 +191,7 @@ fn narrow(terms: &mut Terms) {
 fn before(terms: &Terms) -> Terms {
     let whole =
         |clause: &Clause| Clause { period: None, fields: None, filter: List::default(), ..clause.clone() };
-    let others =
-        if terms.consents.is_empty() { vec![Term::parse("third-party").unwrap()] } else { Vec::new() };
+    let others = if terms.consents.is_empty() { vec![passing_on(terms)] } else { Vec::new() };
     Terms {
         scope: Scope {
             include: List::new(terms.scope.include.iter().map(whole).collect()).unwrap(),

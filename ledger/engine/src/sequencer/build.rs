@@ -284,7 +284,7 @@ impl<'a> Builder<'a> {
             let pays = (currency, payout_minor.into());
             let published = self.changes.tenant(state, tenant.number)?;
             let rules = published.state.rules_at(record.at, self.inner.freshness_bound.as_secs());
-            let basis = Basis::new(&published.state.vocabulary, rules);
+            let basis = Basis::new(&published.state.vocabulary, rules).with_notices(&published.state.notices);
             verdict = self.judge((tenant.number, name), customer.as_ref(), record, basis, pays);
             // the price changed between admission and now
             if used.committed.openings.get(1).map(|payout| payout.value) != Some(u64::from(payout_minor)) {

@@ -128,6 +128,7 @@ fn a_drill_misses_what_the_backup_has_not() {
         version: 1,
         language: grantbook_record::terms::Language::English,
         text: "late".to_owned(),
+        contents: None,
     };
     let mut late = world;
     late.tenant = tenant;

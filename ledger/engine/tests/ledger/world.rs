@@ -80,6 +80,7 @@ impl World {
             version: 1,
             language: Language::English,
             text: "We use your purchases to recommend records.".to_owned(),
+            contents: None,
         };
         world.append(Kind::NoticePublished, notice, &[&world.enterprise]).unwrap();
         world

@@ -183,7 +183,7 @@ impl Fold {
             categories: terms.scope.include.iter().map(|clause| clause.category.clone()).collect(),
             deletion_days: terms.deletion_days(),
             obligations: terms.obligations.iter().map(said).collect(),
-            consents: terms.consents.iter().cloned().collect(),
+            consents: terms.consents.iter().map(|consent| consent.to.clone()).collect(),
         };
         let processing = if let Some(known) = self.known.get(&processing) {
             Rc::clone(known)

@@ -1,3 +1,4 @@
+use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{
     Acknowledger, Channel, Event, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked,
     GrantWithdrawn, RecipientAcknowledged, RequestDeclined, RequestMade, Revoker,
@@ -13,6 +14,10 @@ const DAY_SECONDS: u64 = 86_400;
 
 fn begins(day: Day) -> u64 {
     day.begins().seconds().0
+}
+
+fn consent(to: &str) -> serde_json::Value {
+    json!({ "to": to, "sentence": Bytes32::sha256(to.as_bytes()), "given_at": 1_795_000_000_000_u64 })
 }
 
 fn term(text: &str) -> Term {
@@ -110,7 +115,7 @@ fn month() -> Tables {
         "scope": { "include": [{ "category": "purchases" }, { "category": "driving" }] },
         "limits": { "retention_days": 30 },
         "obligations": [{ "mask": { "fields": ["name", "street"] } }, { "delete_by": { "days": 14 } }],
-        "consents": ["third-party"],
+        "consents": [consent("third-party")],
     });
     let mut grants = Vec::new();
     for at in 0..100 {
@@ -120,7 +125,10 @@ fn month() -> Tables {
     for at in 0..25 {
         story.given(200 + at, terms((0, 90), &rich), None);
         let request = story.asked(300 + at);
-        story.at(400, &Event::RequestDeclined(RequestDeclined { sub: sub(), request }));
+        story.at(
+            400,
+            &Event::RequestDeclined(RequestDeclined { sub: sub(), request, unless: None, mandate: None }),
+        );
     }
     // fewer than the floor, and one more row is left out with them
     story.given(
@@ -193,13 +201,13 @@ fn the_record_counts_grants_that_are_active_at_the_end() {
 fn terms_of_an_activity_are_taken_together() {
     let mut story = Story::new(1);
     for at in 0..10 {
-        let short = json!({ "limits": { "retention_days": 3 }, "consents": ["b"] });
+        let short = json!({ "limits": { "retention_days": 3 }, "consents": [consent("b")] });
         story.given(at, terms((0, 9), &short), None);
         let long = json!({
             "scope": { "include": [{ "category": "driving" }] },
             "limits": { "retention_days": 40 },
             "obligations": [{ "notify": { "party": "board" } }],
-            "consents": ["a"],
+            "consents": [consent("a")],
         });
         story.given(at, terms((0, 9), &long), None);
     }
@@ -233,7 +241,15 @@ fn requests_and_answers_count_within_the_period() {
         match at {
             0..50 => drop(story.given(200, terms((0, 9), &json!({})), Some(request))),
             50..92 => {
-                story.at(200, &Event::RequestDeclined(RequestDeclined { sub: sub(), request }));
+                story.at(
+                    200,
+                    &Event::RequestDeclined(RequestDeclined {
+                        sub: sub(),
+                        request,
+                        unless: None,
+                        mandate: None,
+                    }),
+                );
             }
             // answered too late
             _ => drop(story.given(2 * DAY_SECONDS, terms((0, 9), &json!({})), Some(request))),

@@ -4,7 +4,7 @@ use grantbook_record::Kind;
 use serde_json::{Value, json};
 
 use crate::cases::{Case, edited, with};
-use crate::story::{licence, sample};
+use crate::story::{licence, sample, terms};
 
 fn event(kind: Kind) -> Value {
     json!({ "kind": kind.name(), "payload": String::from_utf8(sample(kind).payload).unwrap() })
@@ -14,10 +14,11 @@ fn event(kind: Kind) -> Value {
 fn licensed() -> Value {
     let mut input = event(Kind::GrantGiven);
     let licence = serde_json::to_string(&licence()).unwrap();
-    let consents = r#""consents":["third-party"]"#;
+    let consents = serde_json::to_string(&terms().consents).unwrap();
+    let consents = format!("\"consents\":{consents}");
     input["payload"] = json!(with(
         input["payload"].as_str().unwrap(),
-        consents,
+        &consents,
         &format!("{consents},\"licence\":{licence}")
     ));
     input

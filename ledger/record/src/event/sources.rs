@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::day::DataDay;
 use crate::id::{SubjectId, Term};
+use crate::jwk::Thumbprint;
 use crate::list::List;
 use crate::scope::AttributeValue;
 
@@ -23,6 +24,9 @@ pub struct SourceOwned {
     /// The last one; absent: there is none yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<DataDay>,
+    /// Where it is owned jointly: a key of each owner, all of which sign what is granted of this period's data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joint: Option<List<Thumbprint, 2, 3>>,
 }
 
 /// What data comes from, by the row attribute that names it, such as `vehicle` `V-81`.

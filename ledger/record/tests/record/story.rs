@@ -4,21 +4,21 @@
 use grantbook_record::day::{DataDay, DataPeriod, UnixMillis};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{
-    Acknowledger, Act, AssetIssued, AssetTerms, AssetTransferred, Basis, Bounds, Claims, DataDeleted,
-    DataSource, Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked, GrantWithdrawn,
-    KeyEnrolled, KeyRevoked, KeyRotated, LicenceOffer, LocalText, MandateGiven, MandateWithdrawn,
-    NoticePublished, OfPool, OperatorActed, Owner, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid,
-    PayoutReversed, Period, PolicyPublished, ProofPublished, RecipientAcknowledged, RecordedUse,
-    RequestDeclined, RequestMade, Revenue, RevenueDeclared, ReversedEntry, Revoker, SettlementClosed,
-    SettlementPosted, SourceOwned, StateRoot, SubjectErased, TemplatePublished, Tier, TierAgreed,
-    about_tenant,
+    Acknowledger, Act, AssetIssued, AssetTerms, AssetTransferred, Basis, Bounds, Claims, ConsentSentence,
+    DataDeleted, DataSource, Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked,
+    GrantWithdrawn, GuardianNamed, KeyEnrolled, KeyRevoked, KeyRotated, Law, LicenceOffer, LocalText,
+    MandateGiven, MandateWithdrawn, NoticeContents, NoticePublished, OfPool, OperatorActed, Owner,
+    PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed, Period, PolicyPublished,
+    ProofPublished, RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade, Revenue,
+    RevenueDeclared, ReversedEntry, Revoker, SettlementClosed, SettlementPosted, SignatoriesAgreed,
+    SourceOwned, StateRoot, SubjectErased, TemplatePublished, Tier, TierAgreed, Wish, about_tenant,
 };
 use grantbook_record::lease::{LeasesReleased, Release};
 use grantbook_record::list::List;
 use grantbook_record::scope::{Clause, Condition};
 use grantbook_record::state_proof::GrantStatus;
 use grantbook_record::terms::{
-    Compensation, Fields, Language, Licence, Limits, NoticeShown, Obligation, Rate, RetentionDays,
+    Compensation, Consent, Fields, Language, Licence, Limits, NoticeShown, Obligation, Rate, RetentionDays,
     TemplateRef, UseCap, Validity, WindowSeconds,
 };
 use grantbook_record::uses::{Denied, Outcome, Permitted, UseFacts, UseId, UseRecord, WireBatch, sign_batch};
@@ -35,8 +35,54 @@ use crate::map;
 pub(crate) const ORIGIN: &str = "grantbook.example/sandbox";
 /// 2026-11-18, the ledger's clock.
 pub(crate) const NOW: UnixSeconds = UnixSeconds(1_795_000_000);
-pub(crate) const NOTICE: &str =
-    "We use your charging records of the third quarter of 2025 to price your insurance.";
+pub(crate) const NOTICE: &str = "Voltway Charging, Nanjing Road 1, Shanghai; privacy@voltway.example. With your consent \
+    Harbour Insurance uses your charging records of the third quarter of 2025 to price your insurance. They are deleted \
+    30 days after each use. You can see, correct and delete them under My data. You can withdraw there at any time, with \
+    one action. You can complain to the Cyberspace Administration.";
+/// By which sentence the consent to the recipient is asked.
+pub(crate) const PASSING_ON: &str = "Harbour Insurance may have these charging records.";
+
+/// What the notice says, part by part.
+fn notice_contents() -> NoticeContents {
+    let part = |text: &str| Some(text.to_owned());
+    NoticeContents {
+        laws: List::new(vec![Law::Pipl]).unwrap(),
+        controller: term("voltway"),
+        identity: "Voltway Charging, Nanjing Road 1, Shanghai".to_owned(),
+        contact: part("privacy@voltway.example"),
+        purposes: terms_list(&["insurance-underwriting"]),
+        legal_basis: part("With your consent"),
+        categories: terms_list(&["fast-charging"]),
+        recipients: terms_list(&["harbour-insurance"]),
+        retention: part("They are deleted 30 days after each use."),
+        rights: part("You can see, correct and delete them under My data."),
+        withdrawal: part("You can withdraw there at any time, with one action."),
+        complaint: part("You can complain to the Cyberspace Administration."),
+        cross_border: List::default(),
+        sensitive: None,
+        automated: None,
+        consents: List::new(vec![ConsentSentence {
+            to: term("third-party"),
+            sentence: PASSING_ON.to_owned(),
+        }])
+        .unwrap(),
+    }
+}
+
+/// What would have to be narrower.
+fn wish() -> Wish {
+    Wish {
+        validity_days_max: Some(30),
+        retention_days_max: RetentionDays::new(7),
+        price_min: Some(Price { currency: Currency::parse("CNY").unwrap(), minor: 150 }),
+        ..Wish::default()
+    }
+}
+
+/// The guardian of a minor.
+pub(crate) fn guardian() -> Signer {
+    signer(5)
+}
 
 pub(crate) fn signer(seed: u8) -> Signer {
     Signer::from_seed(&[seed; 32]).unwrap()
@@ -156,11 +202,20 @@ pub(crate) fn terms() -> Terms {
             version: 1,
             hash: sample(Kind::TemplatePublished).sha256(),
         },
-        consents: terms_list(&["third-party"]),
+        consents: List::new(vec![
+            Consent::asked(term("third-party"), PASSING_ON).given(UnixMillis(NOW.0 * 1000 - 2250)),
+        ])
+        .unwrap(),
         supersedes: None,
         licence: None,
         vocabulary: grantbook_record::VocabularyVersion::FIRST,
     }
+}
+
+/// The same as they are asked for: nothing is given yet.
+pub(crate) fn asked() -> Terms {
+    let consents = List::new(vec![Consent::asked(term("third-party"), PASSING_ON)]).unwrap();
+    Terms { consents, ..terms() }
 }
 
 /// One event of the story.
@@ -191,10 +246,12 @@ impl Sample {
 }
 
 /// The kinds of which there is a sample: all that an envelope may carry now.
-pub(crate) const SAMPLES: [Kind; 35] = [
+pub(crate) const SAMPLES: [Kind; 37] = [
     Kind::KeyEnrolled,
     Kind::KeyRotated,
     Kind::KeyRevoked,
+    Kind::GuardianNamed,
+    Kind::SignatoriesAgreed,
     Kind::VocabularyPublished,
     Kind::TemplatePublished,
     Kind::NoticePublished,
@@ -266,6 +323,16 @@ pub(crate) fn sample(kind: Kind) -> Sample {
         Kind::KeyRevoked => {
             Sample::new(kind, 3, KeyRevoked { sub, key: second_key().thumbprint() }, by_customer())
         }
+        Kind::GuardianNamed => {
+            let key = *guardian().public_key();
+            let (birth_day, until) = (40_907, day("2030-01-01"));
+            let event = GuardianNamed { sub, key, evidence: Evidence::Enterprise, birth_day, until };
+            Sample::new(kind, 39, event, vec![guardian(), enterprise(), customer()])
+        }
+        Kind::SignatoriesAgreed => {
+            let keys = List::new(vec![customer().thumbprint(), second_key().thumbprint()]).unwrap();
+            Sample::new(kind, 40, SignatoriesAgreed { sub, keys, needed: 2 }, by_customer())
+        }
         Kind::VocabularyPublished => Sample::new(kind, 36, vocabulary(), vec![enterprise()]),
         Kind::MandateGiven => Sample::new(kind, 45, mandate(sub), by_customer()),
         Kind::MandateWithdrawn => {
@@ -276,16 +343,23 @@ pub(crate) fn sample(kind: Kind) -> Sample {
         Kind::TemplatePublished => Sample::new(kind, 4, template(), vec![enterprise()]),
         Kind::NoticePublished => {
             let (id, text) = (term("charging-for-insurance"), NOTICE.to_owned());
-            let event = NoticePublished { id, version: 1, language: Language::English, text };
+            let event = NoticePublished {
+                id,
+                version: 1,
+                language: Language::English,
+                text,
+                contents: Some(Box::new(notice_contents())),
+            };
             Sample::new(kind, 5, event, vec![enterprise()])
         }
         Kind::PolicyPublished => Sample::new(kind, 35, policy(), vec![enterprise()]),
         Kind::RequestMade => {
-            let event = RequestMade { sub, terms: terms(), expires: UnixSeconds(NOW.0 + 7 * 86_400) };
+            let event = RequestMade { sub, terms: asked(), expires: UnixSeconds(NOW.0 + 7 * 86_400) };
             Sample::new(kind, 6, event, vec![enterprise()])
         }
         Kind::RequestDeclined => {
-            Sample::new(kind, 7, RequestDeclined { sub, request: jti(6), mandate: None }, by_customer())
+            let event = RequestDeclined { sub, request: jti(6), unless: Some(wish()), mandate: None };
+            Sample::new(kind, 7, event, by_customer())
         }
         Kind::GrantGiven => {
             let event =
@@ -481,7 +555,8 @@ fn mandate(sub: SubjectId) -> MandateGiven {
 fn sold(sub: SubjectId) -> SourceOwned {
     let source = DataSource { attribute: term("vehicle"), value: "V-81".to_owned().try_into().unwrap() };
     let categories = terms_list(&["driving", "fast-charging"]);
-    SourceOwned { sub, source, categories, from: day("2024-03-01"), to: Some(day("2025-09-30")) }
+    let (from, to) = (day("2024-03-01"), Some(day("2025-09-30")));
+    SourceOwned { sub, source, categories, from, to, joint: None }
 }
 
 fn template() -> TemplatePublished {

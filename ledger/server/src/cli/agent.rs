@@ -9,10 +9,12 @@ use std::time::Duration;
 use clap::Args;
 use grantbook_plan::mandate::may_narrow;
 use grantbook_record::event::{GrantGiven, MandateGiven, RequestDeclined};
-use grantbook_record::{Jti, Kind, Signer, SubjectId, TenantId, Terms};
+use grantbook_record::list::List;
+use grantbook_record::{Jti, Kind, Signer, SubjectId, TenantId, Terms, UnixMillis};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::clock;
 use super::door::{Door, DoorArgs};
 use super::failure::Failure;
 use super::files;
@@ -127,6 +129,7 @@ fn answer(
                 if let Err(refusal) = may_narrow(mandate, &terms) {
                     return Err(Failure::Fault(format!("the ledger says accept, and it is not: {refusal}")));
                 }
+                let terms = given(terms);
                 let event =
                     GrantGiven { sub, terms, request: Some(request), birth_day: None, mandate: named };
                 match append(door, tenant, Kind::GrantGiven, event, &[key]) {
@@ -142,7 +145,7 @@ fn answer(
                 }
             }
             "decline" => {
-                let event = RequestDeclined { sub, request, mandate: named };
+                let event = RequestDeclined { sub, request, unless: None, mandate: named };
                 append(door, tenant, Kind::RequestDeclined, event, &[key])?;
                 output.say(format!("request {request} declined: {}", answer.why.unwrap_or_default()));
                 done.declined.push(request);
@@ -154,4 +157,13 @@ fn answer(
         }
     }
     Ok(done)
+}
+
+/// The terms with their consents given: each named in the mandate, and each by an act of its own.
+fn given(terms: Terms) -> Terms {
+    let given = (clock::now().0..)
+        .zip(terms.consents.iter())
+        .map(|(at, consent)| consent.clone().given(UnixMillis(at)));
+    let consents = List::new(given.collect()).unwrap_or_default();
+    Terms { consents, ..terms }
 }

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use grantbook_author::cedar::folder::{self, PolicyFolder};
-use grantbook_author::cedar::{CedarError, Lowered, PolicyFile, cases, lower, sources_sha256};
-use grantbook_plan::Vocabulary;
+use grantbook_author::cedar::{
+    CedarError, Lowered, PolicyFile, cases, lower, lower_protecting, sources_sha256,
+};
 use grantbook_plan::rules::Party;
 use grantbook_plan::tenant::PublishedPolicy;
+use grantbook_plan::{Protections, Vocabulary};
 use grantbook_record::event::PolicyPublished;
 use grantbook_record::{Kind, TenantId, Term};
 use serde_json::{Value, json};
@@ -101,13 +103,15 @@ impl Sources {
     /// Validated and lowered in the words of this vocabulary.
     fn check(&self, vocabulary: &Vocabulary) -> Result<Checked, Failure> {
         let mut folders: Vec<PolicyFolder> = Vec::new();
+        let mut protections = Protections::default();
         for path in &self.folders {
             folders.extend(folder::read(path).map_err(Failure::input)?);
+            protections = protections.and(folder::protections(path).map_err(Failure::input)?);
         }
         let parties: Option<BTreeMap<Term, Party>> =
             self.parties.as_deref().map(files::read_json).transpose()?;
         let files: Vec<PolicyFile> = folders.iter().map(|folder| folder.file.clone()).collect();
-        let lowered = lower(&files, parties.unwrap_or_default(), vocabulary);
+        let lowered = lower_protecting(&files, parties.unwrap_or_default(), protections, vocabulary);
         let base = cases::base().map_err(Failure::fault)?;
         let (mut tried, mut wrong) = (0, Vec::new());
         match &lowered {

@@ -3,9 +3,9 @@
 
 use grantbook_record::event::{NoticePublished, TemplatePublished};
 use grantbook_record::strict_json;
-use grantbook_record::terms::Language;
+use grantbook_record::terms::{Consent, Language};
 use grantbook_record::uses::UseFacts;
-use grantbook_record::{SubjectId, Terms, UnixSeconds};
+use grantbook_record::{SubjectId, Term, Terms, UnixMillis, UnixSeconds};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -17,6 +17,8 @@ const NOTICES: [&str; 2] =
     [include_str!("scenario/notice.en.json"), include_str!("scenario/notice.zh-CN.json")];
 const TERMS: &str = include_str!("scenario/terms.json");
 const USE: &str = include_str!("scenario/use.json");
+/// The sentence that asks, apart from the notice, whether the insurer may have the data.
+const PASSING_ON: &str = "The insurer may have these charging records.";
 const SECONDS_PER_DAY: u64 = 86_400;
 
 /// The template, under the next version.
@@ -33,12 +35,16 @@ pub(crate) fn notices() -> Result<Vec<NoticePublished>, Failure> {
 pub(crate) fn terms(published: &Published, now: UnixSeconds) -> Result<Terms, Failure> {
     let end = now.0.saturating_add(365 * SECONDS_PER_DAY);
     let notice = published.notice(Language::English)?;
+    let third_party = Term::parse("third-party").map_err(Failure::fault)?;
+    let given = UnixMillis(now.0.saturating_mul(1000));
+    let consents = [Consent::asked(third_party, PASSING_ON).given(given)];
     with_members(
         TERMS,
         [
             ("validity", json!({ "start": now, "end": end })),
             ("notice", json!({ "hash": notice, "language": Language::English, "shown_at": now })),
             ("template", json!(published.template)),
+            ("consents", json!(consents)),
         ],
     )
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use grantbook_author::{Problem, Problems, validate_template, validate_terms};
+use grantbook_author::{Problem, Problems, validate_notice, validate_template, validate_terms};
 use grantbook_record::Terms;
 use grantbook_record::event::{NoticePublished, TemplatePublished};
 use serde_json::json;
@@ -115,6 +115,10 @@ fn send(args: &PublishArgs, output: Output) -> Result<Verdict, Failure> {
     let published = door.vocabulary(tenant).and_then(|vocabulary| {
         validate_template(&template, &vocabulary)
             .map_err(|problems| Failure::Input(format!("{}:\n{problems}", args.file.display())))?;
+        for (notice, file) in notices.iter().zip(&args.notice) {
+            validate_notice(notice, None, &vocabulary)
+                .map_err(|problems| Failure::Input(format!("{}:\n{problems}", file.display())))?;
+        }
         Ok(publish(&door, tenant, template, notices, &enterprise, approver.as_ref())?)
     });
     door.close()?;

@@ -7,9 +7,9 @@ use grantbook_record::event::{Bounds, Handling};
 use grantbook_record::list::List;
 use grantbook_record::scope::Clause;
 use grantbook_record::terms::{
-    Compensation, Fields, Language, Limits, NoticeShown, Obligation, RetentionDays, UseCap, Validity,
+    Compensation, Consent, Fields, Language, Limits, NoticeShown, Obligation, RetentionDays, UseCap, Validity,
 };
-use grantbook_record::{Currency, DataDay, DataPeriod, Price, Scope, Term, Terms, UnixSeconds};
+use grantbook_record::{Currency, DataDay, DataPeriod, Price, Scope, Term, Terms, UnixMillis, UnixSeconds};
 
 use super::clock;
 use super::failure::Failure;
@@ -58,6 +58,10 @@ pub(crate) struct TermsArgs {
     /// Days from now on which the grant holds [default: as many as the template allows]
     #[arg(long, requires = "published")]
     days: Option<u32>,
+    /// A separate consent with the sentence that asked for it, such as third-party="The insurer may have these records."; may
+    /// be given several times, each for one
+    #[arg(long, value_name = "WHAT=SENTENCE", requires = "published", value_parser = consent)]
+    consent: Vec<Consent>,
     /// Language in which the notice was read
     #[arg(long, requires = "published", default_value = "en", value_parser = language)]
     language: Language,
@@ -65,6 +69,15 @@ pub(crate) struct TermsArgs {
 
 fn day(text: &str) -> Result<DataDay, String> {
     DataDay::parse(text).ok_or_else(|| "expected a day as YYYY-MM-DD".to_owned())
+}
+
+/// `third-party=The insurer may have these records.`
+fn consent(text: &str) -> Result<Consent, String> {
+    let malformed =
+        || "expected what to and the sentence that asked for it, such as third-party=SENTENCE".to_owned();
+    let (to, sentence) =
+        text.split_once('=').filter(|(_, sentence)| !sentence.is_empty()).ok_or_else(malformed)?;
+    Ok(Consent::asked(Term::parse(to).map_err(|_| malformed())?, sentence))
 }
 
 fn language(text: &str) -> Result<Language, String> {
@@ -98,6 +111,13 @@ impl TermsArgs {
         }
         let file = self.terms.as_deref().or(default);
         files::read_json(file.ok_or_else(|| Failure::input("expected --terms FILE or --published FILE"))?)
+    }
+
+    /// Each at a millisecond of its own, since each flag is an act of its own.
+    fn consents(&self, shown_at: UnixSeconds) -> Result<List<Consent, 0, 16>, Failure> {
+        let first = clock::now().0.max(shown_at.0.saturating_mul(1000));
+        let given = (first..).zip(&self.consent).map(|(at, consent)| consent.clone().given(UnixMillis(at)));
+        List::new(given.collect()).ok_or_else(|| Failure::input("more than 16 times --consent"))
     }
 
     fn under(&self, published: &Published) -> Result<Terms, Failure> {
@@ -145,7 +165,7 @@ impl TermsArgs {
                 shown_at: now,
             },
             template: published.template.clone(),
-            consents: List::default(),
+            consents: self.consents(now)?,
             supersedes: None,
             licence: None,
             vocabulary: bounds.vocabulary,

@@ -5,11 +5,11 @@ use grantbook_record::event::{Bounds, LocalText, NoticePublished, TemplatePublis
 use grantbook_record::list::List;
 use grantbook_record::scope::Clause;
 use grantbook_record::terms::{
-    BasisPoints, Compensation, Language, Limits, NoticeShown, RetentionDays, RevenueShare, TemplateRef,
-    UseCap, Validity,
+    BasisPoints, Compensation, Consent, Language, Limits, NoticeShown, RetentionDays, RevenueShare,
+    TemplateRef, UseCap, Validity,
 };
 use grantbook_record::{
-    Currency, DataDay, DataPeriod, Jti, Price, Scope, Term, Terms, UnixSeconds, VocabularyVersion,
+    Currency, DataDay, DataPeriod, Jti, Price, Scope, Term, Terms, UnixMillis, UnixSeconds, VocabularyVersion,
 };
 
 use super::identity::{Identity, LIFE_SECONDS};
@@ -41,6 +41,9 @@ pub(super) struct Offer {
     retention_days: Option<u32>,
     /// Whether it asks for the customer's birth day.
     pub(super) birth_day: bool,
+    /// The sentence that asks, apart from the notice, whether a recipient outside the shop may have the data; in English and
+    /// Chinese.
+    pub(super) passing_on: [&'static str; 2],
     /// Title and notice in English.
     en: [&'static str; 2],
     /// The same in Chinese.
@@ -56,6 +59,10 @@ pub(super) const PURCHASES: Offer = Offer {
     uses_max: Some(10),
     retention_days: None,
     birth_day: false,
+    passing_on: [
+        "A recommender outside the shop may have the dates and quantities of these purchases.",
+        "店外的推荐服务商可以取得这些购买的日期和数量。",
+    ],
     en: [
         "Recommendations from your purchases",
         "The record shop passes the dates and quantities of your purchases from January to September 1997 to a \
@@ -115,6 +122,10 @@ pub(super) const RESEARCH: Offer = Offer {
     uses_max: None,
     retention_days: Some(365),
     birth_day: false,
+    passing_on: [
+        "A university may have the dates and quantities of these purchases.",
+        "一所大学可以取得这些购买的日期和数量。",
+    ],
     en: [
         "Research with your purchases",
         "A university studies when records are bought. It gets the dates and quantities of your purchases from January to \
@@ -136,6 +147,10 @@ pub(super) const TRENDS: Offer = Offer {
     uses_max: None,
     retention_days: Some(365),
     birth_day: false,
+    passing_on: [
+        "A record label may have the dates and quantities of these purchases.",
+        "一家唱片公司可以取得这些购买的日期和数量。",
+    ],
     en: [
         "A share in what trends earn",
         "The record shop sells reports of trends to a label. It uses the dates and quantities of your purchases from \
@@ -192,7 +207,7 @@ impl Offer {
             Language::SimplifiedChinese => self.zh,
         };
         let id = term(&format!("{}-notice", self.name))?;
-        Ok(NoticePublished { id, version: 1, language, text: text.to_owned() })
+        Ok(NoticePublished::of_text(id, 1, language, text.to_owned()))
     }
 
     /// The template.
@@ -270,7 +285,9 @@ impl Offer {
                 shown_at: UnixSeconds(started),
             },
             template: TemplateRef { id: term(self.name)?, version: 1, hash: template_sha256 },
-            consents: terms_list(&["third-party"])?,
+            consents: list(vec![
+                Consent::asked(term("third-party")?, self.passing_on[0]).given(UnixMillis(started * 1000)),
+            ])?,
             supersedes: None,
             licence: None,
             vocabulary: VocabularyVersion::FIRST,

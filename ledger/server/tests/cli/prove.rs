@@ -88,7 +88,7 @@ pub(super) fn past(place: &Place) -> Past {
     let template = TemplatePublished::new(term("service"), 1, text, bounds);
     let (_, template) = making.append(Kind::TemplatePublished, template, &[&enterprise]);
     let (language, text) = (Language::English, "notice".to_owned());
-    let notice = NoticePublished { id: term("notice"), version: 1, language, text };
+    let notice = NoticePublished::of_text(term("notice"), 1, language, text);
     making.append(Kind::NoticePublished, notice, &[&enterprise]);
     let (alice, sub) = (Signer::from_seed(&[7; 32]).unwrap(), SubjectId::parse(SUB).unwrap());
     let key = *alice.public_key();

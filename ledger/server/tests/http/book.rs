@@ -13,7 +13,7 @@ use grantbook_record::event::{
 };
 use grantbook_record::lease::{LeasesReleased, Release, sign_release};
 use grantbook_record::list::List;
-use grantbook_record::terms::{Compensation, Language, TemplateRef, Terms};
+use grantbook_record::terms::{Compensation, Consent, Language, TemplateRef, Terms};
 use grantbook_record::uses::{self, Denied, Outcome, Permitted, UseFacts, UseRecord};
 use grantbook_record::{
     DataDay, DenialReason, Envelope, GateId, Jti, Kind, Salt, Signer, SubjectId, TenantId, Term,
@@ -177,6 +177,7 @@ impl Book {
             version: 1,
             language: Language::English,
             text: text.to_owned(),
+            contents: None,
         };
         let notice = self.envelope(Kind::NoticePublished, notice, &[&self.sandbox.enterprise]);
         self.append(notice).await.expect(201);
@@ -238,7 +239,9 @@ impl Book {
     /// A grant under which reports may be derived, which is used once, and the asset derived under it; and their ids.
     pub(crate) async fn asset(&self, customer: &Customer, published: &Published) -> (Jti, Jti) {
         let mut terms = published.terms(&json!({"uses": 4}));
-        terms.consents = List::new(vec![term("derived-asset")]).unwrap();
+        let consent = Consent::asked(term("derived-asset"), "Reports may be made of these records.");
+        let given = UnixMillis(terms.notice.shown_at.0 * 1000);
+        terms.consents = List::new(vec![consent.given(given)]).unwrap();
         terms.compensation = Compensation::None;
         let grant = self.appended(self.grant_event(customer, terms)).await;
         let used = facts(customer.sub.as_str(), 2);

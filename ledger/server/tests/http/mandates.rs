@@ -92,7 +92,12 @@ async fn an_agent_answers_requests_by_a_mandate_that_was_tried() {
     book.append(grant(&fair, accepted, Some(mandate), &signer(61))).await.expect(403);
     let envelope = grant(&fair, accepted, Some(mandate), &agent);
     let given = book.append(envelope.clone()).await.expect(201).json();
-    let event = RequestDeclined { sub: customer.sub.clone(), request: declined, mandate: Some(mandate) };
+    let event = RequestDeclined {
+        sub: customer.sub.clone(),
+        request: declined,
+        unless: None,
+        mandate: Some(mandate),
+    };
     book.append(book.envelope(Kind::RequestDeclined, event, &[&agent])).await.expect(201);
 
     // the grant is as good as any other

@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use grantbook_plan::Protections;
+use grantbook_record::strict_json::{self, JsonError};
+
 use super::PolicyFile;
 use super::cases::{self, CASES_BYTES_MAX, CaseFault, RuleCase};
 
@@ -57,6 +60,14 @@ pub enum FolderError {
         /// Why.
         error: CaseFault,
     },
+    /// Protections that are none.
+    #[error("{path}: {error}", path = path.display())]
+    Protections {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        error: JsonError,
+    },
     /// No policy anywhere.
     #[error("{path}: no policy, expected a file that ends in .cedar", path = path.display())]
     Empty {
@@ -71,6 +82,31 @@ pub fn read(root: &Path) -> Result<Vec<PolicyFolder>, FolderError> {
     let mut found = Vec::new();
     walk(root, root.parent().unwrap_or(root), 0, &mut found)?;
     if found.is_empty() { Err(FolderError::Empty { path: root.to_owned() }) } else { Ok(found) }
+}
+
+/// What `protections.json` in a folder and in those above the policies within it say together, by the one that protects more.
+pub fn protections(root: &Path) -> Result<Protections, FolderError> {
+    let mut together = Protections::default();
+    let file = root.join("protections.json");
+    if file.exists() {
+        let json = text(&file, FILE_BYTES_MAX)?;
+        let said = strict_json::parse(json.as_bytes())
+            .map_err(|error| FolderError::Protections { path: file.clone(), error })?;
+        together = together.and(said);
+    }
+    let failed = |error| FolderError::File { path: root.to_owned(), error };
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(root).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_dir() {
+            folders.push(path);
+        }
+    }
+    for folder in folders {
+        // [`read`] has gone as deep, and refuses folders without end
+        together = together.and(protections(&folder)?);
+    }
+    Ok(together)
 }
 
 fn walk(

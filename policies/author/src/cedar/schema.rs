@@ -12,7 +12,6 @@ use grantbook_record::Term;
 pub const CONSENTS: &[&str] = &[
     "automated-decision",
     "cross-border",
-    "guardian",
     "personalisation",
     "public-disclosure",
     "sensitive",
@@ -47,6 +46,8 @@ pub(super) fn entity_type(attribute: Attribute) -> Option<&'static str> {
         Attribute::GrantTemplate => "Template",
         Attribute::GrantCompensation => "Compensation",
         Attribute::GrantConsents => "Consent",
+        Attribute::GrantGiver => "Giver",
+        Attribute::GrantNotice => "Law",
         Attribute::GrantObligations => "Obligation",
         Attribute::GrantLanguage => "Language",
         Attribute::Age
@@ -93,6 +94,8 @@ pub(super) fn words(entity_type: &str, vocabulary: &Vocabulary) -> Option<Vec<St
             "tiered_share",
         ]),
         "Consent" => fixed(CONSENTS),
+        "Giver" => fixed(&["customer", "guardian"]),
+        "Law" => fixed(&["data-act", "dpdp", "gdpr", "pipl"]),
         "Obligation" => {
             fixed(&["audit_only", "delete_by", "generalise", "keep_fields", "mask", "notify", "watermark"])
         }
@@ -121,6 +124,8 @@ pub fn schema_text(vocabulary: &Vocabulary) -> String {
         "Field",
         "Sensitivity",
         "Consent",
+        "Giver",
+        "Law",
         "Safeguard",
         "Status",
         "Compensation",
@@ -159,6 +164,9 @@ type Grant = {
   // minor units, 0 where there is none
   price: Long,
   consents: Set<Consent>,
+  giver: Giver,
+  // laws whose demands the notice meets
+  notice: Set<Law>,
   obligations: Set<Obligation>,
   language: Language
 };

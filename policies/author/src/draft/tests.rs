@@ -186,3 +186,43 @@ fn problems_are_shown_one_a_line() {
         json!({"at": "version", "what": "is 0, expected 1 for the first version"})
     );
 }
+
+#[test]
+fn a_draft_shows_consents_that_are_not_separate() {
+    let vocabulary = Vocabulary::default();
+    let hash = |text: &str| json!(grantbook_record::encoding::Bytes32::sha256(text.as_bytes()));
+    let asked = |to: &str, sentence: &str| json!({"to": to, "sentence": hash(sentence)});
+    let of = |consents: Value| terms(json!({"consents": consents}));
+    let two = json!([asked("third-party", "One."), asked("sensitive", "Another.")]);
+    check(validate_terms(&of(two), None, &vocabulary), &[]);
+    let one = json!([asked("third-party", "One."), asked("sensitive", "One.")]);
+    let what = "consents not given separately, expected a sentence of its own for each";
+    check(validate_terms(&of(one), None, &vocabulary), &[("consents", what)]);
+    // and those that the rules of the enterprise ask for
+    let rules = json!({"version": 1, "protections": {"consents": ["sensitive", "third-party"]}, "rules": []});
+    let rules = PolicyPlan::from_value(&rules).unwrap();
+    check(
+        validate_consents(&of(json!([asked("third-party", "One.")])), &rules, &vocabulary),
+        &[("consents", "lack one to `sensitive`, which such terms need separately")],
+    );
+}
+
+#[test]
+fn a_notice_shows_all_that_it_lacks() {
+    let contents = json!({
+        "laws": ["dpdp"], "controller": "voltway", "identity": "Voltway", "purposes": ["insurance-underwriting"],
+        "categories": ["fast-charging"], "recipients": ["sure-insurance"], "rights": "Ask us.",
+    });
+    let notice = json!({
+        "id": "short", "version": 1, "language": "en", "text": "Voltway wants your data. Ask us.", "contents": contents});
+    let notice: NoticePublished = serde_json::from_value(notice).unwrap();
+    let lacking = |at, what| (at, what);
+    check(
+        validate_notice(&notice, None, &Vocabulary::default()),
+        &[
+            lacking("contents.withdrawal", "is missing, which dpdp s. 5(1)(ii), 6(4) asks for"),
+            lacking("contents.complaint", "is missing, which dpdp s. 5(1)(iii) asks for"),
+            lacking("contents.contact", "is missing, which dpdp s. 6(3) asks for"),
+        ],
+    );
+}

@@ -69,7 +69,7 @@ pub fn beyond_template(terms: &Terms, bounds: &Bounds) -> impl Iterator<Item = R
             "one for each field that the template does not leave open",
         ),
         (
-            bounds.consents.iter().all(|consent| terms.consents.contains(consent)),
+            bounds.consents.iter().all(|consent| terms.has_consent(consent.as_str())),
             "consents",
             "each that the template asks for separately",
         ),

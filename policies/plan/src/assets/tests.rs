@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::admission::{self, Context, Parties};
 use crate::decide::{Decision, decide};
-use crate::samples::{END, NOW, START, admitted, bounds, facts, given, jti, signer, subject, terms};
+use crate::samples::{
+    END, NOW, START, admitted, bounds, consents, facts, given, jti, signer, subject, terms,
+};
 use crate::{TenantState, UseCount};
 
 const CUSTOMER: u8 = 1;
@@ -28,7 +30,7 @@ fn patched(members: Value, patch: Value) -> Value {
 }
 
 fn source(patch: Value) -> Terms {
-    terms(patched(json!({"consents": ["derived-asset"]}), patch))
+    terms(patched(json!({"consents": consents(&["derived-asset"])}), patch))
 }
 
 fn members(terms: &Value) -> Value {
@@ -173,7 +175,7 @@ fn without_the_consent_to_derive_there_is_no_asset() {
     let consent = "the consent derived-asset in each grant";
     let in_force = "grants that are in force";
     for (patch, expected) in [
-        (json!({"consents": ["third-party"]}), consent),
+        (json!({"consents": consents(&["third-party"])}), consent),
         (json!({"consents": []}), consent),
         (json!({"validity": {"start": START, "end": NOW}}), in_force),
         (json!({"validity": {"start": NOW.0 + 1, "end": END}}), in_force),
@@ -244,7 +246,7 @@ fn a_licence_keeps_to_what_its_asset_offers() {
         (json!({"purpose": "research"}), "purpose"),
         (json!({"scope": {"include": [{"category": "fast-charging"}]}}), "category"),
         (json!({"validity": {"start": START.0 + 1, "end": END.0 + 1}}), "validity"),
-        (json!({"consents": ["third-party"]}), "passing on"),
+        (json!({"consents": consents(&["third-party"])}), "passing on"),
         (json!({"licence": {"asset": jti(ASSET), "ends_with": [jti(10)]}}), "ends_with"),
         (json!({"licence": {"asset": jti(ASSET)}}), "ends_with"),
     ] {
@@ -257,7 +259,11 @@ fn a_licence_keeps_to_what_its_asset_offers() {
     }
     let resale = World::with_asset(|event| event["terms"]["licence"]["resale"] = json!(true));
     assert_eq!(
-        check_licence(&given(licence(json!({"consents": ["third-party"]}))), &resale.customer, NOW),
+        check_licence(
+            &given(licence(json!({"consents": consents(&["third-party"])}))),
+            &resale.customer,
+            NOW
+        ),
         Ok(())
     );
     let unlicensed = World::with_asset(|event| event["terms"] = json!({}));

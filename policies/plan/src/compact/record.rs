@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use grantbook_record::day::UnixMillis;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::Evidence;
+use grantbook_record::list::List;
 use grantbook_record::terms::Validity;
 use grantbook_record::{Jti, PublicKey, Thumbprint};
 
 use super::bytes::{Damaged, Reader, Writer};
 use super::grant::number;
 use super::terms::TermsTable;
-use crate::customer::{CustomerKey, CustomerState, EntryRef, GrantState, OpenRequest, Status};
+use crate::customer::{CustomerKey, CustomerState, EntryRef, GrantState, Status};
 
 /// A customer's whole state, and what of it must not be used.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,18 +29,9 @@ impl Record {
     /// The bytes; `terms` has the ids of the grants' terms, in their order.
     pub(super) fn to_bytes(&self, terms: &[u32]) -> Vec<u8> {
         let Self { state, blocked, blocked_grants } = self;
-        let CustomerState {
-            keys,
-            grants,
-            requests,
-            recovery,
-            sources,
-            tier,
-            mandates,
-            birth_day,
-            assets: _,
-            past_requests: _,
-        } = state;
+        let CustomerState { keys, grants, requests, recovery, sources, tier, birth_day, assets: _, .. } =
+            state;
+        let CustomerState { past_requests, ward, signatories, mandates, closed_requests: _, .. } = state;
         let mut out = Writer::default();
         out.u8((*blocked).into());
         out.count(blocked_grants.len());
@@ -46,7 +39,7 @@ impl Record {
             out.jti(grant);
         }
         out.count(keys.len());
-        for CustomerKey { key, evidence, ended } in keys {
+        for CustomerKey { key, evidence, ended, guardian } in keys {
             out.bytes(key.as_bytes());
             out.u8(match evidence {
                 Evidence::Enterprise => 0,
@@ -54,14 +47,14 @@ impl Record {
                 Evidence::EnrolledKey => 2,
             });
             out.u8((*ended).into());
+            out.u8((*guardian).into());
         }
         out.optional(recovery.as_ref(), |out, recovery| out.bytes(&recovery.0.0));
         out.optional(birth_day.as_ref(), |out, day| out.u32(*day));
-        out.count(requests.len());
-        for OpenRequest { id, expires } in requests {
-            out.jti(id);
-            out.u64(expires.0);
-        }
+        out.optional((!requests.is_empty()).then_some(requests), Writer::json);
+        out.optional((!past_requests.is_empty()).then_some(past_requests), Writer::json);
+        out.optional(ward.as_ref(), Writer::json);
+        out.optional(signatories.as_ref(), Writer::json);
         out.count(grants.len());
         for (grant, terms) in grants.iter().zip(terms) {
             write_grant(&mut out, grant, *terms);
@@ -84,28 +77,22 @@ impl Record {
                 2 => Evidence::EnrolledKey,
                 _ => return Err(Damaged),
             };
-            Ok(CustomerKey { key, evidence, ended: bytes.flag()? })
+            Ok(CustomerKey { key, evidence, ended: bytes.flag()?, guardian: bytes.flag()? })
         })?;
         let recovery = bytes.optional(|bytes| bytes.bytes32().map(Thumbprint))?;
         let birth_day = bytes.optional(Reader::u32)?;
-        let requests =
-            bytes.several(|bytes| Ok(OpenRequest { id: bytes.jti()?, expires: bytes.seconds()? }))?;
+        let requests = bytes.optional(Reader::json)?.unwrap_or_default();
+        let past_requests = bytes.optional(Reader::json)?.unwrap_or_default();
+        let ward = bytes.optional(Reader::json)?;
+        let signatories = bytes.optional(Reader::json)?;
         let grants = bytes.several(|bytes| read_grant(bytes, terms))?;
         let sources = bytes.optional(Reader::json)?.unwrap_or_default();
         let tier = bytes.optional(Reader::json)?;
         let mandates = bytes.optional(Reader::json)?.unwrap_or_default();
         bytes.end()?;
-        let state = CustomerState {
-            keys,
-            grants,
-            requests,
-            recovery,
-            sources,
-            tier,
-            mandates,
-            birth_day,
-            ..CustomerState::default()
-        };
+        let of_people =
+            CustomerState { past_requests, ward, signatories, mandates, ..CustomerState::default() };
+        let state = CustomerState { keys, grants, requests, recovery, sources, tier, birth_day, ..of_people };
         Ok(Self { state, blocked, blocked_grants })
     }
 }
@@ -120,6 +107,9 @@ fn write_grant(out: &mut Writer, grant: &GrantState, shared: u32) {
     out.u64(terms.validity.start().0);
     out.u64(terms.validity.end().0);
     out.u64(terms.notice.shown_at.0);
+    for consent in terms.consents.iter() {
+        out.optional(consent.given_at.as_ref(), |out, at| out.u64(at.0));
+    }
     out.optional(terms.supersedes.as_ref(), Writer::jti);
     out.u16(*group);
     out.u64(starts.0);
@@ -136,6 +126,11 @@ fn read_grant(bytes: &mut Reader<'_>, shared: &TermsTable) -> Result<GrantState,
     let (start, end) = (bytes.seconds()?, bytes.seconds()?);
     terms.validity = Validity::new(start, end).ok_or(Damaged)?;
     terms.notice.shown_at = bytes.seconds()?;
+    let consents = terms.consents.iter().cloned().map(|mut consent| {
+        consent.given_at = bytes.optional(|bytes| bytes.u64().map(UnixMillis))?;
+        Ok(consent)
+    });
+    terms.consents = List::new(consents.collect::<Result<_, Damaged>>()?).ok_or(Damaged)?;
     terms.supersedes = bytes.optional(Reader::jti)?;
     let (group, starts) = (bytes.u16()?, bytes.seconds()?);
     let terms_entry = EntryRef { leaf_index: bytes.u64()?, leaf_hash: Bytes32(bytes.array()?) };

@@ -5,8 +5,9 @@ use std::hash::Hasher as _;
 
 use grantbook_record::Terms;
 use grantbook_record::day::{EPOCH_2020, UnixSeconds};
+use grantbook_record::list::List;
 use grantbook_record::strict_json;
-use grantbook_record::terms::Validity;
+use grantbook_record::terms::{Consent, Validity};
 
 use super::bytes::{Damaged, Reader, Writer};
 
@@ -26,13 +27,15 @@ pub(super) struct TermsTable {
 }
 
 /// The terms without what differs from customer to customer though the agreement is the same: when it holds, when the
-/// notice was shown, and which earlier grant it ends.
+/// notice was shown and separate consents were given, and which earlier grant it ends.
 fn shared_part(terms: &Terms) -> Terms {
     let validity = Validity::new(UnixSeconds(EPOCH_2020), UnixSeconds(EPOCH_2020 + 1));
     let mut shared = terms.clone();
     shared.validity = validity.unwrap_or(terms.validity);
     shared.notice.shown_at = UnixSeconds(0);
     shared.supersedes = None;
+    let undated = |consent: &Consent| Consent { given_at: None, ..consent.clone() };
+    shared.consents = List::new(terms.consents.iter().map(undated).collect()).unwrap_or_default();
     shared
 }
 

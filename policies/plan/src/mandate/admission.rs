@@ -20,8 +20,12 @@ pub(crate) fn check_given(
     known(customer)?;
     match event.from {
         MandateSource::Key(key) => {
-            let named = customer.signing_key(&key).is_some() && signers == [key];
-            expect(named, "the enrolled key that the mandate names, alone")?;
+            // of an organisation several may have to sign: `signatories::check`
+            let enrolled = signers.iter().all(|kid| customer.signing_key(kid).is_some());
+            expect(
+                enrolled && signers.contains(&key),
+                "the customer's enrolled keys alone, among them the one named",
+            )?;
         }
         MandateSource::Mandate(parent) => {
             let parent = by_agent(&parent, signers, customer, context.now)?;

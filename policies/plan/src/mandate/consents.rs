@@ -10,17 +10,18 @@ use grantbook_record::scope::Clause;
 use grantbook_record::vocabulary::Sensitivity;
 
 use super::request::touches_field;
+use crate::consents::{SENSITIVE, SPECIAL};
 use crate::vocabulary::Version;
 
 /// The consents that go with data of each sensitivity, asked for or not (PIPL, article 29; GDPR, article 9 (2) (a)). All
 /// other separate consents are those that the terms carry, such as `guardian`, `third-party` and `cross-border`.
 pub const BY_SENSITIVITY: [(Sensitivity, &str); 2] =
-    [(Sensitivity::Sensitive, "sensitive"), (Sensitivity::Special, "special")];
+    [(Sensitivity::Sensitive, SENSITIVE), (Sensitivity::Special, SPECIAL)];
 
 /// Every separate consent that agreeing to the terms takes: those that they carry, and those that go with their data. Without
 /// `words` only the former.
 pub fn needed_consents<'a>(terms: &'a Terms, words: Option<&Version>) -> BTreeSet<&'a str> {
-    let carried = terms.consents.iter().map(grantbook_record::Term::as_str);
+    let carried = terms.consents.iter().map(|consent| consent.to.as_str());
     let sensitivities: BTreeSet<Sensitivity> =
         words.map(|words| sensitivities(terms, words)).unwrap_or_default();
     let of_data = BY_SENSITIVITY.into_iter().filter(|(level, _)| sensitivities.contains(level));

@@ -6,7 +6,7 @@ use grantbook_record::event::{Bounds, MandateGiven};
 use grantbook_record::list::List;
 use grantbook_record::scope::{Clause, Scope};
 use grantbook_record::terms::{
-    Compensation, Language, Limits, NoticeShown, RetentionDays, TemplateRef, Validity,
+    Compensation, Consent, Language, Limits, NoticeShown, RetentionDays, TemplateRef, Validity,
 };
 use grantbook_record::{Term, Terms};
 use serde::Serialize;
@@ -120,6 +120,9 @@ fn widest(
         fields: None,
         filter: List::default(),
     };
+    // which sentences will ask for them nobody knows yet
+    let consents = bounds.consents.iter().map(|to| Consent::asked(to.clone(), to.as_str())).collect();
+    let Some(consents) = List::new(consents) else { return Vec::new() };
     let scopes = bounds.categories.chunks(CLAUSES_MAX).filter_map(|categories| {
         let include = List::new(categories.iter().map(all).collect())?;
         Some(Scope { include, exclude: List::default() })
@@ -136,7 +139,7 @@ fn widest(
         obligations: List::default(),
         notice: NoticeShown { hash: Bytes32([0; 32]), language: Language::English, shown_at: now },
         template: template.clone(),
-        consents: bounds.consents.clone(),
+        consents: consents.clone(),
         supersedes: None,
         licence: None,
     };

@@ -422,6 +422,7 @@ fn an_agent_declines_open_requests() {
         Event::RequestDeclined(RequestDeclined {
             sub: subject(),
             request: jti(50),
+            unless: None,
             mandate: mandate.map(jti),
         })
     };
@@ -430,7 +431,7 @@ fn an_agent_declines_open_requests() {
     assert!(matches!(world.check(&declined(Some(MANDATE)), &[CUSTOMER]), Err(Refusal::Signers { .. })));
     assert_eq!(world.check(&declined(Some(CHILD)), &[AGENT]), Err(Refusal::NoSuchMandate));
     world.apply(51, &declined(Some(MANDATE)));
-    assert_eq!(world.customer.past_requests, [jti(50)]);
+    assert_eq!(world.customer.closed_requests, [jti(50)]);
     assert_eq!(world.check(&declined(Some(MANDATE)), &[AGENT]), Err(Refusal::NoSuchRequest));
 }
 

@@ -97,3 +97,123 @@ fn what_an_event_widens() {
     refused(check(&ended, owned("V-81", "2025-07-15", None)));
     refused(check(&ended, owned("V-81", "2025-01-01", Some("2025-12-31"))));
 }
+
+mod joint {
+    use grantbook_record::event::Event;
+    use serde_json::{Value, json};
+
+    use crate::admission::Refusal;
+    use crate::admission::tests::{
+        CUSTOMER, ENTERPRISE, NEW, World, amended, enrolled, event, key, on_grant,
+    };
+    use crate::samples::{admitted, given, signer, terms};
+
+    fn owned(patch: Value) -> Event {
+        let mut members = json!({
+            "source": {"attribute": "vehicle", "value": "V-81"}, "categories": ["fast-charging"], "from": "2025-01-01",
+            "joint": [signer(CUSTOMER).thumbprint(), signer(NEW).thumbprint()],
+        });
+        for (name, value) in patch.as_object().unwrap() {
+            members[name] = value.clone();
+        }
+        event(Event::SourceOwned, members)
+    }
+
+    /// Two owners of a vehicle with a key each.
+    fn world() -> World {
+        let mut world = World::new();
+        world.customer.apply(&enrolled(NEW, "enrolled_key"), &admitted(60, 0));
+        assert_eq!(world.check(&owned(json!({})), &[CUSTOMER]), Ok(()));
+        world.customer.apply(&owned(json!({})), &admitted(61, 0));
+        world
+    }
+
+    fn one_is_missing(got: Result<(), Refusal>) -> bool {
+        matches!(got, Err(Refusal::JointOwners { .. }))
+    }
+
+    #[test]
+    fn every_owner_signs_and_any_one_withdraws() {
+        let mut world = world();
+        for grants in [given(terms(json!({}))), amended(0, json!({})), on_grant(Event::GrantResumed, 1)] {
+            for alone in [CUSTOMER, NEW] {
+                assert!(one_is_missing(world.check(&grants, &[alone])), "{grants:?}");
+            }
+            assert_eq!(world.check(&grants, &[CUSTOMER, NEW]), Ok(()), "{grants:?}");
+        }
+        for alone in [CUSTOMER, NEW] {
+            assert_eq!(world.check(&on_grant(Event::GrantWithdrawn, 0), &[alone]), Ok(()));
+            assert_eq!(world.check(&on_grant(Event::GrantPaused, 0), &[alone]), Ok(()));
+        }
+        // a key that takes an owner's place is the owner's
+        let rotated = json!({"old": signer(NEW).thumbprint(), "new": key(9)});
+        world.customer.apply(&event(Event::KeyRotated, rotated), &admitted(62, 0));
+        assert_eq!(world.check(&given(terms(json!({}))), &[CUSTOMER, 9]), Ok(()));
+        assert!(one_is_missing(world.check(&given(terms(json!({}))), &[CUSTOMER])));
+    }
+
+    #[test]
+    fn what_is_not_of_the_source_needs_one() {
+        let world = world();
+        let include = |clause: Value| json!({"scope": {"include": [clause], "exclude": []}});
+        let other = |value: &str| json!([{"attribute": "vehicle", "any_of": [value]}]);
+        for (patch, needs_both) in [
+            (include(json!({"category": "driving"})), false),
+            (include(json!({"category": "fast-charging"})), true),
+            (include(json!({"category": "fast-charging", "filter": other("V-81")})), true),
+            (include(json!({"category": "fast-charging", "filter": other("V-82")})), false),
+            (
+                include(
+                    json!({"category": "fast-charging", "period": {"from": "2024-01-01", "to": "2024-12-31"}}),
+                ),
+                false,
+            ),
+            (
+                include(
+                    json!({"category": "fast-charging", "period": {"from": "2024-01-01", "to": "2025-01-01"}}),
+                ),
+                true,
+            ),
+            (
+                json!({"scope": {
+                    "include": [{"category": "fast-charging"}],
+                    "exclude": [{"category": "fast-charging", "filter": other("V-81")}],
+                }}),
+                false,
+            ),
+            (
+                json!({"scope": {
+                    "include": [{"category": "fast-charging"}],
+                    "exclude": [{"category": "fast-charging", "fields": ["date"], "filter": other("V-81")}],
+                }}),
+                true,
+            ),
+        ] {
+            let got = world.check(&given(terms(patch.clone())), &[CUSTOMER]);
+            assert_eq!(one_is_missing(got.clone()), needs_both, "{patch}: {got:?}");
+        }
+    }
+
+    #[test]
+    fn owners_stay_while_a_period_does() {
+        let mut world = world();
+        let refused = |got| matches!(got, Err(Refusal::OwnerPeriod { .. }));
+        let alone = json!([signer(CUSTOMER).thumbprint(), signer(CUSTOMER).thumbprint()]);
+        assert!(refused(world.check(&owned(json!({"to": "2025-06-30", "joint": alone})), &[CUSTOMER])));
+        let mut without = owned(json!({"to": "2025-06-30"}));
+        let Event::SourceOwned(event) = &mut without else { panic!("another event") };
+        event.joint = None;
+        assert!(refused(world.check(&without, &[CUSTOMER])));
+        let strangers = json!({"source": {"attribute": "vehicle", "value": "V-9"},
+            "joint": [signer(CUSTOMER).thumbprint(), signer(9).thumbprint()]});
+        assert!(refused(world.check(&owned(strangers), &[CUSTOMER])), "a key that nobody has enrolled");
+        // after it has ended, the next one may be one owner's
+        world.customer.apply(&owned(json!({"to": "2025-06-30"})), &admitted(63, 0));
+        let mut next = owned(json!({"from": "2025-07-01"}));
+        let Event::SourceOwned(event) = &mut next else { panic!("another event") };
+        event.joint = None;
+        assert_eq!(world.check(&next, &[CUSTOMER, ENTERPRISE]), Ok(()));
+        world.customer.apply(&next, &admitted(64, 0));
+        assert_eq!(world.check(&given(terms(json!({}))), &[CUSTOMER]), Ok(()), "data of the third quarter");
+    }
+}

@@ -12,7 +12,8 @@ use super::attribute::Attribute;
 use super::evaluate::{Source, Value, Words};
 use super::{Party, PolicyPlan};
 use crate::customer::Status;
-use crate::decide::GrantView;
+use crate::decide::{Basis, GrantView};
+use crate::guardian::Giver;
 use crate::vocabulary::{Sensitivity, Version};
 
 /// The country of somebody of whom the plan says nothing.
@@ -25,7 +26,7 @@ pub struct Asked<'a> {
     words: &'a Version,
     grant: GrantView<'a>,
     facts: &'a UseFacts,
-    birth_day: Option<u32>,
+    basis: Basis<'a>,
     now: UnixSeconds,
 }
 
@@ -34,10 +35,10 @@ impl<'a> Asked<'a> {
         (plan, words): (&'a PolicyPlan, &'a Version),
         grant: GrantView<'a>,
         facts: &'a UseFacts,
-        birth_day: Option<u32>,
+        basis: Basis<'a>,
         now: UnixSeconds,
     ) -> Self {
-        Self { plan, words, grant, facts, birth_day, now }
+        Self { plan, words, grant, facts, basis, now }
     }
 
     /// Everybody whom the data reaches.
@@ -81,7 +82,12 @@ impl<'a> Asked<'a> {
             Attribute::GrantLevel => Value::Long(limits.level.map(Level::get)?.into()),
             Attribute::GrantCompensation => Value::Word(self::compensation(compensation)),
             Attribute::GrantPrice => Value::Long(compensation.price_minor().into()),
-            Attribute::GrantConsents => Value::Words(Words::Terms(consents)),
+            Attribute::GrantConsents => Value::Words(set(consents.iter().map(|consent| consent.to.as_str()))),
+            Attribute::GrantGiver => Value::Word(match self.basis.giver(&self.grant.id) {
+                Giver::Customer | Giver::Minor => "customer",
+                Giver::Guardian => "guardian",
+            }),
+            Attribute::GrantNotice => Value::Words(set(self.basis.laws(notice).iter().map(|law| law.word()))),
             Attribute::GrantObligations => Value::Words(set(obligations.iter().map(obligation))),
             Attribute::GrantLanguage => Value::Word(match notice.language {
                 Language::English => "en",
@@ -98,7 +104,7 @@ impl Source for Asked<'_> {
         Some(match attribute {
             Attribute::Requester => Value::Word(requester.as_str()),
             Attribute::Action => Value::Word(action.as_str()),
-            Attribute::Age => Value::Long(age(self.birth_day?, self.now)?),
+            Attribute::Age => Value::Long(age(self.basis.birth_day?, self.now)?),
             Attribute::Recipient => Value::Word(recipient.as_str()),
             Attribute::Purpose => Value::Word(purpose.as_str()),
             Attribute::Categories => Value::Words(Words::Terms(categories)),

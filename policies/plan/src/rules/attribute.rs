@@ -119,6 +119,10 @@ attributes! {
     GrantPrice = "grant.price", Long, false;
     /// Consents that were given separately.
     GrantConsents = "grant.consents", Words, false;
+    /// Who stands behind it: `customer`, or `guardian` for a minor.
+    GrantGiver = "grant.giver", Word, false;
+    /// Laws whose demands its notice meets.
+    GrantNotice = "grant.notice", Words, false;
     /// Kinds of obligations.
     GrantObligations = "grant.obligations", Words, false;
     /// Language of the notice that was shown.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::ConditionError;
 use super::{Party, PolicyPlan, Rule};
+use crate::protections::Protections;
 
 /// The version of the plan's schema.
 pub const VERSION: u8 = 1;
@@ -50,6 +51,14 @@ pub enum PlanError {
         /// How many there are.
         got: usize,
     },
+    /// Something about how customers are treated that is out of its bounds.
+    #[error("protections with {what} out of bounds, expected {expected}")]
+    Protections {
+        /// What.
+        what: &'static str,
+        /// Its bounds.
+        expected: &'static str,
+    },
     /// Two rules of one id.
     #[error("two rules {rule}, expected each id once")]
     Repeated {
@@ -78,23 +87,26 @@ pub(super) struct RawPlan {
     version: u8,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     parties: BTreeMap<Term, Party>,
+    #[serde(default, skip_serializing_if = "Protections::are_unsaid")]
+    protections: Protections,
     rules: Vec<Rule>,
 }
 
 impl TryFrom<RawPlan> for PolicyPlan {
     type Error = PlanError;
     fn try_from(raw: RawPlan) -> Result<Self, PlanError> {
-        let RawPlan { version, parties, rules } = raw;
+        let RawPlan { version, parties, protections, rules } = raw;
         if version != VERSION {
             return Err(PlanError::Version { got: version });
         }
-        Self::new(parties, rules)
+        Self::protecting(parties, protections, rules)
     }
 }
 
 impl From<PolicyPlan> for RawPlan {
     fn from(plan: PolicyPlan) -> Self {
-        Self { version: VERSION, parties: plan.parties().clone(), rules: plan.rules().to_vec() }
+        let (parties, protections) = (plan.parties().clone(), plan.protections().clone());
+        Self { version: VERSION, parties, protections, rules: plan.rules().to_vec() }
     }
 }
 
@@ -109,13 +121,20 @@ pub(super) fn from_value(plan: serde_json::Value) -> Result<PolicyPlan, PlanErro
     strict_json::from_value::<RawPlan>(plan).map_err(PlanError::Json)?.try_into()
 }
 
-pub(super) fn check(parties: &BTreeMap<Term, Party>, rules: &[Rule]) -> Result<(), PlanError> {
+pub(super) fn check(
+    parties: &BTreeMap<Term, Party>,
+    protections: &Protections,
+    rules: &[Rule],
+) -> Result<(), PlanError> {
     let at_most = |what, got: usize, max| {
         if got > max { Err(PlanError::TooMany { what, max, got }) } else { Ok(()) }
     };
     at_most("parties", parties.len(), PARTIES_MAX)?;
     for party in parties.values() {
         at_most("safeguards", party.safeguards.len(), SAFEGUARDS_MAX)?;
+    }
+    if let Some((what, expected)) = protections.out_of_bounds() {
+        return Err(PlanError::Protections { what, expected });
     }
     at_most("rules", rules.len(), RULES_MAX)?;
     let mut ids = BTreeSet::new();

@@ -86,7 +86,7 @@ fn states_at_most(facts: &UseFacts, most: Level) -> bool {
 }
 
 fn consents_to_passing_on(terms: &Terms) -> bool {
-    let consents: BTreeSet<&str> = terms.consents.iter().map(grantbook_record::Term::as_str).collect();
+    let consents: BTreeSet<&str> = terms.consents.iter().map(|consent| consent.to.as_str()).collect();
     consents.contains("third-party")
 }
 

@@ -1,11 +1,11 @@
 //! Small worlds: few words, few days, few grants, so that random ones collide often.
 
 use grantbook_plan::Status;
-use grantbook_record::day::UnixSeconds;
+use grantbook_record::day::{UnixMillis, UnixSeconds};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::list::List;
 use grantbook_record::scope::{AttributeValue, Clause, Condition, Scope};
-use grantbook_record::terms::{Level, Limits, Rate, UseCap, Validity, WindowSeconds};
+use grantbook_record::terms::{Consent, Level, Limits, Rate, UseCap, Validity, WindowSeconds};
 use grantbook_record::uses::UseFacts;
 use grantbook_record::{DataDay, DataPeriod, Term, Terms};
 use proptest::collection::{btree_map, vec};
@@ -42,6 +42,12 @@ pub(crate) struct World {
     pub(crate) grants: Vec<Grant>,
     pub(crate) facts: UseFacts,
     pub(crate) now: UnixSeconds,
+}
+
+/// A consent, given by an act of its own.
+fn consent(to: &str) -> Consent {
+    let at = EPOCH * 1000 + u64::from(to == "profiling");
+    Consent::asked(term(to), &format!("A sentence that asks for {to} alone.")).given(UnixMillis(at))
 }
 
 fn term(text: &str) -> Term {
@@ -132,9 +138,9 @@ fn grant() -> impl Strategy<Value = Grant> {
     let at = || (0..8_u64).prop_map(|at| UnixSeconds(EPOCH + at));
     let consents = prop_oneof![
         Just(vec![]),
-        Just(vec![term("third-party")]),
-        Just(vec![term("profiling")]),
-        Just(vec![term("profiling"), term("third-party")]),
+        Just(vec![consent("third-party")]),
+        Just(vec![consent("profiling")]),
+        Just(vec![consent("profiling"), consent("third-party")]),
     ];
     let told = (consents, weighted(0.2, at()), weighted(0.8, at()));
     (scope(), limits(), status, validity, (recipient, purpose), past, told).prop_map(

@@ -126,6 +126,8 @@ fn admitted_at(event: &Event, day: Day, quantities: &[(Quantity, u64)]) -> UnixS
     };
     let committed = quantities.iter().find(|(quantity, _)| *quantity == wanted);
     let committed = committed.and_then(|(_, seconds)| u32::try_from(*seconds).ok());
+    // terms whose validity begins on a later day say nothing of when they were admitted
+    let committed = committed.filter(|at| SecondsSince2020(*at).unix().day() <= day);
     committed.map_or(UnixSeconds(EPOCH_2020 + u64::from(day.0) * 86_400), |at| SecondsSince2020(at).unix())
 }
 

@@ -148,6 +148,7 @@ impl Book {
             version: 1,
             language: Language::English,
             text: "notice".into(),
+            contents: None,
         };
         book.append(&Event::NoticePublished(notice), &[&enterprise]);
         book

@@ -75,7 +75,7 @@ fn policies() -> Result<String, Failure> {
         context.purpose == context.grant.purpose };\n";
     text.push_str(&(head("agreed") + agreed));
     let of_every_use = [
-        "when { resource has age && resource.age < 14 } unless { context.grant.consents.contains(Consent::\"guardian\") }",
+        "when { resource has age && resource.age < 14 } unless { context.grant.giver == Giver::\"guardian\" }",
         "when { context.sensitivities.contains(Sensitivity::\"special\") } unless { context.grant.consents.contains(Consent::\"special\") }",
         "when { context.categories.contains(Category::\"driving\") } unless { context.purpose == Purpose::\"service-personalisation\" }",
         "when { context.grant.status in [Status::\"withdrawn\", Status::\"paused\"] }",

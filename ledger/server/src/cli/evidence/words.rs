@@ -132,7 +132,7 @@ pub(super) fn terms(terms: &Terms) -> Vec<(&'static str, String)> {
         rows.push(("duties", joined(terms.obligations.iter().map(obligation).collect())));
     }
     if !terms.consents.is_empty() {
-        let consents = terms.consents.iter().map(|consent| consent.as_str().to_owned()).collect();
+        let consents = terms.consents.iter().map(|consent| consent.to.as_str().to_owned()).collect();
         rows.push(("agreed to separately", joined(consents)));
     }
     let template = &terms.template;

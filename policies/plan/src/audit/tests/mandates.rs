@@ -36,7 +36,7 @@ fn handed_on(patch: &Value) -> MandateGiven {
 
 /// The honest log, and after it what agents did; `cheats` with the last four.
 fn log(cheats: impl Fn(u64, &mut Draft)) -> Log {
-    let declined = RequestDeclined { sub: subject(), request: jti(30), mandate: Some(jti(11)) };
+    let declined = RequestDeclined { sub: subject(), request: jti(30), unless: None, mandate: Some(jti(11)) };
     let more = [
         event(1, Kind::MandateGiven, 11, mandate(&json!({})), &signer(1)),
         event(1, Kind::GrantGiven, 12, agents_grant(json!({})), &signer(5)),
@@ -99,7 +99,7 @@ fn what_agents_did_outside_their_mandate_is_found() {
     found(HANDED_ON, |draft| {
         reuse(draft, event(1, Kind::MandateGiven, 13, handed_on(&json!({})), &signer(1)));
     });
-    let declined = RequestDeclined { sub: subject(), request: jti(30), mandate: Some(jti(11)) };
+    let declined = RequestDeclined { sub: subject(), request: jti(30), unless: None, mandate: Some(jti(11)) };
     found(DECLINED, |draft| {
         reuse(draft, event(1, Kind::RequestDeclined, 14, declined.clone(), &signer(6)));
     });
