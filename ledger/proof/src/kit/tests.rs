@@ -120,7 +120,7 @@ fn month() -> Tables {
     for at in 0..25 {
         story.given(200 + at, terms((0, 90), &rich), None);
         let request = story.asked(300 + at);
-        story.at(400, &Event::RequestDeclined(RequestDeclined { sub: sub(), request }));
+        story.at(400, &Event::RequestDeclined(RequestDeclined { sub: sub(), request, mandate: None }));
     }
     // fewer than the floor, and one more row is left out with them
     story.given(
@@ -233,7 +233,8 @@ fn requests_and_answers_count_within_the_period() {
         match at {
             0..50 => drop(story.given(200, terms((0, 9), &json!({})), Some(request))),
             50..92 => {
-                story.at(200, &Event::RequestDeclined(RequestDeclined { sub: sub(), request }));
+                story
+                    .at(200, &Event::RequestDeclined(RequestDeclined { sub: sub(), request, mandate: None }));
             }
             // answered too late
             _ => drop(story.given(2 * DAY_SECONDS, terms((0, 9), &json!({})), Some(request))),
