@@ -243,6 +243,16 @@ impl Found {
                 &vocabulary.words().categories,
             );
         }
+        for (at, known) in bounds.kinds.iter().enumerate() {
+            let place = format!("{prefix}kinds[{at}]");
+            if !bounds.recipients.contains(&known.recipient) {
+                self.add(place.clone(), format!("names `{}`, which is no recipient", known.recipient));
+            }
+            if bounds.kinds.iter().take(at).any(|earlier| earlier.recipient == known.recipient) {
+                self.add(place.clone(), format!("names `{}` twice, expected one kind", known.recipient));
+            }
+            self.known(place, "kind of recipient", &known.kind, &vocabulary.words().recipients);
+        }
         for (at, rule) in bounds.fields.iter().enumerate() {
             if !bounds.categories.contains(&rule.category)
                 || !vocabulary.has_field(&rule.category, &rule.field)

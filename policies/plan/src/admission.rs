@@ -14,7 +14,7 @@ use grantbook_record::{Jti, Term, Terms, Thumbprint};
 
 use crate::assets::{self, ASSETS_MAX};
 use crate::customer::{CustomerState, GRANTS_MAX, GrantState, KEYS_MAX, Status};
-use crate::mandate;
+use crate::mandate::{self, MandateError};
 use crate::owners::{self, Widens};
 use crate::rules::{PlanError, PolicyPlan};
 use crate::tenant::{GROUPS_MAX, NOTICES_MAX, TenantState};
@@ -100,28 +100,9 @@ pub enum Refusal {
     /// No such open request.
     #[error("no such request, expected one that is open and has not expired")]
     NoSuchRequest,
-    /// No such mandate, or it has ended.
-    #[error("no such mandate, expected one of this customer that is in force")]
-    NoSuchMandate,
-    /// The agent's key belongs to the customer, the enterprise or the operator.
-    #[error("agent's key is a party's, expected a key of the agent's own")]
-    NotAnAgentsKey,
-    /// What an agent agreed to is not what its mandate accepts.
-    #[error("{what} outside the mandate, expected {expected}")]
-    OutsideMandate {
-        /// Which part of the grant.
-        what: &'static str,
-        /// What the mandate wants of it.
-        expected: &'static str,
-    },
-    /// A mandate that was handed on accepts, or may accept, what the one above it does not.
-    #[error("{what} wider than in the mandate above, expected {expected}")]
-    WiderMandate {
-        /// Which part of the mandate.
-        what: &'static str,
-        /// What it may be.
-        expected: &'static str,
-    },
+    /// What a mandate does not allow.
+    #[error(transparent)]
+    Mandate(#[from] MandateError),
     /// A term that the vocabulary does not have.
     #[error("unknown {what}, expected a term of the vocabulary")]
     UnknownTerm {

@@ -9,6 +9,7 @@ mod attenuation;
 mod bounds;
 mod consents;
 mod draft;
+mod error;
 mod held;
 mod judgement;
 mod request;
@@ -17,7 +18,6 @@ mod simulation;
 use grantbook_record::Terms;
 use grantbook_record::event::MandateGiven;
 
-use crate::admission::Refusal;
 use crate::vocabulary::Vocabulary;
 
 pub use admission::check_words;
@@ -25,6 +25,7 @@ pub(crate) use admission::{by_agent, check_given, check_withdrawn};
 pub use attenuation::check_handed_on;
 pub use consents::{BY_SENSITIVITY, needed_consents};
 pub use draft::Draft;
+pub use error::MandateError;
 pub use held::{MANDATES_MAX, MandateState};
 pub(crate) use held::{apply_given, end, end_all, end_with_key, pass_to_key};
 pub use judgement::{Judgement, Why, judge};
@@ -32,17 +33,17 @@ pub use request::Request;
 pub use simulation::{Answer, SimulatedTemplate, simulate_templates};
 
 /// Whether an agent may give what is asked for: it lies within a rule that accepts, and no other rule says otherwise.
-pub fn narrows(mandate: &MandateGiven, request: &Request<'_>) -> Result<(), Refusal> {
+pub fn narrows(mandate: &MandateGiven, request: &Request<'_>) -> Result<(), MandateError> {
     match judge(mandate, request) {
         Judgement::Accept { .. } => Ok(()),
         Judgement::Decline { why, .. } | Judgement::Ask { why, .. } => {
-            Err(Refusal::OutsideMandate { what: why.what, expected: why.expected })
+            Err(MandateError::Outside { what: why.what, expected: why.expected })
         }
     }
 }
 
 /// The same for a reader who has neither template nor vocabulary: refused is what no template could make right.
-pub fn may_narrow(mandate: &MandateGiven, terms: &Terms) -> Result<(), Refusal> {
+pub fn may_narrow(mandate: &MandateGiven, terms: &Terms) -> Result<(), MandateError> {
     let words = Vocabulary::builtin().version(terms.vocabulary);
     let kinds = mandate.rules.iter().flat_map(|rule| rule.when.kinds.iter());
     let of_kind = |kind| narrows(mandate, &Request::of_kind(terms, kind, words));

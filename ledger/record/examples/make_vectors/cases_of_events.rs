@@ -7,6 +7,7 @@ use grantbook_record::{Envelope, Kind, Signer, jws};
 use serde_json::{Value, json};
 
 use crate::cases::{Case, edited, with};
+use crate::cases_of_mandates;
 use crate::story::{
     FIRST, NOW, SAMPLES, batch, customer, enterprise, gate, jti, record, salt, sample, second_key, signer,
     tenant,
@@ -80,7 +81,7 @@ pub(crate) fn events() -> Vec<Case> {
     ));
     cases.extend(of_money());
     cases.extend(of_words_and_bounds());
-    cases.extend(of_mandates());
+    cases.extend(cases_of_mandates::of_mandates());
     for kind in [Kind::UseRecorded, Kind::PolicyPublished, Kind::SubjectErased] {
         let input = json!({ "kind": kind.name(), "payload": payload(Kind::GrantPaused) });
         cases.push((format!("kind {kind}, which no envelope carries"), input));
@@ -88,7 +89,7 @@ pub(crate) fn events() -> Vec<Case> {
     cases
 }
 
-fn event(kind: Kind) -> Value {
+pub(crate) fn event(kind: Kind) -> Value {
     json!({ "kind": kind.name(), "payload": payload(kind) })
 }
 
@@ -130,58 +131,6 @@ fn of_claims() -> Vec<Case> {
             ("end missing", "}}", "}"),
             ("array in place of an object", "{\"sub\":\"cs-00004\"", "[{\"sub\":\"cs-00004\""),
         ],
-    ));
-    cases
-}
-
-fn of_mandates() -> Vec<Case> {
-    let mut cases = edited(
-        &event(Kind::MandateGiven),
-        "payload",
-        &[
-            ("a mandate of depth 4", "\"rules\":", "\"depth\":4,\"rules\":"),
-            ("a mandate of depth 5", "\"rules\":", "\"depth\":5,\"rules\":"),
-            (
-                "a mandate whose rule is about every request and accepts any",
-                "\"rules\":[",
-                "\"rules\":[{\"accept\":{}},",
-            ),
-            (
-                "a mandate that declines what no rule is about",
-                "\"rules\":",
-                "\"otherwise\":\"decline\",\"rules\":",
-            ),
-            (
-                "a mandate that accepts what no rule is about",
-                "\"rules\":",
-                "\"otherwise\":\"accept\",\"rules\":",
-            ),
-            (
-                "a rule that accepts outside its bounds",
-                "\"otherwise\":\"decline\"",
-                "\"otherwise\":\"accept\"",
-            ),
-            ("a mandate from nobody", "{\"key\":", "{\"keys\":"),
-            ("a mandate without its end", "\"until\":1826536000,", ""),
-            ("a rule with an unknown bound", "\"validity_days_max\":30", "\"validity_days_min\":30"),
-            ("a least price without a currency", "\"currency\":\"CNY\",", ""),
-            ("a least price of an unknown way to pay", "{\"per_use\":", "{\"per_mile\":"),
-            ("no field of what is never given", "[\"work_order\"]", "[]"),
-        ],
-    );
-    cases.extend(edited(
-        &event(Kind::MandateWithdrawn),
-        "payload",
-        &[
-            ("a mandate withdrawn by telephone", "\"mandate\":", "\"channel\":\"phone\",\"mandate\":"),
-            ("a mandate withdrawn by an unknown channel", "\"mandate\":", "\"channel\":\"owl\",\"mandate\":"),
-        ],
-    ));
-    let mandate = jti(45).to_string();
-    cases.extend(edited(
-        &event(Kind::RequestDeclined),
-        "payload",
-        &[("a request declined by an agent", "\"sub\":", &format!("\"mandate\":\"{mandate}\",\"sub\":"))],
     ));
     cases
 }

@@ -12,6 +12,7 @@ mod cases_of_assets;
 mod cases_of_audits;
 mod cases_of_events;
 mod cases_of_leases;
+mod cases_of_mandates;
 mod cases_of_state_proofs;
 mod cases_of_the_log;
 #[path = "../../tests/record/ledger.rs"]

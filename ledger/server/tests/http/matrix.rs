@@ -130,6 +130,7 @@ impl Stage {
             "simulate_mandate" => {
                 post("/v1/mandates/simulate", json!({"sub": CUSTOMERS[0], "draft": crate::mandates::draft()}))
             }
+            "get_policy" => get("/v1/policy"),
             "list_assets" => get("/v1/assets"),
             "get_asset" => get(&format!("/v1/assets/{}", self.asset)),
             "get_acknowledgements" => get(&format!("/v1/grants/{}/acknowledgements", self.grant)),

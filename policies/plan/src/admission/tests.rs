@@ -265,7 +265,7 @@ fn refusals() {
         (notice(&"x".repeat(TEXT_BYTES_MAX + 1)), by(ENTERPRISE), Refusal::Text { got: TEXT_BYTES_MAX + 1 }),
         from_customer(event(Event::RequestDeclined, json!({"request": jti(9)})), Refusal::NoSuchRequest),
         from_customer(answers_nothing, Refusal::NoSuchRequest),
-        from_customer(mandate, Refusal::NoSuchMandate),
+        from_customer(mandate, crate::mandate::MandateError::NoSuchMandate.into()),
         from_customer(given(terms(json!({"purpose": "war"}))), unknown("purpose")),
         from_customer(
             given(terms(json!({"scope": {"include": [{"category": "dreams"}]}}))),

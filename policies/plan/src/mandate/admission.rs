@@ -5,6 +5,7 @@ use grantbook_record::event::{MandateGiven, MandateSource, MandateWithdrawn, Sta
 use grantbook_record::{Jti, Thumbprint};
 
 use super::attenuation::check_handed_on;
+use super::error::MandateError;
 use super::held::{MANDATES_MAX, MandateState};
 use crate::admission::{Context, Refusal};
 use crate::customer::CustomerState;
@@ -40,7 +41,7 @@ pub(crate) fn check_given(
     let parties = [context.parties.enterprise, context.parties.operator];
     // whoever asks must not be who answers
     if parties.contains(&agent) || customer.any_key(&agent).is_some() || customer.recovery == Some(agent) {
-        return Err(Refusal::NotAnAgentsKey);
+        return Err(MandateError::NotAnAgentsKey.into());
     }
     let standing = customer.mandates.iter().filter(|mandate| !mandate.ended).count();
     if standing < MANDATES_MAX {
@@ -59,7 +60,7 @@ pub(crate) fn check_withdrawn(
     context: &Context<'_>,
 ) -> Result<(), Refusal> {
     known(customer)?;
-    let mandate = customer.mandate(&event.mandate).ok_or(Refusal::NoSuchMandate)?;
+    let mandate = customer.mandate(&event.mandate).ok_or(MandateError::NoSuchMandate)?;
     if event.channel.is_some() {
         expect(signers == [context.parties.operator], "the operator, who names the channel")?;
     } else {
@@ -67,7 +68,7 @@ pub(crate) fn check_withdrawn(
         let agents = matches!(signers, [kid] if has_agent(mandate, kid, customer));
         expect(customers || agents, "the customer's enrolled keys alone, or an agent of the mandate")?;
     }
-    if mandate.ended { Err(Refusal::NoSuchMandate) } else { Ok(()) }
+    if mandate.ended { Err(MandateError::NoSuchMandate.into()) } else { Ok(()) }
 }
 
 /// The mandate in force under which its agent, and nobody else, has signed.
@@ -79,7 +80,7 @@ pub(crate) fn by_agent<'a>(
 ) -> Result<&'a MandateState, Refusal> {
     known(customer)?;
     let mandate = customer.mandate(id).filter(|mandate| !mandate.ended && now < mandate.given.until);
-    let mandate = mandate.ok_or(Refusal::NoSuchMandate)?;
+    let mandate = mandate.ok_or(MandateError::NoSuchMandate)?;
     expect(signers == [mandate.given.agent.thumbprint()], "the agent's key that the mandate names, alone")?;
     Ok(mandate)
 }

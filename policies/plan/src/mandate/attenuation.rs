@@ -6,11 +6,11 @@
 use grantbook_record::Term;
 use grantbook_record::event::{MandateGiven, NamedData, PriceFloor, StandingRule, When, Within};
 
-use crate::admission::Refusal;
+use super::error::MandateError;
 
 /// Whether an agent may hand `child` on from `parent`.
-pub fn check_handed_on(child: &MandateGiven, parent: &MandateGiven) -> Result<(), Refusal> {
-    let wider = |what, expected| Err(Refusal::WiderMandate { what, expected });
+pub fn check_handed_on(child: &MandateGiven, parent: &MandateGiven) -> Result<(), MandateError> {
+    let wider = |what, expected| Err(MandateError::Wider { what, expected });
     if child.sub != parent.sub {
         return wider("customer", "the same");
     }

@@ -9,7 +9,7 @@ use grantbook_record::{PublicKey, Terms, Thumbprint};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::admission::{Context, Parties, check};
+use crate::admission::{Context, Parties, Refusal, check};
 use crate::customer::CustomerState;
 use crate::samples::{NOW, START, admitted, bounds, jti, signer, subject, terms};
 use crate::tenant::TenantState;
@@ -139,7 +139,7 @@ impl World {
 }
 
 fn outside(got: &Result<(), Refusal>, part: &str) -> bool {
-    matches!(got, Err(Refusal::OutsideMandate { what, .. }) if *what == part)
+    matches!(got, Err(Refusal::Mandate(MandateError::Outside { what, .. })) if *what == part)
 }
 
 #[test]
@@ -158,7 +158,10 @@ fn an_agent_signs_under_its_mandate_and_not_without() {
     assert!(matches!(world.check(&without, &[AGENT]), Err(Refusal::Signers { .. })), "an agent's key alone");
     assert!(matches!(world.check(&without, &[CUSTOMER, AGENT]), Err(Refusal::Signers { .. })));
     assert_eq!(world.check(&without, &[CUSTOMER]), Ok(()));
-    assert_eq!(world.check(&by_agent_of(CHILD, json!({})), &[AGENT]), Err(Refusal::NoSuchMandate));
+    assert_eq!(
+        world.check(&by_agent_of(CHILD, json!({})), &[AGENT]),
+        Err(MandateError::NoSuchMandate.into())
+    );
     // the birth day is the customer's to state: no template that this mandate reaches asks for it
     let mut stated = serde_json::to_value(asked(json!({}))).unwrap();
     stated = json!({"sub": subject(), "terms": stated, "mandate": jti(MANDATE), "birth_day": 38_044});
@@ -273,7 +276,7 @@ fn a_mandate_is_given_by_the_key_that_it_names() {
     }
     for agent in [CUSTOMER, ENTERPRISE, OPERATOR] {
         let got = world.check(&given(json!({"agent": key(agent)})), &[CUSTOMER]);
-        assert_eq!(got, Err(Refusal::NotAnAgentsKey), "{agent}");
+        assert_eq!(got, Err(MandateError::NotAnAgentsKey.into()), "{agent}");
     }
     assert_eq!(world.check(&given(json!({"until": NOW.0})), &[CUSTOMER]), Err(Refusal::AlreadyExpired));
     for (patch, what) in [
@@ -305,7 +308,7 @@ fn a_wider_mandate_is_not_handed_on() {
     let got = |patch: Value| world.check(&Event::MandateGiven(child(patch)), &[AGENT]);
     assert_eq!(got(json!({})), Ok(()));
     assert_eq!(got(json!({"rules": [rule(json!({"validity_days_max": 7, "uses_max": 3}))]})), Ok(()));
-    let wider = |got: Result<(), Refusal>| matches!(got, Err(Refusal::WiderMandate { .. }));
+    let wider = |got: Result<(), Refusal>| matches!(got, Err(Refusal::Mandate(MandateError::Wider { .. })));
     let cny = |minor: u32| json!([{"per_use": {"currency": "CNY", "minor": minor}}]);
     for accept in [
         json!({"validity_days_max": 31}),
@@ -374,12 +377,15 @@ fn a_mandate_ends_with_the_one_above_it_and_grants_stay() {
     for (number, agent, may) in [(MANDATE, AGENT, true), (CHILD, SUB_AGENT, false), (62, STRANGER, false)] {
         assert_eq!(world.check(&by_agent_of(number, json!({})), &[agent]).is_ok(), may, "{number}");
     }
-    assert_eq!(world.check(&withdrawn(CHILD), &[CUSTOMER]), Err(Refusal::NoSuchMandate));
-    assert_eq!(world.check(&withdrawn(62), &[CUSTOMER]), Err(Refusal::NoSuchMandate));
+    assert_eq!(world.check(&withdrawn(CHILD), &[CUSTOMER]), Err(MandateError::NoSuchMandate.into()));
+    assert_eq!(world.check(&withdrawn(62), &[CUSTOMER]), Err(MandateError::NoSuchMandate.into()));
     assert!(world.customer.grants.iter().all(|grant| !grant.status.is_ended()), "grants stay");
     assert_eq!(world.customer.given_under(&jti(CHILD)).len(), 2);
     world.now = UnixSeconds(START.0 + 60 * 86_400);
-    assert_eq!(world.check(&by_agent_of(MANDATE, json!({})), &[AGENT]), Err(Refusal::NoSuchMandate));
+    assert_eq!(
+        world.check(&by_agent_of(MANDATE, json!({})), &[AGENT]),
+        Err(MandateError::NoSuchMandate.into())
+    );
 }
 
 #[test]
@@ -429,7 +435,7 @@ fn an_agent_declines_open_requests() {
     assert_eq!(world.check(&declined(Some(MANDATE)), &[AGENT]), Ok(()));
     assert!(matches!(world.check(&declined(None), &[AGENT]), Err(Refusal::Signers { .. })));
     assert!(matches!(world.check(&declined(Some(MANDATE)), &[CUSTOMER]), Err(Refusal::Signers { .. })));
-    assert_eq!(world.check(&declined(Some(CHILD)), &[AGENT]), Err(Refusal::NoSuchMandate));
+    assert_eq!(world.check(&declined(Some(CHILD)), &[AGENT]), Err(MandateError::NoSuchMandate.into()));
     world.apply(51, &declined(Some(MANDATE)));
     assert_eq!(world.customer.closed_requests, [jti(50)]);
     assert_eq!(world.check(&declined(Some(MANDATE)), &[AGENT]), Err(Refusal::NoSuchRequest));
