@@ -4,6 +4,7 @@ mod acts;
 mod assets;
 mod duties;
 mod money;
+mod policy;
 mod sources;
 mod templates;
 
@@ -14,6 +15,7 @@ pub use money::{
     Basis, Money, OfPool, OfTiers, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed,
     Period, Revenue, RevenueDeclared, ReversedEntry, SettlementClosed, SettlementPosted,
 };
+pub use policy::{PolicyPublished, Stage};
 pub use sources::{DataSource, SourceOwned};
 pub use templates::{
     Audience, Bounds, FieldRule, Handling, LocalText, Phase, TemplatePublished, Tier, TierAgreed,
@@ -363,20 +365,6 @@ pub struct NoticePublished {
     pub language: Language,
     /// The text; grants name its SHA-256.
     pub text: String,
-}
-
-/// Rules of law and of the house, by which every later use is judged beside its grant. Signed by the enterprise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PolicyPublished {
-    /// Its version, one more than the last.
-    pub version: u32,
-    /// Uses that a gate has recorded earlier are not judged by it: the enterprise's clock when it signed.
-    pub from: UnixSeconds,
-    /// SHA-256 of the Cedar sources, as `docs/spec/policy-plan.md` joins them.
-    pub sources: Bytes32,
-    /// The lowered plan, `docs/spec/policy-plan.md`.
-    pub plan: serde_json::Value,
 }
 
 /// An enterprise asks a customer for a grant. Signed by the enterprise.

@@ -21,6 +21,7 @@ pub mod owners;
 pub mod rules;
 #[cfg(test)]
 mod samples;
+pub mod simulation;
 pub mod tenant;
 pub mod vocabulary;
 

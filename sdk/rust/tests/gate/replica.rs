@@ -76,7 +76,7 @@ fn published_rules_are_judged_by_as_soon_as_they_come() {
         );
         let plan = serde_json::json!({"version": 1, "rules": rules});
         let from = UnixSeconds(NOW);
-        let event = PolicyPublished { version, from, sources: Bytes32([0; 32]), plan };
+        let event = PolicyPublished { version, from, sources: Bytes32([0; 32]), plan, stage: None };
         book.append(&Event::PolicyPublished(event), &[&enterprise]);
         replica.take_frame(book.pins().verify_frame(book.frames.last().unwrap()).unwrap()).unwrap();
     };
