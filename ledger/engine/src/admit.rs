@@ -9,7 +9,7 @@ use grantbook_plan::{Parties, Refusal};
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::entry::Salt;
-use grantbook_record::event::{Claims, Event, PolicyPublished, Stage};
+use grantbook_record::event::{Claims, Event, PolicyPublished, Promotion, Stage};
 use grantbook_record::provenance::Provenance;
 use grantbook_record::uses::{Outcome, UseBatch, UseError, UseFacts, UseId, UseRecord};
 use grantbook_record::{
@@ -157,7 +157,7 @@ fn check_promotion(event: &Event, now: UnixSeconds) -> Result<(), Refusal> {
     match event {
         Event::PolicyPublished(PolicyPublished {
             from,
-            stage: Some(Stage::Promoted { early: None }),
+            stage: Some(Stage::Promoted(Promotion { early: None })),
             ..
         }) if from.0 > now.0.saturating_add(CLOCK_AHEAD_SECONDS) => {
             Err(Refusal::StillInShadow { until: from.0 })

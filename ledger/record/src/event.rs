@@ -15,7 +15,7 @@ pub use money::{
     Basis, Money, OfPool, OfTiers, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed,
     Period, Revenue, RevenueDeclared, ReversedEntry, SettlementClosed, SettlementPosted,
 };
-pub use policy::{PolicyPublished, Stage};
+pub use policy::{PolicyPublished, Promotion, Shadow, Stage};
 pub use sources::{DataSource, SourceOwned};
 pub use templates::{
     Audience, Bounds, FieldRule, Handling, LocalText, Phase, TemplatePublished, Tier, TierAgreed,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use grantbook_record::compensation::{TieredPrice, TieredShare};
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::Bytes32;
-use grantbook_record::event::{Audience, Bounds, Event, PolicyPublished, Stage, TemplatePublished};
+use grantbook_record::event::{Audience, Bounds, Event, PolicyPublished, Shadow, Stage, TemplatePublished};
 use grantbook_record::terms::{Compensation, TemplateRef};
 use grantbook_record::{PublicKey, Term, Terms};
 use serde::{Deserialize, Serialize};
@@ -217,12 +217,12 @@ impl TenantState {
         // admission has read the plan; one that cannot be read permits nothing
         let plan = || PolicyPlan::from_value(plan).unwrap_or_default();
         match stage {
-            Some(Stage::Shadow { hours }) => {
+            Some(Stage::Shadow(Shadow { hours })) => {
                 let until = UnixSeconds(from.0.saturating_add(u64::from(hours.get()) * 3600));
                 self.candidate = Some(Candidate { from, until, sources, plan: plan() });
             }
             Some(Stage::Dropped) => self.candidate = None,
-            None | Some(Stage::Promoted { .. }) => {
+            None | Some(Stage::Promoted(_)) => {
                 self.policy = Some(PublishedPolicy { version, from, sources, plan: plan() });
                 if stage.is_some() {
                     self.candidate = None;

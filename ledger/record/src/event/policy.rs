@@ -29,19 +29,29 @@ pub struct PolicyPublished {
 
 /// What rules are that do not come into force as they are published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// The candidate from now on, which changes nothing.
-    Shadow {
-        /// How long it is to be in shadow.
-        hours: NonZeroU16,
-    },
+    Shadow(Shadow),
     /// The candidate, which comes into force.
-    Promoted {
-        /// Why before the end of its shadow.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        early: Option<Term>,
-    },
+    Promoted(Promotion),
     /// The candidate, which is one no more.
     Dropped,
+}
+
+/// Rules that are tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shadow {
+    /// For how long.
+    pub hours: NonZeroU16,
+}
+
+/// Rules that were tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Promotion {
+    /// Why before the end of the shadow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early: Option<Term>,
 }

@@ -11,6 +11,7 @@ mod audits;
 mod bulk;
 mod kit;
 mod lost_devices;
+mod policies;
 mod prove;
 mod public;
 

@@ -1,7 +1,7 @@
 //! The next rules of law and of the house: into force, into shadow, or out of it.
 
 use grantbook_record::Thumbprint;
-use grantbook_record::event::{PolicyPublished, Stage};
+use grantbook_record::event::{PolicyPublished, Promotion, Stage};
 
 use super::{Context, Refusal, by_enterprise};
 use crate::rules::PolicyPlan;
@@ -25,8 +25,8 @@ pub(super) fn check_policy(
         if event.sources == candidate.sources { Ok(candidate) } else { Err(other("its sources")) }
     };
     match &event.stage {
-        None | Some(Stage::Shadow { .. }) => PolicyPlan::from_value(&event.plan).map(|_| ())?,
-        Some(Stage::Promoted { early }) => {
+        None | Some(Stage::Shadow(_)) => PolicyPlan::from_value(&event.plan).map(|_| ())?,
+        Some(Stage::Promoted(Promotion { early })) => {
             let candidate = candidate()?;
             if PolicyPlan::from_value(&event.plan)? != candidate.plan {
                 return Err(other("its plan"));

@@ -62,7 +62,8 @@ pub struct Difference {
 pub struct Report {
     /// First second that is judged, Unix.
     pub since: UnixSeconds,
-    /// First second after, Unix.
+    /// First second after, Unix; absent: there is none.
+    #[serde(default = "never", skip_serializing_if = "is_never")]
     pub until: UnixSeconds,
     /// Recorded uses and denials that were judged.
     pub judged: Sum,
@@ -80,6 +81,15 @@ pub struct Report {
     pub by_reason: BTreeMap<String, Sum>,
     /// All differences.
     pub differences: Vec<Difference>,
+}
+
+fn never() -> UnixSeconds {
+    Window::ALL.until
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_never(until: &UnixSeconds) -> bool {
+    *until == never()
 }
 
 /// Uses and the numbers of their customers.
