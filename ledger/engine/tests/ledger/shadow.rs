@@ -195,8 +195,8 @@ fn live(
 ) -> BTreeMap<u64, Verdict> {
     let till = Till::new(ledger, tenant);
     let ask = |n: usize| {
-        let customer = ["ann", "bob", "cy", "di"][n * n % 7 % 4];
-        hands.go_on([0, 2, 5, 21][n * 5 % 7 % 4]);
+        let customer = ["ann", "bob", "cy", "di"][(n * 7 + n / 5) % 4];
+        hands.go_on([0, 2, 5, 21][(n * 5 + n / 3) % 4]);
         till.ask(&asked(customer, ["web-shop", "till", "app"][n % 3]), hands.clock().now())
     };
     part.map(ask).collect()
@@ -217,7 +217,7 @@ fn simulated(ledger: &Ledger, tenant: TenantId, plan: &PolicyPlan, window: Windo
 fn what_the_shadow_says_is_what_promotion_does() {
     let hands = Hands::new();
     let world = world_with(&hands);
-    let limits = |uses: u32| json!({"uses": uses, "rate": {"uses": 3, "seconds": 40}});
+    let limits = |uses: u32| json!({"uses": uses, "rate": {"uses": 2, "seconds": 40}});
     for (name, uses) in [("ann", 12), ("bob", 9), ("cy", 30), ("di", 14)] {
         let customer = world.enrol(name);
         let limit = |terms: &mut Terms| terms.limits = serde_json::from_value(limits(uses)).unwrap();

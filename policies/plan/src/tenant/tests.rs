@@ -112,7 +112,8 @@ fn rules_in_shadow_do_not_hold() {
 #[test]
 fn other_rules_than_those_in_shadow_are_not_promoted() {
     let mut tenant = TenantState::default();
-    let promoted = |version, id: &str| policy(version, &rules(id), json!({"promoted": {"early": "incident"}}));
+    let promoted =
+        |version, id: &str| policy(version, &rules(id), json!({"promoted": {"early": "incident"}}));
     let other = |refused| matches!(refused, Err(Refusal::OtherCandidate { .. }));
     assert_eq!(publish(&mut tenant, &promoted(1, "one")), Err(Refusal::NoCandidate));
     publish(&mut tenant, &policy(1, &rules("one"), json!({"shadow": {"hours": 2}}))).unwrap();
