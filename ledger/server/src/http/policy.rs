@@ -95,7 +95,7 @@ pub(super) async fn candidate(
         let candidate = state.candidate.ok_or_else(Problem::not_found)?;
         return Ok(Json(CandidateView { candidate, simulated: None }));
     }
-    let shadow = in_turn(&app, principal.tenant, |ledger, tenant| ledger.shadow(tenant)).await?;
+    let shadow = in_turn(&app, principal.tenant, Ledger::shadow).await?;
     let (candidate, simulated) = shadow.ok_or_else(Problem::not_found)?;
     Ok(Json(CandidateView { candidate, simulated: Some(simulated.into()) }))
 }

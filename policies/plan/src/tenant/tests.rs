@@ -77,7 +77,7 @@ fn rules(id: &str) -> Value {
 }
 
 /// The next version, signed on the second day.
-fn policy(version: u32, plan: &Value, stage: Value) -> Event {
+fn policy(version: u32, plan: &Value, stage: &Value) -> Event {
     let sources = Bytes32::sha256(b"sources");
     let members = json!({"version": version, "from": NOW, "sources": sources, "plan": plan, "stage": stage});
     Event::PolicyPublished(serde_json::from_value(members).unwrap())
@@ -97,14 +97,14 @@ fn rules_in_shadow_do_not_hold() {
     let mut tenant = TenantState::default();
     let (one, two) = (rules("one"), rules("two"));
     let plan = |json: &Value| PolicyPlan::from_value(json).unwrap();
-    publish(&mut tenant, &policy(1, &one, json!({"shadow": {"hours": 2}}))).unwrap();
+    publish(&mut tenant, &policy(1, &one, &json!({"shadow": {"hours": 2}}))).unwrap();
     assert_eq!((tenant.rules(), tenant.basis().rules), (None, None));
     let Candidate { from, until, .. } = tenant.candidate.clone().unwrap();
     assert_eq!((from, until), (NOW, UnixSeconds(NOW.0 + 7200)));
-    publish(&mut tenant, &policy(1, &two, Value::Null)).unwrap();
+    publish(&mut tenant, &policy(1, &two, &Value::Null)).unwrap();
     assert_eq!(tenant.rules(), Some(&plan(&two)));
     assert_eq!(tenant.candidate.as_ref().map(|candidate| &candidate.plan), Some(&plan(&one)));
-    publish(&mut tenant, &policy(2, &one, json!({"promoted": {"early": "incident"}}))).unwrap();
+    publish(&mut tenant, &policy(2, &one, &json!({"promoted": {"early": "incident"}}))).unwrap();
     assert_eq!((tenant.rules(), &tenant.candidate), (Some(&plan(&one)), &None));
     assert_eq!(tenant.policy.as_ref().map(|policy| policy.version), Some(2));
 }
@@ -113,15 +113,15 @@ fn rules_in_shadow_do_not_hold() {
 fn other_rules_than_those_in_shadow_are_not_promoted() {
     let mut tenant = TenantState::default();
     let promoted =
-        |version, id: &str| policy(version, &rules(id), json!({"promoted": {"early": "incident"}}));
+        |version, id: &str| policy(version, &rules(id), &json!({"promoted": {"early": "incident"}}));
     let other = |refused| matches!(refused, Err(Refusal::OtherCandidate { .. }));
     assert_eq!(publish(&mut tenant, &promoted(1, "one")), Err(Refusal::NoCandidate));
-    publish(&mut tenant, &policy(1, &rules("one"), json!({"shadow": {"hours": 2}}))).unwrap();
+    publish(&mut tenant, &policy(1, &rules("one"), &json!({"shadow": {"hours": 2}}))).unwrap();
     assert!(other(publish(&mut tenant, &promoted(1, "two"))));
-    assert!(other(publish(&mut tenant, &policy(1, &rules("one"), json!("dropped")))));
+    assert!(other(publish(&mut tenant, &policy(1, &rules("one"), &json!("dropped")))));
     let still = Refusal::StillInShadow { until: NOW.0 + 7200 };
-    assert_eq!(publish(&mut tenant, &policy(1, &rules("one"), json!({"promoted": {}}))), Err(still));
-    publish(&mut tenant, &policy(1, &Value::Null, json!("dropped"))).unwrap();
+    assert_eq!(publish(&mut tenant, &policy(1, &rules("one"), &json!({"promoted": {}}))), Err(still));
+    publish(&mut tenant, &policy(1, &Value::Null, &json!("dropped"))).unwrap();
     assert_eq!(publish(&mut tenant, &promoted(1, "one")), Err(Refusal::NoCandidate));
     assert_eq!(tenant, TenantState::default());
 }
