@@ -54,8 +54,8 @@ fn plan_without(requester: &str) -> Value {
     ]})
 }
 
-fn shadow(hours: u16) -> Option<Stage> {
-    Some(Stage::Shadow(Shadow { hours: NonZeroU16::new(hours).unwrap() }))
+fn shadow(hours: u16) -> Stage {
+    Stage::Shadow(Shadow { hours: NonZeroU16::new(hours).unwrap() })
 }
 
 fn event(from: UnixSeconds, plan: Value, stage: Option<Stage>) -> PolicyPublished {
@@ -80,7 +80,7 @@ fn rules_in_shadow_change_nothing_until_they_are_promoted() {
             .map(|_| ())
     };
     let now = |world: &World| world.config.clock.now().seconds();
-    publish(&world, start, &plan, shadow(2)).unwrap();
+    publish(&world, start, &plan, Some(shadow(2))).unwrap();
     let use_it = |world: &World| {
         world.ledger.decide_and_record(world.tenant, &asked("ann", "web-shop"), None, None).unwrap()
     };
@@ -126,9 +126,9 @@ fn only_what_was_in_shadow_is_promoted_or_dropped() {
     let is_other = |refusal| matches!(refusal, Refusal::OtherCandidate { .. });
     assert_eq!(refused(event(from, plan.clone(), early())), Refusal::NoCandidate);
     assert_eq!(refused(event(from, Value::Null, Some(Stage::Dropped))), Refusal::NoCandidate);
-    assert!(matches!(refused(event(from, Value::Null, shadow(1))), Refusal::Plan(_)));
+    assert!(matches!(refused(event(from, Value::Null, Some(shadow(1)))), Refusal::Plan(_)));
 
-    publish(event(from, plan.clone(), shadow(72))).unwrap();
+    publish(event(from, plan.clone(), Some(shadow(72)))).unwrap();
     assert!(is_other(refused(event(from, other.clone(), early()))));
     let sources = Bytes32([2; 32]);
     assert!(is_other(refused(PolicyPublished { sources, ..event(from, plan.clone(), early()) })));
@@ -145,8 +145,8 @@ fn only_what_was_in_shadow_is_promoted_or_dropped() {
     assert!(candidate().is_none());
     assert_eq!(world.ledger.tenant_state(world.tenant).unwrap().policy.unwrap().version, 1);
 
-    publish(second(&other, shadow(1))).unwrap();
-    publish(second(&plan, shadow(1))).unwrap();
+    publish(second(&other, Some(shadow(1)))).unwrap();
+    publish(second(&plan, Some(shadow(1)))).unwrap();
     assert!(is_other(refused(second(&other, early()))));
     publish(second(&plan, early())).unwrap();
     let state = world.ledger.tenant_state(world.tenant).unwrap();
@@ -224,7 +224,7 @@ fn what_the_shadow_says_is_what_promotion_does() {
         world.grant(&customer, name, limit);
         // a second one, in whose stead the first permits as long as it can
         world.grant(&customer, name, |terms| {
-            terms.limits = serde_json::from_value(json!({"uses": 2})).unwrap()
+            terms.limits = serde_json::from_value(json!({"uses": 2})).unwrap();
         });
     }
     live(&world.ledger, world.tenant, &hands, 0..40);
@@ -242,14 +242,14 @@ fn what_the_shadow_says_is_what_promotion_does() {
     let here = open(first.path(), &hands);
     let there = open(second.path(), &hands_there);
     let (plan, from) = (plan_without("till"), hands.clock().now().seconds());
-    for (ledger, stage) in [(&here, shadow(1)), (&there, None)] {
+    for (ledger, stage) in [(&here, Some(shadow(1))), (&there, None)] {
         let jti = Jti::new(hands.clock().now(), [99; 10]);
         let payload = Claims::new(tenant, jti, event(from, plan.clone(), stage)).to_json();
         let envelope = Envelope::sign(Kind::PolicyPublished, &payload, &[&enterprise]);
         ledger.append(tenant, &envelope).unwrap();
     }
-    let said_here = live(&here, tenant, &hands, 40..120);
-    let said_there = live(&there, tenant, &hands_there, 40..120);
+    let as_before = live(&here, tenant, &hands, 40..120);
+    let promoted = live(&there, tenant, &hands_there, 40..120);
 
     let plan = PolicyPlan::from_value(&plan).unwrap();
     let (candidate, shadowed) = here.shadow(tenant).unwrap().unwrap();
@@ -257,9 +257,9 @@ fn what_the_shadow_says_is_what_promotion_does() {
     let judged = simulated(&here, tenant, &plan, window);
     let now: BTreeMap<u64, Verdict> = judged.iter().map(|(seq, one)| (*seq, one.now.clone())).collect();
     let then: BTreeMap<u64, Verdict> = judged.iter().map(|(seq, one)| (*seq, one.then.clone())).collect();
-    assert_eq!(now, said_here);
-    assert_eq!(then, said_there);
-    let differing = said_here.iter().filter(|(seq, said)| said_there.get(seq) != Some(said)).count() as u64;
+    assert_eq!(now, as_before);
+    assert_eq!(then, promoted);
+    let differing = as_before.iter().filter(|(seq, said)| promoted.get(seq) != Some(said)).count() as u64;
     let report = &shadowed.report;
     assert_eq!(report.differences.iter().map(|one| one.sum.uses).sum::<u64>(), differing);
     assert!(report.would_deny.uses > 5 && report.would_permit.uses > 5, "{report:?}");
@@ -268,11 +268,11 @@ fn what_the_shadow_says_is_what_promotion_does() {
             matches!(here, Verdict::Denied { reason: denied, .. } if *denied == reason)
                 && there.grant().is_some()
         };
-        assert!(said_here.values().zip(said_there.values()).any(of), "{reason} makes room");
+        assert!(as_before.values().zip(promoted.values()).any(of), "{reason} makes room");
     }
     // the promoted rules differ from themselves in nothing, and explain all that was done under them
     let judged = simulated(&there, tenant, &plan, window);
-    assert!(judged.iter().all(|(seq, one)| one.now == one.then && said_there.get(seq) == Some(&one.then)));
+    assert!(judged.iter().all(|(seq, one)| one.now == one.then && promoted.get(seq) == Some(&one.then)));
     here.close().unwrap();
     there.close().unwrap();
 }

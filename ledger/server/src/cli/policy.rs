@@ -219,7 +219,7 @@ fn publish(args: &PublishArgs, output: Output) -> Result<Verdict, Failure> {
     match args.shadow {
         None => output.say(format!("version {version} is published, with {rules} rules")),
         Some(hours) => {
-            output.say(format!("{rules} rules are in shadow for {hours} hours, and change nothing"))
+            output.say(format!("{rules} rules are in shadow for {hours} hours, and change nothing"));
         }
     }
     output.result(&json!({

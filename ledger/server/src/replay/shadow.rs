@@ -154,20 +154,20 @@ fn predicts(file: &Path, rows: u64) -> Report {
     here.run(None);
     there.run(None);
 
-    let (said_here, said_there) = (here.said(rows), there.said(rows));
+    let (as_before, promoted) = (here.said(rows), there.said(rows));
     let ([now, then], report) = here.simulated(&plan, from);
-    assert_eq!(now, said_here, "the shadow changes nothing");
-    assert_eq!(then, said_there, "the shadow says what promotion does");
-    let (candidate, shadow) = here.with(|ledger, tenant| ledger.shadow(tenant)).unwrap().unwrap();
+    assert_eq!(now, as_before, "the shadow changes nothing");
+    assert_eq!(then, promoted, "the shadow says what promotion does");
+    let (candidate, shadow) = here.with(Ledger::shadow).unwrap().unwrap();
     assert_eq!(Report { until: Window::ALL.until, ..shadow.report }, report);
     // under the rules in force nothing differs from them
     let ([now, then], of_itself) = there.simulated(&plan, from);
-    assert_eq!((&now, &then), (&said_there, &said_there));
+    assert_eq!((&now, &then), (&promoted, &promoted));
     assert_eq!(of_itself.differences, []);
 
     let early = Some(Term::parse("tried").unwrap());
     here.publish(UnixSeconds(from.0 + 1), &json, Some(Stage::Promoted(Promotion { early })));
-    let in_force = here.with(|ledger, tenant| ledger.tenant_state(tenant)).unwrap().policy.unwrap();
+    let in_force = here.with(Ledger::tenant_state).unwrap().policy.unwrap();
     assert_eq!((in_force.plan, in_force.sources), (candidate.plan, candidate.sources));
     report
 }
