@@ -5,11 +5,11 @@
 use std::sync::Arc;
 
 use grantbook_compliance::{Commitment, Opening, commit_batch};
-use grantbook_plan::Parties;
+use grantbook_plan::{Parties, Refusal};
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::entry::Salt;
-use grantbook_record::event::{Claims, Event};
+use grantbook_record::event::{Claims, Event, PolicyPublished, Promotion, Stage};
 use grantbook_record::provenance::Provenance;
 use grantbook_record::uses::{Outcome, UseBatch, UseError, UseFacts, UseId, UseRecord};
 use grantbook_record::{
@@ -20,6 +20,9 @@ use crate::closed::ClosedSum;
 use crate::error::AppendError;
 use crate::keyring::{Keyring, Tenant};
 use crate::state::State;
+
+/// How far an enterprise's clock may be ahead of the ledger's where it matters.
+const CLOCK_AHEAD_SECONDS: u64 = 60;
 
 /// The tenant as admission and sequencer need it.
 #[derive(Clone)]
@@ -113,6 +116,7 @@ pub(crate) fn event(
     let seen = state.jti(tenant, &claims.jti).map_err(AppendError::Store)?;
     if seen.is_none() {
         claims.check(tenant, now)?;
+        check_promotion(&claims.event, now)?;
     } else if claims.aud != tenant {
         return Err(EnvelopeError::WrongAudience.into());
     }
@@ -146,6 +150,20 @@ pub(crate) fn event(
         first: None,
         closing: Closing::default(),
     })
+}
+
+/// Rules whose shadow is over by a clock that is ahead of this one are still in shadow.
+fn check_promotion(event: &Event, now: UnixSeconds) -> Result<(), Refusal> {
+    match event {
+        Event::PolicyPublished(PolicyPublished {
+            from,
+            stage: Some(Stage::Promoted(Promotion { early: None })),
+            ..
+        }) if from.0 > now.0.saturating_add(CLOCK_AHEAD_SECONDS) => {
+            Err(Refusal::StillInShadow { until: from.0 })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What an event that is not about money commits to.

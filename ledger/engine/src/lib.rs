@@ -38,6 +38,7 @@ mod seal;
 mod sequencer;
 pub mod settlement;
 mod shred;
+mod simulation;
 mod state;
 pub mod state_map;
 mod state_root;
@@ -74,6 +75,7 @@ pub use proofs::{
 };
 pub use publication::PublishedCheckpoint;
 pub use reads::{Customers, GrantRow, UseRow};
+pub use simulation::Simulated;
 pub use state::GateProgress;
 pub use stats::Stats;
 pub use transfer::{Archived, ImportError, Imported};

@@ -7,6 +7,7 @@ mod mandates;
 mod money;
 mod notices;
 mod people;
+mod policy;
 mod sources;
 mod templates;
 
@@ -22,6 +23,7 @@ pub use money::{
 };
 pub use notices::{ConsentSentence, CrossBorder, Law, NoticeContents, NoticePublished};
 pub use people::{GuardianNamed, RequestDeclined, SignatoriesAgreed, Wish};
+pub use policy::{PolicyPublished, Promotion, Shadow, Stage};
 pub use sources::{DataSource, SourceOwned};
 pub use templates::{
     Audience, Bounds, FieldRule, Handling, LocalText, Phase, RecipientKind, TemplatePublished, Tier,
@@ -392,20 +394,6 @@ pub struct KeyRevoked {
     pub sub: SubjectId,
     /// The key that ends.
     pub key: Thumbprint,
-}
-
-/// Rules of law and of the house, by which every later use is judged beside its grant. Signed by the enterprise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PolicyPublished {
-    /// Its version, one more than the last.
-    pub version: u32,
-    /// Uses that a gate has recorded earlier are not judged by it: the enterprise's clock when it signed.
-    pub from: UnixSeconds,
-    /// SHA-256 of the Cedar sources, as `docs/spec/policy-plan.md` joins them.
-    pub sources: Bytes32,
-    /// The lowered plan, `docs/spec/policy-plan.md`.
-    pub plan: serde_json::Value,
 }
 
 /// An enterprise asks a customer for a grant. Signed by the enterprise.

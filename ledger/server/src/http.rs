@@ -114,6 +114,8 @@ pub(crate) struct Shared {
     feeds: Arc<Semaphore>,
     /// One audit is answered at a time.
     audits: Arc<Semaphore>,
+    /// One past is judged by other rules at a time.
+    simulations: Arc<Semaphore>,
     followers: erasures::Followers,
     live_gates: live_gates::LiveGates,
     waiting: acknowledgements::Waiting,
@@ -196,6 +198,7 @@ impl Server {
             requests: Semaphore::new(limits.requests_max as usize),
             feeds: Arc::new(Semaphore::new(limits.feed_subscribers_max as usize)),
             audits: Arc::new(Semaphore::new(1)),
+            simulations: Arc::new(Semaphore::new(1)),
             followers: erasures::Followers::new(),
             live_gates: live_gates::LiveGates::new(3 * ledger.freshness_bound(), Instant::now()),
             waiting: acknowledgements::Waiting::default(),

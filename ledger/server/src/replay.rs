@@ -15,6 +15,8 @@ mod proposal;
 mod receipts;
 mod run;
 mod scenario;
+#[cfg(test)]
+mod shadow;
 mod shop;
 mod summary;
 mod time;

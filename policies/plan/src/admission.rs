@@ -3,11 +3,12 @@
 //! Signatures are verified before; here it is asked whether the signers are the ones that the event needs.
 
 mod bounds;
+mod policy;
 mod published;
 
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::event::{
-    Acknowledger, DataDeleted, Event, Evidence, GrantGiven, KeyEnrolled, KeyRotated, Money, PolicyPublished,
+    Acknowledger, DataDeleted, Event, Evidence, GrantGiven, KeyEnrolled, KeyRotated, Money,
     RecipientAcknowledged, Revoker, SourceOwned,
 };
 use grantbook_record::{Jti, Term, Terms, Thumbprint};
@@ -16,12 +17,13 @@ use crate::assets::{self, ASSETS_MAX};
 use crate::customer::{CustomerState, GRANTS_MAX, GrantState, KEYS_MAX, Status};
 use crate::mandate::{self, MandateError};
 use crate::owners::{self, Widens};
-use crate::rules::{PlanError, PolicyPlan};
+use crate::rules::PlanError;
 use crate::tenant::{GROUPS_MAX, NOTICES_MAX, TenantState};
 use crate::vocabulary::VocabularyError;
 use crate::{consents, guardian, nagging, notice, signatories};
 pub use bounds::beyond_template;
 use bounds::{by_giver, check_tier};
+use policy::check_policy;
 use published::check_template;
 
 /// Bytes of a template's or notice's text.
@@ -141,6 +143,21 @@ pub enum Refusal {
     /// Rules that cannot be evaluated.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// No rules are in shadow.
+    #[error("no rules are in shadow, expected some to have been published so")]
+    NoCandidate,
+    /// Other rules than those in shadow.
+    #[error("not the rules in shadow, expected {expected}")]
+    OtherCandidate {
+        /// What is the same.
+        expected: &'static str,
+    },
+    /// Rules whose shadow goes on.
+    #[error("the rules are in shadow until {until}, expected to be promoted then, or a reason why earlier")]
+    StillInShadow {
+        /// First second after it, Unix.
+        until: u64,
+    },
     /// A text that is empty or too long.
     #[error("text of {got} bytes, expected 1 to {TEXT_BYTES_MAX}")]
     Text {
@@ -397,21 +414,6 @@ fn check_kind(
         | Event::StateRoot(_)
         | Event::ProofPublished(_) => expect(signers == [context.parties.operator], "the operator"),
     }
-}
-
-fn check_policy(
-    event: &PolicyPublished,
-    signers: &[Thumbprint],
-    context: &Context<'_>,
-) -> Result<(), Refusal> {
-    by_enterprise(signers, context)?;
-    let last = context.tenant.policy.as_ref().map_or(0, |policy| policy.version);
-    let expected = last.saturating_add(1);
-    if event.version != expected {
-        return Err(Refusal::Version { expected });
-    }
-    PolicyPlan::from_value(&event.plan)?;
-    Ok(())
 }
 
 fn check_given(

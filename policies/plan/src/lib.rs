@@ -28,6 +28,7 @@ pub mod rules;
 #[cfg(test)]
 mod samples;
 pub mod signatories;
+pub mod simulation;
 pub mod tenant;
 pub mod vocabulary;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use grantbook_record::compensation::{TieredPrice, TieredShare};
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::Bytes32;
-use grantbook_record::event::{Audience, Bounds, Event, PolicyPublished, TemplatePublished};
+use grantbook_record::event::{Audience, Bounds, Event, PolicyPublished, Shadow, Stage, TemplatePublished};
 use grantbook_record::terms::{Compensation, TemplateRef};
 use grantbook_record::{PublicKey, Term, Terms};
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,23 @@ pub struct TenantState {
     /// The rules that hold now; none before the first were published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PublishedPolicy>,
+    /// Rules that are tried beside those that hold, and change nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<Candidate>,
+}
+
+/// Rules in shadow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Candidate {
+    /// First second of its shadow.
+    pub from: UnixSeconds,
+    /// First second after its shadow. It stays the candidate until it is promoted or dropped, or another one comes.
+    pub until: UnixSeconds,
+    /// SHA-256 of the Cedar sources.
+    pub sources: Bytes32,
+    /// The rules.
+    pub plan: PolicyPlan,
 }
 
 /// Rules as published last.
@@ -178,12 +195,7 @@ impl TenantState {
                 let hash = Bytes32::sha256(event.text.as_bytes());
                 self.notices.entry(hash).or_insert_with(|| PublishedNotice::new(event));
             }
-            Event::PolicyPublished(event) => {
-                let PolicyPublished { version, from, sources, ref plan } = *event;
-                // admission has read the plan; one that cannot be read permits nothing
-                let plan = PolicyPlan::from_value(plan).unwrap_or_default();
-                self.policy = Some(PublishedPolicy { version, from, sources, plan });
-            }
+            Event::PolicyPublished(event) => self.apply_policy(event),
             Event::GrantGiven(event) => self.add_group(&event.terms),
             Event::GrantAmended(event) => self.add_group(&event.terms),
             _ => {}
@@ -200,6 +212,25 @@ impl TenantState {
             Event::GrantGiven(event) => self.group(&event.terms).is_none(),
             Event::GrantAmended(event) => self.group(&event.terms).is_none(),
             _ => false,
+        }
+    }
+
+    fn apply_policy(&mut self, event: &PolicyPublished) {
+        let PolicyPublished { version, from, sources, ref plan, ref stage } = *event;
+        // admission has read the plan; one that cannot be read permits nothing
+        let plan = || PolicyPlan::from_value(plan).unwrap_or_default();
+        match stage {
+            Some(Stage::Shadow(Shadow { hours })) => {
+                let until = UnixSeconds(from.0.saturating_add(u64::from(hours.get()) * 3600));
+                self.candidate = Some(Candidate { from, until, sources, plan: plan() });
+            }
+            Some(Stage::Dropped) => self.candidate = None,
+            None | Some(Stage::Promoted(_)) => {
+                self.policy = Some(PublishedPolicy { version, from, sources, plan: plan() });
+                if stage.is_some() {
+                    self.candidate = None;
+                }
+            }
         }
     }
 

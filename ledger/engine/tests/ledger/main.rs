@@ -15,6 +15,7 @@ mod money;
 mod owed;
 mod policy;
 mod proofs;
+mod shadow;
 mod shred;
 mod state_proofs;
 #[cfg(feature = "pkcs11")]

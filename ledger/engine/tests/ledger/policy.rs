@@ -17,7 +17,7 @@ fn event(world: &World, version: u32, when: &Value) -> PolicyPublished {
     ]);
     let plan = json!({"version": 1, "rules": rules});
     let from = world.config.clock.now().seconds();
-    PolicyPublished { version, from, sources: Bytes32([1; 32]), plan }
+    PolicyPublished { version, from, sources: Bytes32([1; 32]), plan, stage: None }
 }
 
 fn denial(decision: Decision) -> Option<Denial> {

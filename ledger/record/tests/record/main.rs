@@ -16,6 +16,7 @@ mod pages;
 mod properties;
 mod receipts;
 mod run;
+mod stages;
 mod state_proofs;
 mod story;
 mod vectors;

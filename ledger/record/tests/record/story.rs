@@ -299,7 +299,7 @@ fn policy() -> PolicyPublished {
         "version": 1,
     });
     let sources = Bytes32::sha256(b"the Cedar sources");
-    PolicyPublished { version: 1, from: NOW, sources, plan }
+    PolicyPublished { version: 1, from: NOW, sources, plan, stage: None }
 }
 
 pub(crate) fn sample(kind: Kind) -> Sample {

@@ -1,6 +1,9 @@
 //! `policy`: rules of law and of the house, written in Cedar, checked and published.
 
+mod shadow;
+
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -11,8 +14,9 @@ use grantbook_author::cedar::{
 use grantbook_plan::rules::Party;
 use grantbook_plan::tenant::PublishedPolicy;
 use grantbook_plan::{Protections, Vocabulary};
-use grantbook_record::event::PolicyPublished;
-use grantbook_record::{Kind, TenantId, Term};
+use grantbook_record::encoding::Bytes32;
+use grantbook_record::event::{PolicyPublished, Shadow, Stage};
+use grantbook_record::{Kind, Signer, TenantId, Term};
 use serde_json::{Value, json};
 
 use super::clock;
@@ -37,6 +41,20 @@ Exit status 1 where something is wrong. docs/spec/policy-plan.md describes the f
     --enterprise-key acme.key.json --server https://ledger.example
 parties.json says where those are who receive data: {\"sure-insurance\": {\"country\": \"de\"}}")]
     Publish(Box<PublishArgs>),
+    /// Judge the recorded past by policies, or by those in shadow, and by the rules in force
+    #[command(after_help = "Example:
+  grantbook policy simulate policies/house policies/law/gdpr --since 2026-03-01 --data-dir ./ledger
+  grantbook policy simulate --candidate --server https://ledger.example
+Exit status 1 where a use that was permitted would be denied.")]
+    Simulate(Box<shadow::SimulateArgs>),
+    /// Have the policies in shadow come into force
+    #[command(after_help = "Example:
+  grantbook policy promote --enterprise-key acme.key.json --server https://ledger.example")]
+    Promote(Box<shadow::PromoteArgs>),
+    /// Take the policies in shadow back
+    #[command(after_help = "Example:
+  grantbook policy drop --enterprise-key acme.key.json --server https://ledger.example")]
+    Drop(Box<shadow::DropArgs>),
     /// Show the rules that hold now
     #[command(after_help = "Example:
   grantbook policy show --sandbox")]
@@ -69,11 +87,32 @@ pub(crate) struct CheckArgs {
 pub(crate) struct PublishArgs {
     #[command(flatten)]
     sources: Sources,
+    /// Try them for so many hours beside the rules in force, and change nothing
+    #[arg(long, value_name = "HOURS", num_args = 0..=1, require_equals = true, default_missing_value = "72")]
+    shadow: Option<NonZeroU16>,
+    #[command(flatten)]
+    signed: SignedArgs,
+}
+
+/// By whom and where something is signed.
+#[derive(Debug, Args)]
+pub(crate) struct SignedArgs {
     /// The enterprise's key file [default with --sandbox: the sandbox's]
     #[arg(long, value_name = "FILE")]
     enterprise_key: Option<PathBuf>,
     #[command(flatten)]
     door: DoorArgs,
+}
+
+impl SignedArgs {
+    fn enterprise(&self) -> Result<Signer, Failure> {
+        let key = match (&self.enterprise_key, self.door.sandbox()?) {
+            (Some(file), _) => file.clone(),
+            (None, Some(sandbox)) => sandbox.enterprise_key(),
+            (None, None) => return Err(Failure::input("expected --enterprise-key FILE")),
+        };
+        files::read_key(&key)
+    }
 }
 
 /// Arguments of `policy show`.
@@ -87,6 +126,9 @@ pub(crate) fn run(command: &PolicyCommand, output: Output) -> Result<Verdict, Fa
     match command {
         PolicyCommand::Check(args) => check(args, output),
         PolicyCommand::Publish(args) => publish(args, output),
+        PolicyCommand::Simulate(args) => shadow::simulate(args, output),
+        PolicyCommand::Promote(args) => shadow::promote(args, output),
+        PolicyCommand::Drop(args) => shadow::drop_candidate(args, output),
         PolicyCommand::Show(args) => show(args, output),
     }
 }
@@ -165,50 +207,67 @@ fn check(args: &CheckArgs, output: Output) -> Result<Verdict, Failure> {
     Ok(if wrong.is_empty() { Verdict::Yes } else { Verdict::No })
 }
 
+impl Checked {
+    /// The policies as they are lowered, where nothing is wrong with them.
+    fn good(self) -> Result<(Vec<PolicyFile>, Lowered), Failure> {
+        let lowered = self.lowered.map_err(Failure::input)?;
+        if self.wrong.is_empty() {
+            Ok((self.files, lowered))
+        } else {
+            Err(Failure::input(self.wrong.join("\n")))
+        }
+    }
+}
+
 fn publish(args: &PublishArgs, output: Output) -> Result<Verdict, Failure> {
-    let key = match (&args.enterprise_key, args.door.sandbox()?) {
-        (Some(file), _) => file.clone(),
-        (None, Some(sandbox)) => sandbox.enterprise_key(),
-        (None, None) => return Err(Failure::input("expected --enterprise-key FILE")),
-    };
-    let enterprise = files::read_key(&key)?;
-    let door = args.door.open(false)?;
-    let tenant = args.door.tenant(&door)?;
-    let signed = args.sources.check(&door.vocabulary(tenant)?).and_then(|checked| {
-        let last = published(&door, tenant)?.map_or(0, |policy| policy.version);
-        next(checked, last)
-    });
-    let appended = signed.and_then(|event| {
-        let said = (
-            event.version,
-            event.sources,
-            event.plan.get("rules").and_then(Value::as_array).map_or(0, Vec::len),
-        );
-        let taken =
-            append(&door, tenant, Kind::PolicyPublished, event, &[&enterprise]).map_err(Failure::from)?;
-        Ok((said, taken.leaf_index))
-    });
-    door.close()?;
-    let ((version, sources, rules), leaf_index) = appended?;
-    output.say(format!("version {version} is published, with {rules} rules"));
-    output
-        .result(&json!({ "version": version, "sources": sources, "rules": rules, "leaf_index": leaf_index }));
+    let mut rules = 0;
+    let signed = sign(&args.signed, &mut |door, tenant| {
+        let (files, lowered) = args.sources.check(&door.vocabulary(tenant)?)?.good()?;
+        rules = lowered.plan.rules().len();
+        let plan = serde_json::to_value(&lowered.plan).map_err(Failure::fault)?;
+        Ok((sources_sha256(&files), plan, args.shadow.map(|hours| Stage::Shadow(Shadow { hours }))))
+    })?;
+    let Signed { version, sources, leaf_index } = signed;
+    match args.shadow {
+        None => output.say(format!("version {version} is published, with {rules} rules")),
+        Some(hours) => {
+            output.say(format!("{rules} rules are in shadow for {hours} hours, and change nothing"));
+        }
+    }
+    output.result(&json!({
+        "version": version, "sources": sources, "rules": rules, "leaf_index": leaf_index,
+        "shadow_hours": args.shadow,
+    }));
     Ok(Verdict::Yes)
 }
 
-/// What is to be signed of policies that are right.
-fn next(checked: Checked, last: u32) -> Result<PolicyPublished, Failure> {
-    let Checked { files, lowered, wrong, .. } = checked;
-    let lowered = lowered.map_err(Failure::input)?;
-    if !wrong.is_empty() {
-        return Err(Failure::input(wrong.join("\n")));
-    }
-    Ok(PolicyPublished {
-        version: last.saturating_add(1),
-        from: clock::now().seconds(),
-        sources: sources_sha256(&files),
-        plan: serde_json::to_value(&lowered.plan).map_err(Failure::fault)?,
-    })
+/// Rules that were signed and taken in.
+struct Signed {
+    version: u32,
+    sources: Bytes32,
+    leaf_index: u64,
+}
+
+/// Sources, plan and stage of what is to be signed.
+type Content = (Bytes32, Value, Option<Stage>);
+
+/// Signs what `content` says as the next version and appends it.
+fn sign(
+    args: &SignedArgs,
+    content: &mut dyn FnMut(&Door, TenantId) -> Result<Content, Failure>,
+) -> Result<Signed, Failure> {
+    let enterprise = args.enterprise()?;
+    let door = args.door.open(false)?;
+    let signed = args.door.tenant(&door).and_then(|tenant| {
+        let last = published(&door, tenant)?.map_or(0, |policy| policy.version);
+        let (sources, plan, stage) = content(&door, tenant)?;
+        let (version, from) = (last.saturating_add(1), clock::now().seconds());
+        let event = PolicyPublished { version, from, sources, plan, stage };
+        let taken = append(&door, tenant, Kind::PolicyPublished, event, &[&enterprise])?;
+        Ok(Signed { version, sources, leaf_index: taken.leaf_index })
+    });
+    door.close()?;
+    signed
 }
 
 fn show(args: &ShowArgs, output: Output) -> Result<Verdict, Failure> {

@@ -24,6 +24,9 @@ pub(crate) struct ReplayArgs {
     /// acknowledgements, deletions, settlement
     #[arg(long)]
     whole_life: bool,
+    /// Stop after so many rows of the ordered file; the next run goes on there
+    #[arg(long, value_name = "N", conflicts_with = "whole_life")]
+    rows: Option<u64>,
     /// Folder to write the receipt of every permitted use to, with the log's keys
     #[arg(long, value_name = "DIR")]
     receipts: Option<PathBuf>,
@@ -46,6 +49,7 @@ pub(crate) fn run(args: &ReplayArgs, output: Output) -> Result<Verdict, Failure>
         lenient: args.lenient,
         receipts: args.receipts.as_deref(),
         scenario: if args.whole_life { Scenario::WholeLife } else { Scenario::Plain },
+        rows_max: args.rows,
     };
     let summary = replay(&options)?;
     output.say(summary.to_text());

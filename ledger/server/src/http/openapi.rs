@@ -78,6 +78,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(receipts::of_use))
         .routes(routes!(states::one))
         .routes(routes!(policy::one))
+        .routes(routes!(policy::candidate))
+        .routes(routes!(policy::simulate))
         .routes(routes!(heads::sign))
         .routes(routes!(audits::open))
         .routes(routes!(admin::tenant))

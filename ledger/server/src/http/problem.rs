@@ -248,6 +248,9 @@ impl From<Refusal> for Problem {
             | Refusal::GrantStatus { .. }
             | Refusal::AlreadyAcknowledged
             | Refusal::DeletedAlready
+            | Refusal::NoCandidate
+            | Refusal::OtherCandidate { .. }
+            | Refusal::StillInShadow { .. }
             | Refusal::Version { .. } => ProblemKind::StateConflict,
             _ => ProblemKind::Refused,
         };

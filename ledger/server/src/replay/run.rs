@@ -36,6 +36,8 @@ pub(crate) struct Options<'a> {
     pub(crate) receipts: Option<&'a Path>,
     /// What happens around the rows.
     pub(crate) scenario: Scenario,
+    /// Rows after which it stops; the next run goes on there.
+    pub(crate) rows_max: Option<u64>,
 }
 
 /// Replays the file, or the rest of it, and sums up what the ledger holds then.
@@ -90,7 +92,7 @@ fn replay(
     };
     let form = UseForm::new(scenario.per_use(0))?;
     let bar = progress::bar("uses", checked.rows);
-    for (position, row) in (0_u64..).zip(rows) {
+    for (position, row) in (0..options.rows_max.unwrap_or(u64::MAX)).zip(rows) {
         let row = row?;
         if story.is_past(row.day) {
             receipts.take(gate.flush()?)?;

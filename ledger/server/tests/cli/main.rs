@@ -12,6 +12,7 @@ mod bulk;
 mod kit;
 mod lost_devices;
 mod mandates;
+mod policies;
 mod prove;
 mod public;
 mod words;

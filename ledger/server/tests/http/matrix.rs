@@ -144,7 +144,8 @@ impl Stage {
             "get_state_proof" => get(&format!("/v1/states/{}", CUSTOMERS[0])),
             "get_tenant" => get("/v1/tenant"),
             "get_vocabulary" => get("/v1/vocabulary"),
-            "get_policy" => get("/v1/policy"),
+            "get_candidate_policy" => get("/v1/policy/candidate"),
+            "simulate_policy" => post("/v1/policy/simulations", json!({"plan": {"version": 1, "rules": []}})),
             "list_tokens" => get("/v1/tokens"),
             "create_token" => post("/v1/tokens", json!({"role": "service", "label": "another"})),
             "revoke_token" => {

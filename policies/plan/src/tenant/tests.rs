@@ -1,7 +1,9 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::samples::{bounds, given, terms};
+use crate::CustomerState;
+use crate::admission::{self, Context, Parties, Refusal};
+use crate::samples::{NOW, bounds, given, signer, terms};
 
 fn published(id: &str, version: u32) -> Event {
     let text = json!([{"language": "en", "title": "Charging", "body": "What we ask for."}]);
@@ -67,4 +69,59 @@ fn groups_are_numbered_from_one_as_they_come() {
     let mut other = with(json!({"per_use": price(80)}));
     other.template.id = grantbook_record::Term::parse("another").unwrap();
     assert_eq!(tenant.group_to_be(&other), 6);
+}
+
+fn rules(id: &str) -> Value {
+    let text = json!({"en": "ask", "zh-CN": "请求"});
+    json!({"version": 1, "rules": [{"id": id, "effect": "permit", "text": text, "when": {"bool": true}}]})
+}
+
+/// The next version, signed on the second day.
+fn policy(version: u32, plan: &Value, stage: &Value) -> Event {
+    let sources = Bytes32::sha256(b"sources");
+    let members = json!({"version": version, "from": NOW, "sources": sources, "plan": plan, "stage": stage});
+    Event::PolicyPublished(serde_json::from_value(members).unwrap())
+}
+
+/// Takes it in if admission does.
+fn publish(tenant: &mut TenantState, event: &Event) -> Result<(), Refusal> {
+    let parties = Parties { enterprise: signer(1).thumbprint(), operator: signer(2).thumbprint() };
+    let context = Context { tenant, parties: &parties, now: NOW };
+    admission::check(event, &[parties.enterprise], &CustomerState::default(), &context)?;
+    tenant.apply(event, Bytes32::sha256(b"envelope"));
+    Ok(())
+}
+
+#[test]
+fn rules_in_shadow_do_not_hold() {
+    let mut tenant = TenantState::default();
+    let (one, two) = (rules("one"), rules("two"));
+    let plan = |json: &Value| PolicyPlan::from_value(json).unwrap();
+    publish(&mut tenant, &policy(1, &one, &json!({"shadow": {"hours": 2}}))).unwrap();
+    assert_eq!((tenant.rules(), tenant.basis().rules), (None, None));
+    let Candidate { from, until, .. } = tenant.candidate.clone().unwrap();
+    assert_eq!((from, until), (NOW, UnixSeconds(NOW.0 + 7200)));
+    publish(&mut tenant, &policy(1, &two, &Value::Null)).unwrap();
+    assert_eq!(tenant.rules(), Some(&plan(&two)));
+    assert_eq!(tenant.candidate.as_ref().map(|candidate| &candidate.plan), Some(&plan(&one)));
+    publish(&mut tenant, &policy(2, &one, &json!({"promoted": {"early": "incident"}}))).unwrap();
+    assert_eq!((tenant.rules(), &tenant.candidate), (Some(&plan(&one)), &None));
+    assert_eq!(tenant.policy.as_ref().map(|policy| policy.version), Some(2));
+}
+
+#[test]
+fn other_rules_than_those_in_shadow_are_not_promoted() {
+    let mut tenant = TenantState::default();
+    let promoted =
+        |version, id: &str| policy(version, &rules(id), &json!({"promoted": {"early": "incident"}}));
+    let other = |refused| matches!(refused, Err(Refusal::OtherCandidate { .. }));
+    assert_eq!(publish(&mut tenant, &promoted(1, "one")), Err(Refusal::NoCandidate));
+    publish(&mut tenant, &policy(1, &rules("one"), &json!({"shadow": {"hours": 2}}))).unwrap();
+    assert!(other(publish(&mut tenant, &promoted(1, "two"))));
+    assert!(other(publish(&mut tenant, &policy(1, &rules("one"), &json!("dropped")))));
+    let still = Refusal::StillInShadow { until: NOW.0 + 7200 };
+    assert_eq!(publish(&mut tenant, &policy(1, &rules("one"), &json!({"promoted": {}}))), Err(still));
+    publish(&mut tenant, &policy(1, &Value::Null, &json!("dropped"))).unwrap();
+    assert_eq!(publish(&mut tenant, &promoted(1, "one")), Err(Refusal::NoCandidate));
+    assert_eq!(tenant, TenantState::default());
 }

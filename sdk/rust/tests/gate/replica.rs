@@ -5,7 +5,7 @@ use std::time::Duration;
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::{Base64Bytes, Bytes32};
 use grantbook_record::entry::Salt;
-use grantbook_record::event::{Event, GrantGiven, PolicyPublished, SubjectErased};
+use grantbook_record::event::{Event, GrantGiven, PolicyPublished, Promotion, Shadow, Stage, SubjectErased};
 use grantbook_record::feed::{About, Chain, FeedPosition, GrantOf};
 use grantbook_record::head::HeadError;
 use grantbook_record::receipt::{Content, EventContent};
@@ -61,6 +61,30 @@ fn a_granted_use_is_permitted_until_withdrawn() {
     );
 }
 
+/// Rules in shadow reach the gate too, and it goes on as before until they are promoted.
+#[test]
+fn rules_in_shadow_deny_nothing() {
+    let (mut book, _, grant) = book_with_grant();
+    let mut replica = book.replica(boot(100));
+    let enterprise = book.enterprise.clone();
+    let text = serde_json::json!({"en": "ask", "zh-CN": "请求"});
+    let plan = serde_json::json!({"version": 1, "rules": [
+        {"id": "no", "effect": "forbid", "text": text, "when": {"bool": true}},
+    ]});
+    let mut publish = |replica: &mut Replica, from, stage| {
+        let (plan, sources) = (plan.clone(), Bytes32([0; 32]));
+        let event =
+            PolicyPublished { version: 1, from: UnixSeconds(from), sources, plan, stage: Some(stage) };
+        book.append(&Event::PolicyPublished(event), &[&enterprise]);
+        replica.take_frame(book.pins().verify_frame(book.frames.last().unwrap()).unwrap()).unwrap();
+    };
+    let hours = std::num::NonZeroU16::new(1).unwrap();
+    publish(&mut replica, NOW, Stage::Shadow(Shadow { hours }));
+    assert_permits(&replica, "anna", boot(101), grant);
+    publish(&mut replica, NOW + 3600, Stage::Promoted(Promotion { early: None }));
+    assert_denies(&replica, "anna", boot(101), DenialReason::Policy);
+}
+
 /// Rules reach the gate by the feed, as templates do: from then on it judges by them, and by the next ones in their turn.
 #[test]
 fn published_rules_are_judged_by_as_soon_as_they_come() {
@@ -76,7 +100,7 @@ fn published_rules_are_judged_by_as_soon_as_they_come() {
         );
         let plan = serde_json::json!({"version": 1, "rules": rules});
         let from = UnixSeconds(NOW);
-        let event = PolicyPublished { version, from, sources: Bytes32([0; 32]), plan };
+        let event = PolicyPublished { version, from, sources: Bytes32([0; 32]), plan, stage: None };
         book.append(&Event::PolicyPublished(event), &[&enterprise]);
         replica.take_frame(book.pins().verify_frame(book.frames.last().unwrap()).unwrap()).unwrap();
     };

@@ -45,6 +45,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
         from: Clock::system().now().seconds(),
         sources: sources_sha256(&files),
         plan: serde_json::to_value(&lowered.plan)?,
+        stage: None,
     };
     world.publish_policy(event)?;
     let published = begun.elapsed().as_secs_f64();
