@@ -14,8 +14,12 @@ use grantbook_record::event::{
 use grantbook_record::list::List;
 use grantbook_record::scope::Scope;
 use grantbook_record::strict_json::{self, JsonError};
-use grantbook_record::terms::{Compensation, Consent, Limits, NoticeShown, Obligation, TemplateRef, Validity};
-use grantbook_record::{Envelope, Jti, Kind, Signer, SubjectId, TenantId, Term, Terms, UnixMillis, UnixSeconds};
+use grantbook_record::terms::{
+    Compensation, Consent, Limits, NoticeShown, Obligation, TemplateRef, Validity,
+};
+use grantbook_record::{
+    Envelope, Jti, Kind, Signer, SubjectId, TenantId, Term, Terms, UnixMillis, UnixSeconds,
+};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -306,9 +310,9 @@ impl<N: Fn() -> Jti> Loading<'_, N> {
         let asked = grant.terms.consents.iter();
         // in a sandbox nobody ticks anything; each stands for an act of its own all the same
         let acts = (0..).map(|at| UnixMillis(now.0.saturating_mul(1000).saturating_add(at)));
-        let consents = asked.zip(acts).map(|(ConsentSentence { to, sentence }, at)| {
-            Consent::asked(to.clone(), sentence).given(at)
-        });
+        let consents = asked
+            .zip(acts)
+            .map(|(ConsentSentence { to, sentence }, at)| Consent::asked(to.clone(), sentence).given(at));
         let consents = List::new(consents.collect()).unwrap_or_default();
         let terms = Terms {
             controller: controller.clone(),

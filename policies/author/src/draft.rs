@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use grantbook_plan::{PolicyPlan, Vocabulary, consents};
 use grantbook_plan::admission::{Refusal, TEXT_BYTES_MAX, beyond_template};
 use grantbook_plan::notice::{self, Fault};
 use grantbook_plan::vocabulary::Version;
+use grantbook_plan::{PolicyPlan, Vocabulary, consents};
 use grantbook_record::event::{Audience, Bounds, NoticePublished, TemplatePublished};
 use grantbook_record::scope::Clause;
 use grantbook_record::terms::Obligation;
@@ -155,7 +155,10 @@ pub fn validate_notice(
                 Fault::Contents(expected) => found.add("contents", format!("expected {expected}")),
                 Fault::Lacks(law, part, provision) => {
                     let (member, law) = (part.member(), law.word());
-                    found.add(format!("contents.{member}"), format!("is missing, which {law} {provision} asks for"));
+                    found.add(
+                        format!("contents.{member}"),
+                        format!("is missing, which {law} {provision} asks for"),
+                    );
                 }
             }
         }

@@ -135,10 +135,7 @@ fn may_derive(grant: &GrantState, event: &AssetIssued, now: UnixSeconds) -> Resu
             "the recipient or controller of each grant to have derived it",
         ),
         (terms.purpose == event.purpose, "the purpose of each grant"),
-        (
-            terms.has_consent(CONSENT_TO_DERIVE),
-            "the consent derived-asset in each grant",
-        ),
+        (terms.has_consent(CONSENT_TO_DERIVE), "the consent derived-asset in each grant"),
         // what was derived from a derived report has no grant of its own
         (terms.licence.is_none(), "grants that are no licences"),
     ];

@@ -40,7 +40,11 @@ pub fn ticks(terms: &Terms, given: bool) -> Result<(), Refusal> {
     }
     let acts: BTreeSet<_> = consents.iter().filter_map(|consent| consent.given_at).collect();
     if !given {
-        return if acts.is_empty() { Ok(()) } else { refused("none to be given before the customer is asked") };
+        return if acts.is_empty() {
+            Ok(())
+        } else {
+            refused("none to be given before the customer is asked")
+        };
     }
     if acts.len() != consents.len() {
         return refused("each to be given by an act of its own, at a time of its own");
@@ -58,7 +62,8 @@ pub fn is_needed(to: &str, terms: &Terms, words: &Version, plan: Option<&PolicyP
         terms.scope.include.iter().any(|clause| {
             let of_category = words.words().categories.get(&clause.category);
             let fields = of_category.into_iter().flat_map(|category| category.fields.keys());
-            let granted = fields.filter(|field| clause.fields.as_ref().is_none_or(|named| named.contains(field)));
+            let granted =
+                fields.filter(|field| clause.fields.as_ref().is_none_or(|named| named.contains(field)));
             granted.into_iter().any(|field| words.sensitivity(&clause.category, field) >= Some(wanted))
         })
     };

@@ -112,7 +112,8 @@ pub(crate) fn check_named(
         Evidence::OperatorsWord => Some(context.parties.operator),
         Evidence::EnrolledKey => None,
     };
-    let expected = "the guardian's key, the enterprise or the operator, and one of the minor's keys where there are any";
+    let expected =
+        "the guardian's key, the enterprise or the operator, and one of the minor's keys where there are any";
     let refused = Err(Refusal::Signers { expected });
     let new = event.key.thumbprint();
     let Some(evidence) = evidence else { return refused };

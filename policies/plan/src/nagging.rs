@@ -89,12 +89,15 @@ fn grants_wish(wish: &Wish, refused: &Aim, terms: &Terms) -> bool {
         Compensation::TieredPrice(price) => Some(Price { currency: price.currency, minor: price.minor }),
         _ => None,
     };
-    let pays = |min: Price| price.is_some_and(|price| price.currency == min.currency && price.minor >= min.minor);
+    let pays =
+        |min: Price| price.is_some_and(|price| price.currency == min.currency && price.minor >= min.minor);
     *wish != Wish::default()
         && aim.categories.iter().all(|category| refused.categories.contains(category))
         && !aim.categories.iter().any(|category| wish.without.contains(category))
         && wish.validity_days_max.is_none_or(|max| seconds <= u64::from(max) * SECONDS_PER_DAY)
-        && wish.retention_days_max.is_none_or(|max| terms.deletion_days().is_some_and(|days| days <= max.get()))
+        && wish
+            .retention_days_max
+            .is_none_or(|max| terms.deletion_days().is_some_and(|days| days <= max.get()))
         && wish.uses_max.is_none_or(|max| terms.limits.uses.is_some_and(|uses| uses <= max))
         && wish.price_min.is_none_or(pays)
 }
@@ -150,7 +153,9 @@ pub(crate) fn made(customer: &mut CustomerState, (id, at): (Jti, UnixSeconds), e
 
 /// Takes in a refusal that was admitted.
 pub(crate) fn declined(customer: &mut CustomerState, at: UnixSeconds, event: &RequestDeclined) {
-    let Some(place) = customer.requests.iter().position(|request| request.id == event.request) else { return };
+    let Some(place) = customer.requests.iter().position(|request| request.id == event.request) else {
+        return;
+    };
     let aim = customer.requests.remove(place).aim;
     let answer = event.unless.clone().map_or(Answer::Declined, Answer::Unless);
     forget(&mut customer.past_requests, at);

@@ -148,7 +148,9 @@ pub(crate) fn check_published(event: &NoticePublished, context: &Context<'_>) ->
     }
     let known = context.tenant.notices.get(&Bytes32::sha256(event.text.as_bytes()));
     if known.is_some_and(|known| *known != PublishedNotice::new(event)) {
-        return Err(Refusal::Notice { expected: "another text, since this one was published with other contents" });
+        return Err(Refusal::Notice {
+            expected: "another text, since this one was published with other contents",
+        });
     }
     let Some(contents) = &event.contents else { return Ok(()) };
     let words = context.tenant.vocabulary.latest();
@@ -250,8 +252,7 @@ pub(crate) fn check_terms(terms: &Terms, context: &Context<'_>) -> Result<(), Re
     }
     let Some(says) = &notice.says else { return Ok(()) };
     let mut categories = terms.scope.include.iter().map(|clause| &clause.category);
-    let crosses =
-        tenant.rules().is_some_and(|plan| plan.crosses_border(&terms.controller, &terms.recipient));
+    let crosses = tenant.rules().is_some_and(|plan| plan.crosses_border(&terms.controller, &terms.recipient));
     let rules = [
         (says.controller == terms.controller, "controller"),
         (says.recipients.contains(&terms.recipient), "recipient"),

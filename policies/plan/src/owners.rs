@@ -79,9 +79,12 @@ impl OwnedSource {
                 })
             };
             let named = |granted: &Clause| self.categories.contains(&granted.category);
-            terms.scope.include.iter().any(|granted| {
-                named(granted) && overlaps(granted) && self.may_be_in(&granted.filter)
-            }) && !terms.scope.exclude.iter().any(|excluded| self.is_left_out(excluded, terms))
+            terms
+                .scope
+                .include
+                .iter()
+                .any(|granted| named(granted) && overlaps(granted) && self.may_be_in(&granted.filter))
+                && !terms.scope.exclude.iter().any(|excluded| self.is_left_out(excluded, terms))
         })
     }
 
@@ -137,7 +140,9 @@ pub(crate) fn check_owned(event: &SourceOwned, customer: &CustomerState) -> Resu
     }
     let joint = event.joint.iter().flat_map(|joint| joint.iter());
     let distinct: BTreeSet<&Thumbprint> = joint.clone().collect();
-    if distinct.len() != joint.clone().count() || !joint.clone().all(|kid| customer.signing_key(kid).is_some()) {
+    if distinct.len() != joint.clone().count()
+        || !joint.clone().all(|kid| customer.signing_key(kid).is_some())
+    {
         return refused("an enrolled key of each joint owner, each once");
     }
     let Some(known) = customer.sources.iter().find(|known| known.source == event.source) else {
@@ -156,7 +161,9 @@ pub(crate) fn check_owned(event: &SourceOwned, customer: &CustomerState) -> Resu
         {
             refused("the owners that the period had before")
         }
-        Some(OwnerPeriod { from, to: None, .. }) if *from == event.from && event.to.is_some() => Ok(Widens::Not),
+        Some(OwnerPeriod { from, to: None, .. }) if *from == event.from && event.to.is_some() => {
+            Ok(Widens::Not)
+        }
         Some(OwnerPeriod { to: Some(to), .. }) if event.from > *to => {
             if known.periods.len() >= PERIODS_MAX {
                 return Err(Refusal::TooMany { what: "owner periods", limit: PERIODS_MAX });
@@ -213,7 +220,9 @@ pub(crate) fn check_joint(
     if concerned.flat_map(|period| &period.joint).all(|owner| signers.contains(owner)) {
         return Ok(());
     }
-    Err(Refusal::JointOwners { expected: "a signature by each owner of the source, or rows that leave it out" })
+    Err(Refusal::JointOwners {
+        expected: "a signature by each owner of the source, or rows that leave it out",
+    })
 }
 
 #[cfg(test)]

@@ -350,7 +350,9 @@ impl Changes {
                     let row = key_id.to_be_bytes().to_vec();
                     self.rows.push((rows::asset_key(number, leaf_index), Some(row)));
                 }
-                if matches!(event, Event::KeyEnrolled(_) | Event::GuardianNamed(_)) && customer.state.keys.is_empty() {
+                if matches!(event, Event::KeyEnrolled(_) | Event::GuardianNamed(_))
+                    && customer.state.keys.is_empty()
+                {
                     customer.enrolment = Some(Enrolment { leaf_index, salt });
                 }
                 if let Event::GrantAmended(amended) = event {

@@ -4,12 +4,13 @@
 use grantbook_record::day::{DataDay, DataPeriod, UnixMillis};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{
-    Acknowledger, Act, AssetIssued, AssetTerms, AssetTransferred, Basis, Bounds, Claims, DataDeleted,
-    ConsentSentence, DataSource, Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked, GrantWithdrawn,
-    GuardianNamed, KeyEnrolled, KeyRevoked, KeyRotated, Law, LicenceOffer, LocalText, NoticeContents, NoticePublished, OfPool, OperatorActed,
-    Owner, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed, Period, PolicyPublished,
-    ProofPublished, RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade, Revenue,
-    RevenueDeclared, ReversedEntry, Revoker, SettlementClosed, SettlementPosted, SignatoriesAgreed, SourceOwned, StateRoot,
+    Acknowledger, Act, AssetIssued, AssetTerms, AssetTransferred, Basis, Bounds, Claims, ConsentSentence,
+    DataDeleted, DataSource, Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked,
+    GrantWithdrawn, GuardianNamed, KeyEnrolled, KeyRevoked, KeyRotated, Law, LicenceOffer, LocalText,
+    NoticeContents, NoticePublished, OfPool, OperatorActed, Owner, PayoutAccrued, PayoutFailed,
+    PayoutOrdered, PayoutPaid, PayoutReversed, Period, PolicyPublished, ProofPublished,
+    RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade, Revenue, RevenueDeclared,
+    ReversedEntry, Revoker, SettlementClosed, SettlementPosted, SignatoriesAgreed, SourceOwned, StateRoot,
     SubjectErased, TemplatePublished, Tier, TierAgreed, Wish, about_tenant,
 };
 use grantbook_record::lease::{LeasesReleased, Release};
@@ -344,9 +345,12 @@ pub(crate) fn sample(kind: Kind) -> Sample {
             let event = RequestMade { sub, terms: asked(), expires: UnixSeconds(NOW.0 + 7 * 86_400) };
             Sample::new(kind, 6, event, vec![enterprise()])
         }
-        Kind::RequestDeclined => {
-            Sample::new(kind, 7, RequestDeclined { sub, request: jti(6), unless: Some(wish()) }, by_customer())
-        }
+        Kind::RequestDeclined => Sample::new(
+            kind,
+            7,
+            RequestDeclined { sub, request: jti(6), unless: Some(wish()) },
+            by_customer(),
+        ),
         Kind::GrantGiven => {
             let event =
                 GrantGiven { sub, terms: terms(), request: Some(jti(6)), birth_day: None, mandate: None };

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use grantbook_author::cedar::folder::{self, PolicyFolder};
-use grantbook_author::cedar::{CedarError, Lowered, PolicyFile, cases, lower, lower_protecting, sources_sha256};
-use grantbook_plan::{Protections, Vocabulary};
+use grantbook_author::cedar::{
+    CedarError, Lowered, PolicyFile, cases, lower, lower_protecting, sources_sha256,
+};
 use grantbook_plan::rules::Party;
 use grantbook_plan::tenant::PublishedPolicy;
+use grantbook_plan::{Protections, Vocabulary};
 use grantbook_record::event::PolicyPublished;
 use grantbook_record::{Kind, TenantId, Term};
 use serde_json::json;

@@ -73,8 +73,10 @@ fn day(text: &str) -> Result<DataDay, String> {
 
 /// `third-party=The insurer may have these records.`
 fn consent(text: &str) -> Result<Consent, String> {
-    let malformed = || "expected what to and the sentence that asked for it, such as third-party=SENTENCE".to_owned();
-    let (to, sentence) = text.split_once('=').filter(|(_, sentence)| !sentence.is_empty()).ok_or_else(malformed)?;
+    let malformed =
+        || "expected what to and the sentence that asked for it, such as third-party=SENTENCE".to_owned();
+    let (to, sentence) =
+        text.split_once('=').filter(|(_, sentence)| !sentence.is_empty()).ok_or_else(malformed)?;
     Ok(Consent::asked(Term::parse(to).map_err(|_| malformed())?, sentence))
 }
 

@@ -5,8 +5,8 @@ use grantbook_record::event::{Bounds, LocalText, NoticePublished, TemplatePublis
 use grantbook_record::list::List;
 use grantbook_record::scope::Clause;
 use grantbook_record::terms::{
-    BasisPoints, Compensation, Consent, Language, Limits, NoticeShown, RetentionDays, RevenueShare, TemplateRef,
-    UseCap, Validity,
+    BasisPoints, Compensation, Consent, Language, Limits, NoticeShown, RetentionDays, RevenueShare,
+    TemplateRef, UseCap, Validity,
 };
 use grantbook_record::{
     Currency, DataDay, DataPeriod, Jti, Price, Scope, Term, Terms, UnixMillis, UnixSeconds, VocabularyVersion,

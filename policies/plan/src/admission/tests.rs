@@ -408,7 +408,9 @@ fn limits_bound_what_is_kept() {
     let template = template("another", 1, json!({}));
     assert_eq!(world.check(&template, &[ENTERPRISE]), too_many("templates", TEMPLATES_MAX));
 
-    world.tenant.notices.extend((0..NOTICES_MAX as u64).map(|n| (Bytes32::sha256(&n.to_be_bytes()), PublishedNotice::default())));
+    world.tenant.notices.extend(
+        (0..NOTICES_MAX as u64).map(|n| (Bytes32::sha256(&n.to_be_bytes()), PublishedNotice::default())),
+    );
     assert_eq!(world.check(&notice("more"), &[ENTERPRISE]), too_many("notices", NOTICES_MAX));
 
     // a full table of groups refuses a new group, not a grant in a group that is there

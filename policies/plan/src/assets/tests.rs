@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::admission::{self, Context, Parties};
 use crate::decide::{Decision, decide};
-use crate::samples::{consents, END, NOW, START, admitted, bounds, facts, given, jti, signer, subject, terms};
+use crate::samples::{
+    END, NOW, START, admitted, bounds, consents, facts, given, jti, signer, subject, terms,
+};
 use crate::{TenantState, UseCount};
 
 const CUSTOMER: u8 = 1;
@@ -257,7 +259,11 @@ fn a_licence_keeps_to_what_its_asset_offers() {
     }
     let resale = World::with_asset(|event| event["terms"]["licence"]["resale"] = json!(true));
     assert_eq!(
-        check_licence(&given(licence(json!({"consents": consents(&["third-party"])}))), &resale.customer, NOW),
+        check_licence(
+            &given(licence(json!({"consents": consents(&["third-party"])}))),
+            &resale.customer,
+            NOW
+        ),
         Ok(())
     );
     let unlicensed = World::with_asset(|event| event["terms"] = json!({}));

@@ -29,7 +29,8 @@ impl Record {
     /// The bytes; `terms` has the ids of the grants' terms, in their order.
     pub(super) fn to_bytes(&self, terms: &[u32]) -> Vec<u8> {
         let Self { state, blocked, blocked_grants } = self;
-        let CustomerState { keys, grants, requests, recovery, sources, tier, birth_day, assets: _, .. } = state;
+        let CustomerState { keys, grants, requests, recovery, sources, tier, birth_day, assets: _, .. } =
+            state;
         let CustomerState { past_requests, ward, signatories, .. } = state;
         let mut out = Writer::default();
         out.u8((*blocked).into());

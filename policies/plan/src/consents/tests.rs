@@ -34,7 +34,10 @@ fn one_tick_does_not_count_for_two() {
     assert_eq!(refused(&changed(1, "given_at", first.clone()), true), own_act);
     let mut unmarked = two.clone();
     unmarked.consents = grantbook_record::list::List::new(
-        two.consents.iter().map(|one| grantbook_record::terms::Consent { given_at: None, ..one.clone() }).collect(),
+        two.consents
+            .iter()
+            .map(|one| grantbook_record::terms::Consent { given_at: None, ..one.clone() })
+            .collect(),
     )
     .unwrap();
     assert_eq!(refused(&unmarked, true), own_act);
@@ -53,7 +56,10 @@ fn each_has_a_sentence_of_its_own_after_the_notice() {
     let notice = json!(Bytes32::sha256(b"notice"));
     assert_eq!(refused(&changed(0, "sentence", notice), true), Some("a sentence that is not the notice"));
     let early = json!(START.0 * 1000 - 1);
-    assert_eq!(refused(&changed(0, "given_at", early), true), Some("each to be given after the notice was shown"));
+    assert_eq!(
+        refused(&changed(0, "given_at", early), true),
+        Some("each to be given after the notice was shown")
+    );
 }
 
 /// A box that is ticked before anybody is asked.

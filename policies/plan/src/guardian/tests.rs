@@ -2,7 +2,9 @@ use grantbook_record::encoding::Bytes32;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::admission::tests::{CUSTOMER, ENTERPRISE, NEW, OPERATOR, World, amended, enrolled, event, key, on_grant};
+use crate::admission::tests::{
+    CUSTOMER, ENTERPRISE, NEW, OPERATOR, World, amended, enrolled, event, key, on_grant,
+};
 use crate::compact::{CompactPlan, CustomerKey, Record};
 use crate::decide::{Basis, Decision, UseCount, decide};
 use crate::rules::PolicyPlan;
@@ -41,7 +43,8 @@ fn publish(world: &mut World, protections: Value) {
 }
 
 fn named(n: u8, patch: Value) -> Event {
-    let mut members = json!({"key": key(n), "evidence": "enterprise", "birth_day": BORN, "until": "2026-03-03"});
+    let mut members =
+        json!({"key": key(n), "evidence": "enterprise", "birth_day": BORN, "until": "2026-03-03"});
     members.as_object_mut().unwrap().extend(patch.as_object().unwrap().clone());
     event(Event::GuardianNamed, members)
 }
@@ -205,7 +208,10 @@ fn who_states_to_be_a_minor_needs_a_guardian() {
     let mut world = World { now: before(), ..World::new() };
     let stated = |birth_day: u32| {
         let reference = json!({"id": "born", "version": 1, "hash": Bytes32::sha256(b"born")});
-        event(Event::GrantGiven, json!({"terms": terms(json!({"template": reference})), "birth_day": birth_day}))
+        event(
+            Event::GrantGiven,
+            json!({"terms": terms(json!({"template": reference})), "birth_day": birth_day}),
+        )
     };
     let asks = crate::admission::tests::template("born", 1, json!({"birth_day": true}));
     world.tenant.apply(&asks, Bytes32::sha256(b"born"));
@@ -218,7 +224,10 @@ fn who_states_to_be_a_minor_needs_a_guardian() {
     world.customer.birth_day = Some(BORN);
     assert!(needs_guardian(&world.check(&stated(BORN - 400), &[CUSTOMER])));
     world.customer.apply(&named(GUARDIAN, json!({})), &admitted(80, 0));
-    assert!(needs_guardian(&world.check(&stated(BORN - 400), &[GUARDIAN])), "another day than the guardian's");
+    assert!(
+        needs_guardian(&world.check(&stated(BORN - 400), &[GUARDIAN])),
+        "another day than the guardian's"
+    );
     assert_eq!(world.check(&stated(BORN), &[GUARDIAN]), Ok(()));
 }
 

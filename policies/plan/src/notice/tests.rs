@@ -128,7 +128,8 @@ fn terms_stay_within_what_the_notice_says() {
     world.tenant.apply(&published(json!({})), Bytes32::sha256(b"first"));
     let check = |patch: Value| world.check(&given(told(patch)), &[CUSTOMER]);
     assert_eq!(check(json!({})), Ok(()));
-    let other = json!([{"to": "third-party", "sentence": Bytes32::sha256(b"Anything."), "given_at": START.0 * 1000}]);
+    let other =
+        json!([{"to": "third-party", "sentence": Bytes32::sha256(b"Anything."), "given_at": START.0 * 1000}]);
     let unasked = json!([{"to": "sensitive", "sentence": Bytes32::sha256(SENTENCE.as_bytes()), "given_at": START.0 * 1000}]);
     for (patch, what) in [
         (json!({"recipient": "safe-insurance"}), "recipient"),

@@ -103,7 +103,9 @@ mod joint {
     use serde_json::{Value, json};
 
     use crate::admission::Refusal;
-    use crate::admission::tests::{CUSTOMER, ENTERPRISE, NEW, World, amended, enrolled, event, key, on_grant};
+    use crate::admission::tests::{
+        CUSTOMER, ENTERPRISE, NEW, World, amended, enrolled, event, key, on_grant,
+    };
     use crate::samples::{admitted, given, signer, terms};
 
     fn owned(patch: Value) -> Event {
@@ -160,8 +162,18 @@ mod joint {
             (include(json!({"category": "fast-charging"})), true),
             (include(json!({"category": "fast-charging", "filter": other("V-81")})), true),
             (include(json!({"category": "fast-charging", "filter": other("V-82")})), false),
-            (include(json!({"category": "fast-charging", "period": {"from": "2024-01-01", "to": "2024-12-31"}})), false),
-            (include(json!({"category": "fast-charging", "period": {"from": "2024-01-01", "to": "2025-01-01"}})), true),
+            (
+                include(
+                    json!({"category": "fast-charging", "period": {"from": "2024-01-01", "to": "2024-12-31"}}),
+                ),
+                false,
+            ),
+            (
+                include(
+                    json!({"category": "fast-charging", "period": {"from": "2024-01-01", "to": "2025-01-01"}}),
+                ),
+                true,
+            ),
             (
                 json!({"scope": {
                     "include": [{"category": "fast-charging"}],

@@ -82,16 +82,12 @@ impl<'a> Asked<'a> {
             Attribute::GrantLevel => Value::Long(limits.level.map(Level::get)?.into()),
             Attribute::GrantCompensation => Value::Word(self::compensation(compensation)),
             Attribute::GrantPrice => Value::Long(compensation.price_minor().into()),
-            Attribute::GrantConsents => {
-                Value::Words(set(consents.iter().map(|consent| consent.to.as_str())))
-            }
+            Attribute::GrantConsents => Value::Words(set(consents.iter().map(|consent| consent.to.as_str()))),
             Attribute::GrantGiver => Value::Word(match self.basis.giver(&self.grant.id) {
                 Giver::Customer | Giver::Minor => "customer",
                 Giver::Guardian => "guardian",
             }),
-            Attribute::GrantNotice => {
-                Value::Words(set(self.basis.laws(notice).iter().map(|law| law.word())))
-            }
+            Attribute::GrantNotice => Value::Words(set(self.basis.laws(notice).iter().map(|law| law.word()))),
             Attribute::GrantObligations => Value::Words(set(obligations.iter().map(obligation))),
             Attribute::GrantLanguage => Value::Word(match notice.language {
                 Language::English => "en",
