@@ -17,7 +17,11 @@ use crate::assets::{self, ASSETS_MAX};
 use crate::customer::{CustomerState, GRANTS_MAX, GrantState, KEYS_MAX, Status};
 use crate::mandate::{self, MandateError};
 use crate::owners::{self, Widens};
+<<<<<<< HEAD
 use crate::rules::PlanError;
+=======
+use crate::rules::{PlanError, PolicyPlan};
+>>>>>>> e-people
 use crate::tenant::{GROUPS_MAX, NOTICES_MAX, TenantState};
 use crate::vocabulary::VocabularyError;
 use crate::{consents, guardian, nagging, notice, signatories};

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use grantbook_plan::{Status, Vocabulary};
 use grantbook_record::list::List;
 use grantbook_record::scope::{Clause, Scope};
-use grantbook_record::terms::{Limits, Rate, Validity, WindowSeconds};
-use grantbook_record::{DenialReason, SubjectId, Term, Terms, UnixSeconds};
+use grantbook_record::terms::{Consent, Limits, Rate, Validity, WindowSeconds};
+use grantbook_record::{DenialReason, SubjectId, Term, Terms, UnixMillis, UnixSeconds};
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 
@@ -201,6 +201,12 @@ fn before(terms: &Terms) -> Terms {
         consents: List::new(others).unwrap(),
         ..terms.clone()
     }
+}
+
+/// The consent to pass data on, given when the notice was shown.
+fn passing_on(terms: &Terms) -> Consent {
+    let at = UnixMillis(terms.notice.shown_at.0 * 1000);
+    Consent::asked(Term::parse("third-party").unwrap(), "They may have these records.").given(at)
 }
 
 /// Worlds of the reference, always the same.

@@ -14,11 +14,14 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::ledger::Ledger;
-use crate::story::{SAMPLES, customer, enterprise, gate, operator, record, sample, second_key, tenant};
+use crate::story::{
+    SAMPLES, customer, enterprise, gate, guardian, operator, record, sample, second_key, tenant,
+};
 
 /// What a careful reader does with an envelope for the story's tenant.
 fn verify(bytes: &[u8]) -> bool {
-    let keys = [customer(), second_key(), enterprise(), operator()].map(|signer| *signer.public_key());
+    let keys =
+        [customer(), second_key(), enterprise(), operator(), guardian()].map(|signer| *signer.public_key());
     Envelope::parse(bytes).is_ok_and(|envelope| {
         envelope.event().is_ok()
             && envelope

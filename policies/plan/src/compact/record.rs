@@ -31,7 +31,11 @@ impl Record {
         let Self { state, blocked, blocked_grants } = self;
         let CustomerState { keys, grants, requests, recovery, sources, tier, birth_day, assets: _, .. } =
             state;
+<<<<<<< HEAD
         let CustomerState { past_requests, ward, signatories, mandates, closed_requests: _, .. } = state;
+=======
+        let CustomerState { past_requests, ward, signatories, .. } = state;
+>>>>>>> e-people
         let mut out = Writer::default();
         out.u8((*blocked).into());
         out.count(blocked_grants.len());
