@@ -207,6 +207,7 @@ bounded!(
 
 bounded!(
     /// How many mandates may be handed on one below the other.
+    #[derive(Default)]
     Depth(u8), 0, 4, "out of range, expected 0 to 4"
 );
 
@@ -215,12 +216,6 @@ impl Depth {
     #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub fn is_none(&self) -> bool {
         self.0 == 0
-    }
-}
-
-impl Default for Depth {
-    fn default() -> Self {
-        Self(0)
     }
 }
 

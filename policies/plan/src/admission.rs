@@ -9,7 +9,7 @@ mod published;
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::event::{
     Acknowledger, DataDeleted, Event, Evidence, GrantGiven, KeyEnrolled, KeyRotated, Money,
-    RecipientAcknowledged, Revoker, SourceOwned,
+    RecipientAcknowledged, RequestDeclined, Revoker, SourceOwned,
 };
 use grantbook_record::{Jti, Term, Terms, Thumbprint};
 
@@ -17,11 +17,7 @@ use crate::assets::{self, ASSETS_MAX};
 use crate::customer::{CustomerState, GRANTS_MAX, GrantState, KEYS_MAX, Status};
 use crate::mandate::{self, MandateError};
 use crate::owners::{self, Widens};
-<<<<<<< HEAD
 use crate::rules::PlanError;
-=======
-use crate::rules::{PlanError, PolicyPlan};
->>>>>>> e-people
 use crate::tenant::{GROUPS_MAX, NOTICES_MAX, TenantState};
 use crate::vocabulary::VocabularyError;
 use crate::{consents, guardian, nagging, notice, signatories};
@@ -348,13 +344,7 @@ fn check_kind(
         Event::MandateWithdrawn(event) => mandate::check_withdrawn(event, signers, customer, context),
         Event::TierAgreed(_) => by_customer(signers, customer),
         Event::SourceOwned(event) => check_owner_period(event, signers, customer, context),
-        Event::RequestDeclined(event) => {
-            match &event.mandate {
-                None => by_customer(signers, customer)?,
-                Some(mandate) => drop(mandate::by_agent(mandate, signers, customer, context.now)?),
-            }
-            open_request(customer, &event.request, context.now)
-        }
+        Event::RequestDeclined(event) => check_declined(event, signers, customer, context.now),
         Event::GrantGiven(event) => check_given(event, signers, customer, context),
         Event::GrantAmended(event) => {
             by_giver(&event.terms, signers, customer, context)?;
@@ -418,6 +408,19 @@ fn check_kind(
         | Event::StateRoot(_)
         | Event::ProofPublished(_) => expect(signers == [context.parties.operator], "the operator"),
     }
+}
+
+fn check_declined(
+    event: &RequestDeclined,
+    signers: &[Thumbprint],
+    customer: &CustomerState,
+    now: UnixSeconds,
+) -> Result<(), Refusal> {
+    match &event.mandate {
+        None => by_customer(signers, customer)?,
+        Some(mandate) => drop(mandate::by_agent(mandate, signers, customer, now)?),
+    }
+    open_request(customer, &event.request, now)
 }
 
 fn check_given(

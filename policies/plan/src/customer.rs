@@ -78,6 +78,7 @@ pub struct CustomerKey {
     pub guardian: bool,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_false(flag: &bool) -> bool {
     !flag
 }

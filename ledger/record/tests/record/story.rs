@@ -7,19 +7,11 @@ use grantbook_record::event::{
     Acknowledger, Act, AssetIssued, AssetTerms, AssetTransferred, Basis, Bounds, Claims, ConsentSentence,
     DataDeleted, DataSource, Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked,
     GrantWithdrawn, GuardianNamed, KeyEnrolled, KeyRevoked, KeyRotated, Law, LicenceOffer, LocalText,
-<<<<<<< HEAD
     MandateGiven, MandateWithdrawn, NoticeContents, NoticePublished, OfPool, OperatorActed, Owner,
     PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed, Period, PolicyPublished,
     ProofPublished, RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade, Revenue,
     RevenueDeclared, ReversedEntry, Revoker, SettlementClosed, SettlementPosted, SignatoriesAgreed,
     SourceOwned, StateRoot, SubjectErased, TemplatePublished, Tier, TierAgreed, Wish, about_tenant,
-=======
-    NoticeContents, NoticePublished, OfPool, OperatorActed, Owner, PayoutAccrued, PayoutFailed,
-    PayoutOrdered, PayoutPaid, PayoutReversed, Period, PolicyPublished, ProofPublished,
-    RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade, Revenue, RevenueDeclared,
-    ReversedEntry, Revoker, SettlementClosed, SettlementPosted, SignatoriesAgreed, SourceOwned, StateRoot,
-    SubjectErased, TemplatePublished, Tier, TierAgreed, Wish, about_tenant,
->>>>>>> e-people
 };
 use grantbook_record::lease::{LeasesReleased, Release};
 use grantbook_record::list::List;
@@ -365,19 +357,10 @@ pub(crate) fn sample(kind: Kind) -> Sample {
             let event = RequestMade { sub, terms: asked(), expires: UnixSeconds(NOW.0 + 7 * 86_400) };
             Sample::new(kind, 6, event, vec![enterprise()])
         }
-<<<<<<< HEAD
         Kind::RequestDeclined => {
             let event = RequestDeclined { sub, request: jti(6), unless: Some(wish()), mandate: None };
             Sample::new(kind, 7, event, by_customer())
         }
-=======
-        Kind::RequestDeclined => Sample::new(
-            kind,
-            7,
-            RequestDeclined { sub, request: jti(6), unless: Some(wish()) },
-            by_customer(),
-        ),
->>>>>>> e-people
         Kind::GrantGiven => {
             let event =
                 GrantGiven { sub, terms: terms(), request: Some(jti(6)), birth_day: None, mandate: None };

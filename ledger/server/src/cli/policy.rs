@@ -14,16 +14,10 @@ use grantbook_author::cedar::{
 use grantbook_plan::rules::Party;
 use grantbook_plan::tenant::PublishedPolicy;
 use grantbook_plan::{Protections, Vocabulary};
-<<<<<<< HEAD
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{PolicyPublished, Shadow, Stage};
 use grantbook_record::{Kind, Signer, TenantId, Term};
 use serde_json::{Value, json};
-=======
-use grantbook_record::event::PolicyPublished;
-use grantbook_record::{Kind, TenantId, Term};
-use serde_json::json;
->>>>>>> e-people
 
 use super::clock;
 use super::door::{Door, DoorArgs};

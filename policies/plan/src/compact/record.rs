@@ -31,11 +31,7 @@ impl Record {
         let Self { state, blocked, blocked_grants } = self;
         let CustomerState { keys, grants, requests, recovery, sources, tier, birth_day, assets: _, .. } =
             state;
-<<<<<<< HEAD
         let CustomerState { past_requests, ward, signatories, mandates, closed_requests: _, .. } = state;
-=======
-        let CustomerState { past_requests, ward, signatories, .. } = state;
->>>>>>> e-people
         let mut out = Writer::default();
         out.u8((*blocked).into());
         out.count(blocked_grants.len());
@@ -95,7 +91,7 @@ impl Record {
         let mandates = bytes.optional(Reader::json)?.unwrap_or_default();
         bytes.end()?;
         let of_people =
-            CustomerState { past_requests, ward, signatories, mandates, ..CustomerState::default() };
+            CustomerState { mandates, past_requests, ward, signatories, ..CustomerState::default() };
         let state = CustomerState { keys, grants, requests, recovery, sources, tier, birth_day, ..of_people };
         Ok(Self { state, blocked, blocked_grants })
     }
