@@ -65,12 +65,8 @@ pub struct CustomerKey {
     /// Whether it was rotated or revoked.
     pub ended: bool,
     /// Whether it is a guardian's.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub guardian: bool,
-}
-
-fn is_false(flag: &bool) -> bool {
-    !flag
 }
 
 /// An entry that later ones link to.
