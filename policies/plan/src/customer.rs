@@ -74,13 +74,8 @@ pub struct CustomerKey {
     /// Whether it was rotated or revoked.
     pub ended: bool,
     /// Whether it is a guardian's.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub guardian: bool,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_false(flag: &bool) -> bool {
-    !flag
 }
 
 /// An entry that later ones link to.

@@ -89,10 +89,10 @@ fn first_second(day: DataDay) -> UnixSeconds {
 pub fn comes_of_age(birth_day: u32, years: u8) -> Option<DataDay> {
     let born = NaiveDate::from_ymd_opt(1900, 1, 1)?.checked_add_days(chrono::Days::new(birth_day.into()))?;
     let year = born.year().checked_add(years.into())?;
-    let day = NaiveDate::from_ymd_opt(year, born.month(), born.day())
+    let of_age = NaiveDate::from_ymd_opt(year, born.month(), born.day())
         .or_else(|| NaiveDate::from_ymd_opt(year, 3, 1))?;
     let epoch = NaiveDate::from_ymd_opt(1970, 1, 1)?;
-    i32::try_from(day.signed_duration_since(epoch).num_days()).ok().map(DataDay)
+    i32::try_from(of_age.signed_duration_since(epoch).num_days()).ok().map(DataDay)
 }
 
 /// Whether somebody born on that day is not that old yet.

@@ -1,4 +1,3 @@
-#![allow(clippy::needless_pass_by_value, reason = "patches are written where they are passed")]
 
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::Event;

@@ -1,4 +1,3 @@
-#![allow(clippy::needless_pass_by_value, reason = "patches are written where they are passed")]
 
 use grantbook_record::event::Event;
 use serde_json::{Value, json};
