@@ -192,6 +192,7 @@ impl Depth {
     }
 }
 
+#[allow(clippy::derivable_impls, reason = "the other bounded numbers have no least one that means none")]
 impl Default for Depth {
     fn default() -> Self {
         Self(0)

@@ -103,12 +103,16 @@ pub(crate) fn end(mandates: &mut [MandateState], id: &Jti) {
 pub(crate) fn end_with_key(mandates: &mut [MandateState], key: &Thumbprint) {
     let resting: Vec<Jti> =
         mandates.iter().filter(|mandate| mandate.key == Some(*key)).map(|mandate| mandate.id).collect();
-    resting.iter().for_each(|id| end(mandates, id));
+    for id in &resting {
+        end(mandates, id);
+    }
 }
 
 /// Ends all of them.
 pub(crate) fn end_all(mandates: &mut [MandateState]) {
-    mandates.iter_mut().for_each(|mandate| mandate.ended = true);
+    for mandate in mandates {
+        mandate.ended = true;
+    }
 }
 
 /// A key that the customer replaced, both signing: what rested on the old one rests on the new one.
