@@ -323,21 +323,7 @@ pub(crate) fn sample(kind: Kind) -> Sample {
         Kind::KeyRevoked => {
             Sample::new(kind, 3, KeyRevoked { sub, key: second_key().thumbprint() }, by_customer())
         }
-        Kind::GuardianNamed => {
-            let key = *guardian().public_key();
-            let (birth_day, until) = (40_907, day("2030-01-01"));
-            let event = GuardianNamed { sub, key, evidence: Evidence::Enterprise, birth_day, until };
-            Sample::new(kind, 39, event, vec![guardian(), enterprise(), customer()])
-        }
-        Kind::SignatoriesAgreed => {
-            let keys = List::new(vec![customer().thumbprint(), second_key().thumbprint()]).unwrap();
-            Sample::new(kind, 40, SignatoriesAgreed { sub, keys, needed: 2 }, by_customer())
-        }
         Kind::VocabularyPublished => Sample::new(kind, 36, vocabulary(), vec![enterprise()]),
-        Kind::MandateGiven => Sample::new(kind, 45, mandate(sub), by_customer()),
-        Kind::MandateWithdrawn => {
-            Sample::new(kind, 46, MandateWithdrawn { sub, mandate: jti(45), channel: None }, by_customer())
-        }
         Kind::TierAgreed => Sample::new(kind, 37, TierAgreed { sub, tier: Tier::Growth }, by_customer()),
         Kind::SourceOwned => Sample::new(kind, 38, sold(sub), vec![enterprise()]),
         Kind::TemplatePublished => Sample::new(kind, 4, template(), vec![enterprise()]),
@@ -417,8 +403,31 @@ pub(crate) fn sample(kind: Kind) -> Sample {
             };
             Sample::new(kind, 34, event, vec![operator()])
         }
+        Kind::GuardianNamed | Kind::SignatoriesAgreed | Kind::MandateGiven | Kind::MandateWithdrawn => {
+            sample_of_people(kind)
+        }
         Kind::AssetIssued | Kind::AssetTransferred => sample_of_assets(kind),
         other => sample_of_money(other),
+    }
+}
+
+/// Who signs for a customer, and by what right.
+fn sample_of_people(kind: Kind) -> Sample {
+    let sub = subject();
+    let by_customer = || vec![customer()];
+    match kind {
+        Kind::GuardianNamed => {
+            let key = *guardian().public_key();
+            let (birth_day, until) = (40_907, day("2030-01-01"));
+            let event = GuardianNamed { sub, key, evidence: Evidence::Enterprise, birth_day, until };
+            Sample::new(kind, 39, event, vec![guardian(), enterprise(), customer()])
+        }
+        Kind::SignatoriesAgreed => {
+            let keys = List::new(vec![customer().thumbprint(), second_key().thumbprint()]).unwrap();
+            Sample::new(kind, 40, SignatoriesAgreed { sub, keys, needed: 2 }, by_customer())
+        }
+        Kind::MandateGiven => Sample::new(kind, 45, mandate(&sub), by_customer()),
+        _ => Sample::new(kind, 46, MandateWithdrawn { sub, mandate: jti(45), channel: None }, by_customer()),
     }
 }
 
@@ -530,7 +539,7 @@ fn vocabulary() -> VocabularyPublished {
 }
 
 /// "Insurers may ask, at least 0.80 CNY, at most 30 days, never my work orders."
-fn mandate(sub: SubjectId) -> MandateGiven {
+fn mandate(sub: &SubjectId) -> MandateGiven {
     let rule = serde_json::json!({
         "when": {"kinds": ["insurer"]},
         "accept": {

@@ -209,17 +209,14 @@ pub(super) async fn requests(
     let (tenant, sub) = (caller.tenant(), customer.parse()?);
     let mandate = answer.mandate.as_deref().map(Jti::parse).transpose().map_err(|_| Problem::not_found())?;
     let requests = app
-        .blocking(move |ledger| match mandate {
-            Some(mandate) => {
-                let answers = ledger.answers_of(tenant, &sub, &mandate)?;
-                Ok(answers.into_iter().map(|(row, answer)| RequestView::new(row, Some(answer))).collect())
-            }
-            None => {
+        .blocking(move |ledger| {
+            let Some(mandate) = mandate else {
                 let rows = ledger.requests_of(tenant, &sub)?;
-                Ok::<_, grantbook_engine::ReadError>(
-                    rows.into_iter().map(|row| RequestView::new(row, None)).collect(),
-                )
-            }
+                return Ok(rows.into_iter().map(|row| RequestView::new(row, None)).collect());
+            };
+            let answers = ledger.answers_of(tenant, &sub, &mandate)?;
+            let views = answers.into_iter().map(|(row, answer)| RequestView::new(row, Some(answer)));
+            Ok::<_, grantbook_engine::ReadError>(views.collect())
         })
         .await??;
     Ok(Json(Requests { requests }))

@@ -1,5 +1,5 @@
 //! Who may give, hand on, use and end mandates; what the judgement turns on.
-
+#![allow(clippy::needless_pass_by_value, reason = "JSON is written where it is passed")]
 
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::Bytes32;

@@ -1,4 +1,3 @@
-
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::Event;
 use serde_json::{Value, json};

@@ -1,4 +1,3 @@
-
 use grantbook_record::event::Event;
 use serde_json::{Value, json};
 
