@@ -323,22 +323,10 @@ pub(crate) fn sample(kind: Kind) -> Sample {
         Kind::KeyRevoked => {
             Sample::new(kind, 3, KeyRevoked { sub, key: second_key().thumbprint() }, by_customer())
         }
-        Kind::VocabularyPublished => Sample::new(kind, 36, vocabulary(), vec![enterprise()]),
-        Kind::TierAgreed => Sample::new(kind, 37, TierAgreed { sub, tier: Tier::Growth }, by_customer()),
-        Kind::SourceOwned => Sample::new(kind, 38, sold(sub), vec![enterprise()]),
-        Kind::TemplatePublished => Sample::new(kind, 4, template(), vec![enterprise()]),
-        Kind::NoticePublished => {
-            let (id, text) = (term("charging-for-insurance"), NOTICE.to_owned());
-            let event = NoticePublished {
-                id,
-                version: 1,
-                language: Language::English,
-                text,
-                contents: Some(Box::new(notice_contents())),
-            };
-            Sample::new(kind, 5, event, vec![enterprise()])
-        }
-        Kind::PolicyPublished => Sample::new(kind, 35, policy(), vec![enterprise()]),
+        Kind::VocabularyPublished
+        | Kind::TemplatePublished
+        | Kind::NoticePublished
+        | Kind::PolicyPublished => sample_of_published(kind),
         Kind::RequestMade => {
             let event = RequestMade { sub, terms: asked(), expires: UnixSeconds(NOW.0 + 7 * 86_400) };
             Sample::new(kind, 6, event, vec![enterprise()])
@@ -403,11 +391,34 @@ pub(crate) fn sample(kind: Kind) -> Sample {
             };
             Sample::new(kind, 34, event, vec![operator()])
         }
-        Kind::GuardianNamed | Kind::SignatoriesAgreed | Kind::MandateGiven | Kind::MandateWithdrawn => {
-            sample_of_people(kind)
-        }
+        Kind::GuardianNamed
+        | Kind::SignatoriesAgreed
+        | Kind::MandateGiven
+        | Kind::MandateWithdrawn
+        | Kind::TierAgreed
+        | Kind::SourceOwned => sample_of_people(kind),
         Kind::AssetIssued | Kind::AssetTransferred => sample_of_assets(kind),
         other => sample_of_money(other),
+    }
+}
+
+/// What an enterprise publishes.
+fn sample_of_published(kind: Kind) -> Sample {
+    match kind {
+        Kind::VocabularyPublished => Sample::new(kind, 36, vocabulary(), vec![enterprise()]),
+        Kind::TemplatePublished => Sample::new(kind, 4, template(), vec![enterprise()]),
+        Kind::NoticePublished => {
+            let (id, text) = (term("charging-for-insurance"), NOTICE.to_owned());
+            let event = NoticePublished {
+                id,
+                version: 1,
+                language: Language::English,
+                text,
+                contents: Some(Box::new(notice_contents())),
+            };
+            Sample::new(kind, 5, event, vec![enterprise()])
+        }
+        _ => Sample::new(kind, 35, policy(), vec![enterprise()]),
     }
 }
 
@@ -427,6 +438,8 @@ fn sample_of_people(kind: Kind) -> Sample {
             Sample::new(kind, 40, SignatoriesAgreed { sub, keys, needed: 2 }, by_customer())
         }
         Kind::MandateGiven => Sample::new(kind, 45, mandate(&sub), by_customer()),
+        Kind::TierAgreed => Sample::new(kind, 37, TierAgreed { sub, tier: Tier::Growth }, by_customer()),
+        Kind::SourceOwned => Sample::new(kind, 38, sold(sub), vec![enterprise()]),
         _ => Sample::new(kind, 46, MandateWithdrawn { sub, mandate: jti(45), channel: None }, by_customer()),
     }
 }

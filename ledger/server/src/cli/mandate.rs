@@ -219,24 +219,20 @@ fn simulate(args: &SimulateArgs, output: Output) -> Result<Verdict, Failure> {
     let simulated = args.door.tenant(&door).and_then(|tenant| door.simulate(tenant, &args.sub, draft));
     door.close()?;
     let simulated = simulated?;
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let said = |answer: &Value| match answer["why"].as_str() {
-        Some(why) => format!("{} ({why})", text(&answer["verdict"])),
-        None => text(&answer["verdict"]),
+    let text = |row: &Value, at: &str| row.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let said = |row: &Value| match row.pointer("/answer/why").and_then(Value::as_str) {
+        Some(why) => format!("{} ({why})", text(row, "/answer/verdict")),
+        None => text(row, "/answer/verdict"),
     };
-    let rows = |name: &str| simulated[name].as_array().cloned().unwrap_or_default();
-    for request in rows("requests") {
-        let (recipient, purpose) = (&request["terms"]["recipient"], &request["terms"]["purpose"]);
-        let (id, recipient, purpose) = (text(&request["request"]), text(recipient), text(purpose));
-        output.say(format!("request {id} of {recipient} for {purpose}: {}", said(&request["answer"])));
+    let rows = |name: &str| simulated.get(name).and_then(Value::as_array).into_iter().flatten();
+    for row in rows("requests") {
+        let (recipient, purpose) = (text(row, "/terms/recipient"), text(row, "/terms/purpose"));
+        output.say(format!("request {} of {recipient} for {purpose}: {}", text(row, "/request"), said(row)));
     }
-    for template in rows("templates") {
-        let (recipient, purpose) = (text(&template["recipient"]), text(&template["purpose"]));
-        let name = text(&template["template"]);
-        output.say(format!(
-            "the widest under {name} by {recipient} for {purpose}: {}",
-            said(&template["answer"])
-        ));
+    for row in rows("templates") {
+        let (recipient, purpose) = (text(row, "/recipient"), text(row, "/purpose"));
+        let name = text(row, "/template");
+        output.say(format!("the widest under {name} by {recipient} for {purpose}: {}", said(row)));
     }
     output.result(&simulated);
     Ok(Verdict::Yes)

@@ -1,3 +1,5 @@
+#![allow(clippy::needless_pass_by_value, reason = "`json!` values and results read better unborrowed")]
+
 use grantbook_record::encoding::Bytes32;
 use serde_json::{Value, json};
 
@@ -76,12 +78,11 @@ fn decided(world: &World, now: UnixSeconds) -> Decision {
     let key = CustomerKey::from(7);
     let record = Record { state: world.customer.clone(), ..Record::default() };
     let mut kept = Vec::new();
-    compact
-        .put(key, &record, |bytes| {
-            kept = bytes.to_vec();
-            Ok::<_, ()>(1)
-        })
-        .unwrap();
+    let keep = |bytes: &[u8]| {
+        kept = bytes.to_vec();
+        Ok::<u64, ()>(1)
+    };
+    compact.put(key, &record, keep).unwrap();
     assert_eq!(compact.record(&kept).unwrap(), record);
     let compact = CompactPlan::from_bytes(&compact.to_bytes()).unwrap();
     let (facts, none) = (facts(json!({})), |_: &Jti| UseCount::default());

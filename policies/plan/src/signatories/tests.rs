@@ -1,3 +1,5 @@
+#![allow(clippy::needless_pass_by_value, reason = "`json!` values and results read better unborrowed")]
+
 use grantbook_record::event::Event;
 use serde_json::{Value, json};
 
