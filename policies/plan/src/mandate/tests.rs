@@ -460,3 +460,43 @@ fn a_template_is_tried_by_the_widest_request_that_it_allows() {
     let without_never = mandate(json!({"rules": [rule(json!({"never": []}))]}));
     assert_eq!(verdicts(&without_never), named("accept", "ask"));
 }
+
+#[test]
+fn nobody_gets_round_other_signatures_by_a_mandate() {
+    const SECOND: u8 = 31;
+    let event = |members: Value| {
+        let mut members = members;
+        members["sub"] = json!(subject());
+        members
+    };
+    let mut world = World::new();
+    let second = event(json!({"key": key(SECOND), "evidence": "enrolled_key"}));
+    world.apply(70, &Event::KeyEnrolled(serde_json::from_value(second).unwrap()));
+    let rule = event(json!({"keys": [thumbprint(CUSTOMER), thumbprint(SECOND)], "needed": 2}));
+    world.apply(71, &Event::SignatoriesAgreed(serde_json::from_value(rule).unwrap()));
+    // one signature was enough for it, and two are needed now
+    assert_eq!(
+        world.check(&by_agent_of(MANDATE, json!({})), &[AGENT]),
+        Err(MandateError::NoSuchMandate.into())
+    );
+    let again = Event::MandateGiven(mandate(json!({})));
+    assert!(matches!(world.check(&again, &[CUSTOMER]), Err(Refusal::Signatories { .. })));
+    assert_eq!(world.check(&again, &[CUSTOMER, SECOND]), Ok(()));
+    assert!(matches!(world.check(&again, &[SECOND]), Err(Refusal::Signers { .. })));
+    world.apply(72, &again);
+    assert_eq!(world.check(&by_agent_of(72, json!({})), &[AGENT]), Ok(()));
+
+    // nobody's agent acts for a minor
+    let mut world = World::new();
+    let ward = event(
+        json!({"key": key(SECOND), "evidence": "enterprise", "birth_day": 43_000, "until": "2031-09-23"}),
+    );
+    world.apply(70, &Event::GuardianNamed(serde_json::from_value(ward).unwrap()));
+    assert!(world.check(&by_agent_of(MANDATE, json!({})), &[AGENT]).is_err());
+    for signers in [&[CUSTOMER][..], &[SECOND], &[CUSTOMER, SECOND]] {
+        assert!(matches!(
+            world.check(&again, signers),
+            Err(Refusal::Guardian { .. } | Refusal::Signers { .. })
+        ));
+    }
+}
