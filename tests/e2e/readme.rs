@@ -88,6 +88,8 @@ fn its_subcommands_exist() {
 fn its_commands_run_one_after_another() {
     let place = Place::new();
     place.write(SAMPLE, with_sample_id(&purchases(20, 60, 6)));
+    // what the reader has beside the program
+    std::os::unix::fs::symlink(workspace().join("policies"), place.path("policies")).expect("a link");
     let _served = place.serve("grantbook-data");
     let folder = program().parent().expect("a folder").to_owned();
     let path = std::env::join_paths(
