@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::admission::{Context, Parties, Refusal, check};
 use crate::customer::CustomerState;
-use crate::samples::{NOW, START, admitted, bounds, jti, signer, subject, terms};
+use crate::samples::{NOW, START, admitted, bounds, consents, jti, signer, subject, terms};
 use crate::tenant::TenantState;
 
 const CUSTOMER: u8 = 1;
@@ -180,7 +180,7 @@ fn an_agents_grant_lies_within_the_rules() {
     assert!(outside(&got(json!({"compensation": cny(79)})), "price"));
     assert!(outside(&got(json!({"validity": until(31)})), "validity"));
     assert!(outside(&got(json!({"recipient": "safe-insurance"})), "request"), "of no kind that is known");
-    assert!(outside(&got(json!({"consents": ["third-party"]})), "consents"));
+    assert!(outside(&got(json!({"consents": consents(&["third-party"])})), "consents"));
     let whole = json!({"include": [{"category": "fast-charging"}]});
     assert!(outside(&got(json!({"scope": whole})), "data"));
     // leaving the field out for a time, or of some rows, leaves it in for others
@@ -234,7 +234,7 @@ fn no_separate_consent_is_given_that_is_not_named() {
     let ordinary = asked(json!({"scope": ordinary}));
     assert!(matches!(world.judge(&unnamed, &ordinary), Judgement::Accept { .. }));
     for consent in ["guardian", "third-party", "cross-border", "special", "public-disclosure", "anything"] {
-        let carried = asked(json!({"consents": [consent]}));
+        let carried = asked(json!({"consents": consents(&[consent])}));
         let named = mandate(json!({"rules": [rule(json!({"consents": ["sensitive", consent]}))]}));
         assert!(matches!(world.judge(&mandate(json!({})), &carried), Judgement::Decline { .. }), "{consent}");
         assert!(matches!(world.judge(&named, &carried), Judgement::Accept { .. }), "{consent}");

@@ -261,7 +261,11 @@ impl Dice {
             "template": {"id": template, "version": 1, "hash": Bytes32::sha256(template.as_bytes())},
         });
         if self.once_in(4) {
-            terms["consents"] = self.some(CONSENTS);
+            let asked = |to: &Value| {
+                let sentence = Bytes32::sha256(to.to_string().as_bytes());
+                json!({"to": to, "sentence": sentence})
+            };
+            terms["consents"] = self.some(CONSENTS).as_array().unwrap().iter().map(asked).collect();
         }
         if self.once_in(6) {
             terms["obligations"] = json!([{"delete_by": {"days": self.one(&[1, 7, 60])}}]);

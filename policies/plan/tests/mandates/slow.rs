@@ -177,7 +177,7 @@ fn pays(compensation: &Value, floor: &Value) -> bool {
 fn consents(terms: &Value) -> BTreeSet<String> {
     let vocabulary: Value = serde_json::from_str(include_str!("../../../vocabulary/core-v1.json")).unwrap();
     let mut needed: BTreeSet<String> =
-        list(terms, "consents").iter().map(|consent| consent.as_str().unwrap().to_owned()).collect();
+        list(terms, "consents").iter().map(|consent| consent["to"].as_str().unwrap().to_owned()).collect();
     for (category, of) in vocabulary["categories"].as_object().unwrap() {
         for (field, says) in of["fields"].as_object().unwrap() {
             let sensitivity = says.get("sensitivity").or(of.get("sensitivity"));
