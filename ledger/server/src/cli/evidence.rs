@@ -126,7 +126,11 @@ fn bears_on(record: &VerifiedRecord, grant: Jti, terms: &[Terms]) -> bool {
         VerifiedContent::Event { claims, .. } => claims,
     };
     match &claims.event {
-        Event::KeyEnrolled(_) | Event::KeyRotated(_) | Event::KeyRevoked(_) => true,
+        Event::KeyEnrolled(_)
+        | Event::KeyRotated(_)
+        | Event::KeyRevoked(_)
+        | Event::GuardianNamed(_)
+        | Event::SignatoriesAgreed(_) => true,
         Event::NoticePublished(notice) => {
             let hash = Bytes32::sha256(notice.text.as_bytes());
             terms.iter().any(|terms| terms.notice.hash == hash)
@@ -234,10 +238,20 @@ fn agreement(page: &mut Page, grant: Jti, items: &[Item]) {
 
 fn signatures(page: &mut Page, ledger: &Ledger, tenant: TenantId, items: &[Item]) {
     page.section("Who signed, and how their keys came to be known");
+    let mut guardians: Vec<PublicKey> = Vec::new();
     for Item { record, .. } in items {
         let VerifiedContent::Event { claims, keys } = &record.here.content else { continue };
+        match &claims.event {
+            Event::GuardianNamed(event) => guardians.push(event.key),
+            Event::KeyRotated(event) if guardians.iter().any(|key| key.thumbprint() == event.old) => {
+                guardians.push(event.new);
+            }
+            _ => {}
+        }
         let by = |key: &PublicKey| {
-            format!("{} (key {})", holder(key, ledger, tenant, record), words::thumbprint(key))
+            let guardian = guardians.contains(key);
+            let who = if guardian { "a guardian of the customer" } else { holder(key, ledger, tenant, record) };
+            format!("{who} (key {})", words::thumbprint(key))
         };
         let signed = keys.iter().map(by).collect::<Vec<_>>().join(" and ");
         let what = match &claims.event {
@@ -250,6 +264,19 @@ fn signatures(page: &mut Page, ledger: &Ledger, tenant: TenantId, items: &[Item]
                     Evidence::EnrolledKey => "a key that the customer had already vouched for it",
                 };
                 format!("key {} was enrolled; {vouched}", words::thumbprint(&event.key))
+            }
+            Event::GuardianNamed(event) => {
+                let vouched = match event.evidence {
+                    Evidence::Enterprise => "the enterprise vouched that it is a guardian's",
+                    Evidence::OperatorsWord | Evidence::EnrolledKey => {
+                        "only the operator of the ledger says that it is a guardian's"
+                    }
+                };
+                let (key, until) = (words::thumbprint(&event.key), event.until);
+                format!("key {key} was named as a guardian's until {until}; {vouched}")
+            }
+            Event::SignatoriesAgreed(event) => {
+                format!("{} of {} keys must sign from here on", event.needed, event.keys.len())
             }
             Event::KeyRotated(event) => {
                 format!(
