@@ -239,11 +239,12 @@ pub(super) fn cases(worlds: &mut Worlds) -> Vec<Case> {
     cases
 }
 
-/// What only published rules give: shown by the tests of replica and ledger.
-pub(super) const OF_RULES: [DenialReason; 2] = [DenialReason::PolicyError, DenialReason::Policy];
+/// What only published rules and customers who are or were minors give: shown by the tests of replica and ledger.
+pub(super) const OF_RULES: [DenialReason; 4] =
+    [DenialReason::NoGuardian, DenialReason::Unconfirmed, DenialReason::PolicyError, DenialReason::Policy];
 
 /// The reasons that the function of `docs/spec/denials.md` gives, wherever it runs, of an enterprise that has published no
-/// rules.
+/// rules, about customers who are of age.
 pub(super) fn of_the_decision() -> impl Iterator<Item = DenialReason> {
     use DenialReason::{NoGrant, Rate, UnknownTerm, Withdrawn};
     let reasons = DenialReason::ALL.iter().copied();

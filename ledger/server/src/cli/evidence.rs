@@ -250,7 +250,8 @@ fn signatures(page: &mut Page, ledger: &Ledger, tenant: TenantId, items: &[Item]
         }
         let by = |key: &PublicKey| {
             let guardian = guardians.contains(key);
-            let who = if guardian { "a guardian of the customer" } else { holder(key, ledger, tenant, record) };
+            let who =
+                if guardian { "a guardian of the customer" } else { holder(key, ledger, tenant, record) };
             format!("{who} (key {})", words::thumbprint(key))
         };
         let signed = keys.iter().map(by).collect::<Vec<_>>().join(" and ");
