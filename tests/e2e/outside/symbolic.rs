@@ -60,7 +60,7 @@ const CLAIMS: &[Claim] = &[
     Claim {
         says: "nothing of a child below 14 without its guardian (PIPL)",
         folders: &[AGREED, "law/pipl"],
-        asked: r#"resource has age && resource.age < 14 && !context.grant.consents.contains(Consent::"guardian")"#,
+        asked: r#"resource has age && resource.age < 14 && context.grant.giver != Giver::"guardian""#,
         borne_by: "pipl-31",
     },
     Claim {
