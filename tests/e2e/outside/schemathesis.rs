@@ -77,7 +77,15 @@ fn world(place: &Place) -> World {
     let ordered = ask("/v1/payouts", &payouts);
     let key = place.run("keygen --out gate.key.json --json").ok().json();
     call("PUT", &format!("/v1/gates/{REGISTERED_GATE}"), &key["public_key"]);
+    // rules, and others that are tried beside them
+    let agreed = workspace().join("policies/house/agreed");
+    for stage in ["", " --shadow"] {
+        place.run(&format!("policy publish {} --sandbox={sandbox}{stage}", agreed.display())).ok();
+    }
+    let rule = json!({"when": {}, "accept": {"validity_days_max": 30}});
     let requests = json!({
+        "POST /v1/policy/simulations": {"plan": {"version": 1, "rules": []}},
+        "POST /v1/mandates/simulate": {"sub": "sandbox-customer", "draft": {"rules": [rule]}},
         "POST /v1/reversals": {"leaf_index": used["leaf_index"], "reason": "mistake"},
         "POST /v1/gate-keys": {"gate": REGISTERED_GATE},
     });

@@ -132,7 +132,7 @@ impl From<Answer> for AnswerView {
 /// A mandate that nobody has signed yet.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SimulationRequest {
+pub(super) struct MandateSimulationRequest {
     /// The data subject whose requests it is tried on.
     #[schema(value_type = String)]
     sub: SubjectId,
@@ -226,7 +226,7 @@ pub(super) async fn requests(
 ///
 /// On the requests made to the customer, and on the widest request that each template allows. Nothing is recorded.
 #[utoipa::path(post, path = "/v1/mandates/simulate", operation_id = "simulate_mandate", tag = "mandates", security(("bearer" = [])),
-    request_body = SimulationRequest,
+    request_body = MandateSimulationRequest,
     responses(
         (status = 200, description = "What it would have said", body = SimulationView),
         (status = 400, description = "malformed-request", content_type = "application/problem+json", body = ProblemDetails<'static>),
@@ -239,7 +239,7 @@ pub(super) async fn simulate(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<SimulationView>, Problem> {
-    let SimulationRequest { sub, draft } = body::read_json(&headers, body).await?;
+    let MandateSimulationRequest { sub, draft } = body::read_json(&headers, body).await?;
     let tenant = caller.tenant();
     let Simulation { requests, templates } =
         app.blocking(move |ledger| ledger.simulate_mandate(tenant, &sub, draft)).await???;

@@ -52,8 +52,14 @@ pub(super) struct CandidateView {
     /// The rules, and from when to when they are in shadow: docs/spec/policy-plan.md, "Shadow".
     #[schema(value_type = Object)]
     candidate: Candidate,
-    #[serde(flatten)]
-    simulated: Option<SimulatedView>,
+    /// Version of the rules in force with which they were compared; absent where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    in_force: Option<u32>,
+    /// Counts of uses and customers: docs/spec/policy-plan.md, "Simulation". Absent where it was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, nullable = false)]
+    report: Option<Report>,
 }
 
 /// What rules would have changed.
@@ -61,6 +67,7 @@ pub(super) struct CandidateView {
 pub(super) struct SimulatedView {
     /// Version of the rules in force with which they were compared; absent where there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     in_force: Option<u32>,
     /// Counts of uses and customers: docs/spec/policy-plan.md, "Simulation".
     #[schema(value_type = Object)]
@@ -93,17 +100,17 @@ pub(super) async fn candidate(
     if report == Some(false) {
         let state = app.blocking(move |ledger| ledger.tenant_state(principal.tenant)).await??;
         let candidate = state.candidate.ok_or_else(Problem::not_found)?;
-        return Ok(Json(CandidateView { candidate, simulated: None }));
+        return Ok(Json(CandidateView { candidate, in_force: None, report: None }));
     }
     let shadow = in_turn(&app, principal.tenant, Ledger::shadow).await?;
-    let (candidate, simulated) = shadow.ok_or_else(Problem::not_found)?;
-    Ok(Json(CandidateView { candidate, simulated: Some(simulated.into()) }))
+    let (candidate, Simulated { in_force, report }) = shadow.ok_or_else(Problem::not_found)?;
+    Ok(Json(CandidateView { candidate, in_force, report: Some(report) }))
 }
 
 /// Which rules, and which part of the past.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SimulationRequest {
+pub(super) struct PolicySimulationRequest {
     /// A policy plan: docs/spec/policy-plan.md.
     #[schema(value_type = Object)]
     plan: serde_json::Value,
@@ -122,7 +129,7 @@ pub(super) struct SimulationRequest {
 /// Recorded uses and denials, under these rules and under those in force. The whole log is read for it, one such request at
 /// a time; nothing is recorded.
 #[utoipa::path(post, path = "/v1/policy/simulations", operation_id = "simulate_policy", tag = "events", security(("bearer" = [])),
-    request_body = SimulationRequest,
+    request_body = PolicySimulationRequest,
     responses(
         (status = 200, body = SimulatedView),
         (status = 400, description = "malformed-request, such as a plan that cannot be evaluated", content_type = "application/problem+json", body = ProblemDetails<'static>),
@@ -137,7 +144,7 @@ pub(super) async fn simulate(
     body: Body,
 ) -> Result<Json<SimulatedView>, Problem> {
     body::expect_json(&headers)?;
-    let SimulationRequest { plan, since, until } =
+    let PolicySimulationRequest { plan, since, until } =
         strict_json::parse(&body::read(body, REQUEST_BYTES_MAX).await?)?;
     let plan = PolicyPlan::from_value(&plan).map_err(|error| Problem::malformed(error.to_string()))?;
     let window =
