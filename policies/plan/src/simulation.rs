@@ -11,6 +11,7 @@ mod timeline;
 use std::collections::{BTreeMap, HashMap};
 
 use grantbook_record::day::{Day, UnixSeconds};
+use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::Event;
 use grantbook_record::feed::FeedPosition;
 use grantbook_record::uses::{Denied, Outcome, Permitted, UseRecord};
@@ -19,7 +20,7 @@ use grantbook_record::{DenialReason, Jti, Kind, SubjectId, Term};
 use crate::customer::{Admitted, CustomerState};
 use crate::decide::{Basis, Decision, Denial, Detail, UseCount, decide};
 use crate::rules::PolicyPlan;
-use crate::vocabulary::Vocabulary;
+use crate::tenant::TenantState;
 
 use report::Tally;
 pub use report::{Difference, Report, Sum, Word};
@@ -87,7 +88,8 @@ pub struct Simulation<'r> {
     late_after_seconds: u64,
     /// Frames of the tenant's feed so far.
     position: u64,
-    vocabulary: Timeline<Vocabulary>,
+    /// The enterprise's words and notices.
+    tenant: Timeline<TenantState>,
     customers: HashMap<SubjectId, Known>,
     tally: Tally,
 }
@@ -105,8 +107,8 @@ impl<'r> Simulation<'r> {
     /// Of a tenant of which nothing is known yet. Records that come later than `late_after_seconds` are judged by the
     /// oldest of what is still known of their customer.
     pub fn new(compared: Compared<'r>, window: Window, late_after_seconds: u64) -> Self {
-        let (vocabulary, customers, tally) = (Timeline::default(), HashMap::new(), Tally::default());
-        Self { compared, window, late_after_seconds, position: 0, vocabulary, customers, tally }
+        let (tenant, customers, tally) = (Timeline::default(), HashMap::new(), Tally::default());
+        Self { compared, window, late_after_seconds, position: 0, tenant, customers, tally }
     }
 
     /// Takes in the tenant's next event.
@@ -117,11 +119,9 @@ impl<'r> Simulation<'r> {
         }
         let when = (self.position, admitted.at, self.late_after_seconds);
         self.position += 1;
-        if let Event::VocabularyPublished(event) = event {
-            self.vocabulary.change(when, |vocabulary| {
-                // what admission has let pass is the next version
-                let _ = vocabulary.publish(event);
-            });
+        if let Event::VocabularyPublished(_) | Event::NoticePublished(_) = event {
+            // of templates alone the envelope's hash is kept
+            self.tenant.change(when, |tenant| tenant.apply(event, Bytes32([0; 32])));
         }
         if let Some(sub) = event.subject() {
             known(&mut self.customers, sub).state.change(when, |state| state.apply(event, admitted));
@@ -159,12 +159,12 @@ impl<'r> Simulation<'r> {
             self.tally.unreadable += 1;
             return None;
         }
-        let vocabulary = self.vocabulary.as_of(as_of);
+        let tenant = self.tenant.as_of(as_of);
         let verdict = |rules, side: usize| {
             let count = |grant: &Jti| {
                 known.counts.get(grant).and_then(|sides| sides.get(side)).copied().unwrap_or_default()
             };
-            let basis = Basis::new(vocabulary, rules);
+            let basis = Basis::new(&tenant.vocabulary, rules).with_notices(&tenant.notices);
             Verdict::from(decide(basis, Some(state), count, &record.facts, record.at))
         };
         let Compared { in_force, candidate } = self.compared;

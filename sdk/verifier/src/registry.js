@@ -12,6 +12,8 @@ export const KINDS = new Map([
     kind(1, 'key.enrolled', [0]),
     kind(2, 'key.rotated', [0]),
     kind(3, 'key.revoked', [0]),
+    kind(4, 'guardian.named', [0]),
+    kind(5, 'signatories.agreed', [0]),
     kind(8, 'vocabulary.published', [0]),
     kind(9, 'template.published', [0]),
     kind(10, 'notice.published', [0]),

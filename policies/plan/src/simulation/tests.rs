@@ -6,6 +6,7 @@ use grantbook_record::{GateId, Terms};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::Vocabulary;
 use crate::samples::{NOW, START, admitted, customer_with, facts, given, jti, subject, terms};
 
 /// Forbids where `when` holds; permits all else under a grant in force.
