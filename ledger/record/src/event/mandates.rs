@@ -20,7 +20,7 @@ use crate::vocabulary::VocabularyVersion;
 pub struct MandateGiven {
     /// The customer.
     pub sub: SubjectId,
-    /// Who gives it, and alone signs.
+    /// Who gives it and signs; of an organisation as many of its keys as its rule asks for sign beside.
     pub from: MandateSource,
     /// The key with which the agent signs.
     pub agent: PublicKey,

@@ -11,7 +11,7 @@ use crate::admission::{Context, Refusal};
 use crate::customer::CustomerState;
 use crate::vocabulary::Vocabulary;
 
-/// A mandate is given by one key of the customer, or handed on by the agent of the one above.
+/// A mandate is given by the customer and ends with the key that it names, or is handed on by the agent of the one above.
 pub(crate) fn check_given(
     event: &MandateGiven,
     signers: &[Thumbprint],
