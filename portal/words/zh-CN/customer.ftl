@@ -1,0 +1,185 @@
+# Words of customers' pages.
+
+home-title = 首页
+home-open = { $n ->
+    [0] 现在没有人能用您的数据
+   *[other] 您有 { $n } 项数据授权
+}
+home-uses-lately = 近 30 天使用次数
+home-earned = 累计收益
+home-waiting-count = 等您答复
+home-waiting = 等您答复
+home-ending = 快到期了
+home-never = 从未使用
+home-never-says = 这些授权还没有人用过。如果您觉得没必要，可以停掉。
+home-paused = 已暂停
+home-active = 使用中
+home-empty = 一切安静
+home-empty-says = 没有企业能用您的数据。有企业提出请求时，您会在这里看到是谁、要做什么、要用哪些数据，然后由您决定。
+operators-word = 您的第一把密钥目前只有账本运营方作证。请让企业确认一下。
+
+connections-lead = 谁能用您的数据，谁曾经用过，都在这里。
+connections-open = 有效
+connections-ended = 已结束
+connections-none = 没有有效的授权
+connections-none-says = 现在没有人能用您的数据。
+never-used = 从未使用
+last-used = 上次使用：{ $date }
+until = 有效至{ $date }
+was-until = 原定至{ $date }
+brought = 带来 { $amount }
+uses-of = 已用 { $uses } 次，共 { $max } 次
+of = / { $max }
+bar-uses = 使用次数
+bar-time = 时间
+bar-earned = 收益
+gauges = 进度
+time-over = 已结束
+
+asks = { $who }想使用您的数据
+answer-until = 请在{ $date }前答复
+request-lead = 慢慢看，不着急。{ $date }之前都可以答复，不答复就是不同意。
+request-facts = 请求内容
+request-already = 您已经为这个用途向对方授权过。
+request-already-see = 看一看
+if-no = 如果您拒绝
+if-no-says = 什么都不会共享，{ $who }只会知道您拒绝了。您已有的授权不受影响。
+if-yes = 如果您同意
+if-yes-says = 您可以随时暂停、修改或停止，和同意一样简单。
+decline = 拒绝
+agree = 同意
+agree-narrowed = 同意缩减版
+sign-next = 无论怎样答复，都在下一页用您自己的密钥签名。
+narrow-title = 只同意一部分
+narrow-says = 勾选您不想给的内容，同意之前会先让您看到结果。
+narrow-without = { $cluster }：不包括
+narrow-all = 全部
+narrow-days = 最多几天
+narrow-uses = 最多几次
+narrow-show = 看看还剩什么
+narrowed-title = 您的版本
+narrowed-nothing = 这样没有任何变化。
+narrowed-undo = 回到对方的请求
+notice-title = { $who }的告知书原文
+preview-says = 客户看到的就是这样。此处不显示答复按钮。
+
+grant-terms = 您同意的内容
+grant-story = 发生过什么
+grant-id = 授权编号
+deletion-due = 对方现有的数据须在{ $date }前删除。
+stop = 停止授权
+pause = 暂停
+resume = 恢复
+change = 修改
+story-given = 您同意了。
+story-changed = 您做了修改。
+story-paused = 您暂停了授权。
+story-resumed = 您恢复了授权。
+story-withdrawn = 您停止了授权。
+story-revoked = { $who }终止了授权：{ $reason }
+story-acknowledged = { $gates ->
+    [0] { $who }确认已停止。
+   *[other] { $who }确认已停止，{ $gates } 个网关均已生效。
+}
+story-acknowledged-word = { $who }表示已停止。
+story-deleted = 对方表示已删除此前所取的数据。
+story-used = · { $action } · { $data }
+story-broke = 这次使用违反了规则：
+story-in-window = 这次使用发生在您撤回之后、各网关必须得知之前。
+story-refused = · 被拒绝 · { $data }
+story-earned = 您得到 { $amount }。
+story-more = 更早的记录在您的导出文件里。
+entry-check = 第 { $entry } 条记录
+proof-title = 证明
+proof-says = 您不必相信这个页面。您的浏览器可以拿公开日志核对您签过的内容。
+proof-check = 自己查验
+
+stop-title = 停止向{ $who }授权？
+stop-means = 停止之后
+stop-at-once = { $seconds } 秒之内，对方的一切请求都会被拒绝。
+stop-deletes = 对方已有的数据须在{ $date }前删除。
+stop-keeps = 对方已有的数据没有约定删除日期。
+stop-no-more-pay = 以后不再有收益。
+stop-owed = 应付给您的 { $amount } 照付，以后不再有收益。
+stop-past = 已经用过的无法收回，但会一直留在您的记录里。
+stop-again = 对方再次请求时，您还可以重新同意。
+stop-delete-now = 同时要求{ $who }现在就删除已有的数据
+stop-not = 继续授权
+stop-now = 停止授权
+stopped-title = 已停止
+stopped-lead = { $who }不能再使用这些数据了。
+stopped-receipt = 您的回执
+stopped-at = 停止时间
+stopped-deletion = 删除期限
+by-date = { $date }前
+stopped-entry = 证明
+stopped-gates = 谁已知道
+taken-at = { $time } 已得知
+taken-not-yet = 尚未得知
+taken-no-gates = 当时没有网关连接。账本自身会拒绝一切使用。
+taken-by-all = 所有网关都已得知。没有回应的网关同样会拒绝。
+taken-waiting = 正在等其余网关。没能及时得知的，会拒绝一切使用。
+
+value-lead = 您的数据用在了哪里，给您带来了什么。
+value-none = 还没有使用记录
+value-none-says = 一旦有人用了您的数据，这里就会显示，连同带来的收益。
+value-earned = 收益
+value-paid = 已支付
+value-pending = 未结算
+value-months = 每月使用次数
+value-chart = 每月使用次数图
+value-recipients = 按使用方
+value-clusters = 按数据种类
+value-share = 占全部使用的比例
+value-lines = 每笔钱怎么来的
+value-lines-says = 每笔金额都注明了可以查验的记录。
+value-benefits = 其他好处
+value-payments = 付款
+withheld = 代扣税款
+payment-sent = 付款中
+payment-paid = 已付
+payment-failed = 失败，重新计入应付
+
+keys-title = 设备与密钥
+keys-says = 密钥不会离开生成它的设备。每家企业用的密钥都不同，所以没有哪两家能看出您是同一个人。
+keys-none = 还没有密钥
+keys-none-says = 第一次答复企业时会生成密钥。
+key = 密钥
+key-evidence = 作证方
+key-enterprise = 企业
+key-operator = 仅账本运营方
+key-enrolled = 您原有的密钥
+key-valid = 有效
+key-ended = 已停用
+recovery-title = 恢复
+recovery-there = 您有恢复码。设备丢了，凭它可以在新设备上继续。
+recovery-missing = 您还没有恢复码。设备全丢了的话，您仍然可以停止一切授权，但不能再同意任何请求。
+account-more = 更多
+data-title = 带走或删除
+data-short = 把全部记录存成文件；删除
+complaints-short = 向谁投诉，何时答复
+data-lead = 记录是您的。可以带走，也可以删除。
+data-none = 没有关于您的记录
+data-holding = { $records } 条记录 · { $open ->
+    [0] 没有有效的授权
+   *[other] { $open } 项有效授权
+}
+export-title = 带走
+export-says = 一个文件，什么都有：每条记录、它的证明、里面隐藏的内容。即使本服务器不在了，也能自行查验。
+export-archive = 保存我的记录
+erase-title = 删除
+erase-held = 因法定义务，目前不能删除。期满后会通知您。
+erase-ends = 先停止全部授权，应付给您的照付。
+erase-gone = 然后销毁您记录的密钥。谁也读不出这些记录，也看不出它们曾经属于您。
+erase-stays = 法律要求保存的款项记录另用密钥，保存到法定期满为止。
+erase-final = 删除后无法恢复，请先把记录带走。
+erase-me = 在{ $who }删除我的记录
+complaints-lead = 如果有不该发生的使用，请说出来。旁边会写明最晚何时答复您。
+complaint-about = 关于
+complaint-text = 发生了什么
+complaint-says = 企业和账本运营方都会看到。
+complaint-send = 提交
+complaints-made = 您的投诉
+complaints-none = 没有。
+complaint-answered = 已答复
+complaint-dates = { $made }提交 · 最晚{ $due }答复
