@@ -24,5 +24,5 @@ pub use routes::router;
 pub use view::overview::Overview;
 pub use words::{Said, Words};
 
-#[cfg(test)]
+#[cfg(all(test, feature = "gallery"))]
 mod tests;

@@ -154,6 +154,16 @@ impl Page {
         }
     }
 
+    /// Whether the page is for tables rather than for reading.
+    pub fn is_wide(&self) -> bool {
+        self.viewer.company().is_some()
+    }
+
+    /// The name of the viewer's zone, in which all times are.
+    pub fn zone(&self) -> String {
+        self.viewer.zone.name()
+    }
+
     /// Whether this is the page that the entry leads to.
     pub fn is_at(&self, entry: &Entry) -> bool {
         self.place == entry.place
@@ -232,6 +242,11 @@ impl Page {
     /// Why a use was refused.
     pub fn denied(&self, reason: &DenialReason) -> String {
         self.say(&format!("denied-{}", reason.code()))
+    }
+
+    /// The same, to the customer whose data it was about.
+    pub fn refused(&self, reason: &DenialReason) -> String {
+        self.say(&format!("refused-{}", reason.code()))
     }
 
     /// What an enterprise can do about it.

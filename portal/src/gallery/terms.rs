@@ -105,7 +105,8 @@ pub(super) fn share(flavour: Flavour) -> Agreement {
         .replace(
             r#""compensation":{"per_use":{"currency":"CNY","minor":80}}"#,
             r#""compensation":{"revenue_share":{"currency":"CNY","basis_points":500}}"#,
-        );
+        )
+        .replace(r#""limits":{"uses":20,"retention_days":30}"#, r#""limits":{"retention_days":90}"#);
     made(&json, flavour)
 }
 

@@ -6,6 +6,7 @@ other-language = 中文
 sandbox-mark = Sandbox
 sandbox-says = Companies and customers here are made up, and their keys lie on this server. Put no real data in it.
 foot = Every grant, withdrawal and use is an entry of a public log that can only grow. The log holds no names and no amounts.
+foot-zone = All times are { $zone }
 foot-log = Check the log
 
 nav-main = Main

@@ -6,6 +6,7 @@ other-language = English
 sandbox-mark = 沙盒
 sandbox-says = 这里的企业和客户都是虚构的，密钥也存放在本服务器上。请勿放入真实数据。
 foot = 每一次授权、撤回和使用，都会记入一本只增不改的公开日志。日志里没有姓名，也没有金额。
+foot-zone = 时间均为 { $zone }
 foot-log = 查验日志
 
 nav-main = 主导航
