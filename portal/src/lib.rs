@@ -12,6 +12,7 @@ mod figures;
 pub mod gallery;
 mod language;
 mod moment;
+pub mod narrowing;
 pub mod page;
 mod routes;
 pub mod view;

@@ -93,22 +93,6 @@ fn without_language(uri: &axum::http::Uri) -> String {
     if kept.is_empty() { uri.path().to_owned() } else { format!("{}?{}", uri.path(), kept.join("&")) }
 }
 
-/// How a request is narrowed, as its form names it. Repeated names are what HTML's check boxes send.
-fn narrowing(query: Option<&str>) -> Narrowing {
-    let mut narrowing = Narrowing::default();
-    for pair in query.unwrap_or_default().split('&').take(256) {
-        let Some((name, value)) = pair.split_once('=') else { continue };
-        match name {
-            // a form writes the slash as %2F; terms have no other character that it would escape
-            "without" => narrowing.without.push(value.replace("%2F", "/").replace("%2f", "/")),
-            "days" => narrowing.days = value.parse().ok(),
-            "uses" => narrowing.uses = value.parse().ok(),
-            _ => {}
-        }
-    }
-    narrowing
-}
-
 type Customers<R, V> = (Portal<R, V>, OriginalUri, HeaderMap);
 
 /// The customer who asks, or the page that says that it is for customers.
@@ -232,7 +216,7 @@ async fn request<R: Reads, V: Viewers>(
     uri: OriginalUri,
     headers: HeaderMap,
 ) -> Response {
-    let narrowing = narrowing(uri.query());
+    let narrowing = Narrowing::of_form(uri.query().unwrap_or_default());
     let request = (portal, uri, headers);
     match as_customer(&request, Place::Home).await {
         Ok((asked, of)) => {

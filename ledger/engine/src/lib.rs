@@ -19,6 +19,7 @@ mod epoch;
 mod erase;
 mod error;
 mod fsck;
+mod history;
 mod keyring;
 mod kit;
 pub mod leases;
@@ -62,6 +63,7 @@ pub use keyring::{EpochOfBackup, KeyringBackup, KeyringBackupError, KeyringDrill
 pub use keyring::{
     GateKey, LegalHold, PendingErasure, Principal, Role, SandboxTenant, SecretStore, Tenant, TokenInfo,
 };
+pub use history::{History, HistoryItem, HistoryRow};
 pub use kit::{Kit, KitError, KitRequest};
 pub use ledger::{Appended, AppendedUse, Ledger, Recorded};
 pub use migrate::{Migration, migrate};

@@ -44,7 +44,5 @@ fn log(witnessed: bool) -> LogState {
         root,
         signed_at: Some(NOW),
         witnesses: witnesses.iter().map(|(name, signed)| ((*name).to_owned(), *signed)).collect(),
-        quorum: 2,
-        public: Vec::new(),
     }
 }

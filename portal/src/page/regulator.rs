@@ -12,11 +12,14 @@ struct LogTemplate<'a> {
     page: &'a Page,
     view: &'a LogState,
     base_url: &'a str,
+    /// Witnesses that have cosigned.
+    signed: usize,
 }
 
 /// The log as it stands.
 pub fn log(page: &Page, view: &LogState, base_url: &str) -> Response {
-    respond(page, &LogTemplate { page, view, base_url })
+    let signed = view.witnesses.iter().filter(|(_, signed)| *signed).count();
+    respond(page, &LogTemplate { page, view, base_url, signed })
 }
 
 #[derive(Template)]

@@ -6,6 +6,7 @@ use super::Wording;
 use super::agreement::Agreement;
 use super::money::Amount;
 use super::story::Happening;
+pub use crate::narrowing::Narrowing;
 
 /// The first page after signing in.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -145,17 +146,6 @@ pub struct Narrowed {
     pub agreement: Agreement,
     /// The answer as the form named it, to be sent on unchanged.
     pub answer: Narrowing,
-}
-
-/// How a customer narrows a request: nothing of it can widen anything.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Narrowing {
-    /// `category/field`, or a whole category.
-    pub without: Vec<String>,
-    /// Days from its start, fewer than asked for.
-    pub days: Option<u32>,
-    /// Fewer uses than asked for.
-    pub uses: Option<u32>,
 }
 
 /// One grant.

@@ -15,8 +15,4 @@ pub struct LogState {
     pub signed_at: Option<UnixSeconds>,
     /// The witnesses' policy, where there is one: names, and whether each has cosigned the published checkpoint.
     pub witnesses: Vec<(String, bool)>,
-    /// How many of them must.
-    pub quorum: usize,
-    /// Names of what the log publishes about itself, with the leaf index of each: the latest first.
-    pub public: Vec<(u64, String)>,
 }
