@@ -30,6 +30,7 @@ mod metrics;
 mod openapi;
 mod page;
 mod places;
+mod portal;
 pub mod problem;
 mod proofs;
 mod rate;

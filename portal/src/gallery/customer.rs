@@ -313,7 +313,7 @@ fn value(flavour: Flavour) -> Value {
             line(8, &research, Formula::Share { uses: 17, of: 1_310, pool: yuan(16_183) }, 210, 41),
             line(8, &insurer, Formula::Tiers { uses: 12, worth: yuan(990), brought: yuan(960) }, 30, 40),
             line(38, &insurer, Formula::Once, 500, 12),
-            line(39, &insurer, Formula::Reversed { entry: 9 }, -80, 11),
+            line(39, &insurer, Formula::Reversed { entry: Some(9) }, -80, 11),
         ],
         benefits: vec![(named.word("Meridian Motors", "子午汽车"), named.word("Two years of warranty more", "延长两年质保"))],
         payments: vec![

@@ -174,7 +174,8 @@ impl Page {
                 let worth = format!("{} − {}", self.money(worth), self.money(brought));
                 self.with_two("formula-tiers", "uses", *uses, "worth", worth)
             }
-            Formula::Reversed { entry } => self.with("formula-reversed", "entry", *entry),
+            Formula::Reversed { entry: Some(entry) } => self.with("formula-reversed", "entry", *entry),
+            Formula::Reversed { entry: None } => self.say("formula-reversed-use"),
         }
     }
 }

@@ -106,8 +106,8 @@ pub enum Formula {
     },
     /// Taken back.
     Reversed {
-        /// The entry that was taken back.
-        entry: u64,
+        /// The entry that was taken back, where it is an amount of its own; otherwise it was a use's.
+        entry: Option<u64>,
     },
 }
 

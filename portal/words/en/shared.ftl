@@ -107,6 +107,7 @@ formula-tiers = { $uses ->
    *[other] { $uses } uses by their steps: { $worth }
 }
 formula-reversed = Entry { $entry } taken back
+formula-reversed-use = A use taken back
 money-none = None
 
 standing-active = Active

@@ -84,6 +84,7 @@ pay-maximum = 每期最多 { $amount }
 formula-once = 同意时一次付清
 formula-tiers = { $uses } 次，按档计：{ $worth }
 formula-reversed = 冲回第 { $entry } 条记录
+formula-reversed-use = 冲回一次使用
 money-none = 暂无
 
 standing-active = 生效中
