@@ -180,6 +180,7 @@ pub fn router<S: Clone + Send + Sync + 'static, R: Reads, V: Viewers>(reads: R, 
         .route("/my/connections", mine!(Place::Connections, connections, customer::connections))
         .route("/my/requests/{id}", get(request::<R, V>))
         .route("/my/grants/{id}", mine!(Place::Connections, grant / id, customer::grant))
+        .route("/my/grants/{id}/change", get(change::<R, V>))
         .route("/my/grants/{id}/stop", mine!(Place::Connections, stop / id, customer::stop))
         .route("/my/grants/{id}/stopped", mine!(Place::Connections, stopped / id, customer::stopped))
         .route("/my/grants/{id}/taken", get(taken::<R, V>))
@@ -222,6 +223,23 @@ async fn request<R: Reads, V: Viewers>(
         Ok((asked, of)) => {
             let read = request.0.reads.request(&of, &id, &narrowing).await;
             asked.answer(read, |page, view| customer::request(page, &view))
+        }
+        Err(refused) => refused,
+    }
+}
+
+async fn change<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    Path(id): Path<String>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let narrowing = Narrowing::of_form(uri.query().unwrap_or_default());
+    let request = (portal, uri, headers);
+    match as_customer(&request, Place::Connections).await {
+        Ok((asked, of)) => {
+            let read = request.0.reads.change(&of, &id, &narrowing).await;
+            asked.answer(read, |page, view| customer::change(page, &view))
         }
         Err(refused) => refused,
     }

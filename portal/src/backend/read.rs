@@ -6,7 +6,7 @@ use grantbook_record::TenantId;
 
 use crate::view::company::{Desk, Preview};
 use crate::view::customer::{
-    Complaints, Connections, GrantPage, Home, Keys, MyData, Narrowing, RequestReview, StopReview, Stopped,
+    ChangeReview, Complaints, Connections, GrantPage, Home, Keys, MyData, Narrowing, RequestReview, StopReview, Stopped,
 };
 use crate::view::money::Value;
 use crate::view::overview::Overview;
@@ -50,6 +50,13 @@ pub trait Reads: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Read<RequestReview>> + Send;
     /// One grant of the customer's.
     fn grant(&self, of: &[Membership], id: &str) -> impl Future<Output = Read<GrantPage>> + Send;
+    /// A grant of the customer's that is open, narrowed as they wish where they do.
+    fn change(
+        &self,
+        of: &[Membership],
+        id: &str,
+        narrowing: &Narrowing,
+    ) -> impl Future<Output = Read<ChangeReview>> + Send;
     /// What stopping a grant means.
     fn stop(&self, of: &[Membership], id: &str) -> impl Future<Output = Read<StopReview>> + Send;
     /// That a grant is stopped; not found while it is not.

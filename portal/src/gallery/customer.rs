@@ -11,7 +11,7 @@ use crate::view::Names as _;
 use crate::view::Wording;
 use crate::view::agreement::Agreement;
 use crate::view::customer::{
-    Complaint, Complaints, Connection, Connections, GateTaken, GrantPage, Holding, Home, Key, Keys, MyData, Narrowed,
+    ChangeReview, Complaint, Complaints, Connection, Connections, GateTaken, GrantPage, Holding, Home, Key, Keys, MyData, Narrowed,
     Narrowing, RequestCard, RequestReview, Standing, StopReview, Stopped,
 };
 use crate::view::money::{Amount, Formula, Line, Month, Payment, PaymentState, Source, Value};
@@ -64,6 +64,8 @@ pub(super) const SHOWN: &[Shown] = &[
     shown("grant", "hostile", Place::Connections, Who::Customer, |page| {
         customer::grant(page, &grant(Standing::Revoked, Hostile))
     }),
+    shown("change", "plain", Place::Connections, Who::Customer, |page| customer::change(page, &change(false))),
+    shown("change", "narrowed", Place::Connections, Who::Customer, |page| customer::change(page, &change(true))),
     shown("stop", "plain", Place::Connections, Who::Customer, |page| customer::stop(page, &stop(Plain))),
     shown("stop", "hostile", Place::Connections, Who::Customer, |page| customer::stop(page, &stop(Hostile))),
     shown("stopped", "waiting", Place::Connections, Who::Customer, |page| {
@@ -245,6 +247,15 @@ fn grant(standing: Standing, flavour: Flavour) -> GrantPage {
         leaf_index: 3,
         deletion_due: Some(ahead(28)),
         operators_word: flavour == Long,
+    }
+}
+
+fn change(cut: bool) -> ChangeReview {
+    let agreement = terms::quote(Plain);
+    ChangeReview {
+        connection: connection(&agreement, Standing::Active, 2),
+        agreement,
+        narrowed: cut.then(narrowed).and_then(|review| review.narrowed),
     }
 }
 

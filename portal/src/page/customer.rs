@@ -9,7 +9,7 @@ use crate::chart::{Bar, Columns};
 use crate::figures::share_of;
 use crate::moment::days_until;
 use crate::view::customer::{
-    Complaints, Connection, Connections, GateTaken, GrantPage, Home, Keys, MyData, RequestReview, Standing, StopReview, Stopped,
+    ChangeReview, Complaints, Connection, Connections, GateTaken, GrantPage, Home, Keys, MyData, RequestReview, Standing, StopReview, Stopped,
 };
 use crate::view::money::Value;
 use crate::view::story::{Difference, What};
@@ -67,6 +67,7 @@ struct RequestTemplate<'a> {
     agreement: &'a crate::view::agreement::Agreement,
     differences: Vec<Difference>,
     asked_days: u64,
+    form_action: String,
     /// Whether it is only looked at, by the enterprise that means to ask.
     preview: bool,
 }
@@ -75,7 +76,8 @@ fn review(page: &Page, view: &RequestReview, preview: bool) -> Response {
     let agreement = view.narrowed.as_ref().map_or(&view.asked, |narrowed| &narrowed.agreement);
     let differences = super::differences(page, &view.asked, agreement);
     let asked_days = days_until(view.asked.from, view.asked.until);
-    respond(page, &RequestTemplate { page, view, agreement, differences, asked_days, preview })
+    let form_action = format!("/my/requests/{}", view.id);
+    respond(page, &RequestTemplate { page, view, agreement, differences, asked_days, form_action, preview })
 }
 
 /// A request, to be answered.
@@ -103,6 +105,26 @@ pub fn grant(page: &Page, view: &GrantPage) -> Response {
     let elapsed = share_of(page.now.0.saturating_sub(from.0), until.0.saturating_sub(from.0));
     let paused = view.connection.standing == Standing::Paused;
     respond(page, &GrantTemplate { page, view, paused, elapsed })
+}
+
+#[derive(Template)]
+#[template(path = "customer/change.html")]
+struct ChangeTemplate<'a> {
+    page: &'a Page,
+    view: &'a ChangeReview,
+    asked: &'a crate::view::agreement::Agreement,
+    differences: Vec<Difference>,
+    asked_days: u64,
+    action: &'a str,
+}
+
+/// Cutting down a grant that one has given.
+pub fn change(page: &Page, view: &ChangeReview) -> Response {
+    let changed = view.narrowed.as_ref().map_or(&view.agreement, |narrowed| &narrowed.agreement);
+    let differences = super::differences(page, &view.agreement, changed);
+    let asked_days = days_until(view.agreement.from, view.agreement.until);
+    let action = &format!("/my/grants/{}/change", view.connection.id);
+    respond(page, &ChangeTemplate { page, view, asked: &view.agreement, differences, asked_days, action })
 }
 
 #[derive(Template)]

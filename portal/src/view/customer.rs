@@ -167,6 +167,17 @@ pub struct GrantPage {
     pub operators_word: bool,
 }
 
+/// A grant that is to be cut down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeReview {
+    /// The grant.
+    pub connection: Connection,
+    /// The terms now in force.
+    pub agreement: Agreement,
+    /// What would be left, if the customer has said of what.
+    pub narrowed: Option<Narrowed>,
+}
+
 /// What stopping means, before it is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StopReview {

@@ -4,7 +4,7 @@ product = Grantbook
 skip = Skip to the content
 other-language = 中文
 sandbox-mark = Sandbox
-sandbox-says = Companies and customers here are made up, and their keys lie on this server. Put no real data in it.
+sandbox-says = Everything here is made up. Put no real data in it.
 foot = Every grant, withdrawal and use is an entry of a public log that can only grow. The log holds no names and no amounts.
 foot-zone = All times are { $zone }
 foot-log = Check the log
@@ -24,7 +24,7 @@ nav-requests = Requests
 nav-grants = Grants
 nav-uses = Uses
 nav-gates = Gates
-nav-settlement = Settlement
+nav-settlement = Money
 
 fact-recipient = Who
 fact-purpose = What for

@@ -18,7 +18,7 @@ use grantbook_plan::Status;
 use grantbook_portal::backend::read::{Read, ReadFault, Reads};
 use grantbook_portal::view::company::{Desk, Preview};
 use grantbook_portal::view::customer::{
-    Complaints, Connections, GateTaken, GrantPage, Home, Keys, MyData, Narrowing, RequestReview, StopReview, Stopped,
+    ChangeReview, Complaints, Connections, GateTaken, GrantPage, Home, Keys, MyData, Narrowing, RequestReview, StopReview, Stopped,
 };
 use grantbook_portal::view::money::Value;
 use grantbook_portal::view::overview::Overview;
@@ -154,6 +154,12 @@ impl Reads for LedgerReads {
 
     async fn grant(&self, of: &[Membership], id: &str) -> Read<GrantPage> {
         self.with_grant(of, id, customer::grant).await
+    }
+
+    async fn change(&self, of: &[Membership], id: &str, narrowing: &Narrowing) -> Read<ChangeReview> {
+        let narrowing = narrowing.clone();
+        let read = move |ledger: &Ledger, place: &Membership, id| customer::change(ledger, place, id, &narrowing);
+        self.with_grant(of, id, read).await
     }
 
     async fn stop(&self, of: &[Membership], id: &str) -> Read<StopReview> {

@@ -6,7 +6,7 @@ use grantbook_engine::{GrantRow, HistoryItem, HistoryRow, Ledger, ReadError};
 use grantbook_plan::Status;
 use grantbook_portal::view::agreement::Agreement;
 use grantbook_portal::view::customer::{
-    Connection, Connections, GrantPage, Holding, Home, Key, Keys, MyData, Narrowed, Narrowing, RequestCard,
+    ChangeReview, Connection, Connections, GrantPage, Holding, Home, Key, Keys, MyData, Narrowed, Narrowing, RequestCard,
     RequestReview, Standing, StopReview,
 };
 use grantbook_portal::view::money::Amount;
@@ -265,6 +265,28 @@ pub(super) fn grant(ledger: &Ledger, place: &Membership, id: Jti) -> Result<Gran
         leaf_index: row.leaf_index.0,
         deletion_due: row.deletion_due(),
         operators_word: state.rests_on_operators_word(),
+    })
+}
+
+/// A grant that is to be cut down; not found once it has ended.
+pub(super) fn change(
+    ledger: &Ledger,
+    place: &Membership,
+    id: Jti,
+    narrowing: &Narrowing,
+) -> Result<ChangeReview, ReadError> {
+    let row = ledger.grant(place.tenant, &id)?;
+    let connection = connection(ledger, place, &row)?;
+    if !connection.standing.is_open() {
+        return Err(ReadError::NotFound);
+    }
+    let terms = &row.grant.terms;
+    let narrowed = (!narrowing.is_empty()).then(|| narrowing.apply(terms)).flatten();
+    Ok(ChangeReview {
+        connection,
+        agreement: Agreement::of(terms, names()),
+        narrowed: narrowed
+            .map(|terms| Narrowed { agreement: Agreement::of(&terms, names()), answer: narrowing.clone() }),
     })
 }
 
