@@ -29,6 +29,8 @@ use grantbook_tlog::LeafIndex;
 
 use super::App;
 use super::acknowledgements;
+#[cfg(test)]
+use super::live_gates::LiveGates;
 
 /// Entries of one customer at one enterprise that pages look at, the latest: more are in the export.
 const HISTORY_MAX: usize = 5_000;
@@ -244,3 +246,6 @@ impl Reads for LedgerReads {
         self.read(move |ledger| company::preview(ledger, tenant, &template)).await
     }
 }
+
+#[cfg(test)]
+mod tests;

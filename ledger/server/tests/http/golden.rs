@@ -36,8 +36,8 @@ async fn every_kind_of_answer_has_its_headers() {
     let book = Book::open().await;
     book.publish().await;
     let token = |call: Call| call.token(&book.service_token);
-    let front = book.send(Call::get("/")).await.expect(200).text();
-    let sheet = front.split('"').find(|part| part.ends_with("/portal.css")).unwrap();
+    let front = book.send(Call::get("/")).await.expect(200);
+    let sheet = front.text().split('"').find(|part| part.ends_with("/portal.css")).unwrap();
     let mut golden = String::new();
     for (name, call) in [
         ("GET /log/checkpoint", Call::get("/log/checkpoint")),
