@@ -88,7 +88,9 @@ mod tests {
     fn files_are_found_under_their_paths_in_the_source_tree() {
         assert!(address("portal.css").starts_with("/assets/") && find("portal/static/portal.css").is_some());
         assert!(find("sdk/verifier/src/index.js").is_some());
-        for path in ["portal/static/../Cargo.toml", "sdk/verifier/src/", "portal.css", "sdk/verifier/package.json"] {
+        for path in
+            ["portal/static/../Cargo.toml", "sdk/verifier/src/", "portal.css", "sdk/verifier/package.json"]
+        {
             assert!(find(path).is_none(), "{path}");
         }
     }

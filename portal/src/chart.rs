@@ -42,7 +42,8 @@ impl Columns {
     pub fn new(bars: &[Bar]) -> Self {
         let most = bars.iter().map(|bar| bar.value).max().unwrap_or(0).max(1);
         let drawn = |(at, bar): (usize, &Bar)| {
-            let height = u64::try_from(u128::from(bar.value) * u128::from(TALL) / u128::from(most)).unwrap_or(TALL);
+            let height =
+                u64::try_from(u128::from(bar.value) * u128::from(TALL) / u128::from(most)).unwrap_or(TALL);
             let height = height.max(1);
             let x = (at as u64) * PITCH + (PITCH - BAR) / 2;
             Drawn {
@@ -74,7 +75,10 @@ mod tests {
         let heights: Vec<_> = chart.bars.iter().map(|bar| bar.height).collect();
         assert_eq!(heights, [1, 1, 1, 120]);
         let chart = Columns::new(&[bar("<b>", 10), bar("b", 5)]);
-        assert_eq!(chart.bars.iter().map(|bar| (bar.x, bar.height)).collect::<Vec<_>>(), [(10, 120), (58, 60)]);
+        assert_eq!(
+            chart.bars.iter().map(|bar| (bar.x, bar.height)).collect::<Vec<_>>(),
+            [(10, 120), (58, 60)]
+        );
         let svg = chart.svg();
         assert!(svg.contains("&#60;b&#62;") && !svg.contains("<b>") && !svg.contains("style="), "{svg}");
         assert!(!Columns::new(&[]).svg().contains("<rect"));

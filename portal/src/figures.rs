@@ -33,7 +33,9 @@ fn written(decimal: &Decimal, language: Language) -> String {
             Language::Chinese => chinese,
         };
         // without its data, digits are still digits
-        formatter.as_ref().map_or_else(|| decimal.to_string(), |formatter| formatter.format(decimal).to_string())
+        formatter
+            .as_ref()
+            .map_or_else(|| decimal.to_string(), |formatter| formatter.format(decimal).to_string())
     })
 }
 
@@ -105,7 +107,9 @@ mod tests {
         assert_eq!(percent(1, Language::English), "0.01%");
         assert_eq!(percent(500, Language::Chinese), "5%");
         assert_eq!(percent(10_000, Language::English), "100%");
-        for (part, whole, expected) in [(0, 0, 0), (1, 3, 33), (3, 3, 100), (9, 3, 100), (u64::MAX, u64::MAX, 100)] {
+        for (part, whole, expected) in
+            [(0, 0, 0), (1, 3, 33), (3, 3, 100), (9, 3, 100), (u64::MAX, u64::MAX, 100)]
+        {
             assert_eq!(share_of(part, whole), expected);
         }
         assert_eq!(list(["a", "b"], Language::Chinese), "a、b");

@@ -76,13 +76,15 @@ pub(crate) fn day(day: DataDay, language: Language) -> String {
 
 /// The month in which a moment falls for the viewer.
 pub(crate) fn month(at: UnixSeconds, zone: Zone, language: Language) -> String {
-    let formatter = FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new(locale_of(language).into(), YM::medium());
+    let formatter =
+        FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new(locale_of(language).into(), YM::medium());
     formatter.map_or_else(|_| String::new(), |formatter| formatter.format(&local_date(at, zone)).to_string())
 }
 
 /// The same without its year.
 pub(crate) fn month_short(at: UnixSeconds, zone: Zone, language: Language) -> String {
-    let formatter = FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new(locale_of(language).into(), M::medium());
+    let formatter =
+        FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new(locale_of(language).into(), M::medium());
     formatter.map_or_else(|_| String::new(), |formatter| formatter.format(&local_date(at, zone)).to_string())
 }
 
@@ -135,7 +137,9 @@ mod tests {
 
     #[test]
     fn zones_have_names() {
-        for (minutes, name) in [(0, "UTC"), (480, "UTC+8"), (-210, "UTC-3:30"), (345, "UTC+5:45"), (-720, "UTC-12")] {
+        for (minutes, name) in
+            [(0, "UTC"), (480, "UTC+8"), (-210, "UTC-3:30"), (345, "UTC+5:45"), (-720, "UTC-12")]
+        {
             assert_eq!(Zone::new(minutes).unwrap().name(), name);
         }
         assert_eq!((Zone::new(841), Zone::new(-721)), (None, None));

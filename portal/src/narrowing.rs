@@ -109,8 +109,10 @@ mod tests {
 
     #[test]
     fn fields_and_categories_are_left_out() {
-        let terms = narrowed("without=driving%2Fspeed&without=driving%2fdate&without=fast-charging/soc").unwrap();
-        let excluded: Vec<_> = terms.scope.exclude.iter().map(|clause| clause.fields.as_ref().unwrap().len()).collect();
+        let terms =
+            narrowed("without=driving%2Fspeed&without=driving%2fdate&without=fast-charging/soc").unwrap();
+        let excluded: Vec<_> =
+            terms.scope.exclude.iter().map(|clause| clause.fields.as_ref().unwrap().len()).collect();
         assert_eq!(excluded, [3, 1]);
         let terms = narrowed("without=driving").unwrap();
         assert_eq!(terms.scope.include.len(), 1);

@@ -73,7 +73,8 @@ impl Asked {
     fn finish(self, mut response: Response) -> Response {
         if let Some(language) = self.chosen {
             // not a secret, and of use to scripts of the signing page
-            let cookie = format!("{}={}; Path=/; Max-Age=31536000; SameSite=Lax", language::COOKIE, language.tag());
+            let cookie =
+                format!("{}={}; Path=/; Max-Age=31536000; SameSite=Lax", language::COOKIE, language.tag());
             if let Ok(cookie) = HeaderValue::from_str(&cookie) {
                 response.headers_mut().append(header::SET_COOKIE, cookie);
             }
@@ -136,14 +137,19 @@ macro_rules! mine {
         get(async |State(portal): State<Portal<R, V>>, uri: OriginalUri, headers: HeaderMap| {
             let request = (portal, uri, headers);
             match as_customer(&request, $place).await {
-                Ok((asked, of)) => asked.answer(request.0.reads.$read(&of).await, |page, view| $show(page, &view)),
+                Ok((asked, of)) => {
+                    asked.answer(request.0.reads.$read(&of).await, |page, view| $show(page, &view))
+                }
                 Err(refused) => refused,
             }
         })
     };
     ($place:expr, $read:ident/id, $show:path) => {
         get(
-            async |State(portal): State<Portal<R, V>>, Path(id): Path<String>, uri: OriginalUri, headers: HeaderMap| {
+            async |State(portal): State<Portal<R, V>>,
+                   Path(id): Path<String>,
+                   uri: OriginalUri,
+                   headers: HeaderMap| {
                 let request = (portal, uri, headers);
                 match as_customer(&request, $place).await {
                     Ok((asked, of)) => {
@@ -162,7 +168,9 @@ macro_rules! ours {
         get(async |State(portal): State<Portal<R, V>>, uri: OriginalUri, headers: HeaderMap| {
             let request = (portal, uri, headers);
             match as_company(&request, $place).await {
-                Ok((asked, of)) => asked.answer(request.0.reads.desk(of).await, |page, view| $show(page, &view)),
+                Ok((asked, of)) => {
+                    asked.answer(request.0.reads.desk(of).await, |page, view| $show(page, &view))
+                }
                 Err(refused) => refused,
             }
         })

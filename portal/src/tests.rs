@@ -78,7 +78,10 @@ async fn every_page_says_its_language_and_forbids_what_it_does_not_need() {
         assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"), "{policy}");
         assert!(!policy.contains("unsafe") && policy.contains("trusted-types 'none'"), "{policy}");
         let html = text(response).await;
-        assert!(html.contains("<html lang=\"zh-CN\">") && html.contains("lang=en\" hreflang=\"en\""), "{screen}/{state}");
+        assert!(
+            html.contains("<html lang=\"zh-CN\">") && html.contains("lang=en\" hreflang=\"en\""),
+            "{screen}/{state}"
+        );
     }
 }
 
@@ -94,9 +97,14 @@ async fn assets_are_cached_for_ever_under_their_digest_and_are_not_there_under_a
 
 #[tokio::test]
 async fn pages_that_cannot_be_shown_say_so_with_the_right_status() {
-    for (state, status) in
-        [("sign-in", 401), ("not-yours", 403), ("not-found", 404), ("erased", 410), ("unavailable", 503), ("no-key", 409)]
-    {
+    for (state, status) in [
+        ("sign-in", 401),
+        ("not-yours", 403),
+        ("not-found", 404),
+        ("erased", 410),
+        ("unavailable", 503),
+        ("no-key", 409),
+    ] {
         assert_eq!(get(&format!("/gallery/fault/{state}")).await.status(), status, "{state}");
     }
 }

@@ -79,7 +79,10 @@ fn a_regulator_checks_the_log_and_a_receipt_in_a_browser() {
     let second = next();
     assert!(second.starts_with("good: The log goes on from the state that you saw last"), "{second}");
     let receipt = next();
-    assert!(receipt.starts_with("good: Everything holds") && receipt.contains("The entry is in the log"), "{receipt}");
+    assert!(
+        receipt.starts_with("good: Everything holds") && receipt.contains("The entry is in the log"),
+        "{receipt}"
+    );
     assert!(receipt.contains("cap = "), "the hidden figures are shown: {receipt}");
     let changed = next();
     assert!(changed.starts_with("bad: "), "{changed}");

@@ -89,7 +89,8 @@ impl Inner {
     /// Ids of the data keys under which a customer's records lie: the customer's own, and one for each grant.
     fn keys_of(&self, tenant: TenantId, sub: &SubjectId) -> Result<BTreeSet<u64>, ReadError> {
         let number = self.number(tenant)?;
-        let customer = self.state.customer(self.state.customer_key(tenant, sub))?.ok_or(ReadError::NotFound)?;
+        let customer =
+            self.state.customer(self.state.customer_key(tenant, sub))?.ok_or(ReadError::NotFound)?;
         let mut keys = BTreeSet::from([customer.key_id]);
         for grant in &customer.state.grants {
             keys.extend(self.state.grant_key_id(number, grant.given)?);
@@ -120,9 +121,8 @@ impl Inner {
             // these commit to their terms or amounts, others of one commitment to their time
             Event::GrantGiven(_) | Event::GrantAmended(_) | Event::Money(_) => UnixSeconds(*admitted_at),
             _ => match body.openings.first() {
-                Some(time) => u32::try_from(time.value).map_or(UnixSeconds(*admitted_at), |since| {
-                    SecondsSince2020(since).unix()
-                }),
+                Some(time) => u32::try_from(time.value)
+                    .map_or(UnixSeconds(*admitted_at), |since| SecondsSince2020(since).unix()),
                 None => UnixSeconds(*admitted_at),
             },
         };

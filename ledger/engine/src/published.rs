@@ -193,7 +193,11 @@ impl Published {
     }
 
     /// The same of several data keys.
-    pub(crate) fn leaves_under_any(&self, keys: &BTreeSet<u64>, leaves: Range<u64>) -> Result<Vec<u64>, Fault> {
+    pub(crate) fn leaves_under_any(
+        &self,
+        keys: &BTreeSet<u64>,
+        leaves: Range<u64>,
+    ) -> Result<Vec<u64>, Fault> {
         let (kept, shown): (u64, Vec<u64>) = {
             let shown = self.shown();
             let unkept = (shown.items_first..).zip(&shown.items);

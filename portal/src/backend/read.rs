@@ -6,7 +6,8 @@ use grantbook_record::TenantId;
 
 use crate::view::company::{Desk, Preview};
 use crate::view::customer::{
-    ChangeReview, Complaints, Connections, GrantPage, Home, Keys, MyData, Narrowing, RequestReview, StopReview, Stopped,
+    ChangeReview, Complaints, Connections, GrantPage, Home, Keys, MyData, Narrowing, RequestReview,
+    StopReview, Stopped,
 };
 use crate::view::money::Value;
 use crate::view::overview::Overview;

@@ -27,7 +27,9 @@ pub(super) const SHOWN: &[Shown] = &[
     shown("uses", "empty", Place::Uses, Who::Company, |page| company::uses(page, &empty())),
     shown("gates", "full", Place::Gates, Who::Company, |page| company::gates(page, &desk(Plain))),
     shown("gates", "empty", Place::Gates, Who::Company, |page| company::gates(page, &empty())),
-    shown("settlement", "full", Place::Settlement, Who::Company, |page| company::settlement(page, &desk(Plain))),
+    shown("settlement", "full", Place::Settlement, Who::Company, |page| {
+        company::settlement(page, &desk(Plain))
+    }),
     shown("settlement", "empty", Place::Settlement, Who::Company, |page| company::settlement(page, &empty())),
 ];
 
@@ -84,8 +86,16 @@ fn desk(flavour: Flavour) -> Desk {
             gate("research-1", None, false, 1_204, 0, 0),
         ],
         templates: vec![
-            TemplateCard { id: "charging-quote".to_owned(), version: 2, title: named.word("Insurance quote from fast charging", "按快充记录报价") },
-            TemplateCard { id: "battery-research".to_owned(), version: 1, title: named.word("Battery research", "电池研究") },
+            TemplateCard {
+                id: "charging-quote".to_owned(),
+                version: 2,
+                title: named.word("Insurance quote from fast charging", "按快充记录报价"),
+            },
+            TemplateCard {
+                id: "battery-research".to_owned(),
+                version: 1,
+                title: named.word("Battery research", "电池研究"),
+            },
         ],
         periods: vec![
             Period { number: 4, state: "period-open", uses: 140, due: vec![yuan(11_200)] },

@@ -1,7 +1,7 @@
 //! Customers' screens.
 
-use grantbook_record::{Currency, DenialReason};
 use grantbook_record::day::UnixSeconds;
+use grantbook_record::{Currency, DenialReason};
 
 use super::terms::{self, HOSTILE, Named};
 use super::{Flavour, NOW, Shown, Who, shown};
@@ -11,8 +11,8 @@ use crate::view::Names as _;
 use crate::view::Wording;
 use crate::view::agreement::Agreement;
 use crate::view::customer::{
-    ChangeReview, Complaint, Complaints, Connection, Connections, GateTaken, GrantPage, Holding, Home, Key, Keys, MyData, Narrowed,
-    Narrowing, RequestCard, RequestReview, Standing, StopReview, Stopped,
+    ChangeReview, Complaint, Complaints, Connection, Connections, GateTaken, GrantPage, Holding, Home, Key,
+    Keys, MyData, Narrowed, Narrowing, RequestCard, RequestReview, Standing, StopReview, Stopped,
 };
 use crate::view::money::{Amount, Formula, Line, Month, Payment, PaymentState, Source, Value};
 use crate::view::story::{Happening, Refused, Used, What};
@@ -64,8 +64,12 @@ pub(super) const SHOWN: &[Shown] = &[
     shown("grant", "hostile", Place::Connections, Who::Customer, |page| {
         customer::grant(page, &grant(Standing::Revoked, Hostile))
     }),
-    shown("change", "plain", Place::Connections, Who::Customer, |page| customer::change(page, &change(false))),
-    shown("change", "narrowed", Place::Connections, Who::Customer, |page| customer::change(page, &change(true))),
+    shown("change", "plain", Place::Connections, Who::Customer, |page| {
+        customer::change(page, &change(false))
+    }),
+    shown("change", "narrowed", Place::Connections, Who::Customer, |page| {
+        customer::change(page, &change(true))
+    }),
     shown("stop", "plain", Place::Connections, Who::Customer, |page| customer::stop(page, &stop(Plain))),
     shown("stop", "hostile", Place::Connections, Who::Customer, |page| customer::stop(page, &stop(Hostile))),
     shown("stopped", "waiting", Place::Connections, Who::Customer, |page| {
@@ -82,7 +86,9 @@ pub(super) const SHOWN: &[Shown] = &[
     shown("value", "hostile", Place::Value, Who::Customer, |page| customer::value(page, &value(Hostile))),
     shown("value", "empty", Place::Value, Who::Customer, |page| customer::value(page, &Value::default())),
     shown("account", "keys", Place::Account, Who::Customer, |page| customer::account(page, &keys())),
-    shown("account", "no-key", Place::Account, Who::Customer, |page| customer::account(page, &Keys::default())),
+    shown("account", "no-key", Place::Account, Who::Customer, |page| {
+        customer::account(page, &Keys::default())
+    }),
     shown("data", "full", Place::Account, Who::Customer, |page| customer::data(page, &data())),
     shown("data", "empty", Place::Account, Who::Customer, |page| customer::data(page, &MyData::default())),
     shown("complaints", "full", Place::Account, Who::Customer, |page| {
@@ -129,7 +135,11 @@ pub(super) fn connection(agreement: &Agreement, standing: Standing, uses: u64) -
         uses,
         uses_max: agreement.uses_max,
         last_use: (uses > 0).then(|| ago(2, 3_000)),
-        earned: if uses > 0 && agreement.pay.is_money() { vec![yuan(80 * i64::try_from(uses).unwrap_or(0))] } else { Vec::new() },
+        earned: if uses > 0 && agreement.pay.is_money() {
+            vec![yuan(80 * i64::try_from(uses).unwrap_or(0))]
+        } else {
+            Vec::new()
+        },
     }
 }
 
@@ -313,12 +323,20 @@ fn value(flavour: Flavour) -> Value {
         earned: vec![yuan(2_610)],
         paid: vec![yuan(1_330)],
         pending: vec![yuan(1_120)],
-        recipients: vec![source(&insurer, 31, 2_400), source(&research, 17, 210), source(&named.word("Meridian Motors", "子午汽车"), 2, 0)],
+        recipients: vec![
+            source(&insurer, 31, 2_400),
+            source(&research, 17, 210),
+            source(&named.word("Meridian Motors", "子午汽车"), 2, 0),
+        ],
         clusters: vec![
             source(&named.word("Fast charging", "快充记录"), 40, 2_450),
             source(&named.word("Battery health reports", "电池健康报告"), 10, 160),
         ],
-        months: begins.into_iter().zip(uses).map(|(begins, uses)| Month { begins: UnixSeconds(begins), uses }).collect(),
+        months: begins
+            .into_iter()
+            .zip(uses)
+            .map(|(begins, uses)| Month { begins: UnixSeconds(begins), uses })
+            .collect(),
         lines: vec![
             line(1, &insurer, Formula::Uses { uses: 14, price: yuan(80) }, 1_120, 52),
             line(8, &research, Formula::Share { uses: 17, of: 1_310, pool: yuan(16_183) }, 210, 41),
@@ -326,7 +344,10 @@ fn value(flavour: Flavour) -> Value {
             line(38, &insurer, Formula::Once, 500, 12),
             line(39, &insurer, Formula::Reversed { entry: Some(9) }, -80, 11),
         ],
-        benefits: vec![(named.word("Meridian Motors", "子午汽车"), named.word("Two years of warranty more", "延长两年质保"))],
+        benefits: vec![(
+            named.word("Meridian Motors", "子午汽车"),
+            named.word("Two years of warranty more", "延长两年质保"),
+        )],
         payments: vec![
             Payment { amount: yuan(500), withheld: yuan(0), state: PaymentState::Sent },
             Payment { amount: yuan(830), withheld: yuan(83), state: PaymentState::Paid },

@@ -7,14 +7,18 @@ use crate::view::overview::Overview;
 use crate::view::regulator::LogState;
 
 pub(super) const SHOWN: &[Shown] = &[
-    shown("overview", "sandbox", Place::Overview, Who::Visitor, |page| overview::overview(page, &front(true))),
+    shown("overview", "sandbox", Place::Overview, Who::Visitor, |page| {
+        overview::overview(page, &front(true))
+    }),
     shown("overview", "plain", Place::Overview, Who::Visitor, |page| {
         overview::overview(&Page { sandbox: false, ..page.clone() }, &front(false))
     }),
     shown("log", "witnessed", Place::Log, Who::Visitor, |page| {
         regulator::log(page, &log(true), "https://log.example")
     }),
-    shown("log", "alone", Place::Log, Who::Visitor, |page| regulator::log(page, &log(false), "https://log.example")),
+    shown("log", "alone", Place::Log, Who::Visitor, |page| {
+        regulator::log(page, &log(false), "https://log.example")
+    }),
     shown("bundle", "plain", Place::Bundle, Who::Visitor, regulator::bundle),
     shown("receipt", "file", Place::Receipt, Who::Visitor, |page| customer::receipt(page, None)),
     shown("fault", "sign-in", Place::Elsewhere, Who::Visitor, |page| fault(page, Fault::SignIn)),
@@ -34,7 +38,8 @@ fn front(sandbox: bool) -> Overview {
 fn log(witnessed: bool) -> LogState {
     let Overview { origin, tree_size: size, root, .. } = front(true);
     let witnesses = if witnessed {
-        [("witness.example/north", true), ("witness.example/south", true), ("witness.example/east", false)].as_slice()
+        [("witness.example/north", true), ("witness.example/south", true), ("witness.example/east", false)]
+            .as_slice()
     } else {
         &[]
     };

@@ -12,8 +12,7 @@ use crate::view::{Names, Wording};
 pub(super) struct Named(pub(super) Flavour);
 
 pub(super) const HOSTILE: &str = "\"><script>fetch('//evil')</script><img src=x onerror=alert(1)>";
-pub(super) const LONG: &str =
-    "Interprovincial-Mutual-Underwriting-and-Reinsurance-Cooperative-of-the-Greater-Harbour-Area and its subsidiaries";
+pub(super) const LONG: &str = "Interprovincial-Mutual-Underwriting-and-Reinsurance-Cooperative-of-the-Greater-Harbour-Area and its subsidiaries";
 
 impl Named {
     pub(super) fn word(&self, english: &str, chinese: &str) -> Wording {
@@ -21,7 +20,9 @@ impl Named {
             Flavour::Plain => Wording { english: english.to_owned(), chinese: chinese.to_owned() },
             Flavour::Long => Wording {
                 english: format!("{LONG} ({english})"),
-                chinese: format!("粤港澳大湾区跨省互助保险与再保险合作社及其附属机构联合服务中心（{chinese}）"),
+                chinese: format!(
+                    "粤港澳大湾区跨省互助保险与再保险合作社及其附属机构联合服务中心（{chinese}）"
+                ),
             },
             Flavour::Hostile => Wording::same(HOSTILE),
         }
@@ -94,7 +95,13 @@ pub(super) fn rising(flavour: Flavour) -> Agreement {
         r#""compensation":{"per_use":{"currency":"CNY","minor":80}}"#,
         r#""compensation":{"tiered_price":{"currency":"CNY","minor":80,"tiers":[{"from":10,"minor":90},{"from":50,"minor":100}],"minimum":200,"maximum":9000}}"#,
     );
-    made(&json.replace(r#""limits":{"uses":20,"retention_days":30}"#, r#""limits":{"rate":{"uses":3,"seconds":86400}}"#), flavour)
+    made(
+        &json.replace(
+            r#""limits":{"uses":20,"retention_days":30}"#,
+            r#""limits":{"rate":{"uses":3,"seconds":86400}}"#,
+        ),
+        flavour,
+    )
 }
 
 /// A share of revenue, for research.

@@ -9,7 +9,8 @@ use crate::chart::{Bar, Columns};
 use crate::figures::share_of;
 use crate::moment::days_until;
 use crate::view::customer::{
-    ChangeReview, Complaints, Connection, Connections, GateTaken, GrantPage, Home, Keys, MyData, RequestReview, Standing, StopReview, Stopped,
+    ChangeReview, Complaints, Connection, Connections, GateTaken, GrantPage, Home, Keys, MyData,
+    RequestReview, Standing, StopReview, Stopped,
 };
 use crate::view::money::Value;
 use crate::view::story::{Difference, What};

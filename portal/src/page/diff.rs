@@ -31,10 +31,7 @@ fn facts(page: &Page, agreement: &Agreement) -> [(&'static str, String); 11] {
         ("fact-uses", page.limit(agreement)),
         ("fact-kept", page.kept(agreement)),
         ("fact-level", agreement.level.map_or_else(String::new, |level| page.level(&level))),
-        (
-            "fact-duties",
-            agreement.duties.iter().map(|duty| page.duty(duty)).collect::<Vec<_>>().join("; "),
-        ),
+        ("fact-duties", agreement.duties.iter().map(|duty| page.duty(duty)).collect::<Vec<_>>().join("; ")),
         ("fact-consents", figures::list(agreement.consents.iter().map(|it| page.text(it)), page.language())),
         ("fact-pay", pay.join("; ")),
     ]

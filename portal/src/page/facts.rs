@@ -27,7 +27,8 @@ impl Page {
     pub fn cluster(&self, cluster: &Cluster) -> String {
         let mut line = self.text(&cluster.name).to_owned();
         if !cluster.whole {
-            let fields = figures::list(cluster.fields.iter().map(|field| self.text(&field.name)), self.language());
+            let fields =
+                figures::list(cluster.fields.iter().map(|field| self.text(&field.name)), self.language());
             line = self.with_two("cluster-fields", "name", line, "fields", fields);
         }
         if let Some(period) = &cluster.period {
@@ -100,7 +101,9 @@ impl Page {
                 let base = self.money(&amount(price.currency, price.minor.into()));
                 self.with("pay-each-use-from", "price", base)
             }
-            Pay::RisingShare(share_of) => self.with("pay-share-from", "share", share(share_of.basis_points.get())),
+            Pay::RisingShare(share_of) => {
+                self.with("pay-share-from", "share", share(share_of.basis_points.get()))
+            }
             Pay::Benefit(what) => self.with("pay-benefit", "what", self.text(what)),
         }
     }

@@ -36,14 +36,26 @@ struct FaultTemplate<'a> {
 /// The page that says so.
 pub fn fault(page: &Page, fault: Fault) -> Response {
     let (status, title, text, link, href) = match fault {
-        Fault::NotFound => (StatusCode::NOT_FOUND, "fault-not-found", "fault-not-found-says", "fault-home", "/"),
-        Fault::Erased => (StatusCode::GONE, "fault-erased", "fault-erased-says", "fault-home", "/"),
-        Fault::SignIn => (StatusCode::UNAUTHORIZED, "fault-sign-in", "fault-sign-in-says", "sign-in", "/sign-in"),
-        Fault::NotYours => (StatusCode::FORBIDDEN, "fault-not-yours", "fault-not-yours-says", "fault-home", "/"),
-        Fault::Unavailable => {
-            (StatusCode::SERVICE_UNAVAILABLE, "fault-unavailable", "fault-unavailable-says", "fault-home", "/")
+        Fault::NotFound => {
+            (StatusCode::NOT_FOUND, "fault-not-found", "fault-not-found-says", "fault-home", "/")
         }
-        Fault::NoKey => (StatusCode::CONFLICT, "fault-no-key", "fault-no-key-says", "nav-account", "/my/account"),
+        Fault::Erased => (StatusCode::GONE, "fault-erased", "fault-erased-says", "fault-home", "/"),
+        Fault::SignIn => {
+            (StatusCode::UNAUTHORIZED, "fault-sign-in", "fault-sign-in-says", "sign-in", "/sign-in")
+        }
+        Fault::NotYours => {
+            (StatusCode::FORBIDDEN, "fault-not-yours", "fault-not-yours-says", "fault-home", "/")
+        }
+        Fault::Unavailable => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "fault-unavailable",
+            "fault-unavailable-says",
+            "fault-home",
+            "/",
+        ),
+        Fault::NoKey => {
+            (StatusCode::CONFLICT, "fault-no-key", "fault-no-key-says", "nav-account", "/my/account")
+        }
     };
     respond_with(status, page, &FaultTemplate { page, title, text, link, href })
 }

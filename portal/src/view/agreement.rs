@@ -157,7 +157,11 @@ impl Agreement {
     /// Names of the categories, each once.
     pub fn data(&self) -> Vec<&Wording> {
         let mut seen = BTreeSet::new();
-        self.clusters.iter().filter(|cluster| seen.insert(&cluster.category)).map(|cluster| &cluster.name).collect()
+        self.clusters
+            .iter()
+            .filter(|cluster| seen.insert(&cluster.category))
+            .map(|cluster| &cluster.name)
+            .collect()
     }
 }
 

@@ -92,7 +92,9 @@ fn every_key_that_a_page_names_is_there_and_no_other() {
     }
     // words of scripts: `say(format!("check-{key}"))` over a list in the template
     for prefix in ["check-", "since-", "bundle-"] {
-        for list in all.split("{% for key in [").skip(1).filter(|list| list.contains(&format!("\"{prefix}{{key}}"))) {
+        for list in
+            all.split("{% for key in [").skip(1).filter(|list| list.contains(&format!("\"{prefix}{{key}}")))
+        {
             for key in list.split(']').next().unwrap().split('"').skip(1).step_by(2) {
                 let key = format!("{prefix}{key}");
                 if known.contains_key(&key) {

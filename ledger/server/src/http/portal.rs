@@ -18,7 +18,8 @@ use grantbook_plan::Status;
 use grantbook_portal::backend::read::{Read, ReadFault, Reads};
 use grantbook_portal::view::company::{Desk, Preview};
 use grantbook_portal::view::customer::{
-    ChangeReview, Complaints, Connections, GateTaken, GrantPage, Home, Keys, MyData, Narrowing, RequestReview, StopReview, Stopped,
+    ChangeReview, Complaints, Connections, GateTaken, GrantPage, Home, Keys, MyData, Narrowing,
+    RequestReview, StopReview, Stopped,
 };
 use grantbook_portal::view::money::Value;
 use grantbook_portal::view::overview::Overview;
@@ -103,7 +104,9 @@ impl LedgerReads {
                 gates: gates.collect(),
                 deletion_due: row.deletion_due(),
             })
-            .and_then(|view| if row.grant.status == Status::Superseded { Err(ReadError::NotFound) } else { Ok(view) })
+            .and_then(|view| {
+                if row.grant.status == Status::Superseded { Err(ReadError::NotFound) } else { Ok(view) }
+            })
         })
         .await
     }
@@ -160,7 +163,8 @@ impl Reads for LedgerReads {
 
     async fn change(&self, of: &[Membership], id: &str, narrowing: &Narrowing) -> Read<ChangeReview> {
         let narrowing = narrowing.clone();
-        let read = move |ledger: &Ledger, place: &Membership, id| customer::change(ledger, place, id, &narrowing);
+        let read =
+            move |ledger: &Ledger, place: &Membership, id| customer::change(ledger, place, id, &narrowing);
         self.with_grant(of, id, read).await
     }
 
@@ -231,7 +235,8 @@ impl Reads for LedgerReads {
             };
             let place = of.iter().find(about).ok_or(ReadError::NotFound)?;
             let receipt = ledger.receipt(place.tenant, leaf)?;
-            String::from_utf8(receipt.to_json()).map_err(|_| ReadError::Damaged(format!("receipt {leaf_index}")))
+            String::from_utf8(receipt.to_json())
+                .map_err(|_| ReadError::Damaged(format!("receipt {leaf_index}")))
         })
         .await
     }

@@ -144,7 +144,8 @@ fn periods(ledger: &Ledger, tenant: TenantId) -> Result<Vec<Period>, ReadError> 
     let mut periods = vec![period(open.0, "period-open", &lines)];
     periods.extend(closed.map(|closed| period(closed.period.0, "period-closed", &lines)));
     let posted = ledger.settlements(tenant, None, ROWS_MAX)?;
-    periods.extend(posted.iter().rev().map(|past| period(past.closed.period.0, "period-posted", &past.lines)));
+    periods
+        .extend(posted.iter().rev().map(|past| period(past.closed.period.0, "period-posted", &past.lines)));
     Ok(periods)
 }
 
@@ -183,7 +184,10 @@ fn widest(template: &TemplatePublished) -> Option<Terms> {
         recipient: bounds.recipients.first()?.clone(),
         purpose: bounds.purposes.first()?.clone(),
         scope: Scope { include: List::new(include)?, exclude: List::default() },
-        validity: Validity::new(now, UnixSeconds(now.0.saturating_add(days.saturating_mul(SECONDS_PER_DAY))))?,
+        validity: Validity::new(
+            now,
+            UnixSeconds(now.0.saturating_add(days.saturating_mul(SECONDS_PER_DAY))),
+        )?,
         limits: Limits {
             uses: bounds.uses_max,
             retention_days: bounds.retention_days_max.and_then(RetentionDays::new),

@@ -6,8 +6,8 @@ use grantbook_engine::{GrantRow, HistoryItem, HistoryRow, Ledger, ReadError};
 use grantbook_plan::Status;
 use grantbook_portal::view::agreement::Agreement;
 use grantbook_portal::view::customer::{
-    ChangeReview, Connection, Connections, GrantPage, Holding, Home, Key, Keys, MyData, Narrowed, Narrowing, RequestCard,
-    RequestReview, Standing, StopReview,
+    ChangeReview, Connection, Connections, GrantPage, Holding, Home, Key, Keys, MyData, Narrowed, Narrowing,
+    RequestCard, RequestReview, Standing, StopReview,
 };
 use grantbook_portal::view::money::Amount;
 use grantbook_portal::view::{Names as _, Wording};
@@ -56,7 +56,8 @@ pub(super) fn tallies(ledger: &Ledger, place: &Membership, rows: &[HistoryRow]) 
                 tally.lately += u64::from(row.at.0 >= since);
                 let paid = state.owner_of_use(&used.record, row.leaf_index.0) == Owner::Customer;
                 if paid && used.payout_minor > 0 {
-                    *tally.earned.entry(used.currency).or_default() += i64::try_from(used.payout_minor).unwrap_or(0);
+                    *tally.earned.entry(used.currency).or_default() +=
+                        i64::try_from(used.payout_minor).unwrap_or(0);
                 }
             }
             HistoryItem::Event(claims) => {
@@ -101,7 +102,11 @@ pub(super) fn listed(row: &GrantRow, tally: Option<&Tally>) -> Connection {
 }
 
 /// One grant as lists show it.
-pub(super) fn connection(ledger: &Ledger, place: &Membership, row: &GrantRow) -> Result<Connection, ReadError> {
+pub(super) fn connection(
+    ledger: &Ledger,
+    place: &Membership,
+    row: &GrantRow,
+) -> Result<Connection, ReadError> {
     let history = history(ledger, place)?;
     Ok(listed(row, tallies(ledger, place, &history).get(&row.grant.id)))
 }
@@ -298,7 +303,8 @@ pub(super) fn stop(ledger: &Ledger, place: &Membership, id: Jti) -> Result<StopR
         return Err(ReadError::NotFound);
     }
     let owed = ledger.owed(place.tenant, &place.subject)?;
-    let pending = owed.pending.iter().map(|(currency, minor)| (*currency, i64::try_from(*minor).unwrap_or(0)));
+    let pending =
+        owed.pending.iter().map(|(currency, minor)| (*currency, i64::try_from(*minor).unwrap_or(0)));
     let mut sums: BTreeMap<Currency, i64> = BTreeMap::new();
     for (currency, minor) in owed.balances.iter().copied().chain(pending) {
         *sums.entry(currency).or_default() += minor;

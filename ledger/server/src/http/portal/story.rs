@@ -21,7 +21,8 @@ pub(super) fn of_grant(history: &[HistoryRow], id: Jti) -> Vec<Happening> {
             HistoryItem::Use(used) => use_of(used, id),
             HistoryItem::Event(claims) => {
                 let given = claims.jti == id && matches!(claims.event, Event::GrantGiven(_));
-                let about = given || claims.event.changed_grant() == Some(id) || accrued_for(&claims.event, id);
+                let about =
+                    given || claims.event.changed_grant() == Some(id) || accrued_for(&claims.event, id);
                 let before = terms;
                 if about && let Some(now) = claims.event.granted_terms() {
                     terms = Some(now);
@@ -53,9 +54,10 @@ fn happened(event: &Event, before: Option<&Terms>) -> Option<What> {
         Event::GrantRevoked(revoked) => What::Revoked {
             by: match revoked.by {
                 Revoker::Enterprise => Wording { english: "The company".into(), chinese: "企业".into() },
-                Revoker::Operator => {
-                    Wording { english: "The operator of this ledger".into(), chinese: "账本运营方".into() }
-                }
+                Revoker::Operator => Wording {
+                    english: "The operator of this ledger".into(),
+                    chinese: "账本运营方".into(),
+                },
             },
             reason: revoked.reason.as_str().to_owned(),
         },

@@ -118,7 +118,8 @@ fn a_request_is_shown_to_its_customer_alone_and_can_be_narrowed() {
     let jti = ledger.new_id();
     let expires = UnixSeconds(Clock::system().now().seconds().0 + 86_400);
     let event = RequestMade { sub: SubjectId::parse("cs-1").unwrap(), terms, expires };
-    let envelope = Envelope::sign(Kind::RequestMade, &Claims::new(tenant, jti, event).to_json(), &[&enterprise]);
+    let envelope =
+        Envelope::sign(Kind::RequestMade, &Claims::new(tenant, jti, event).to_json(), &[&enterprise]);
     ledger.append(tenant, &envelope).unwrap();
 
     let mine = [stage.place("cs-2"), stage.place("cs-1")];

@@ -214,7 +214,8 @@ impl Reckoning {
         };
         self.lines.sort_by_key(|line| std::cmp::Reverse((line.at, line.leaf_index)));
         self.lines.truncate(LINES_MAX);
-        let months = self.months.into_iter().map(|(begins, uses)| Month { begins: UnixSeconds(begins), uses });
+        let months =
+            self.months.into_iter().map(|(begins, uses)| Month { begins: UnixSeconds(begins), uses });
         let mut months: Vec<Month> = months.collect();
         months.drain(..months.len().saturating_sub(MONTHS));
         Value {
