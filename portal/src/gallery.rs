@@ -59,6 +59,12 @@ pub(crate) const fn shown(
     Shown { screen, state, place, role, show }
 }
 
+/// The sandbox insurer's request, as every page shows it.
+#[cfg(test)]
+pub(crate) fn quote() -> crate::view::agreement::Agreement {
+    terms::quote(Flavour::Plain)
+}
+
 fn all() -> impl Iterator<Item = &'static Shown> {
     [customer::SHOWN, company::SHOWN, others::SHOWN].into_iter().flatten()
 }

@@ -63,6 +63,13 @@ pub struct Cluster {
     pub only: Vec<(String, Vec<String>)>,
 }
 
+impl Cluster {
+    /// Whether it has every row of this field.
+    fn covers(&self, category: &Term, field: &Field) -> bool {
+        self.category == *category && self.period.is_none() && self.only.is_empty() && self.fields.contains(field)
+    }
+}
+
 /// A field of a category.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Field {
@@ -135,12 +142,18 @@ impl Agreement {
             Obligation::Watermark(mark) => Duty::Mark(mark.label.as_str().to_owned()),
             Obligation::Notify(tell) => Duty::Tell(names.party(&tell.party)),
         };
+        let left_out = clusters(&terms.scope.exclude, names);
+        let mut clusters = clusters(&terms.scope.include, names);
+        for cluster in &mut clusters {
+            // a field that is left out whenever and wherever is not listed among those that are meant
+            cluster.fields.retain(|field| !left_out.iter().any(|left| left.covers(&cluster.category, field)));
+        }
         Self {
             controller: names.party(&terms.controller),
             recipient: names.party(&terms.recipient),
             purpose: names.purpose(&terms.purpose),
-            clusters: clusters(&terms.scope.include, names),
-            left_out: clusters(&terms.scope.exclude, names),
+            clusters,
+            left_out,
             from: terms.validity.start(),
             until: terms.validity.end(),
             uses_max: terms.limits.uses.map(|uses| uses.get()),
@@ -201,5 +214,20 @@ fn pay(compensation: &Compensation) -> Pay {
         Compensation::TieredPrice(price) => Pay::RisingPrice(price.clone()),
         Compensation::TieredShare(share) => Pay::RisingShare(share.clone()),
         Compensation::Benefit(benefit) => Pay::Benefit(Wording::same(benefit.what.as_str())),
+    }
+}
+
+#[cfg(all(test, feature = "gallery"))]
+mod tests {
+    use crate::gallery::quote;
+
+    #[test]
+    fn a_field_that_is_left_out_is_not_counted_among_those_that_are_meant() {
+        let agreement = quote();
+        let charging = &agreement.clusters[0];
+        assert_eq!((charging.whole, charging.fields.len()), (true, 5), "of six, work orders are left out");
+        assert_eq!(agreement.left_out[0].fields[0].term.as_str(), "work_order");
+        assert_eq!(agreement.clusters[1].fields.len(), 2);
+        assert_eq!(agreement.data().len(), 2);
     }
 }
