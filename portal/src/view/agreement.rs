@@ -66,7 +66,10 @@ pub struct Cluster {
 impl Cluster {
     /// Whether it has every row of this field.
     fn covers(&self, category: &Term, field: &Field) -> bool {
-        self.category == *category && self.period.is_none() && self.only.is_empty() && self.fields.contains(field)
+        self.category == *category
+            && self.period.is_none()
+            && self.only.is_empty()
+            && self.fields.contains(field)
     }
 }
 
