@@ -164,7 +164,7 @@ async function keyboard(page) {
     await page.goto(`${address}/gallery/request/plain`);
     await tabTo('form[action$="/agree"] button');
     await expectSent('agreeing', '/agree');
-    await page.goto(`${address}/gallery/home/full`);
+    await page.goto(`${address}/gallery/my/full`);
     const agree = await page.evaluate(() => document.querySelectorAll('a[href^="/my/requests/"]').length);
     const stop = await page.evaluate(() => document.querySelectorAll('a[href$="/stop"]').length);
     if (agree < 1 || stop < 4) wrong.push(`from the first page ${stop} ways to stop, ${agree} to agree: both are one step`);

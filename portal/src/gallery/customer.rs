@@ -20,10 +20,10 @@ use crate::view::story::{Happening, Refused, Used, What};
 use Flavour::{Hostile, Long, Plain};
 
 pub(super) const SHOWN: &[Shown] = &[
-    shown("home", "full", Place::Home, Who::Customer, |page| customer::home(page, &home(Plain))),
-    shown("home", "long", Place::Home, Who::Customer, |page| customer::home(page, &home(Long))),
-    shown("home", "hostile", Place::Home, Who::Customer, |page| customer::home(page, &home(Hostile))),
-    shown("home", "empty", Place::Home, Who::Customer, |page| customer::home(page, &Home::default())),
+    shown("my", "full", Place::Home, Who::Customer, |page| customer::home(page, &home(Plain))),
+    shown("my", "long", Place::Home, Who::Customer, |page| customer::home(page, &home(Long))),
+    shown("my", "hostile", Place::Home, Who::Customer, |page| customer::home(page, &home(Hostile))),
+    shown("my", "empty", Place::Home, Who::Customer, |page| customer::home(page, &Home::default())),
     shown("connections", "full", Place::Connections, Who::Customer, |page| {
         customer::connections(page, &connections(Plain))
     }),
