@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use grantbook_record::Currency;
 use icu_decimal::DecimalFormatter;
 use icu_decimal::input::Decimal;
+use icu_decimal::options::DecimalFormatterOptions;
 use icu_locale_core::{Locale, locale};
 
 use crate::language::Language;
@@ -21,7 +22,7 @@ pub(crate) fn locale_of(language: Language) -> Locale {
 thread_local! {
     // its data is behind counters that are no business of other threads
     static FORMATTERS: LazyLock<[Option<DecimalFormatter>; 2]> = LazyLock::new(|| {
-        Language::ALL.map(|language| DecimalFormatter::try_new(locale_of(language).into(), Default::default()).ok())
+        Language::ALL.map(|language| DecimalFormatter::try_new(locale_of(language).into(), DecimalFormatterOptions::default()).ok())
     });
 }
 

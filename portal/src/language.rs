@@ -76,6 +76,7 @@ impl Language {
     }
 
     /// The language that pages link to.
+    #[must_use]
     pub fn other(self) -> Self {
         match self {
             Self::English => Self::Chinese,

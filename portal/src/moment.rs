@@ -132,7 +132,7 @@ mod tests {
         assert_eq!((time(at, beijing), time_exact(at, beijing)), ("07:59".to_owned(), "07:59:59".to_owned()));
         assert_eq!(machine(at), "2025-09-30T23:59:59Z");
         assert_eq!(machine(UnixSeconds(0)), "1970-01-01T00:00:00Z");
-        assert_eq!(date(UnixSeconds(u64::MAX), beijing, Language::English).is_empty(), false);
+        assert!(!date(UnixSeconds(u64::MAX), beijing, Language::English).is_empty());
     }
 
     #[test]

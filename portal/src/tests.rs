@@ -1,5 +1,7 @@
 //! Over every screen of the gallery, in both languages: what holds of a page without a browser.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails says where")]
+
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, header};
 use tower::ServiceExt as _;

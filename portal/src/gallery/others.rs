@@ -37,7 +37,7 @@ fn front(sandbox: bool) -> Overview {
 
 fn log(witnessed: bool) -> LogState {
     let Overview { origin, tree_size: size, root, .. } = front(true);
-    let witnesses = if witnessed {
+    let names = if witnessed {
         [("witness.example/north", true), ("witness.example/south", true), ("witness.example/east", false)]
             .as_slice()
     } else {
@@ -48,6 +48,6 @@ fn log(witnessed: bool) -> LogState {
         size,
         root,
         signed_at: Some(NOW),
-        witnesses: witnesses.iter().map(|(name, signed)| ((*name).to_owned(), *signed)).collect(),
+        witnesses: names.iter().map(|(name, signed)| ((*name).to_owned(), *signed)).collect(),
     }
 }

@@ -14,7 +14,7 @@ fn amount(currency: Currency, minor: u64) -> Amount {
 }
 
 impl Page {
-    fn price(&self, price: &Price) -> String {
+    fn price(&self, price: Price) -> String {
         self.money(&amount(price.currency, price.minor.into()))
     }
 
@@ -94,8 +94,8 @@ impl Page {
         let share = |points: u16| figures::percent(points, self.language());
         match pay {
             Pay::Nothing => self.say("pay-nothing"),
-            Pay::Once(price) => self.with("pay-once", "price", self.price(price)),
-            Pay::EachUse(price) => self.with("pay-each-use", "price", self.price(price)),
+            Pay::Once(price) => self.with("pay-once", "price", self.price(*price)),
+            Pay::EachUse(price) => self.with("pay-each-use", "price", self.price(*price)),
             Pay::Share(share_of) => self.with("pay-share", "share", share(share_of.basis_points.get())),
             Pay::RisingPrice(price) => {
                 let base = self.money(&amount(price.currency, price.minor.into()));

@@ -6,7 +6,7 @@ use grantbook_record::compensation::{TieredPrice, TieredShare};
 use grantbook_record::day::{DataPeriod, UnixSeconds};
 use grantbook_record::money::Price;
 use grantbook_record::scope::Clause;
-use grantbook_record::terms::{Compensation, Obligation, RevenueShare};
+use grantbook_record::terms::{Compensation, Level, Obligation, RevenueShare, UseCap};
 use grantbook_record::{Term, Terms};
 
 use super::{Names, Wording};
@@ -159,10 +159,10 @@ impl Agreement {
             left_out,
             from: terms.validity.start(),
             until: terms.validity.end(),
-            uses_max: terms.limits.uses.map(|uses| uses.get()),
+            uses_max: terms.limits.uses.map(UseCap::get),
             rate: terms.limits.rate.map(|rate| (rate.uses.get(), rate.seconds.get())),
             kept_days: terms.deletion_days(),
-            level: terms.limits.level.map(|level| level.get()),
+            level: terms.limits.level.map(Level::get),
             pay: pay(&terms.compensation),
             duties: terms.obligations.iter().map(duty).collect(),
             consents: terms.consents.iter().map(|consent| names.party(consent)).collect(),
@@ -184,7 +184,7 @@ impl Agreement {
 fn clusters(clauses: &[Clause], names: &impl Names) -> Vec<Cluster> {
     let cluster = |clause: &Clause| {
         let known = names.fields(&clause.category);
-        let named = |term: &Term| {
+        let field = |term: &Term| {
             let name = known.iter().find(|(known, _)| known == term).map(|(_, name)| name.clone());
             Field { term: term.clone(), name: name.unwrap_or_else(|| Wording::same(term.as_str())) }
         };
@@ -194,8 +194,8 @@ fn clusters(clauses: &[Clause], names: &impl Names) -> Vec<Cluster> {
             period: clause.period,
             whole: clause.fields.is_none(),
             fields: match &clause.fields {
-                Some(fields) => fields.iter().map(named).collect(),
-                None => known.iter().map(|(term, _)| named(term)).collect(),
+                Some(fields) => fields.iter().map(field).collect(),
+                None => known.iter().map(|(term, _)| field(term)).collect(),
             },
             only: clause.filter.iter().map(condition).collect(),
         }

@@ -45,7 +45,7 @@ fn chinese_is_chinese() {
         let text = source(Language::Chinese);
         let at = text.find(&format!("\n{key} =")).unwrap();
         let rest = &text[at + 1..];
-        let message = &rest[..rest[1..].find("\n").map_or(rest.len(), |end| end + 1)];
+        let message = &rest[..rest[1..].find('\n').map_or(rest.len(), |end| end + 1)];
         // what is a name, or nothing but parameters, is the same in every language
         let same = ["other-language", "of", "pay-benefit", "desk-fresh"].contains(&key.as_str());
         let several = message.contains("->");
