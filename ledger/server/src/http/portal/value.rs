@@ -45,14 +45,19 @@ struct Counted {
     earned: Sums,
 }
 
+/// Month, grant, currency and price: uses of which all four are the same make one line.
+type Priced = (u64, Jti, Currency, u64);
+
+/// How many there are, and entry and time of the latest.
+type Uses = (u64, u64, UnixSeconds);
+
 #[derive(Default)]
 struct Reckoning {
     earned: Sums,
     recipients: BTreeMap<Wording, Counted>,
     clusters: BTreeMap<Wording, Counted>,
     months: BTreeMap<u64, u64>,
-    /// Uses at one price within a month, by grant: how many, the last one's entry and time.
-    priced: BTreeMap<(u64, Jti, Currency, u64), (u64, u64, UnixSeconds)>,
+    priced: BTreeMap<Priced, Uses>,
     lines: Vec<Line>,
     benefits: Vec<(Wording, Wording)>,
 }
