@@ -54,6 +54,8 @@ try {
     console.log((await lines.next()).value === 'end' ? await check() : 'no more');
 } finally {
     await browser.close();
+    // whoever asks may keep asking; nothing more is answered
+    process.stdin.destroy();
 }
 for (const complaint of complaints) console.log(`complaint: ${complaint}`);
 process.exitCode = complaints.length === 0 ? 0 : 1;
