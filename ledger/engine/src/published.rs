@@ -1,6 +1,6 @@
 //! What readers may see: the last signed checkpoint, the tree under it, and the items that are not in bundles yet.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
@@ -189,17 +189,28 @@ impl Published {
 
     /// The entries among `leaves`, all of them shown, whose records lie under a data key.
     pub(crate) fn leaves_under(&self, key_id: u64, leaves: Range<u64>) -> Result<Vec<u64>, Fault> {
+        self.leaves_under_any(&BTreeSet::from([key_id]), leaves)
+    }
+
+    /// The same of several data keys.
+    pub(crate) fn leaves_under_any(
+        &self,
+        keys: &BTreeSet<u64>,
+        leaves: Range<u64>,
+    ) -> Result<Vec<u64>, Fault> {
         let (kept, shown): (u64, Vec<u64>) = {
             let shown = self.shown();
             let unkept = (shown.items_first..).zip(&shown.items);
-            let under = unkept.filter(|(leaf, owned)| owned.owner.key_id == key_id && leaves.contains(leaf));
+            let under =
+                unkept.filter(|(leaf, owned)| keys.contains(&owned.owner.key_id) && leaves.contains(leaf));
             (shown.items_first, under.map(|(leaf, _)| leaf).collect())
         };
         let mut found = Vec::new();
         for index in leaves.start / BUNDLE_WIDTH..leaves.end.min(kept).div_ceil(BUNDLE_WIDTH) {
             let (first, owners) = self.owners_of(index)?;
-            let under =
-                (first..).zip(owners).filter(|(leaf, owner)| owner.key_id == key_id && leaves.contains(leaf));
+            let under = (first..)
+                .zip(owners)
+                .filter(|(leaf, owner)| keys.contains(&owner.key_id) && leaves.contains(leaf));
             found.extend(under.map(|(leaf, _)| leaf));
         }
         found.extend(shown);

@@ -483,7 +483,7 @@ impl Inner {
         Ok(self.open_body(leaf, &owned)?.link.target.leaf_index)
     }
 
-    fn use_row(&self, leaf: u64, owned: &OwnedItem) -> Result<Option<UseRow>, ReadError> {
+    pub(crate) fn use_row(&self, leaf: u64, owned: &OwnedItem) -> Result<Option<UseRow>, ReadError> {
         let body = self.open_body(leaf, owned)?;
         let BodyContent::Use { record, flag, in_window, .. } = body.content else { return Ok(None) };
         let damaged = || ReadError::Damaged(format!("use {leaf}"));

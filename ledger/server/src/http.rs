@@ -32,6 +32,7 @@ mod openapi;
 mod page;
 mod places;
 mod policy;
+mod portal;
 pub mod problem;
 mod proofs;
 mod rate;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use grantbook_engine::{Ledger, PublishedCheckpoint};
 use grantbook_tlog::policy::PolicyWitness;
-use grantbook_tlog::{Note, NoteSignature, Policy, PolicyError, TreeSize};
+use grantbook_tlog::{Checkpoint, Note, NoteSignature, Policy, PolicyError, TreeSize};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -195,6 +195,16 @@ impl Witnessing {
             tracing::warn!(size = signed.size.0, "a checkpoint is published without its quorum of witnesses");
         }
         Some(signed.note)
+    }
+
+    /// The policy's witnesses by name, and whether each has cosigned a checkpoint.
+    pub(crate) fn witnesses(&self, note: &str) -> Vec<(String, bool)> {
+        let cosigned = Checkpoint::parse_note(note.as_bytes()).ok();
+        let cosigned = cosigned.and_then(|(_, note)| self.policy.verify(&note).ok());
+        let by = cosigned.map(|cosigned| cosigned.by).unwrap_or_default();
+        let signed = |name: &String| by.iter().any(|(signed, _)| signed == name);
+        let witnesses = self.policy.witnesses().iter();
+        witnesses.map(|witness| (witness.name.clone(), signed(&witness.name))).collect()
     }
 
     /// Shows its figures.

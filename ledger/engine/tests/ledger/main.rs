@@ -8,6 +8,7 @@ mod audits;
 mod backups;
 mod erase;
 mod flips;
+mod history;
 mod keyring_backup;
 mod late;
 mod leases;

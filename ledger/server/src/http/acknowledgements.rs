@@ -257,7 +257,7 @@ impl GatesView {
 }
 
 /// Which live gates have taken an end in.
-fn look(app: &App, tenant: TenantId, ending: &Ending) -> Option<TakenIn> {
+pub(super) fn look(app: &App, tenant: TenantId, ending: &Ending) -> Option<TakenIn> {
     let frame = ending.duties.frame()?;
     let gates = app.ledger.tenant(tenant)?.gates;
     let registered: Vec<GateId> = gates.into_iter().map(|gate| gate.id).collect();

@@ -122,6 +122,19 @@ impl LiveGates {
         self.heard.send_modify(|count| *count = count.wrapping_add(1));
     }
 
+    /// How long ago a gate was heard of, and how far it was then; `None` if not since the server began.
+    pub(super) fn heard_of(
+        &self,
+        tenant: TenantId,
+        gate: &GateId,
+        now: Instant,
+    ) -> Option<(Duration, FeedPosition)> {
+        let known = self.known();
+        let gate = known.gates.get(&(tenant, gate.clone()))?;
+        let (position, _) = gate.steps.back()?;
+        Some((now.saturating_duration_since(gate.seen), *position))
+    }
+
     /// Which of the tenant's gates have taken in the entry at `leaf`, which is the frame `frame` of its feed.
     pub(super) fn taken_in(
         &self,

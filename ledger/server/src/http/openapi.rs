@@ -7,12 +7,14 @@ use axum::http::header;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse as _;
 use axum::routing::get;
+use grantbook_portal::viewer::VisitorsOnly;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::portal::LedgerReads;
 use super::problem::Problem;
 use super::{
     App, acknowledgements, admin, assets, audits, authzen, deletions, erasures, events, feed, gate_keys,
@@ -126,8 +128,7 @@ pub(super) fn router(app: App) -> Router {
     let (bounded, _) = routes().split_for_parts();
     let (unbounded, _) = unbounded_routes().split_for_parts();
     let document = json(&document());
-    let overview = app.clone();
-    let portal = grantbook_portal::router(move || overview.overview());
+    let portal = grantbook_portal::router(LedgerReads(app.clone()), VisitorsOnly);
     bounded
         .route(
             "/openapi.json",

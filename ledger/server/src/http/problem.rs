@@ -162,9 +162,10 @@ impl IntoResponse for Problem {
 pub(crate) fn normalise(response: Response) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
-    if !is_error
-        || response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t == "application/problem+json")
-    {
+    let has_form =
+        |kind: &HeaderValue| kind == "application/problem+json" || kind == "text/html; charset=utf-8";
+    // pages say what is wrong to people, in their language
+    if !is_error || response.headers().get(header::CONTENT_TYPE).is_some_and(has_form) {
         return response;
     }
     let problem = match status {

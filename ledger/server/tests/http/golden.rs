@@ -36,6 +36,8 @@ async fn every_kind_of_answer_has_its_headers() {
     let book = Book::open().await;
     book.publish().await;
     let token = |call: Call| call.token(&book.service_token);
+    let front = book.send(Call::get("/")).await.expect(200);
+    let sheet = front.text().split('"').find(|part| part.ends_with("/portal.css")).unwrap();
     let mut golden = String::new();
     for (name, call) in [
         ("GET /log/checkpoint", Call::get("/log/checkpoint")),
@@ -60,7 +62,9 @@ async fn every_kind_of_answer_has_its_headers() {
         ("GET /readyz", Call::get("/readyz")),
         ("GET /metrics", Call::get("/metrics")),
         ("GET /", Call::get("/").header("accept-language", "zh-CN")),
-        ("GET /portal.css", Call::get("/portal.css")),
+        ("GET the style sheet", Call::get(sheet)),
+        ("GET the style sheet as it is not", Call::get("/assets/0/portal/static/portal.css")),
+        ("GET /my (nobody)", Call::get("/my").header("accept-language", "en")),
         ("GET /nowhere", Call::get("/nowhere")),
     ] {
         record(&mut golden, name, &call.header("x-request-id", "r-1").open(book.address).await);

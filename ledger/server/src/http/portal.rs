@@ -1,0 +1,256 @@
+//! What the portal's pages read: the views of `grantbook-portal`, made of what the ledger holds.
+//!
+//! A customer's view is made from the customer's own places (enterprise and pseudonym), an enterprise's from its id; an id
+//! in an address only chooses among what is theirs, so one that is somebody else's is not found.
+
+mod company;
+mod customer;
+mod names;
+mod story;
+mod value;
+
+use std::time::{Duration, Instant};
+
+use futures_util::Stream;
+use futures_util::stream::unfold;
+use grantbook_engine::{Ledger, ReadError};
+use grantbook_plan::Status;
+use grantbook_portal::backend::read::{Read, ReadFault, Reads};
+use grantbook_portal::view::company::{Desk, Preview};
+use grantbook_portal::view::customer::{
+    ChangeReview, Complaints, Connections, GateTaken, GrantPage, Home, Keys, MyData, Narrowing,
+    RequestReview, StopReview, Stopped,
+};
+use grantbook_portal::view::money::Value;
+use grantbook_portal::view::overview::Overview;
+use grantbook_portal::view::regulator::LogState;
+use grantbook_portal::viewer::Membership;
+use grantbook_record::{Jti, TenantId, UnixMillis, UnixSeconds};
+use grantbook_tlog::LeafIndex;
+
+use super::App;
+use super::acknowledgements;
+#[cfg(test)]
+use super::live_gates::LiveGates;
+
+/// Entries of one customer at one enterprise that pages look at, the latest: more are in the export.
+const HISTORY_MAX: usize = 5_000;
+/// How often a page that waits for gates looks again, at the latest.
+const TAKEN_TICK: Duration = Duration::from_secs(1);
+
+/// Reads for pages from the server's ledger.
+#[derive(Clone)]
+pub(super) struct LedgerReads(pub(super) App);
+
+/// As pages know faults; what is wrong with the ledger is logged, not shown.
+fn fault(error: ReadError) -> ReadFault {
+    match error {
+        ReadError::NotFound => ReadFault::NotFound,
+        ReadError::Erased => ReadFault::Erased,
+        error => {
+            tracing::error!(%error, "a page could not be read");
+            ReadFault::Unavailable
+        }
+    }
+}
+
+impl LedgerReads {
+    /// Runs a read that may block.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Ledger) -> Result<T, ReadError> + Send + 'static,
+    ) -> Read<T> {
+        match self.0.blocking(read).await {
+            Ok(read) => read.map_err(fault),
+            Err(_) => Err(ReadFault::Unavailable),
+        }
+    }
+
+    /// The same with one of the customer's grants, and the place that it belongs to.
+    async fn with_grant<T: Send + 'static>(
+        &self,
+        of: &[Membership],
+        id: &str,
+        read: impl FnOnce(&Ledger, &Membership, Jti) -> Result<T, ReadError> + Send + 'static,
+    ) -> Read<T> {
+        let id = Jti::parse(id).map_err(|_| ReadFault::NotFound)?;
+        let of = of.to_vec();
+        self.read(move |ledger| {
+            let place = of.iter().find(|place| {
+                let rows = ledger.grants_of(place.tenant, &place.subject);
+                rows.is_ok_and(|rows| rows.iter().any(|row| row.grant.id == id))
+            });
+            read(ledger, place.ok_or(ReadError::NotFound)?, id)
+        })
+        .await
+    }
+
+    async fn stopped_now(&self, of: &[Membership], id: &str) -> Read<Stopped> {
+        let app = self.0.clone();
+        self.with_grant(of, id, move |ledger, place, id| {
+            let ending = ledger.ending(place.tenant, &id)?.ok_or(ReadError::NotFound)?;
+            let taken = acknowledgements::look(&app, place.tenant, &ending);
+            let gates = taken.as_ref().map(|taken| taken.gates.clone()).unwrap_or_default();
+            let row = ledger.grant(place.tenant, &id)?;
+            let gates = gates.into_iter().map(|(gate, at)| GateTaken {
+                gate: gate.as_str().to_owned(),
+                at: at.map(UnixMillis::seconds),
+            });
+            Ok(Stopped {
+                connection: customer::connection(ledger, place, &row)?,
+                at: row.grant.ended_at.unwrap_or_else(|| row.grant.end()),
+                leaf_index: ending.leaf_index.0,
+                complete: taken.is_none_or(|taken| taken.by_all()),
+                gates: gates.collect(),
+                deletion_due: row.deletion_due(),
+            })
+            .and_then(|view| {
+                if row.grant.status == Status::Superseded { Err(ReadError::NotFound) } else { Ok(view) }
+            })
+        })
+        .await
+    }
+}
+
+impl Reads for LedgerReads {
+    fn overview(&self) -> Overview {
+        self.0.overview()
+    }
+
+    async fn log(&self) -> Read<LogState> {
+        let app = self.0.clone();
+        self.read(move |ledger| {
+            let published = match &app.witnessing {
+                Some(witnessing) => witnessing.published(),
+                None => Some(ledger.publishable()?.note),
+            };
+            let Overview { origin, mut tree_size, mut root, .. } = app.overview();
+            let timed = published.as_ref().map(|note| ledger.log_keys().verify_checkpoint(note.as_bytes()));
+            let mut signed_at = None;
+            if let Some(Ok(timed)) = timed {
+                tree_size = timed.checkpoint.size().0;
+                root = timed.checkpoint.root().to_string();
+                signed_at = Some(UnixSeconds(timed.time.0));
+            }
+            let witnesses = match (&app.witnessing, &published) {
+                (Some(witnessing), Some(note)) => witnessing.witnesses(note),
+                _ => Vec::new(),
+            };
+            Ok(LogState { origin, size: tree_size, root, signed_at, witnesses })
+        })
+        .await
+    }
+
+    async fn home(&self, of: &[Membership]) -> Read<Home> {
+        let of = of.to_vec();
+        self.read(move |ledger| customer::home(ledger, &of)).await
+    }
+
+    async fn connections(&self, of: &[Membership]) -> Read<Connections> {
+        let of = of.to_vec();
+        self.read(move |ledger| customer::connections(ledger, &of)).await
+    }
+
+    async fn request(&self, of: &[Membership], id: &str, narrowing: &Narrowing) -> Read<RequestReview> {
+        let id = Jti::parse(id).map_err(|_| ReadFault::NotFound)?;
+        let (of, narrowing) = (of.to_vec(), narrowing.clone());
+        self.read(move |ledger| customer::request(ledger, &of, id, &narrowing)).await
+    }
+
+    async fn grant(&self, of: &[Membership], id: &str) -> Read<GrantPage> {
+        self.with_grant(of, id, customer::grant).await
+    }
+
+    async fn change(&self, of: &[Membership], id: &str, narrowing: &Narrowing) -> Read<ChangeReview> {
+        let narrowing = narrowing.clone();
+        let read =
+            move |ledger: &Ledger, place: &Membership, id| customer::change(ledger, place, id, &narrowing);
+        self.with_grant(of, id, read).await
+    }
+
+    async fn stop(&self, of: &[Membership], id: &str) -> Read<StopReview> {
+        self.with_grant(of, id, customer::stop).await
+    }
+
+    async fn stopped(&self, of: &[Membership], id: &str) -> Read<Stopped> {
+        self.stopped_now(of, id).await
+    }
+
+    async fn taken_in(
+        &self,
+        of: &[Membership],
+        id: &str,
+    ) -> Read<impl Stream<Item = Stopped> + Send + 'static> {
+        self.stopped_now(of, id).await?;
+        let (reads, of, id) = (self.clone(), of.to_vec(), id.to_owned());
+        let heard = self.0.live_gates.heard();
+        let stopping = self.0.stopping.clone();
+        Ok(unfold((heard, stopping, false), move |(mut heard, mut stopping, done)| {
+            let (reads, of, id) = (reads.clone(), of.clone(), id.clone());
+            async move {
+                if done {
+                    return None;
+                }
+                heard.borrow_and_update();
+                let view = reads.stopped_now(&of, &id).await.ok()?;
+                if !view.complete {
+                    tokio::select! {
+                        // a gate that falls silent tells nobody
+                        () = tokio::time::sleep(TAKEN_TICK) => {}
+                        _ = heard.changed() => {}
+                        _ = stopping.wait_for(|stopping| *stopping) => return None,
+                    }
+                }
+                let done = view.complete;
+                Some((view, (heard, stopping, done)))
+            }
+        }))
+    }
+
+    async fn value(&self, of: &[Membership]) -> Read<Value> {
+        let of = of.to_vec();
+        self.read(move |ledger| value::value(ledger, &of)).await
+    }
+
+    async fn keys(&self, of: &[Membership]) -> Read<Keys> {
+        let of = of.to_vec();
+        self.read(move |ledger| Ok(customer::keys(ledger, &of))).await
+    }
+
+    async fn data(&self, of: &[Membership]) -> Read<MyData> {
+        let of = of.to_vec();
+        self.read(move |ledger| customer::data(ledger, &of)).await
+    }
+
+    async fn complaints(&self, _of: &[Membership]) -> Read<Complaints> {
+        Ok(Complaints::default())
+    }
+
+    async fn receipt(&self, of: &[Membership], leaf_index: u64) -> Read<String> {
+        let of = of.to_vec();
+        self.read(move |ledger| {
+            let leaf = LeafIndex(leaf_index);
+            let about = |place: &&Membership| {
+                ledger.is_about(place.tenant, &place.subject, leaf).is_ok_and(|about| about)
+            };
+            let place = of.iter().find(about).ok_or(ReadError::NotFound)?;
+            let receipt = ledger.receipt(place.tenant, leaf)?;
+            String::from_utf8(receipt.to_json())
+                .map_err(|_| ReadError::Damaged(format!("receipt {leaf_index}")))
+        })
+        .await
+    }
+
+    async fn desk(&self, tenant: TenantId) -> Read<Desk> {
+        let app = self.0.clone();
+        self.read(move |ledger| company::desk(ledger, &app.live_gates, tenant, Instant::now())).await
+    }
+
+    async fn preview(&self, tenant: TenantId, template: &str) -> Read<Preview> {
+        let template = template.to_owned();
+        self.read(move |ledger| company::preview(ledger, tenant, &template)).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

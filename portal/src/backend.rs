@@ -1,0 +1,3 @@
+//! What the portal asks of whoever holds the ledger.
+
+pub mod read;

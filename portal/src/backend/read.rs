@@ -1,0 +1,86 @@
+//! The reading side: each call yields the view of one page. Who may see what is decided here by what is asked: a
+//! customer's views are made from the customer's memberships alone, an enterprise's from its own id.
+
+use futures_util::Stream;
+use grantbook_record::TenantId;
+
+use crate::view::company::{Desk, Preview};
+use crate::view::customer::{
+    ChangeReview, Complaints, Connections, GrantPage, Home, Keys, MyData, Narrowing, RequestReview,
+    StopReview, Stopped,
+};
+use crate::view::money::Value;
+use crate::view::overview::Overview;
+use crate::view::regulator::LogState;
+use crate::viewer::Membership;
+
+/// Why a view cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReadFault {
+    /// Nothing is there, or nothing that belongs to whoever asks.
+    #[error("not found")]
+    NotFound,
+    /// It was erased.
+    #[error("erased")]
+    Erased,
+    /// The ledger cannot be read now.
+    #[error("the ledger cannot be read")]
+    Unavailable,
+}
+
+/// What a call comes to.
+pub type Read<T> = Result<T, ReadFault>;
+
+/// Reads from a ledger.
+pub trait Reads: Clone + Send + Sync + 'static {
+    /// The front page.
+    fn overview(&self) -> Overview;
+    /// The log, for regulators.
+    fn log(&self) -> impl Future<Output = Read<LogState>> + Send;
+
+    /// A customer's first page.
+    fn home(&self, of: &[Membership]) -> impl Future<Output = Read<Home>> + Send;
+    /// All grants of a customer.
+    fn connections(&self, of: &[Membership]) -> impl Future<Output = Read<Connections>> + Send;
+    /// A request to the customer, narrowed as they wish where they do.
+    fn request(
+        &self,
+        of: &[Membership],
+        id: &str,
+        narrowing: &Narrowing,
+    ) -> impl Future<Output = Read<RequestReview>> + Send;
+    /// One grant of the customer's.
+    fn grant(&self, of: &[Membership], id: &str) -> impl Future<Output = Read<GrantPage>> + Send;
+    /// A grant of the customer's that is open, narrowed as they wish where they do.
+    fn change(
+        &self,
+        of: &[Membership],
+        id: &str,
+        narrowing: &Narrowing,
+    ) -> impl Future<Output = Read<ChangeReview>> + Send;
+    /// What stopping a grant means.
+    fn stop(&self, of: &[Membership], id: &str) -> impl Future<Output = Read<StopReview>> + Send;
+    /// That a grant is stopped; not found while it is not.
+    fn stopped(&self, of: &[Membership], id: &str) -> impl Future<Output = Read<Stopped>> + Send;
+    /// The same again whenever another gate has taken it in; ends when all have.
+    fn taken_in(
+        &self,
+        of: &[Membership],
+        id: &str,
+    ) -> impl Future<Output = Read<impl Stream<Item = Stopped> + Send + 'static>> + Send;
+    /// Uses and what they brought.
+    fn value(&self, of: &[Membership]) -> impl Future<Output = Read<Value>> + Send;
+    /// The customer's keys.
+    fn keys(&self, of: &[Membership]) -> impl Future<Output = Read<Keys>> + Send;
+    /// What is held about the customer.
+    fn data(&self, of: &[Membership]) -> impl Future<Output = Read<MyData>> + Send;
+    /// The customer's complaints.
+    fn complaints(&self, of: &[Membership]) -> impl Future<Output = Read<Complaints>> + Send;
+    /// The receipt of an entry that is about the customer, as JSON in its one spelling.
+    fn receipt(&self, of: &[Membership], leaf_index: u64) -> impl Future<Output = Read<String>> + Send;
+
+    /// An enterprise's first page, with what its other pages show.
+    fn desk(&self, tenant: TenantId) -> impl Future<Output = Read<Desk>> + Send;
+    /// A request as the customer would see it, from a template.
+    fn preview(&self, tenant: TenantId, template: &str) -> impl Future<Output = Read<Preview>> + Send;
+}

@@ -1,0 +1,106 @@
+//! Enterprises' screens.
+
+use grantbook_record::DenialReason;
+
+use super::customer::{ago, connection, request, yuan};
+use super::terms::{self, HOSTILE, Named};
+use super::{Flavour, Shown, Who, shown};
+use crate::page::{Place, company, customer};
+use crate::view::company::{Desk, Gate, Held, Period, TemplateCard, UseLine};
+use crate::view::customer::Standing;
+
+use Flavour::{Hostile, Long, Plain};
+
+pub(super) const SHOWN: &[Shown] = &[
+    shown("company", "full", Place::Desk, Who::Company, |page| company::desk(page, &desk(Plain))),
+    shown("company", "hostile", Place::Desk, Who::Company, |page| company::desk(page, &desk(Hostile))),
+    shown("company", "empty", Place::Desk, Who::Company, |page| company::desk(page, &empty())),
+    shown("requests", "full", Place::Requests, Who::Company, |page| company::requests(page, &desk(Plain))),
+    shown("requests", "empty", Place::Requests, Who::Company, |page| company::requests(page, &empty())),
+    shown("preview", "plain", Place::Requests, Who::Company, |page| {
+        customer::request_preview(page, &request(terms::quote(Plain), Plain))
+    }),
+    shown("grants", "full", Place::Grants, Who::Company, |page| company::grants(page, &desk(Plain))),
+    shown("grants", "long", Place::Grants, Who::Company, |page| company::grants(page, &desk(Long))),
+    shown("grants", "empty", Place::Grants, Who::Company, |page| company::grants(page, &empty())),
+    shown("uses", "full", Place::Uses, Who::Company, |page| company::uses(page, &desk(Plain))),
+    shown("uses", "empty", Place::Uses, Who::Company, |page| company::uses(page, &empty())),
+    shown("gates", "full", Place::Gates, Who::Company, |page| company::gates(page, &desk(Plain))),
+    shown("gates", "empty", Place::Gates, Who::Company, |page| company::gates(page, &empty())),
+    shown("settlement", "full", Place::Settlement, Who::Company, |page| {
+        company::settlement(page, &desk(Plain))
+    }),
+    shown("settlement", "empty", Place::Settlement, Who::Company, |page| company::settlement(page, &empty())),
+];
+
+fn empty() -> Desk {
+    Desk { name: "Meridian Motors".to_owned(), sandbox: true, ..Desk::default() }
+}
+
+fn desk(flavour: Flavour) -> Desk {
+    let named = Named(flavour);
+    let name = match flavour {
+        Hostile => HOSTILE,
+        Plain | Long => "Meridian Motors",
+    };
+    let held = |customer: &str, agreement, standing, uses| Held {
+        customer: customer.to_owned(),
+        connection: connection(&agreement, standing, uses),
+    };
+    let line = |seconds, customer: &str, refused, cost, leaf_index| UseLine {
+        at: ago(0, seconds),
+        customer: customer.to_owned(),
+        by: named.word("Pricing service", "定价服务"),
+        purpose: named.word("Pricing and underwriting insurance", "保险定价与核保"),
+        refused,
+        cost,
+        leaf_index,
+    };
+    let gate = |name: &str, heard, fresh, behind, permitted, denied| Gate {
+        name: name.to_owned(),
+        heard,
+        fresh,
+        behind,
+        permitted,
+        denied,
+    };
+    Desk {
+        name: name.to_owned(),
+        sandbox: true,
+        grants: vec![
+            held("sandbox-customer-4", terms::quote(flavour), Standing::Active, 12),
+            held("sandbox-customer-5", terms::rising(flavour), Standing::Paused, 3),
+            held("sandbox-customer-7", terms::share(flavour), Standing::Withdrawn, 31),
+        ],
+        more: true,
+        uses: vec![
+            line(40, "sandbox-customer-4", None, Some(yuan(80)), 1_204),
+            line(62, "sandbox-customer-7", Some(DenialReason::Withdrawn), None, 1_203),
+            line(80, "sandbox-customer-5", Some(DenialReason::Paused), None, 1_202),
+            line(120, "sandbox-customer-4", None, Some(yuan(80)), 1_201),
+        ],
+        denials: vec![(DenialReason::Withdrawn, 1_412), (DenialReason::Cap, 30), (DenialReason::Field, 2)],
+        gates: vec![
+            gate("underwriting-1", Some(1), true, 0, 48_120, 1_444),
+            gate("underwriting-2", Some(74), false, 12, 9_031, 4),
+            gate("research-1", None, false, 1_204, 0, 0),
+        ],
+        templates: vec![
+            TemplateCard {
+                id: "charging-quote".to_owned(),
+                version: 2,
+                title: named.word("Insurance quote from fast charging", "按快充记录报价"),
+            },
+            TemplateCard {
+                id: "battery-research".to_owned(),
+                version: 1,
+                title: named.word("Battery research", "电池研究"),
+            },
+        ],
+        periods: vec![
+            Period { number: 4, state: "period-open", uses: 140, due: vec![yuan(11_200)] },
+            Period { number: 3, state: "period-closed", uses: 1_310, due: vec![yuan(104_800)] },
+            Period { number: 2, state: "period-posted", uses: 0, due: Vec::new() },
+        ],
+    }
+}

@@ -1,0 +1,82 @@
+//! What pages show: plain structs, which whoever has the data fills in. Nothing here knows of HTTP, HTML or the ledger.
+
+pub mod agreement;
+pub mod company;
+pub mod customer;
+pub mod money;
+pub mod overview;
+pub mod regulator;
+pub mod story;
+
+use grantbook_plan::vocabulary::{Label, Vocabulary};
+use grantbook_record::Term;
+
+use crate::language::Language;
+
+/// A name or a text in both languages.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wording {
+    /// In English.
+    pub english: String,
+    /// In Simplified Chinese.
+    pub chinese: String,
+}
+
+impl Wording {
+    /// The same in both languages, such as a name.
+    pub fn same(text: impl Into<String>) -> Self {
+        let english = text.into();
+        Self { chinese: english.clone(), english }
+    }
+
+    /// In one language.
+    pub fn text(&self, language: Language) -> &str {
+        match language {
+            Language::English => &self.english,
+            Language::Chinese => &self.chinese,
+        }
+    }
+}
+
+impl From<&Label> for Wording {
+    fn from(label: &Label) -> Self {
+        let text = |language: Language| label.text(language.of_notices()).to_owned();
+        Self { english: text(Language::English), chinese: text(Language::Chinese) }
+    }
+}
+
+/// What terms are called. A term without a name is shown as it is: a page must not hide what it cannot explain.
+pub trait Names {
+    /// A purpose.
+    fn purpose(&self, term: &Term) -> Wording;
+    /// A category of data.
+    fn category(&self, term: &Term) -> Wording;
+    /// The fields of a category, all of them.
+    fn fields(&self, category: &Term) -> Vec<(Term, Wording)>;
+    /// What is done with data.
+    fn action(&self, term: &Term) -> Wording;
+    /// A controller, recipient, requester or other party.
+    fn party(&self, term: &Term) -> Wording {
+        Wording::same(term.as_str())
+    }
+}
+
+impl Names for Vocabulary {
+    fn purpose(&self, term: &Term) -> Wording {
+        self.purposes().get(term).map_or_else(|| Wording::same(term.as_str()), Wording::from)
+    }
+
+    fn category(&self, term: &Term) -> Wording {
+        let category = self.categories().get(term);
+        category.map_or_else(|| Wording::same(term.as_str()), |category| (&category.label).into())
+    }
+
+    fn fields(&self, category: &Term) -> Vec<(Term, Wording)> {
+        let fields = self.categories().get(category).map(|category| category.fields.iter());
+        fields.into_iter().flatten().map(|(field, label)| (field.clone(), label.into())).collect()
+    }
+
+    fn action(&self, term: &Term) -> Wording {
+        self.actions().get(term).map_or_else(|| Wording::same(term.as_str()), Wording::from)
+    }
+}

@@ -1,0 +1,119 @@
+//! What an enterprise sees of its own.
+
+use grantbook_record::DenialReason;
+use grantbook_record::day::UnixSeconds;
+
+use super::Wording;
+use super::customer::{Connection, RequestReview, Standing};
+use super::money::Amount;
+
+/// The first page.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Desk {
+    /// The enterprise.
+    pub name: String,
+    /// Whether it is the sandbox's.
+    pub sandbox: bool,
+    /// Open grants on the first page of them.
+    pub grants: Vec<Held>,
+    /// Whether there are more.
+    pub more: bool,
+    /// Uses, the latest first.
+    pub uses: Vec<UseLine>,
+    /// Refusals by reason, the most frequent first.
+    pub denials: Vec<(DenialReason, u64)>,
+    /// Its gates.
+    pub gates: Vec<Gate>,
+    /// Templates from which requests are made.
+    pub templates: Vec<TemplateCard>,
+    /// Periods, the latest first.
+    pub periods: Vec<Period>,
+}
+
+/// A customer's grant, as the enterprise sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The customer's pseudonym.
+    pub customer: String,
+    /// The grant.
+    pub connection: Connection,
+}
+
+/// One use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UseLine {
+    /// When.
+    pub at: UnixSeconds,
+    /// The customer's pseudonym.
+    pub customer: String,
+    /// Which service asked.
+    pub by: Wording,
+    /// What for.
+    pub purpose: Wording,
+    /// Why it was refused; `None`: it was permitted.
+    pub refused: Option<DenialReason>,
+    /// What it costs.
+    pub cost: Option<Amount>,
+    /// Where the entry stands.
+    pub leaf_index: u64,
+}
+
+/// A gate and how fresh it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gate {
+    /// Its name.
+    pub name: String,
+    /// Seconds since it last asked for a head; `None`: not since the server began.
+    pub heard: Option<u64>,
+    /// Whether it is young enough to permit.
+    pub fresh: bool,
+    /// Frames that it has not taken in yet.
+    pub behind: u64,
+    /// Permitted uses that it has recorded.
+    pub permitted: u64,
+    /// Denials that it has recorded.
+    pub denied: u64,
+}
+
+/// A template from which a request is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateCard {
+    /// Its name.
+    pub id: String,
+    /// Its latest version.
+    pub version: u32,
+    /// What customers are told.
+    pub title: Wording,
+}
+
+/// A period of settlement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Period {
+    /// Its number.
+    pub number: u32,
+    /// Key of its state in the words.
+    pub state: &'static str,
+    /// Uses.
+    pub uses: u64,
+    /// What is due to customers.
+    pub due: Vec<Amount>,
+}
+
+/// A request before it is made: what the customer will see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// The template.
+    pub template: TemplateCard,
+    /// As the customer sees it.
+    pub review: RequestReview,
+}
+
+impl Held {
+    /// Whether it can still permit a use.
+    pub fn is_open(&self) -> bool {
+        !matches!(
+            self.connection.standing,
+            Standing::Expired | Standing::Superseded | Standing::Withdrawn | Standing::Revoked
+        )
+    }
+}
