@@ -3,6 +3,8 @@
 use std::fmt::Debug;
 use std::sync::LazyLock;
 
+use grantbook_record::attachment::Attachments;
+use grantbook_record::webauthn::RelyingParty;
 use grantbook_record::archive::Reader;
 use grantbook_record::audit::{Answer, Request};
 use grantbook_record::event::{self, Claims};
@@ -137,6 +139,16 @@ pub fn receipt(data: &[u8]) {
         if let Some(keys) = LOG_KEYS.as_ref() {
             let _ = receipt.verify(keys);
         }
+    }
+}
+
+/// Attachments, and the assertions in them.
+pub fn attachments(data: &[u8]) {
+    if let Ok(attachments) = Attachments::parse(data) {
+        assert_eq!(Attachments::parse(&attachments.to_json()).as_ref(), Ok(&attachments));
+        let relying_party =
+            RelyingParty { id: "portal.example".into(), origin: "https://portal.example".into() };
+        let _ = attachments.verify("", &relying_party);
     }
 }
 

@@ -4,10 +4,10 @@
 use grantbook_record::day::{DataDay, DataPeriod, UnixMillis};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{
-    Acknowledger, Act, AssetIssued, AssetTerms, AssetTransferred, Basis, Bounds, Claims, DataDeleted,
-    Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked, GrantWithdrawn, KeyEnrolled,
-    KeyRevoked, KeyRotated, LicenceOffer, LocalText, NoticePublished, OfPool, OperatorActed, Owner,
-    PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed, Period, ProofPublished,
+    Acknowledger, Act, AssetIssued, AssetTerms, AssetTransferred, Basis, Bounds, Claims, ClientPublished,
+    DataDeleted, Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked, GrantWithdrawn,
+    KeyEnrolled, KeyRevoked, KeyRotated, LicenceOffer, LocalText, NoticePublished, OfPool, OperatorActed,
+    Owner, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed, Period, ProofPublished,
     RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade, Revenue, RevenueDeclared,
     ReversedEntry, Revoker, SettlementClosed, SettlementPosted, StateRoot, SubjectErased, TemplatePublished,
     about_tenant,
@@ -21,6 +21,7 @@ use grantbook_record::terms::{
     TemplateRef, UseCap, Validity, WindowSeconds,
 };
 use grantbook_record::uses::{Denied, Outcome, Permitted, UseFacts, UseId, UseRecord, WireBatch, sign_batch};
+use grantbook_record::webauthn::RelyingParty;
 use grantbook_record::{
     CountryCode, Currency, DenialReason, Envelope, GateId, Jti, Kind, Price, Salt, Scope, Signer, SubjectId,
     TenantId, Term, Terms, UnixSeconds,
@@ -182,7 +183,7 @@ impl Sample {
 }
 
 /// The kinds of which there is a sample: all that an envelope may carry now.
-pub(crate) const SAMPLES: [Kind; 29] = [
+pub(crate) const SAMPLES: [Kind; 30] = [
     Kind::KeyEnrolled,
     Kind::KeyRotated,
     Kind::KeyRevoked,
@@ -202,6 +203,7 @@ pub(crate) const SAMPLES: [Kind; 29] = [
     Kind::OperatorActed,
     Kind::StateRoot,
     Kind::ProofPublished,
+    Kind::ClientPublished,
     Kind::RevenueDeclared,
     Kind::SettlementClosed,
     Kind::PayoutAccrued,
@@ -303,6 +305,13 @@ pub(crate) fn sample(kind: Kind) -> Sample {
                 size: 9,
             };
             Sample::new(kind, 34, event, vec![operator()])
+        }
+        Kind::ClientPublished => {
+            let relying_party =
+                RelyingParty { id: "portal.example".into(), origin: "https://portal.example".into() };
+            let event =
+                ClientPublished { files_sha256: Bytes32::sha256(b"the list of files"), relying_party };
+            Sample::new(kind, 35, event, vec![operator()])
         }
         Kind::AssetIssued | Kind::AssetTransferred => sample_of_assets(kind),
         other => sample_of_money(other),
