@@ -16,6 +16,7 @@ pub mod customer;
 pub mod decide;
 pub mod duties;
 pub mod house;
+pub mod narrower;
 #[cfg(test)]
 mod samples;
 pub mod tenant;

@@ -24,6 +24,7 @@ use crate::admit::{
     AdmittedBatch, AdmittedEvent, AdmittedQuestion, AdmittedUse, Closing, Committed, TenantFacts, commit_use,
 };
 use crate::body::{Body, BodyContent, SharedHead, body_place, shared_place};
+use crate::cosign;
 use crate::error::AppendError;
 use crate::keyring::LOG;
 use crate::leases::{LimitKey, Taken, grant_key};
@@ -150,6 +151,13 @@ impl<'a> Builder<'a> {
         if let Err(refusal) = admission::check(&checked, &event.signers, customer_state, &rules) {
             return Ok(Err(refusal.into()));
         }
+        if event.first.is_none() {
+            let known = customer.as_ref().map_or(&[][..], |customer| &customer.passkeys);
+            let rule = tenant.cosignature;
+            if let Err(error) = cosign::check(&claims.event, customer_state, known, &event.passkeys, rule) {
+                return Ok(Err(error.into()));
+            }
+        }
         if let Event::SubjectErased(erased) = &claims.event {
             if event.first.is_some() {
                 let why = "it is of the ledger that destroyed the key, expected an event of this one";
@@ -195,8 +203,12 @@ impl<'a> Builder<'a> {
             first: event.first,
         };
         let imported = draft.first.is_some();
-        let content =
-            BodyContent::Event { envelope: event.envelope, keys: event.keys, admitted_at: event.at.0 };
+        let content = BodyContent::Event {
+            envelope: event.envelope,
+            keys: event.keys,
+            attached: event.attached,
+            admitted_at: event.at.0,
+        };
         let owner = Owner { tenant: tenant.number, key_id };
         let (leaf_index, hash) = self.place(&tenant, owner, &key.key, &draft, content)?;
         let entry = EntryRef { leaf_index, leaf_hash: Bytes32(hash.0) };
@@ -211,6 +223,7 @@ impl<'a> Builder<'a> {
             admitted,
             linked,
             imported,
+            passkeys: &event.passkeys,
         };
         self.changes.event(&inner.state, owner, origin, &folded)?;
         Ok(Ok(Appended { leaf_index, duplicate: false }))
@@ -540,7 +553,7 @@ impl<'a> Builder<'a> {
             currency: draft.currency,
             day,
             tag: day_key.tag(origin, LeafIndex(leaf_index)),
-            digest: entry::digest(&draft.salt, &draft.record_sha256, None),
+            digest: entry::digest(&draft.salt, &draft.record_sha256, content.a32()),
             link: entry::link(&link.salt, link.group, &link.target),
             commitments: draft.committed.commitments.clone(),
         }
