@@ -2,13 +2,13 @@
 
 use std::sync::{Arc, PoisonError};
 
-use grantbook_record::event::{Claims, ClientPublished};
+use grantbook_record::event::{Claims, ClientPublished, Event, Evidence};
 use grantbook_record::webauthn::RelyingParty;
-use grantbook_record::{Envelope, Jti, Kind, TenantId};
+use grantbook_record::{Envelope, Jti, Kind, SubjectId, TenantId, Thumbprint};
 use grantbook_tlog::LeafIndex;
 
 use crate::cosign::Cosignature;
-use crate::error::{AppendError, TenantError};
+use crate::error::{AppendError, ReadError, TenantError};
 use crate::ledger::{Appended, Inner, Ledger};
 use crate::store::Fault;
 
@@ -45,6 +45,24 @@ impl Ledger {
         let relying_party = Arc::new(client.relying_party.clone());
         *inner.relying_party.write().unwrap_or_else(PoisonError::into_inner) = Some(relying_party);
         Ok(leaf)
+    }
+
+    /// The operator's word that a key is a customer's: an envelope of its signature alone over the payload of a
+    /// `key.enrolled` with that evidence; of nothing else.
+    pub fn operators_word(&self, tenant: TenantId, payload: &[u8]) -> Option<Vec<u8>> {
+        let claims = Event::parse(Kind::KeyEnrolled, payload).ok()?;
+        let Event::KeyEnrolled(enrolled) = &claims.event else { return None };
+        if claims.aud != tenant || enrolled.evidence != Evidence::OperatorsWord {
+            return None;
+        }
+        Some(Envelope::sign(Kind::KeyEnrolled, payload, &[&self.inner.keyring.operator]))
+    }
+
+    /// The passkeys whose assertions a customer's grants are asked for.
+    pub fn passkeys(&self, tenant: TenantId, sub: &SubjectId) -> Result<Vec<Thumbprint>, ReadError> {
+        let key = self.inner.state.customer_key(tenant, sub);
+        let customer = self.inner.state.customer(key).map_err(ReadError::Store)?;
+        Ok(customer.map(|customer| customer.passkeys.clone()).unwrap_or_default())
     }
 
     /// Whether a tenant's customers who have a passkey are asked for it when they give more than before.

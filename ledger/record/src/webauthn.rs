@@ -20,6 +20,9 @@ use crate::strict_json;
 pub const CLIENT_DATA_BYTES_MAX: usize = 1024;
 /// Bytes of authenticator data without extensions: hash of the relying party's id, flags, counter.
 const AUTHENTICATOR_DATA_BYTES: usize = 37;
+/// Bytes of a credential's id (Web Authentication Level 2, section 4).
+pub const CREDENTIAL_ID_BYTES_MAX: usize = 1023;
+const ATTESTED: u8 = 0x40;
 const USER_PRESENT: u8 = 0x01;
 const USER_VERIFIED: u8 = 0x04;
 const BACKUP_ELIGIBLE: u8 = 0x08;
@@ -142,6 +145,9 @@ pub enum AssertionError {
     /// The authenticator did not ask who touched it.
     #[error("user not verified, expected the flag UV")]
     NotVerified,
+    /// No credential where there must be one, or of another form than those of P-256.
+    #[error("malformed credential, expected an id of 1 to {CREDENTIAL_ID_BYTES_MAX} bytes and an ES256 key")]
+    Credential,
     /// The signature is not DER of two numbers, or does not verify.
     #[error("bad signature of the passkey, expected strict DER by the key that the assertion names")]
     Signature,
@@ -175,24 +181,24 @@ impl Assertion {
         first_jws: &str,
         relying_party: &RelyingParty,
     ) -> Result<Thumbprint, AssertionError> {
+        self.verify_challenge(&challenge(first_jws), relying_party)
+    }
+
+    /// The same over a challenge of another kind, as for logging in.
+    pub fn verify_challenge(
+        &self,
+        challenge: &Bytes32,
+        relying_party: &RelyingParty,
+    ) -> Result<Thumbprint, AssertionError> {
         let Self { key, authenticator_data, client_data, signature } = self;
-        if client_data.0.len() > CLIENT_DATA_BYTES_MAX {
-            return Err(AssertionError::ClientData);
+        check_client_data(&client_data.0, "webauthn.get", challenge, relying_party)?;
+        if authenticator_data.0.len() != AUTHENTICATOR_DATA_BYTES {
+            return Err(AssertionError::AuthenticatorData { got: authenticator_data.0.len() });
         }
-        let seen: ClientData = strict_json::parse(&client_data.0).map_err(|_| AssertionError::ClientData)?;
-        if seen.r#type != "webauthn.get" {
-            return Err(AssertionError::Type);
+        let (attested, _) = check_authenticator_data(&authenticator_data.0, relying_party)?;
+        if attested != 0 {
+            return Err(AssertionError::Flags);
         }
-        if array_from_base64url(&seen.challenge).map(Bytes32) != Some(challenge(first_jws)) {
-            return Err(AssertionError::Challenge);
-        }
-        if seen.origin != relying_party.origin {
-            return Err(AssertionError::Origin);
-        }
-        if seen.cross_origin == Some(true) || seen.top_origin.is_some() || seen.token_binding.is_some() {
-            return Err(AssertionError::CrossOrigin);
-        }
-        check_authenticator_data(&authenticator_data.0, relying_party)?;
         let signature = Signature::from_der(&signature.0).map_err(|_| AssertionError::Signature)?;
         let signed = [authenticator_data.0.as_slice(), &Sha256::digest(&client_data.0)].concat();
         let verifies = VerifyingKey::from(&key.0).verify(&signed, &signature).is_ok();
@@ -200,14 +206,88 @@ impl Assertion {
     }
 }
 
-fn check_authenticator_data(bytes: &[u8], relying_party: &RelyingParty) -> Result<(), AssertionError> {
+/// A new passkey, as the browser handed it out. No attestation is asked for, so nothing says what kind of device holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Registration {
+    /// `authenticatorData`, with the credential in it.
+    pub authenticator_data: Base64Bytes,
+    /// `clientDataJSON`.
+    pub client_data: Base64Bytes,
+}
+
+impl Registration {
+    /// Checks that the passkey was made for `challenge` on a page of the relying party, for a user whom it verified;
+    /// gives its credential's id and its key. Web Authentication Level 2, section 7.1, for ES256 without attestation.
+    pub fn verify(
+        &self,
+        challenge: &Bytes32,
+        relying_party: &RelyingParty,
+    ) -> Result<(Vec<u8>, PasskeyKey), AssertionError> {
+        check_client_data(&self.client_data.0, "webauthn.create", challenge, relying_party)?;
+        let (flags, credential) = check_authenticator_data(&self.authenticator_data.0, relying_party)?;
+        if flags != ATTESTED {
+            return Err(AssertionError::Flags);
+        }
+        parse_credential(credential).ok_or(AssertionError::Credential)
+    }
+}
+
+/// AAGUID, length of the id, id, and the key in the one CBOR form that CTAP2 allows: `{1: 2, 3: -7, -1: 1, -2: x, -3: y}`.
+fn parse_credential(bytes: &[u8]) -> Option<(Vec<u8>, PasskeyKey)> {
+    const KTY_ALG_CRV_X: [u8; 10] = [0xa5, 0x01, 0x02, 0x03, 0x26, 0x20, 0x01, 0x21, 0x58, 0x20];
+    const Y: [u8; 3] = [0x22, 0x58, 0x20];
+    let (_aaguid, rest) = bytes.split_first_chunk::<16>()?;
+    let (length, rest) = rest.split_first_chunk::<2>()?;
+    let length = usize::from(u16::from_be_bytes(*length));
+    if length == 0 || length > CREDENTIAL_ID_BYTES_MAX {
+        return None;
+    }
+    let (id, rest) = rest.split_at_checked(length)?;
+    let (x, rest) = rest.strip_prefix(KTY_ALG_CRV_X.as_slice())?.split_first_chunk::<32>()?;
+    let (y, rest) = rest.strip_prefix(Y.as_slice())?.split_first_chunk::<32>()?;
+    let key = PasskeyKey::from_coordinates(x, y)?;
+    rest.is_empty().then(|| (id.to_vec(), key))
+}
+
+fn check_client_data(
+    bytes: &[u8],
+    expected_type: &str,
+    challenge: &Bytes32,
+    relying_party: &RelyingParty,
+) -> Result<(), AssertionError> {
+    if bytes.len() > CLIENT_DATA_BYTES_MAX {
+        return Err(AssertionError::ClientData);
+    }
+    let seen: ClientData = strict_json::parse(bytes).map_err(|_| AssertionError::ClientData)?;
+    if seen.r#type != expected_type {
+        return Err(AssertionError::Type);
+    }
+    if array_from_base64url(&seen.challenge).map(Bytes32) != Some(*challenge) {
+        return Err(AssertionError::Challenge);
+    }
+    if seen.origin != relying_party.origin {
+        return Err(AssertionError::Origin);
+    }
+    if seen.cross_origin == Some(true) || seen.top_origin.is_some() || seen.token_binding.is_some() {
+        return Err(AssertionError::CrossOrigin);
+    }
+    Ok(())
+}
+
+/// Gives the flag of a credential, where it is set, and what follows the counter.
+fn check_authenticator_data<'a>(
+    bytes: &'a [u8],
+    relying_party: &RelyingParty,
+) -> Result<(u8, &'a [u8]), AssertionError> {
     let length = AssertionError::AuthenticatorData { got: bytes.len() };
-    let (id_sha256, rest) = bytes.split_first_chunk::<32>().ok_or(length)?;
-    let [flags, _, _, _, _] = rest else { return Err(length) };
+    let (head, rest) = bytes.split_first_chunk::<AUTHENTICATOR_DATA_BYTES>().ok_or(length)?;
+    let (id_sha256, flags) = head.split_first_chunk::<32>().ok_or(length)?;
+    let [flags, ..] = flags else { return Err(length) };
     if *id_sha256 != <[u8; 32]>::from(Sha256::digest(relying_party.id.as_bytes())) {
         return Err(AssertionError::RelyingParty);
     }
-    let known = USER_PRESENT | USER_VERIFIED | BACKUP_ELIGIBLE | BACKED_UP;
+    let known = USER_PRESENT | USER_VERIFIED | BACKUP_ELIGIBLE | BACKED_UP | ATTESTED;
     let backed_up_only = flags & BACKED_UP != 0 && flags & BACKUP_ELIGIBLE == 0;
     if flags & !known != 0 || backed_up_only {
         return Err(AssertionError::Flags);
@@ -218,5 +298,5 @@ fn check_authenticator_data(bytes: &[u8], relying_party: &RelyingParty) -> Resul
     if flags & USER_VERIFIED == 0 {
         return Err(AssertionError::NotVerified);
     }
-    Ok(())
+    Ok((flags & ATTESTED, rest))
 }
