@@ -3,7 +3,14 @@
 //! Pages work without JavaScript, in English and Simplified Chinese, in light and dark. What is *not* here: any access
 //! to the ledger. The server hands in an [`Overview`], so a page can show nothing that an API client could not see.
 
+pub mod account;
+pub mod backend;
+pub mod failure;
 mod language;
+pub mod passkey;
+mod secret;
+pub mod session;
+pub mod signing;
 
 use askama::Template;
 use axum::Router;

@@ -479,6 +479,11 @@ impl Ledger {
         }
     }
 
+    /// The ledger's clock.
+    pub fn now(&self) -> grantbook_record::UnixMillis {
+        self.inner.clock.now()
+    }
+
     /// An id that nobody has: by the ledger's clock, and of the randomness that its records have.
     pub fn new_id(&self) -> Jti {
         Jti::new(self.inner.clock.now(), crate::random::bytes())

@@ -102,7 +102,8 @@ pub(super) async fn append(
             (sent.envelope.0, sent.attachment.map(|attachment| attachment.0))
         }
         _ => {
-            let expected = "expected Content-Type: application/octet-stream, application/jose or application/json";
+            let expected =
+                "expected Content-Type: application/octet-stream, application/jose or application/json";
             return Err(Problem::new(ProblemKind::UnsupportedContentType, expected));
         }
     };
@@ -123,7 +124,7 @@ pub(super) async fn append(
 }
 
 /// An envelope of one JWS.
-fn framed(jws: &[u8]) -> Result<Vec<u8>, Problem> {
+pub(super) fn framed(jws: &[u8]) -> Result<Vec<u8>, Problem> {
     let length = u16::try_from(jws.len()).map_err(|_| EnvelopeError::TooLarge { got: jws.len() })?;
     let mut envelope = Vec::with_capacity(jws.len().saturating_add(2));
     envelope.extend_from_slice(&length.to_be_bytes());

@@ -16,7 +16,8 @@ use utoipa_axum::routes;
 use super::problem::Problem;
 use super::{
     App, acknowledgements, admin, assets, audits, authzen, deletions, erasures, events, feed, gate_keys,
-    grants, heads, health, kits, layers, leases, log, metrics, proofs, receipts, settlements, states, uses,
+    grants, heads, health, invitations, kits, layers, leases, log, metrics, proofs, receipts, settlements,
+    states, uses,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -41,6 +42,7 @@ use super::{
         (name = "money", description = "Settled periods, statements and payments"),
         (name = "proofs", description = "Compliance proofs of the tenant's days"),
         (name = "tenant", description = "Keys, gates and tokens of the caller's tenant"),
+        (name = "customers", description = "Invitations to the portal, first keys, passkeys"),
         (name = "operation", description = "For those who run the server"),
     ),
 )]
@@ -79,6 +81,10 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(gate_keys::hand_out))
         .routes(routes!(admin::create_token, admin::list_tokens))
         .routes(routes!(admin::revoke_token))
+        .routes(routes!(invitations::invite))
+        .routes(routes!(invitations::waiting))
+        .routes(routes!(invitations::vouch))
+        .routes(routes!(invitations::set_cosignature))
         .routes(routes!(erasures::erase, erasures::list))
         .routes(routes!(erasures::one))
         .routes(routes!(erasures::purged))
@@ -128,6 +134,7 @@ pub(super) fn router(app: App) -> Router {
             }),
         )
         .merge(portal)
+        .merge(app.portal.router())
         .layer(from_fn_with_state(app.clone(), layers::bound))
         .merge(unbounded)
         .fallback(async || Problem::not_found())
