@@ -52,6 +52,8 @@ pub struct Settings {
     pub relying_party: RelyingParty,
     /// When sessions end.
     pub lifetimes: Lifetimes,
+    /// The vocabulary with its words, JSON: what terms are called on the signing page.
+    pub vocabulary: String,
 }
 
 /// The portal's signing side. A clone is the same one.
@@ -83,7 +85,7 @@ impl Portal {
         })?;
         Ok(Self(Arc::new(Inner {
             backend: Box::new(backend),
-            page: page::SigningPage::new(),
+            page: page::SigningPage::new(&settings.vocabulary),
             key: key.ok_or(Failure::Unavailable)?,
             settings,
             codes: Semaphore::new(CODES_AT_A_TIME),

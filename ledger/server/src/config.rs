@@ -150,7 +150,9 @@ impl PortalConfig {
             idle_seconds: u64::from(self.session_idle_minutes) * 60,
             absolute_seconds: u64::from(self.session_hours) * 3600,
         };
-        Settings { relying_party: RelyingParty { id, origin }, lifetimes }
+        // string keys, no fallible serialisers
+        let vocabulary = serde_json::to_string(grantbook_plan::Vocabulary::builtin()).unwrap_or_default();
+        Settings { relying_party: RelyingParty { id, origin }, lifetimes, vocabulary }
     }
 
     fn check(&self) -> Result<(), &'static str> {

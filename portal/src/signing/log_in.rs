@@ -55,6 +55,7 @@ struct Recover {
 /// Whoever is logged in.
 #[derive(Serialize)]
 struct Me {
+    rp_id: String,
     form_token: String,
     recovering: bool,
     passkeys: Vec<PasskeyOfMine>,
@@ -215,6 +216,7 @@ pub(super) async fn me(State(portal): State<Portal>, headers: HeaderMap) -> Resu
             let passkeys =
                 passkeys.map(|Passkey { credential, key, since }| PasskeyOfMine { credential, key, since });
             let me = Me {
+                rp_id: inner.settings.relying_party.id.clone(),
                 form_token: current.form_token(&inner.key),
                 recovering: current.session.recovering,
                 passkeys: passkeys.collect(),
@@ -247,7 +249,12 @@ pub(super) async fn recover(
             let logins = [Some(&account.recovery), account.next_recovery.as_ref()];
             for login in logins.into_iter().flatten() {
                 if login.matches(&code)? {
-                    return Ok((id, CodeLogin::of(&next)?));
+                    return match &account.next_recovery {
+                        None => Ok((id, Some(CodeLogin::of(&next)?))),
+                        // what broke off goes on with the codes with which it began
+                        Some(begun) if begun.matches(&next)? => Ok((id, None)),
+                        Some(_) => Err(Failure::Conflict("the new code of the recovery that is under way")),
+                    };
                 }
             }
             Err(unknown)
@@ -258,12 +265,12 @@ pub(super) async fn recover(
             let now = inner.now();
             let before = inner.current(&headers).ok();
             let token = inner.change(|rows| {
-                let mut account = Account::read(rows, &id)?;
-                if let Some(other) = account.next_recovery.replace(next.clone()) {
-                    other.forget(rows);
+                if let Some(next) = &next {
+                    let mut account = Account::read(rows, &id)?;
+                    next.enter(rows, &id)?;
+                    account.next_recovery = Some(next.clone());
+                    account.write(rows, &id);
                 }
-                next.enter(rows, &id)?;
-                account.write(rows, &id);
                 if let Some(before) = &before {
                     before.end(rows);
                 }

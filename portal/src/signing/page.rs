@@ -22,7 +22,7 @@ use crate::failure::Failure;
 const PAGE: &str = include_str!("../../templates/sign/page.html");
 const STYLE: &str = include_str!("../../static/sign/sign.css");
 
-/// Modules by name, in order.
+/// Modules by name.
 const MODULES: [(&str, &str); 10] = [
     ("account.js", include_str!("../../static/sign/account.js")),
     ("bytes.js", include_str!("../../static/sign/bytes.js")),
@@ -38,27 +38,33 @@ const MODULES: [(&str, &str); 10] = [
 
 /// The page as it is served.
 pub(super) struct SigningPage {
+    /// Modules by name: those above, and the words of the vocabulary.
+    modules: Vec<(&'static str, String)>,
     html: String,
     policy: String,
 }
 
 impl SigningPage {
     /// Puts style, import map and hashes into the page.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(vocabulary: &str) -> Self {
+        let terms = format!("// Terms of the vocabulary in words.\nexport const TERMS = {};\n", vocabulary.trim());
+        let mut modules: Vec<(&str, String)> = MODULES.map(|(name, module)| (name, module.to_owned())).to_vec();
+        modules.push(("terms.js", terms));
+        modules.sort();
         let integrity = |bytes: &str| format!("sha256-{}", STANDARD.encode(Sha256::digest(bytes)));
         let mut map = String::from("{\"integrity\":{");
-        for (at, (name, module)) in MODULES.iter().enumerate() {
+        for (at, (name, module)) in modules.iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
             // writing to a string cannot fail
             let _ = write!(map, "{comma}\"/sign/{name}\":\"{}\"", integrity(module));
         }
         map.push_str("}}");
-        let main = MODULES.iter().find(|(name, _)| *name == "main.js").map_or("", |(_, module)| module);
+        let main = modules.iter().find(|(name, _)| *name == "main.js").map_or("", |(_, module)| module);
         let html = PAGE
             .replace("{style}", STYLE)
             .replace("{import_map}", &map)
             .replace("{integrity}", &integrity(main));
-        let scripts = MODULES.iter().map(|(_, module)| *module).chain([map.as_str()]);
+        let scripts = modules.iter().map(|(_, module)| module.as_str()).chain([map.as_str()]);
         let scripts: Vec<String> = scripts.map(|script| format!("'{}'", integrity(script))).collect();
         let policy = format!(
             "default-src 'none'; script-src {}; style-src '{}'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
@@ -66,14 +72,15 @@ impl SigningPage {
             scripts.join(" "),
             integrity(STYLE),
         );
-        Self { html, policy }
+        Self { modules, html, policy }
     }
 
     /// SHA-256 of a line for each file: its own SHA-256 in base64url, a space, its path.
     pub(super) fn files_sha256(&self) -> Bytes32 {
         let mut list = String::new();
         let page = ("", self.html.as_str());
-        for (name, bytes) in std::iter::once(page).chain(MODULES) {
+        let modules = self.modules.iter().map(|(name, module)| (*name, module.as_str()));
+        for (name, bytes) in std::iter::once(page).chain(modules) {
             let _ = writeln!(list, "{} /sign/{name}", to_base64url(&Bytes32::sha256(bytes.as_bytes()).0));
         }
         Bytes32::sha256(list.as_bytes())
@@ -88,7 +95,7 @@ pub(super) fn routes() -> Router<Portal> {
 }
 
 async fn page(State(portal): State<Portal>) -> Response {
-    let SigningPage { html, policy } = &portal.0.page;
+    let SigningPage { html, policy, .. } = &portal.0.page;
     let mut response = (guarded("text/html; charset=utf-8"), html.clone()).into_response();
     if let Ok(policy) = HeaderValue::from_str(policy) {
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
@@ -96,9 +103,9 @@ async fn page(State(portal): State<Portal>) -> Response {
     response
 }
 
-async fn module(Path(name): Path<String>) -> Result<Response, Failure> {
-    let found = MODULES.iter().find(|(known, _)| *known == name).ok_or(Failure::NotFound)?;
-    let mut response = (guarded("text/javascript; charset=utf-8"), found.1).into_response();
+async fn module(State(portal): State<Portal>, Path(name): Path<String>) -> Result<Response, Failure> {
+    let found = portal.0.page.modules.iter().find(|(known, _)| *known == name).ok_or(Failure::NotFound)?;
+    let mut response = (guarded("text/javascript; charset=utf-8"), found.1.clone()).into_response();
     let nothing = HeaderValue::from_static("default-src 'none'");
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, nothing);
     Ok(response)

@@ -22,5 +22,8 @@ mod golden;
 mod limits;
 mod log;
 mod matrix;
+mod person;
+mod portal;
+mod recovering;
 mod story;
 mod tls;
