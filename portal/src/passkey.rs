@@ -91,3 +91,6 @@ fn sealed(key: &[u8; 32], purpose: Purpose, binding: &str, head: &[u8; 16]) -> [
     second.copy_from_slice(full.first_chunk::<16>().unwrap_or(&[0; 16]));
     challenge
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,3 +54,49 @@ pub(crate) fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     }
     mac.finalize().into_bytes().into()
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::backend::write::Rows;
+
+    /// Rows as a change sees them.
+    #[derive(Default)]
+    pub(crate) struct Memory(BTreeMap<String, Vec<u8>>);
+
+    impl Rows for Memory {
+        fn get(&self, name: &str) -> Option<Vec<u8>> {
+            self.0.get(name).cloned()
+        }
+
+        fn names(&self, prefix: &str) -> Vec<String> {
+            self.0.keys().filter(|name| name.starts_with(prefix)).cloned().collect()
+        }
+
+        fn put(&mut self, name: &str, value: Vec<u8>) {
+            self.0.insert(name.to_owned(), value);
+        }
+
+        fn remove(&mut self, name: &str) {
+            self.0.remove(name);
+        }
+    }
+
+    #[test]
+    fn the_parts_of_a_mac_do_not_run_together() {
+        let key = [1; 32];
+        assert_ne!(mac(&key, &[b"ab", b"c"]), mac(&key, &[b"a", b"bc"]));
+        assert_ne!(mac(&key, &[b"ab", b""]), mac(&key, &[b"ab"]));
+    }
+
+    #[test]
+    fn a_secret_shows_itself_to_its_holder_alone() {
+        let secret = Secret::random();
+        assert_eq!(Secret::parse(&secret.reveal()), Some(secret.clone()));
+        assert_ne!(secret.name(), secret.reveal());
+        assert_eq!(format!("{secret:?}"), "Secret(…)");
+        assert_eq!(Secret::parse("short"), None);
+    }
+}

@@ -179,3 +179,6 @@ fn token_of(headers: &HeaderMap) -> Option<Secret> {
 fn name(token: &Secret) -> String {
     format!("session/{}", token.name())
 }
+
+#[cfg(test)]
+mod tests;

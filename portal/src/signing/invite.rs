@@ -173,3 +173,6 @@ fn is_a_way_back(url: &str) -> bool {
 fn name(token: &Secret) -> String {
     format!("invitation/{}", token.name())
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,8 +47,10 @@ pub(super) struct SigningPage {
 impl SigningPage {
     /// Puts style, import map and hashes into the page.
     pub(super) fn new(vocabulary: &str) -> Self {
-        let terms = format!("// Terms of the vocabulary in words.\nexport const TERMS = {};\n", vocabulary.trim());
-        let mut modules: Vec<(&str, String)> = MODULES.map(|(name, module)| (name, module.to_owned())).to_vec();
+        let terms =
+            format!("// Terms of the vocabulary in words.\nexport const TERMS = {};\n", vocabulary.trim());
+        let mut modules: Vec<(&str, String)> =
+            MODULES.map(|(name, module)| (name, module.to_owned())).to_vec();
         modules.push(("terms.js", terms));
         modules.sort();
         let integrity = |bytes: &str| format!("sha256-{}", STANDARD.encode(Sha256::digest(bytes)));

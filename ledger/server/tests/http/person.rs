@@ -49,7 +49,9 @@ impl Passkey {
 
     fn data(&self, book: &Book, kind: &str, challenge: &str) -> (Vec<u8>, String) {
         let origin = self.origin.clone().unwrap_or_else(|| origin(book));
-        let client = format!(r#"{{"type":"{kind}","challenge":"{challenge}","origin":"{origin}","crossOrigin":false}}"#);
+        let client = format!(
+            r#"{{"type":"{kind}","challenge":"{challenge}","origin":"{origin}","crossOrigin":false}}"#
+        );
         let attested = if kind == "webauthn.create" { 0x40 } else { 0 };
         ([&Bytes32::sha256(b"localhost").0[..], &[self.flags | attested, 0, 0, 0, 0]].concat(), client)
     }
@@ -129,7 +131,8 @@ pub(crate) async fn challenge_for(book: &Book, purpose: &str, cookie: &str) -> S
 
 /// An invitation's token.
 pub(crate) async fn invited(book: &Book, token: &str, body: &Value) -> String {
-    let made = Call::post("/v1/invitations").token(token).json(body).send(book.address).await.expect(201).json();
+    let made =
+        Call::post("/v1/invitations").token(token).json(body).send(book.address).await.expect(201).json();
     let url = made["url"].as_str().unwrap();
     assert!(made["qr_svg"].as_str().unwrap().contains("<svg"));
     url.strip_prefix(&format!("{}/i/", origin(book))).unwrap().to_owned()

@@ -21,7 +21,10 @@ async fn a_customer_comes_in_agrees_and_stops() {
     let person = Person::enrolled(&book, "cs-00001", 1).await;
     let known = book.ledger.customer(book.tenant(), &person.sub).unwrap();
     assert_eq!(known.keys.len(), 1);
-    assert_eq!(book.ledger.passkeys(book.tenant(), &person.sub).unwrap(), [person.passkey.public().thumbprint()]);
+    assert_eq!(
+        book.ledger.passkeys(book.tenant(), &person.sub).unwrap(),
+        [person.passkey.public().thumbprint()]
+    );
 
     let request = person.asked(&published).await;
     let grant = person.agrees(request).await;
@@ -32,7 +35,8 @@ async fn a_customer_comes_in_agrees_and_stops() {
     // without any key, at once, and as often as the finger slips
     let token = person.form_token().await;
     for _ in 0..2 {
-        let stopped = person.form(&format!("/my/grants/{grant}/stop"), &token, "&delete=now").await.expect(303);
+        let stopped =
+            person.form(&format!("/my/grants/{grant}/stop"), &token, "&delete=now").await.expect(303);
         assert_eq!(stopped.header("location"), format!("/my/grants/{grant}/stopped"));
     }
     assert_eq!(evaluated.send(book.address).await.expect(200).json()["decision"], false);
@@ -68,8 +72,16 @@ async fn a_session_without_the_customers_key_makes_no_grant() {
     let forged = person.signed(&prepared, &book.sandbox.enterprise);
     assert_eq!(person.send(&forged, None).await.expect(403).slug(), "bad-signature");
     // with a key of the thief's, for which nobody vouches twice
-    let thief = Person { signer: signer(66), passkey: person.passkey.clone(), sub: person.sub.clone(), cookie: person.cookie.clone(), ..Person::joined(&book, "cs-00002", 2).await };
-    for (evidence, status) in [(Evidence::Enterprise, 409), (Evidence::OperatorsWord, 400), (Evidence::EnrolledKey, 400)] {
+    let thief = Person {
+        signer: signer(66),
+        passkey: person.passkey.clone(),
+        sub: person.sub.clone(),
+        cookie: person.cookie.clone(),
+        ..Person::joined(&book, "cs-00002", 2).await
+    };
+    for (evidence, status) in
+        [(Evidence::Enterprise, 409), (Evidence::OperatorsWord, 400), (Evidence::EnrolledKey, 400)]
+    {
         thief.enrol(&thief.enrolment(evidence)).await.expect(status);
     }
     // with the key, but without the passkey
@@ -106,7 +118,11 @@ async fn narrowing_leaves_less_and_never_more() {
     assert_eq!((more.limits.uses, more.validity), (asked.limits.uses, asked.validity));
     let token = person.form_token().await;
     for nothing in ["&without=purchases", "&without=contact", "&days=0", "&uses=0", "&uses=many"] {
-        assert_eq!(person.form(&path, &token, nothing).await.expect(400).slug(), "malformed-request", "{nothing}");
+        assert_eq!(
+            person.form(&path, &token, nothing).await.expect(400).slug(),
+            "malformed-request",
+            "{nothing}"
+        );
     }
 }
 
@@ -184,7 +200,8 @@ async fn no_other_site_sends_anything() {
 async fn a_passkey_is_shown_once_here_and_by_its_owner() {
     let book = Book::open().await;
     let person = Person::joined(&book, "cs-00001", 1).await;
-    let log_in = async |shown: Value| from_page(&book, "/account/log-in", "", &shown).send(book.address).await;
+    let log_in =
+        async |shown: Value| from_page(&book, "/account/log-in", "", &shown).send(book.address).await;
     let challenge = challenge_for(&book, "log_in", "").await;
     let shown = person.passkey.shown(&book, &challenge);
     log_in(shown.clone()).await.expect(200);
@@ -200,7 +217,10 @@ async fn a_passkey_is_shown_once_here_and_by_its_owner() {
         ("not verified", lying(&|passkey| passkey.flags = 0x01)),
         ("not present", lying(&|passkey| passkey.flags = 0x04)),
         ("another origin", lying(&|passkey| passkey.origin = Some("https://evil.example".to_owned()))),
-        ("127.0.0.1", lying(&|passkey| passkey.origin = Some(format!("http://127.0.0.1:{}", book.address.port())))),
+        (
+            "127.0.0.1",
+            lying(&|passkey| passkey.origin = Some(format!("http://127.0.0.1:{}", book.address.port()))),
+        ),
         ("an unknown credential", lying(&|passkey| passkey.id = vec![200; 16])),
         ("another key", Passkey { id: person.passkey.id.clone(), ..Passkey::new(77) }),
     ] {
@@ -243,7 +263,12 @@ async fn an_invitation_is_one_persons() {
     // one pseudonym at each enterprise
     assert_eq!(first.post("/account/join", &body).await.expect(409).slug(), "state-conflict");
     let stranger = book.stranger_token.clone();
-    let strangers = invited(&book, &stranger, &json!({"data_subject": "x-1", "return_url": "https://voltway.example/app?a=b"})).await;
+    let strangers = invited(
+        &book,
+        &stranger,
+        &json!({"data_subject": "x-1", "return_url": "https://voltway.example/app?a=b"}),
+    )
+    .await;
     let body = json!({"invitation": strangers});
     let joined = first.post("/account/join", &body).await.expect(200).json();
     assert_eq!(joined["return_url"], "https://voltway.example/app?a=b");
@@ -254,7 +279,10 @@ async fn an_invitation_is_one_persons() {
     let register = challenge_for(&book, "register", "").await;
     let made = Passkey::new(3).made(&book, &register);
     let late = json!({"passkey": made, "code": code(3), "invitation": strangers});
-    assert_eq!(from_page(&book, "/account/register", "", &late).send(book.address).await.expect(410).slug(), "gone");
+    assert_eq!(
+        from_page(&book, "/account/register", "", &late).send(book.address).await.expect(410).slug(),
+        "gone"
+    );
     for bad in [
         json!({"data_subject": "cs-1", "return_url": "http://voltway.example"}),
         json!({"data_subject": "cs-1", "return_url": "javascript:alert(1)"}),

@@ -34,14 +34,20 @@ async fn a_code_brings_back_what_a_lost_device_had() {
 
     // it can look and stop, nothing else
     let me = back.get("/account/me").await.expect(200).json();
-    assert_eq!((me["recovering"].as_bool(), me["memberships"][0]["sub"].as_str()), (Some(true), Some("cs-00001")));
+    assert_eq!(
+        (me["recovering"].as_bool(), me["memberships"][0]["sub"].as_str()),
+        (Some(true), Some("cs-00001"))
+    );
     let request = person.asked(&published).await;
     let token = back.form_token().await;
     let path = format!("/my/requests/{request}/agree");
     assert_eq!(back.form(&path, &token, "").await.expect(403).slug(), "not-fresh");
     assert_eq!(back.post("/account/erase", &json!({})).await.expect(403).slug(), "not-fresh");
     let other = invited(&book, &book.stranger_token, &json!({"data_subject": "x-1"})).await;
-    assert_eq!(back.post("/account/join", &json!({"invitation": other})).await.expect(403).slug(), "not-fresh");
+    assert_eq!(
+        back.post("/account/join", &json!({"invitation": other})).await.expect(403).slug(),
+        "not-fresh"
+    );
     back.form(&format!("/my/grants/{grant}/stop"), &token, "").await.expect(303);
 
     let spent = back.recovery_key(1);
@@ -107,10 +113,15 @@ async fn an_erased_account_leaves_no_way_in() {
     let shown = person.passkey.shown(&book, &challenge);
     from_page(&book, "/account/log-in", "", &shown).send(book.address).await.expect(403);
     recover(&book, &code(1), &code(2)).await.expect(403);
-    let rows = book.ledger.change_account_rows(|rows| Ok::<_, grantbook_engine::store::Fault>(rows.names("")));
-    let left: Vec<String> = rows.unwrap().into_iter().filter(|name| !["client", "secret"].contains(&name.as_str())).collect();
+    let rows =
+        book.ledger.change_account_rows(|rows| Ok::<_, grantbook_engine::store::Fault>(rows.names("")));
+    let left: Vec<String> =
+        rows.unwrap().into_iter().filter(|name| !["client", "secret"].contains(&name.as_str())).collect();
     let gone = |prefix: &str| !left.iter().any(|name| name.starts_with(prefix));
-    assert!(["account/", "credential/", "member/", "recovery/", "session/"].into_iter().all(gone), "{left:?}");
+    assert!(
+        ["account/", "credential/", "member/", "recovery/", "session/"].into_iter().all(gone),
+        "{left:?}"
+    );
 }
 
 /// What the store holds opens nothing: no token, no code, no form token is in it.
@@ -123,13 +134,17 @@ async fn the_store_holds_no_secret_of_a_customers() {
     let kept = book.ledger.change_account_rows(|rows| {
         let names = rows.names("");
         let all = names.iter().flat_map(|name| [name.as_bytes().to_vec(), rows.get(name).unwrap().to_vec()]);
-        Ok::<_, grantbook_engine::store::Fault>(String::from_utf8_lossy(&all.collect::<Vec<_>>().concat()).into_owned())
+        Ok::<_, grantbook_engine::store::Fault>(
+            String::from_utf8_lossy(&all.collect::<Vec<_>>().concat()).into_owned(),
+        )
     });
     let kept = kept.unwrap();
     let session = person.cookie.split_once('=').unwrap().1;
     let proof = code(1)["proof"].as_str().unwrap().to_owned();
     let lookup = code(1)["lookup"].as_str().unwrap().to_owned();
-    for secret in [session, &invitation, &form, &proof, &lookup, &to_base64url(person.signer.seed().as_slice())] {
+    for secret in
+        [session, &invitation, &form, &proof, &lookup, &to_base64url(person.signer.seed().as_slice())]
+    {
         assert!(!kept.contains(secret), "{secret}");
     }
 }
