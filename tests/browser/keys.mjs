@@ -19,6 +19,12 @@ const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
 const told = async () => JSON.parse((await lines.next()).value);
 const complaints = [];
 
+/** Keeps a picture of the page where a folder for them is named. */
+async function picture(page, name) {
+    const folder = process.env.GRANTBOOK_SCREENS;
+    if (folder) await page.screenshot({ path: path.join(folder, `sign-${name}.png`), fullPage: true });
+}
+
 function check(holds, what) {
     if (!holds) throw new Error(what);
 }
@@ -52,6 +58,7 @@ const heading = async (page, text) => page.waitForFunction((text) => document.qu
 /** Writes a code down and says so. */
 async function writeDown(page) {
     const code = await page.textContent('#code');
+    await picture(page, 'code');
     await press(page, 'written');
     await page.fill('#typed', 'XXXX');
     await page.click('button[type=submit]');
@@ -89,17 +96,22 @@ try {
     await page.goto(link);
     await heading(page, 'voltway invites you');
     check(!page.url().includes('/i/'), 'the token stays out of the path');
+    await picture(page, 'invited');
     await press(page, 'fresh');
     await press(page, 'make');
     const code = await writeDown(page);
+    await page.waitForSelector('button[data-answer="enrol"]');
+    await picture(page, 'key');
     await press(page, 'enrol');
     await heading(page, 'Almost there');
+    await picture(page, 'waiting');
     say({ enrolled: true });
     const { request } = await told();
 
     // what it says is what the bytes say
     await go(page, await form(page, `/my/requests/${request}/agree`, { uses: '3' }));
     await heading(page, 'Do you agree?');
+    await picture(page, 'agree');
     const shown = await page.textContent('dl');
     for (const part of ['voltway', 'recommender', 'Fitting a service to you', 'Purchases', '1 January 1997', '30 September 1997', 'at most 3 times', 'CNY', '0.80']) {
         check(shown.includes(part), `${part} is not in: ${shown}`);
@@ -161,6 +173,7 @@ try {
     check(me === 401, `the lost device is still logged in: ${me}`);
     await go(page, await form(page, `/my/requests/${again.request}/agree`));
     await heading(page, '您是否同意？');
+    await picture(page, 'agree-zh');
     await press(page, 'yes');
     await heading(page, '已签署');
     const stopped = await form(page, `/my/grants/${grant}/stop`);

@@ -47,6 +47,11 @@ impl Ledger {
         Ok(leaf)
     }
 
+    /// Whether the log says anything of a signing page.
+    pub fn has_client(&self) -> bool {
+        self.account_row(ROW).is_some()
+    }
+
     /// The operator's word that a key is a customer's: an envelope of its signature alone over the payload of a
     /// `key.enrolled` with that evidence; of nothing else.
     pub fn operators_word(&self, tenant: TenantId, payload: &[u8]) -> Option<Vec<u8>> {

@@ -273,11 +273,14 @@ impl Server {
     }
 }
 
-/// The portal, once its signing page is on the log.
+/// The portal. Its signing page goes on the log with the first invitation, and from then on at each start that changes it: a
+/// ledger whose portal nobody uses has no entry about it.
 fn open_portal(ledger: &Ledger, settings: Settings) -> Result<Portal, ServeError> {
     let portal = Portal::new(LedgerWrites(ledger.clone()), settings);
     let portal = portal.map_err(|error| ServeError::Portal(error.to_string()))?;
-    ledger.publish_client(&portal.client()).map_err(|error| ServeError::Portal(error.to_string()))?;
+    if ledger.has_client() {
+        ledger.publish_client(&portal.client()).map_err(|error| ServeError::Portal(error.to_string()))?;
+    }
     Ok(portal)
 }
 

@@ -3,7 +3,7 @@
 //! Calls may block. None of them has a way to the log that `POST /v1/events` does not have, but for a withdrawal by a
 //! session, which the operator signs and which names its channel.
 
-use grantbook_record::event::Evidence;
+use grantbook_record::event::{ClientPublished, Evidence};
 use grantbook_record::{Jti, SubjectId, TenantId, Terms, Thumbprint, UnixSeconds};
 
 use crate::failure::Failure;
@@ -35,6 +35,8 @@ pub trait AccountStore {
 
 /// The way to the log.
 pub trait EventDoor {
+    /// Puts the signing page on the log, unless that is what was put there last.
+    fn publish_client(&self, client: &ClientPublished) -> Result<(), Failure>;
     /// Appends an envelope with what is attached to it, as `POST /v1/events` does; gives its leaf index.
     fn append(&self, tenant: TenantId, envelope: &[u8], attachment: Option<&[u8]>) -> Result<u64, Failure>;
     /// Withdraws a grant for a customer who is logged in; gives the leaf index.
@@ -75,8 +77,6 @@ pub trait CustomerRecords {
     fn request(&self, tenant: TenantId, sub: &SubjectId, request: &Jti) -> Result<Option<Terms>, Failure>;
     /// A grant of the customer's.
     fn grant(&self, tenant: TenantId, sub: &SubjectId, grant: &Jti) -> Result<Option<GrantFacts>, Failure>;
-    /// A receipt, with attachments, of an entry about the customer: JSON.
-    fn receipt(&self, tenant: TenantId, sub: &SubjectId, leaf_index: u64) -> Result<Vec<u8>, Failure>;
     /// The ledger's clock.
     fn now(&self) -> UnixSeconds;
     /// An id that nobody has, made now.

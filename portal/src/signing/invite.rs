@@ -92,7 +92,10 @@ impl Portal {
         if evidence == Evidence::EnrolledKey {
             return Err(Failure::Malformed("evidence enterprise or operators_word".to_owned()));
         }
+        let client = self.client();
         self.blocking(move |inner| {
+            // before anybody can sign on the page
+            inner.backend.publish_client(&client)?;
             let now = inner.now();
             let known = inner.backend.customer(tenant, &data_subject)?;
             if !known.keys.is_empty() {

@@ -103,6 +103,11 @@ pub(super) async fn register(
 ) -> Result<Response, Failure> {
     let NewAccount { passkey: made, code, invitation } = read(&headers, &body)?;
     let invitation = Secret::parse(&invitation).ok_or(Failure::NotFound)?;
+    let looked = invitation.clone();
+    // nobody without an invitation makes the server hash
+    portal
+        .blocking(move |inner| super::Invitation::find(&Reading(inner), &looked, None, inner.now()))
+        .await?;
     let recovery = portal.slowly(move || CodeLogin::of(&code)).await?;
     portal
         .blocking(move |inner| {
@@ -111,7 +116,9 @@ pub(super) async fn register(
             let challenge = challenge_of(&made.client_data)?;
             let id = AccountId::random();
             let token = inner.change(|rows| {
-                super::Invitation::find(rows, &invitation, None, now)?;
+                let invited = super::Invitation::find(rows, &invitation, None, now)?;
+                // one account of each invitation, used or not
+                invited.take(rows, &invitation, &id);
                 passkey::take(rows, &inner.key, Purpose::Register, "", &challenge, now)?;
                 let mut account = Account {
                     since: now,
@@ -235,16 +242,14 @@ pub(super) async fn recover(
     body: Bytes,
 ) -> Result<Response, Failure> {
     let Recover { code, next } = read(&headers, &body)?;
+    let unknown = Failure::NotRecognised("the recovery code that was written down");
+    let looked = code.clone();
+    // nobody guesses a lookup value, so what is none is refused without hashing: it takes no place of a code's
+    let found = portal.blocking(move |inner| CodeLogin::find(&Reading(inner), &looked)).await?;
+    let id = found.ok_or(unknown.clone())?;
     let inner = std::sync::Arc::clone(&portal.0);
     let (id, next) = portal
         .slowly(move || {
-            let unknown = Failure::NotRecognised("the recovery code that was written down");
-            let found = CodeLogin::find(&Reading(&inner), &code)?;
-            let Some(id) = found else {
-                // as slow as for one that there is
-                CodeLogin::of(&code)?;
-                return Err(unknown);
-            };
             let account = inner.account(&id)?;
             let logins = [Some(&account.recovery), account.next_recovery.as_ref()];
             for login in logins.into_iter().flatten() {

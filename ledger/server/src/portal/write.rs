@@ -5,10 +5,9 @@ use grantbook_portal::backend::write::{
     AccountStore, Change, CustomerFacts, CustomerRecords, EventDoor, GrantFacts, Rows,
 };
 use grantbook_portal::failure::Failure;
-use grantbook_record::event::{Channel, Event, Evidence};
+use grantbook_record::event::{Channel, ClientPublished, Event, Evidence};
 use grantbook_record::receipt::VerifiedContent;
 use grantbook_record::{Envelope, Jti, Kind, SubjectId, TenantId, Terms, UnixSeconds};
-use grantbook_tlog::LeafIndex;
 
 use crate::http::problem::Problem;
 
@@ -67,6 +66,10 @@ fn refused(error: impl Into<Problem>) -> Failure {
 }
 
 impl EventDoor for LedgerWrites {
+    fn publish_client(&self, client: &ClientPublished) -> Result<(), Failure> {
+        self.0.publish_client(client).map(drop).map_err(refused)
+    }
+
     fn append(&self, tenant: TenantId, envelope: &[u8], attachment: Option<&[u8]>) -> Result<u64, Failure> {
         let appended = self.0.append_with(tenant, envelope, attachment).map_err(refused)?;
         Ok(appended.leaf_index.0)
@@ -133,11 +136,6 @@ impl CustomerRecords for LedgerWrites {
         let known = self.0.customer(tenant, sub);
         let grant = known.as_ref().and_then(|known| known.grant(grant));
         Ok(grant.map(|grant| GrantFacts { terms: grant.terms.clone(), ended: grant.status.is_ended() }))
-    }
-
-    fn receipt(&self, tenant: TenantId, sub: &SubjectId, leaf_index: u64) -> Result<Vec<u8>, Failure> {
-        let receipt = self.0.customers_receipt(tenant, sub, LeafIndex(leaf_index)).map_err(refused)?;
-        Ok(receipt.to_json())
     }
 
     fn now(&self) -> UnixSeconds {

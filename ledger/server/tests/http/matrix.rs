@@ -137,6 +137,13 @@ impl Stage {
             "get_receipt" => get(&format!("/v1/receipts/{}", self.given)),
             "get_state_proof" => get(&format!("/v1/states/{}", CUSTOMERS[0])),
             "get_tenant" => get("/v1/tenant"),
+            "invite" => post("/v1/invitations", json!({"data_subject": "cs-new"})),
+            "list_enrolments" => get("/v1/enrolments"),
+            "vouch" => Some(Call::post("/v1/enrolments/AAAA").bytes("application/jose", "a.b.c")),
+            "set_cosignature" => {
+                let rule = json!({"rule": "optional"});
+                Some(Call::new(hyper::Method::PUT, "/v1/cosignature").json(&rule))
+            }
             "list_tokens" => get("/v1/tokens"),
             "create_token" => post("/v1/tokens", json!({"role": "service", "label": "another"})),
             "revoke_token" => {

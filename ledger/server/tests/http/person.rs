@@ -24,13 +24,13 @@ pub(crate) struct Person<'b> {
     pub(crate) signer: Signer,
     pub(crate) tenant: TenantId,
     pub(crate) sub: SubjectId,
-    code: u8,
+    pub(crate) code: u8,
 }
 
 /// A passkey in software, and how it may lie.
 #[derive(Clone)]
 pub(crate) struct Passkey {
-    key: SigningKey,
+    pub(crate) key: SigningKey,
     pub(crate) id: Vec<u8>,
     pub(crate) flags: u8,
     pub(crate) origin: Option<String>,

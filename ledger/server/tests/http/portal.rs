@@ -29,8 +29,11 @@ async fn a_customer_comes_in_agrees_and_stops() {
     let request = person.asked(&published).await;
     let grant = person.agrees(request).await;
     let asked = Call::post("/access/v1/evaluation").token(&book.service_token);
-    let evaluated = asked.json(&crate::book::evaluation(&facts("cs-00001", 2), "use-1"));
-    assert_eq!(evaluated.clone().send(book.address).await.expect(200).json()["decision"], true);
+    let evaluated = async |id: &str| {
+        let asked = asked.clone().json(&crate::book::evaluation(&facts("cs-00001", 2), id));
+        asked.send(book.address).await.expect(200).json()["decision"].clone()
+    };
+    assert_eq!(evaluated("use-1").await, true);
 
     // without any key, at once, and as often as the finger slips
     let token = person.form_token().await;
@@ -39,7 +42,7 @@ async fn a_customer_comes_in_agrees_and_stops() {
             person.form(&format!("/my/grants/{grant}/stop"), &token, "&delete=now").await.expect(303);
         assert_eq!(stopped.header("location"), format!("/my/grants/{grant}/stopped"));
     }
-    assert_eq!(evaluated.send(book.address).await.expect(200).json()["decision"], false);
+    assert_eq!(evaluated("use-2").await, false);
     let known = book.ledger.customer(book.tenant(), &person.sub).unwrap();
     assert_eq!(known.grant(&grant).unwrap().status, Status::Withdrawn);
     let leaf = LeafIndex(book.size_root().0.0 - 1);
@@ -370,6 +373,11 @@ async fn what_is_one_persons_is_nobody_elses() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_signing_page_is_the_one_on_the_log() {
     let book = Book::open().await;
+    let before = book.size_root();
+    assert!(!book.ledger.has_client(), "nobody uses the portal yet");
+    invited(&book, &book.sandbox.token, &json!({"data_subject": "cs-00001"})).await;
+    invited(&book, &book.sandbox.token, &json!({"data_subject": "cs-00002"})).await;
+    assert_eq!(book.size_root().0.0, before.0.0 + 1, "published once");
     let page = book.get("/sign/").await.expect(200);
     let policy = page.header("content-security-policy").to_owned();
     let directives: BTreeMap<&str, &str> =
