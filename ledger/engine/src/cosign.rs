@@ -6,6 +6,9 @@ use grantbook_record::event::{Event, Evidence};
 use grantbook_record::{Kind, Thumbprint};
 use serde::{Deserialize, Serialize};
 
+use crate::admit::AdmittedEvent;
+use crate::state::Customer;
+
 /// Passkeys of a customer at one enterprise.
 pub(crate) const PASSKEYS_MAX: usize = 8;
 
@@ -40,8 +43,21 @@ pub enum CosignatureError {
     TooMany,
 }
 
+/// Checks an event of this log; one that was first admitted in another was checked there.
+pub(crate) fn check_event(
+    event: &AdmittedEvent,
+    customer: Option<&Customer>,
+    state: &CustomerState,
+) -> Result<(), CosignatureError> {
+    if event.first.is_some() {
+        return Ok(());
+    }
+    let known = customer.map_or(&[][..], |customer| &customer.passkeys);
+    check(&event.claims.event, state, known, &event.passkeys, event.tenant.cosignature)
+}
+
 /// Whether the assertions' passkeys are the customer's, and whether one is missing. `known`: as the log has them before.
-pub(crate) fn check(
+fn check(
     event: &Event,
     customer: &CustomerState,
     known: &[Thumbprint],

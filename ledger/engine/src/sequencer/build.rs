@@ -151,12 +151,8 @@ impl<'a> Builder<'a> {
         if let Err(refusal) = admission::check(&checked, &event.signers, customer_state, &rules) {
             return Ok(Err(refusal.into()));
         }
-        if event.first.is_none() {
-            let known = customer.as_ref().map_or(&[][..], |customer| &customer.passkeys);
-            let rule = tenant.cosignature;
-            if let Err(error) = cosign::check(&claims.event, customer_state, known, &event.passkeys, rule) {
-                return Ok(Err(error.into()));
-            }
+        if let Err(error) = cosign::check_event(&event, customer.as_ref(), customer_state) {
+            return Ok(Err(error.into()));
         }
         if let Event::SubjectErased(erased) = &claims.event {
             if event.first.is_some() {
@@ -203,12 +199,8 @@ impl<'a> Builder<'a> {
             first: event.first,
         };
         let imported = draft.first.is_some();
-        let content = BodyContent::Event {
-            envelope: event.envelope,
-            keys: event.keys,
-            attached: event.attached,
-            admitted_at: event.at.0,
-        };
+        let (envelope, keys, attached) = (event.envelope, event.keys, event.attached);
+        let content = BodyContent::Event { envelope, keys, attached, admitted_at: event.at.0 };
         let owner = Owner { tenant: tenant.number, key_id };
         let (leaf_index, hash) = self.place(&tenant, owner, &key.key, &draft, content)?;
         let entry = EntryRef { leaf_index, leaf_hash: Bytes32(hash.0) };
