@@ -14,7 +14,8 @@ const target = process.env.CARGO_TARGET_DIR ?? path.join(root, 'target');
 const { chromium } = createRequire(path.join(target, 'outside/browser/package.json'))('playwright-core');
 
 const [origin, link] = process.argv.slice(2);
-const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const input = createInterface({ input: process.stdin });
+const lines = input[Symbol.asyncIterator]();
 const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
 const told = async () => JSON.parse((await lines.next()).value);
 const complaints = [];
@@ -191,4 +192,7 @@ try {
     check(complaints.length === 0, complaints.join('\n'));
 } finally {
     await browser.close();
+    input.close();
+    process.stdin.destroy();
 }
+process.exit();
