@@ -148,11 +148,10 @@ impl<'a> Builder<'a> {
             Some(_) => customer_state.without_forgotten(&claims.event),
             None => std::borrow::Cow::Borrowed(&claims.event),
         };
-        if let Err(refusal) = admission::check(&checked, &event.signers, customer_state, &rules) {
-            return Ok(Err(refusal.into()));
-        }
-        if let Err(error) = cosign::check_event(&event, customer.as_ref(), customer_state) {
-            return Ok(Err(error.into()));
+        let admitted = admission::check(&checked, &event.signers, customer_state, &rules);
+        let cosigned = || Ok(cosign::check_event(&event, customer.as_ref(), customer_state)?);
+        if let Err(error) = admitted.map_err(AppendError::from).and_then(|()| cosigned()) {
+            return Ok(Err(error));
         }
         if let Event::SubjectErased(erased) = &claims.event {
             if event.first.is_some() {
@@ -198,7 +197,6 @@ impl<'a> Builder<'a> {
             committed: &event.committed,
             first: event.first,
         };
-        let imported = draft.first.is_some();
         let (envelope, keys, attached) = (event.envelope, event.keys, event.attached);
         let content = BodyContent::Event { envelope, keys, attached, admitted_at: event.at.0 };
         let owner = Owner { tenant: tenant.number, key_id };
@@ -214,7 +212,7 @@ impl<'a> Builder<'a> {
             salt: event.salt,
             admitted,
             linked,
-            imported,
+            imported: draft.first.is_some(),
             passkeys: &event.passkeys,
         };
         self.changes.event(&inner.state, owner, origin, &folded)?;

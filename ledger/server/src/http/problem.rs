@@ -268,18 +268,20 @@ impl From<AppendError> for Problem {
             AppendError::Use(error) => return error.into(),
             AppendError::Refused(refusal) => return refusal.into(),
             AppendError::Attachment(AttachmentError::TooLarge { .. }) => ProblemKind::TooLarge,
-            AppendError::Attachment(AttachmentError::Assertion(_)) => ProblemKind::BadSignature,
+            AppendError::Attachment(AttachmentError::Assertion(_)) | AppendError::UnknownGate => {
+                ProblemKind::BadSignature
+            }
             AppendError::Attachment(_) => ProblemKind::MalformedEnvelope,
             AppendError::Cosignature(CosignatureError::Missing) => ProblemKind::PasskeyRequired,
-            AppendError::Cosignature(_) | AppendError::NoPortal => ProblemKind::Refused,
             AppendError::UnknownTenant => ProblemKind::UnknownTenant,
             AppendError::NotErasable { .. } | AppendError::NotDue { .. } => ProblemKind::StateConflict,
             AppendError::JtiConflict => ProblemKind::JtiConflict,
             AppendError::UseIdConflict => ProblemKind::UseConflict,
             AppendError::Sequence { .. } => ProblemKind::SequenceConflict,
-            AppendError::UnknownGate => ProblemKind::BadSignature,
             AppendError::Want => ProblemKind::MalformedRequest,
-            AppendError::Budget(_) => ProblemKind::Refused,
+            AppendError::Budget(_) | AppendError::Cosignature(_) | AppendError::NoPortal => {
+                ProblemKind::Refused
+            }
             AppendError::Release(error) => return error.into(),
             AppendError::Busy => ProblemKind::Busy,
             AppendError::Stopped => ProblemKind::Stopped,
