@@ -165,16 +165,11 @@ impl<'b> Person<'b> {
     }
 
     pub(crate) fn enrolment(&self, evidence: Evidence) -> Vec<u8> {
-        let recovery = Some(self.recovery_key(self.code).thumbprint());
+        let recovery = Some(recovery_key(self.code).thumbprint());
         let key = *self.signer.public_key();
         let event = KeyEnrolled { sub: self.sub.clone(), key, evidence, recovery };
         let payload = Claims::new(self.tenant, jti(), event).to_json();
         Envelope::sign(Kind::KeyEnrolled, &payload, &[&self.signer])
-    }
-
-    /// Stands for the key that a code gives.
-    pub(crate) fn recovery_key(&self, code: u8) -> Signer {
-        signer(code.wrapping_add(100))
     }
 
     pub(crate) async fn enrol(&self, envelope: &[u8]) -> Answer {
@@ -226,12 +221,6 @@ impl<'b> Person<'b> {
         (id, shown)
     }
 
-    /// Signs what was prepared, as the page does.
-    pub(crate) fn signed(&self, prepared: &Value, signer: &Signer) -> Vec<u8> {
-        let kind = Kind::parse(prepared["kind"].as_str().unwrap()).unwrap();
-        Envelope::sign(kind, &from_base64url(prepared["payload"].as_str().unwrap()).unwrap(), &[signer])
-    }
-
     pub(crate) async fn send(&self, envelope: &[u8], attachment: Option<&[u8]>) -> Answer {
         let mut body = json!({"envelope": to_base64url(envelope)});
         if let Some(attachment) = attachment {
@@ -243,9 +232,20 @@ impl<'b> Person<'b> {
     /// Agrees to a request, from the form to the log.
     pub(crate) async fn agrees(&self, request: Jti) -> Jti {
         let (_, prepared) = self.prepared(&format!("/my/requests/{request}/agree"), "").await;
-        let envelope = self.signed(&prepared, &self.signer);
+        let envelope = signed_by(&prepared, &self.signer);
         let attachment = self.passkey.attached(self.book, &envelope);
         self.send(&envelope, Some(&attachment)).await.expect(201);
         Envelope::parse(&envelope).unwrap().event().unwrap().jti
     }
+}
+
+/// Stands for the key that a code gives.
+pub(crate) fn recovery_key(code: u8) -> Signer {
+    signer(code.wrapping_add(100))
+}
+
+/// Signs what was prepared, as the page does.
+pub(crate) fn signed_by(prepared: &Value, signer: &Signer) -> Vec<u8> {
+    let kind = Kind::parse(prepared["kind"].as_str().unwrap()).unwrap();
+    Envelope::sign(kind, &from_base64url(prepared["payload"].as_str().unwrap()).unwrap(), &[signer])
 }

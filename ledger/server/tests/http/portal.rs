@@ -1,6 +1,7 @@
 //! The portal over HTTP: what a session is, what it can do, and what it cannot.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use grantbook_plan::Status;
 use grantbook_record::encoding::{Bytes32, from_base64url, to_base64url};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::book::{Book, facts, signer};
 use crate::client::Call;
-use crate::person::{Passkey, Person, challenge_for, code, cookie_of, from_page, invited, origin};
+use crate::person::{Passkey, Person, challenge_for, code, cookie_of, from_page, invited, origin, signed_by};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customer_comes_in_agrees_and_stops() {
@@ -68,11 +69,11 @@ async fn a_session_without_the_customers_key_makes_no_grant() {
     let (_, prepared) = person.prepared(&format!("/my/requests/{request}/agree"), "").await;
     let thief = signer(66);
     // with the session and the passkey, but another key
-    let forged = person.signed(&prepared, &thief);
+    let forged = signed_by(&prepared, &thief);
     let attachment = person.passkey.attached(&book, &forged);
     assert_eq!(person.send(&forged, Some(&attachment)).await.expect(403).slug(), "bad-signature");
     // with the enterprise's key, which the operator of a sandbox has
-    let forged = person.signed(&prepared, &book.sandbox.enterprise);
+    let forged = signed_by(&prepared, &book.sandbox.enterprise);
     assert_eq!(person.send(&forged, None).await.expect(403).slug(), "bad-signature");
     // with a key of the thief's, for which nobody vouches twice
     let thief = Person {
@@ -88,7 +89,7 @@ async fn a_session_without_the_customers_key_makes_no_grant() {
         thief.enrol(&thief.enrolment(evidence)).await.expect(status);
     }
     // with the key, but without the passkey
-    let envelope = person.signed(&prepared, &person.signer);
+    let envelope = signed_by(&prepared, &person.signer);
     assert_eq!(person.send(&envelope, None).await.expect(403).slug(), "passkey-required");
     let other = Passkey::new(9).attached(&book, &envelope);
     assert_eq!(person.send(&envelope, Some(&other)).await.expect(422).slug(), "refused");
@@ -408,7 +409,7 @@ async fn the_signing_page_is_the_one_on_the_log() {
     for name in names {
         let module = book.get(&format!("/sign/{name}")).await.expect(200);
         assert_eq!(module.header("content-type"), "text/javascript; charset=utf-8");
-        list.push_str(&format!("{} /sign/{name}\n", to_base64url(&Bytes32::sha256(&module.body).0)));
+        writeln!(list, "{} /sign/{name}", to_base64url(&Bytes32::sha256(&module.body).0)).unwrap();
     }
     let said = (0..book.size_root().0.0).find_map(|leaf| {
         let receipt = book.ledger.public_receipt(LeafIndex(leaf)).ok()?;

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use crate::book::{Book, jti, signer};
 use crate::client::{Answer, Call};
-use crate::person::{Passkey, Person, challenge_for, code, cookie_of, from_page, invited};
+use crate::person::{
+    Passkey, Person, challenge_for, code, cookie_of, from_page, invited, recovery_key, signed_by,
+};
 
 async fn recover(book: &Book, old: &Value, next: &Value) -> Answer {
     let body = json!({"code": old, "next": next});
@@ -50,12 +52,12 @@ async fn a_code_brings_back_what_a_lost_device_had() {
     );
     back.form(&format!("/my/grants/{grant}/stop"), &token, "").await.expect(303);
 
-    let spent = back.recovery_key(1);
+    let spent = recovery_key(1);
     let event = KeyRotated {
         sub: back.sub.clone(),
         old: spent.thumbprint(),
         new: *back.signer.public_key(),
-        recovery: Some(Recovery { key: *spent.public_key(), next: back.recovery_key(50).thumbprint() }),
+        recovery: Some(Recovery { key: *spent.public_key(), next: recovery_key(50).thumbprint() }),
     };
     let payload = Claims::new(back.tenant, jti(), event).to_json();
     let envelope = Envelope::sign(Kind::KeyRotated, &payload, &[&back.signer, &spent]);
@@ -73,9 +75,9 @@ async fn a_code_brings_back_what_a_lost_device_had() {
     from_page(&book, "/account/log-in", "", &shown).send(book.address).await.expect(403);
     recover(&book, &code(1), &code(52)).await.expect(403);
     let (_, prepared) = back.prepared(&path, "").await;
-    let old = back.signed(&prepared, &person.signer);
+    let old = signed_by(&prepared, &person.signer);
     assert_eq!(back.send(&old, None).await.expect(403).slug(), "bad-signature");
-    let envelope = back.signed(&prepared, &back.signer);
+    let envelope = signed_by(&prepared, &back.signer);
     let olds = person.passkey.attached(&book, &envelope);
     assert_eq!(back.send(&envelope, Some(&olds)).await.expect(422).slug(), "refused");
     back.agrees(request).await;
