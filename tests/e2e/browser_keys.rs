@@ -74,7 +74,8 @@ async fn keys_in_a_browser_from_the_invitation_to_the_end() {
     let voltway = world.enterprise("voltway").await;
     let origin = format!("http://localhost:{}", world.address().port());
     let invitation = json!({"data_subject": SUB, "return_url": "https://voltway.example/app"});
-    let made = Call::post("/v1/invitations", "application/json", invitation.to_string()).token(Some(&voltway.admin));
+    let made =
+        Call::post("/v1/invitations", "application/json", invitation.to_string()).token(Some(&voltway.admin));
     let made = world.send(made).await.expect(201).json();
     let link = made["url"].as_str().unwrap();
     let Some(mut browser) = Browser::start(&[&origin, link]) else { return };
@@ -84,10 +85,10 @@ async fn keys_in_a_browser_from_the_invitation_to_the_end() {
     let waiting = world.get("/v1/enrolments", &voltway.service).await.expect(200).json();
     let waiting = &waiting["enrolments"][0];
     let payload = from_base64url(waiting["payload"].as_str().unwrap()).unwrap();
-    let word = Envelope::sign(Kind::KeyEnrolled, &payload, &[&voltway.signer]);
+    let voucher = Envelope::sign(Kind::KeyEnrolled, &payload, &[&voltway.signer]);
     let path = format!("/v1/enrolments/{}", waiting["id"].as_str().unwrap());
-    let vouched = Call::post(&path, "application/jose", word[2..].to_vec()).token(Some(&voltway.service));
-    world.send(vouched).await.expect(201);
+    let call = Call::post(&path, "application/jose", voucher[2..].to_vec()).token(Some(&voltway.service));
+    world.send(call).await.expect(201);
     let sub = SubjectId::parse(SUB).unwrap();
     let customer = || world.ledger().customer(voltway.id, &sub).unwrap();
     assert!(customer().recovery.is_some());
