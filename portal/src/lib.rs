@@ -4,9 +4,11 @@
 //! *not* here: any access to the ledger. A page is a pure function from a [`view`] to HTML; the views come from whoever
 //! implements [`backend::read::Reads`], so a page can show nothing that an API client could not see.
 
+pub mod account;
 mod assets;
 pub mod backend;
 pub mod chart;
+pub mod failure;
 mod figures;
 #[cfg(feature = "gallery")]
 pub mod gallery;
@@ -14,7 +16,11 @@ mod language;
 mod moment;
 pub mod narrowing;
 pub mod page;
+pub mod passkey;
 mod routes;
+mod secret;
+pub mod session;
+pub mod signing;
 pub mod view;
 pub mod viewer;
 mod words;

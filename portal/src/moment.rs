@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use axum::http::{HeaderMap, header};
 use grantbook_record::day::{DataDay, UnixSeconds};
 use icu_calendar::types::RataDie;
 use icu_calendar::{Date, Gregorian};
@@ -25,6 +26,13 @@ impl Zone {
     /// `None` beyond what zones there are: 12 hours behind to 14 hours ahead.
     pub fn new(minutes: i16) -> Option<Self> {
         (-720..=840).contains(&minutes).then_some(Self { minutes })
+    }
+
+    /// As the browser told it, in the cookie that the pages' script sets: minutes ahead of UTC.
+    pub(crate) fn of_cookie(headers: &HeaderMap) -> Self {
+        let cookies = headers.get(header::COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let minutes = cookies.split(';').find_map(|pair| pair.trim().strip_prefix("zone=")?.parse().ok());
+        minutes.and_then(Self::new).unwrap_or_default()
     }
 
     /// Seconds that the viewer's calendar and clock show.

@@ -1,12 +1,18 @@
 //! Agreeing to less than was asked for. Nothing here can widen anything: what is left out is excluded, limits only fall.
 
+use std::collections::BTreeMap;
+
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::list::List;
 use grantbook_record::scope::Clause;
 use grantbook_record::terms::{UseCap, Validity};
-use grantbook_record::{Term, Terms};
+use grantbook_record::{Scope, Term, Terms};
+
+use crate::failure::Failure;
 
 const SECONDS_PER_DAY: u64 = 86_400;
+/// Names and values of one form.
+const PAIRS_MAX: usize = 256;
 
 /// How a customer narrows a request.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -20,20 +26,37 @@ pub struct Narrowing {
 }
 
 impl Narrowing {
-    /// From the query or the body of the form. Repeated names are what HTML's check boxes send.
-    pub fn of_form(form: &str) -> Self {
+    /// From the query of the form's preview. Repeated names are what HTML's check boxes send; what cannot be read is passed
+    /// over, as nothing is decided by it.
+    pub fn of_query(query: &str) -> Self {
         let mut narrowing = Self::default();
-        for pair in form.split('&').take(256) {
+        for pair in query.split('&').take(PAIRS_MAX) {
             let Some((name, value)) = pair.split_once('=') else { continue };
-            match name {
-                // a form writes the slash as %2F; terms have no other character that it would escape
-                "without" => narrowing.without.push(value.replace("%2F", "/").replace("%2f", "/")),
-                "days" => narrowing.days = value.parse().ok(),
-                "uses" => narrowing.uses = value.parse().ok(),
-                _ => {}
-            }
+            // a form writes the slash as %2F; terms have no other character that it would escape
+            let _ = narrowing.take(name, value.replace("%2F", "/").replace("%2f", "/"));
         }
         narrowing
+    }
+
+    /// From the form by which the customer answers.
+    pub fn of_form(pairs: &[(String, String)]) -> Result<Self, Failure> {
+        let mut narrowing = Self::default();
+        for (name, value) in pairs.iter().take(PAIRS_MAX) {
+            narrowing.take(name, value.clone())?;
+        }
+        Ok(narrowing)
+    }
+
+    fn take(&mut self, name: &str, value: String) -> Result<(), Failure> {
+        let number =
+            |text: &str| text.parse().map_err(|_| Failure::Malformed("a number of days or uses".to_owned()));
+        match name {
+            "without" => self.without.push(value),
+            "days" if !value.is_empty() => self.days = Some(number(&value)?),
+            "uses" if !value.is_empty() => self.uses = Some(number(&value)?),
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Whether nothing is narrowed.
@@ -41,53 +64,51 @@ impl Narrowing {
         *self == Self::default()
     }
 
-    /// What is left of the terms; `None` if that is nothing. What the form names and the terms do not have is passed over.
+    /// The terms that are left; `None` where nothing is, or where it names what was not asked for.
     pub fn apply(&self, asked: &Terms) -> Option<Terms> {
-        let mut terms = asked.clone();
-        let named = |term: &str| self.without.iter().any(|without| without == term);
-        let include: Vec<Clause> =
-            asked.scope.include.iter().filter(|clause| !named(clause.category.as_str())).cloned().collect();
-        let mut exclude = asked.scope.exclude.to_vec();
-        for without in &self.without {
-            let Some((category, field)) = without.split_once('/') else { continue };
-            let (Ok(category), Ok(field)) = (Term::parse(category), Term::parse(field)) else { continue };
-            if include.iter().any(|clause| clause.category == category) {
-                leave_out(&mut exclude, category, field);
+        let mut fields: BTreeMap<Term, Vec<Term>> = BTreeMap::new();
+        let mut categories = Vec::new();
+        for left_out in &self.without {
+            match left_out.split_once('/') {
+                Some((category, field)) => {
+                    let field = Term::parse(field).ok()?;
+                    fields.entry(Term::parse(category).ok()?).or_default().push(field);
+                }
+                None => categories.push(Term::parse(left_out).ok()?),
             }
         }
-        terms.scope.include = List::new(include)?;
-        terms.scope.exclude = List::new(exclude)?;
+        let is_asked =
+            |category: &Term| asked.scope.include.iter().any(|clause| clause.category == *category);
+        if !fields.keys().chain(&categories).all(is_asked) {
+            return None;
+        }
+        let include = asked.scope.include.iter().filter(|clause| !categories.contains(&clause.category));
+        let mut exclude = asked.scope.exclude.to_vec();
+        // clauses that are there stay as they are, or the terms would not count as narrower
+        for (category, mut fields) in
+            fields.into_iter().filter(|(category, _)| !categories.contains(category))
+        {
+            fields.sort();
+            fields.dedup();
+            let clause =
+                Clause { category, period: None, fields: Some(List::new(fields)?), filter: List::default() };
+            if !exclude.contains(&clause) {
+                exclude.push(clause);
+            }
+        }
+        let mut left = asked.clone();
+        left.scope = Scope { include: List::new(include.cloned().collect())?, exclude: List::new(exclude)? };
         if let Some(days) = self.days {
-            let start = terms.validity.start();
+            let start = asked.validity.start();
             let end = start.0.saturating_add(u64::from(days).saturating_mul(SECONDS_PER_DAY));
-            terms.validity = Validity::new(start, UnixSeconds(end.min(terms.validity.end().0)))?;
+            left.validity = Validity::new(start, UnixSeconds(end.min(asked.validity.end().0)))?;
         }
         if let Some(uses) = self.uses {
-            let most = terms.limits.uses.map_or(u32::MAX, UseCap::get);
-            terms.limits.uses = Some(UseCap::new(uses.min(most))?);
+            let most = asked.limits.uses.map_or(u32::MAX, UseCap::get);
+            left.limits.uses = Some(UseCap::new(uses.min(most))?);
         }
-        Some(terms)
+        Some(left)
     }
-}
-
-/// One clause for each category, with all its fields: what is excluded anywhere is excluded.
-fn leave_out(exclude: &mut Vec<Clause>, category: Term, field: Term) {
-    let plain = |clause: &&mut Clause| {
-        clause.category == category && clause.period.is_none() && clause.filter.is_empty()
-    };
-    if let Some(clause) = exclude.iter_mut().find(plain)
-        && let Some(fields) = &clause.fields
-    {
-        let mut all = fields.to_vec();
-        if !all.contains(&field) {
-            all.push(field.clone());
-        }
-        if let Some(fields) = List::new(all) {
-            clause.fields = Some(fields);
-            return;
-        }
-    }
-    exclude.push(Clause { category, period: None, fields: List::new(vec![field]), filter: List::default() });
 }
 
 #[cfg(test)]
@@ -104,7 +125,7 @@ mod tests {
     }
 
     fn narrowed(form: &str) -> Option<Terms> {
-        Narrowing::of_form(form).apply(&asked())
+        Narrowing::of_query(form).apply(&asked())
     }
 
     #[test]
@@ -113,7 +134,7 @@ mod tests {
             narrowed("without=driving%2Fspeed&without=driving%2fdate&without=fast-charging/soc").unwrap();
         let excluded: Vec<_> =
             terms.scope.exclude.iter().map(|clause| clause.fields.as_ref().unwrap().len()).collect();
-        assert_eq!(excluded, [3, 1]);
+        assert_eq!(excluded, [1, 2, 1]);
         let terms = narrowed("without=driving").unwrap();
         assert_eq!(terms.scope.include.len(), 1);
         assert_eq!(narrowed("without=driving&without=fast-charging"), None, "nothing is left");
@@ -121,12 +142,18 @@ mod tests {
 
     #[test]
     fn nothing_widens() {
-        for form in ["days=100000&uses=4000000000", "", "without=dreams/all&without=%00&days=x&uses=-1"] {
+        for form in ["days=100000&uses=4000000000", "", "days=x&uses=-1"] {
             assert_eq!(narrowed(form), Some(asked()), "{form}");
         }
         let terms = narrowed("days=7&uses=3").unwrap();
         assert_eq!(terms.validity.end().0 - terms.validity.start().0, 7 * SECONDS_PER_DAY);
         assert_eq!(terms.limits.uses.map(UseCap::get), Some(3));
         assert_eq!((narrowed("days=0"), narrowed("uses=0")), (None, None), "that would be no grant");
+        assert_eq!(
+            (narrowed("without=dreams/all"), narrowed("without=%00")),
+            (None, None),
+            "nobody asked for it"
+        );
+        assert!(Narrowing::of_form(&[("days".to_owned(), "x".to_owned())]).is_err());
     }
 }

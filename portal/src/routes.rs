@@ -225,7 +225,7 @@ async fn request<R: Reads, V: Viewers>(
     uri: OriginalUri,
     headers: HeaderMap,
 ) -> Response {
-    let narrowing = Narrowing::of_form(uri.query().unwrap_or_default());
+    let narrowing = Narrowing::of_query(uri.query().unwrap_or_default());
     let request = (portal, uri, headers);
     match as_customer(&request, Place::Home).await {
         Ok((asked, of)) => {
@@ -242,7 +242,7 @@ async fn change<R: Reads, V: Viewers>(
     uri: OriginalUri,
     headers: HeaderMap,
 ) -> Response {
-    let narrowing = Narrowing::of_form(uri.query().unwrap_or_default());
+    let narrowing = Narrowing::of_query(uri.query().unwrap_or_default());
     let request = (portal, uri, headers);
     match as_customer(&request, Place::Connections).await {
         Ok((asked, of)) => {

@@ -8,8 +8,9 @@ pub mod overview;
 pub mod regulator;
 pub mod story;
 
-use grantbook_plan::vocabulary::{Label, Vocabulary};
+use grantbook_plan::vocabulary::Version;
 use grantbook_record::Term;
+use grantbook_record::vocabulary::{Field, Label};
 
 use crate::language::Language;
 
@@ -38,10 +39,22 @@ impl Wording {
     }
 }
 
+impl Wording {
+    fn of(text: impl Fn(grantbook_record::terms::Language) -> String) -> Self {
+        let text = |language: Language| text(language.of_notices());
+        Self { english: text(Language::English), chinese: text(Language::Chinese) }
+    }
+}
+
 impl From<&Label> for Wording {
     fn from(label: &Label) -> Self {
-        let text = |language: Language| label.text(language.of_notices()).to_owned();
-        Self { english: text(Language::English), chinese: text(Language::Chinese) }
+        Self::of(|language| label.text(language).to_owned())
+    }
+}
+
+impl From<&Field> for Wording {
+    fn from(field: &Field) -> Self {
+        Self::of(|language| field.text(language).to_owned())
     }
 }
 
@@ -61,22 +74,29 @@ pub trait Names {
     }
 }
 
-impl Names for Vocabulary {
+impl Names for Version {
     fn purpose(&self, term: &Term) -> Wording {
-        self.purposes().get(term).map_or_else(|| Wording::same(term.as_str()), Wording::from)
+        of_label(self.words().purposes.get(term), term)
     }
 
     fn category(&self, term: &Term) -> Wording {
-        let category = self.categories().get(term);
-        category.map_or_else(|| Wording::same(term.as_str()), |category| (&category.label).into())
+        of_label(self.words().categories.get(term).map(|category| &category.label), term)
     }
 
     fn fields(&self, category: &Term) -> Vec<(Term, Wording)> {
-        let fields = self.categories().get(category).map(|category| category.fields.iter());
+        let fields = self.words().categories.get(category).map(|category| category.fields.iter());
         fields.into_iter().flatten().map(|(field, label)| (field.clone(), label.into())).collect()
     }
 
     fn action(&self, term: &Term) -> Wording {
-        self.actions().get(term).map_or_else(|| Wording::same(term.as_str()), Wording::from)
+        of_label(self.words().actions.get(term), term)
     }
+
+    fn party(&self, term: &Term) -> Wording {
+        of_label(self.words().recipients.get(term), term)
+    }
+}
+
+fn of_label(label: Option<&Label>, term: &Term) -> Wording {
+    label.map_or_else(|| Wording::same(term.as_str()), Wording::from)
 }

@@ -12,15 +12,15 @@ pub use log::{
     bundle, checkpoint, log_keys, note, policy, proof_file, tile_path, vkey, witness_answer, witness_request,
 };
 pub use record::{
-    archive, audit_answer, audit_request, entry, envelope, event, frame, head, jwk, lease_release, receipt,
-    scope, signed_head, state_proof, terms, use_batch, use_record,
+    archive, attachments, audit_answer, audit_request, entry, envelope, event, frame, head, jwk,
+    lease_release, receipt, scope, signed_head, state_proof, terms, use_batch, use_record,
 };
 
 /// A parser's name and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target by name.
-pub const TARGETS: [Target; 30] = [
+pub const TARGETS: [Target; 31] = [
     ("envelope", envelope),
     ("event", event),
     ("entry", entry),
@@ -28,6 +28,7 @@ pub const TARGETS: [Target; 30] = [
     ("use_record", use_record),
     ("lease_release", lease_release),
     ("receipt", receipt),
+    ("attachments", attachments),
     ("archive", archive),
     ("state_proof", state_proof),
     ("audit_request", audit_request),

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::sync::LazyLock;
 
 use grantbook_record::archive::Reader;
+use grantbook_record::attachment::Attachments;
 use grantbook_record::audit::{Answer, Request};
 use grantbook_record::event::{self, Claims};
 use grantbook_record::feed::Frame;
@@ -11,6 +12,7 @@ use grantbook_record::head::{Head, SignedHead};
 use grantbook_record::lease::{LeasesReleased, WANTS_MAX, parse_release};
 use grantbook_record::strict_json;
 use grantbook_record::uses::{UseBatch, UseRecord};
+use grantbook_record::webauthn::RelyingParty;
 use grantbook_record::{
     Entry, Envelope, Event, Kind, PublicKey, Receipt, Scope, StateProof, TenantId, Terms,
 };
@@ -145,6 +147,16 @@ pub fn receipt(data: &[u8]) {
         if let Some(keys) = LOG_KEYS.as_ref() {
             let _ = receipt.verify(keys);
         }
+    }
+}
+
+/// Attachments, and the assertions in them.
+pub fn attachments(data: &[u8]) {
+    if let Ok(attachments) = Attachments::parse(data) {
+        assert_eq!(Attachments::parse(&attachments.to_json()).as_ref(), Ok(&attachments));
+        let relying_party =
+            RelyingParty { id: "portal.example".into(), origin: "https://portal.example".into() };
+        let _ = attachments.verify("", &relying_party);
     }
 }
 

@@ -30,7 +30,8 @@ pub(crate) fn record<T: Serialize>(
     let payload = Claims::new(log, Jti::new(at, crate::random::bytes()), event).to_json();
     let envelope = Envelope::sign(kind, &payload, &[&inner.keyring.operator]);
     let refused = |error: AppendError| broken(&error.to_string());
-    let event = admit::event(&inner.keyring, &inner.state, log, &envelope, at.seconds()).map_err(refused)?;
+    let event =
+        admit::event(&inner.keyring, &inner.state, log, &envelope, None, at.seconds()).map_err(refused)?;
     let mut builder = Builder::new(inner, day, now.seconds());
     let (reply, appended) = mpsc::sync_channel(1);
     builder.event(event, reply)?;

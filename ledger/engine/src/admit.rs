@@ -6,17 +6,21 @@ use std::sync::Arc;
 
 use grantbook_compliance::{Commitment, Opening, commit_batch};
 use grantbook_plan::{Parties, Refusal};
+use grantbook_record::attachment::Attachments;
 use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::entry::Salt;
 use grantbook_record::event::{Claims, Event, PolicyPublished, Promotion, Stage};
 use grantbook_record::provenance::Provenance;
 use grantbook_record::uses::{Outcome, UseBatch, UseError, UseFacts, UseId, UseRecord};
+use grantbook_record::webauthn::RelyingParty;
 use grantbook_record::{
     Class, Currency, Envelope, EnvelopeError, Kind, PublicKey, SubjectId, TenantId, Terms, Thumbprint,
 };
 
+use crate::body::Attachment;
 use crate::closed::ClosedSum;
+use crate::cosign::Cosignature;
 use crate::error::AppendError;
 use crate::keyring::{Keyring, Tenant};
 use crate::state::State;
@@ -30,6 +34,8 @@ pub(crate) struct TenantFacts {
     pub(crate) number: u32,
     pub(crate) id: TenantId,
     pub(crate) parties: Parties,
+    /// Whether customers' passkeys are asked for.
+    pub(crate) cosignature: Cosignature,
 }
 
 /// An event whose signatures were verified.
@@ -37,6 +43,10 @@ pub(crate) struct AdmittedEvent {
     pub(crate) tenant: TenantFacts,
     pub(crate) envelope: Vec<u8>,
     pub(crate) envelope_sha256: Bytes32,
+    /// What came in beside it.
+    pub(crate) attached: Option<Attachment>,
+    /// Of the passkeys whose assertions these are.
+    pub(crate) passkeys: Vec<Thumbprint>,
     pub(crate) claims: Claims<Event>,
     pub(crate) signers: Vec<Thumbprint>,
     pub(crate) keys: Vec<PublicKey>,
@@ -97,7 +107,22 @@ pub(crate) fn tenant_facts(keyring: &Keyring, id: TenantId) -> Result<(TenantFac
     let (number, tenant) = keyring.tenant(id).ok_or(AppendError::UnknownTenant)?;
     let enterprise = tenant.enterprise_key.thumbprint();
     let parties = Parties { enterprise, operator: keyring.operator.thumbprint() };
-    Ok((TenantFacts { number, id, parties }, tenant))
+    Ok((TenantFacts { number, id, parties, cosignature: tenant.cosignature }, tenant))
+}
+
+/// What is sent in beside an envelope, and for whom its assertions must be made.
+#[derive(Clone, Copy)]
+pub(crate) struct Beside<'a> {
+    pub(crate) attachments: &'a [u8],
+    /// `None` where the ledger has no portal.
+    pub(crate) relying_party: Option<&'a RelyingParty>,
+}
+
+/// The passkeys named in attachments that were verified before.
+pub(crate) fn passkeys_in(attachments: &[u8]) -> Vec<Thumbprint> {
+    let parsed = Attachments::parse(attachments).ok();
+    let assertions = parsed.iter().flat_map(|parsed| parsed.assertions.iter());
+    assertions.map(|assertion| assertion.key.thumbprint()).collect()
 }
 
 /// Admits an envelope.
@@ -106,6 +131,7 @@ pub(crate) fn event(
     state: &State,
     tenant: TenantId,
     bytes: &[u8],
+    beside: Option<Beside<'_>>,
     now: UnixSeconds,
 ) -> Result<AdmittedEvent, AppendError> {
     let (facts, public) = tenant_facts(keyring, tenant)?;
@@ -123,6 +149,14 @@ pub(crate) fn event(
     let keys = signer_keys(keyring, state, (facts.number, &public), &claims.event, envelope.signers())?;
     envelope.verify_signatures(|kid| keys.iter().find(|key| key.thumbprint() == *kid).copied())?;
 
+    let passkeys = match beside {
+        None => Vec::new(),
+        Some(Beside { attachments, relying_party }) => {
+            let relying_party = relying_party.ok_or(AppendError::NoPortal)?;
+            Attachments::parse(attachments)?.verify(envelope.first_jws(), relying_party)?
+        }
+    };
+
     let currency = claims.event.granted_terms().map_or(Currency::NONE, |terms| terms.compensation.currency());
     let (committed, currency) = match (&claims.event, claims.event.granted_terms()) {
         (Event::Money(money), _) => {
@@ -138,6 +172,8 @@ pub(crate) fn event(
         tenant: facts,
         envelope: bytes.to_vec(),
         envelope_sha256,
+        attached: beside.map(|beside| Attachment::of(beside.attachments)),
+        passkeys,
         signers: envelope.signers().to_vec(),
         keys,
         kind: envelope.kind(),

@@ -4,7 +4,7 @@
 
 use grantbook_compliance::{Blinding, Opening};
 use grantbook_record::encoding::Bytes32;
-use grantbook_record::entry::{LinkTarget, Salt};
+use grantbook_record::entry::{self, LinkTarget, Salt};
 use grantbook_record::receipt::LinkOpening;
 use grantbook_record::{DenialReason, PublicKey};
 
@@ -32,6 +32,8 @@ pub(crate) enum BodyContent {
     Event {
         envelope: Vec<u8>,
         keys: Vec<PublicKey>,
+        /// What was sent in beside it, with the salt that hides it.
+        attached: Option<Attachment>,
         /// The ledger's clock when the event was verified, Unix seconds.
         admitted_at: u64,
     },
@@ -42,6 +44,24 @@ pub(crate) enum BodyContent {
         flag: Option<DenialReason>,
         in_window: bool,
     },
+}
+
+/// Attachments and their salt.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Attachment {
+    pub(crate) salt: Salt,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Attachment {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        Self { salt: crate::random::with(Salt::random), bytes: bytes.to_vec() }
+    }
+
+    /// What the entry's digest covers of them.
+    pub(crate) fn a32(&self) -> Bytes32 {
+        entry::a32(&self.salt, &self.bytes)
+    }
 }
 
 /// What several entries share: the signed head of a batch and the key that signed it.
@@ -63,7 +83,23 @@ impl SharedHead {
     }
 }
 
+impl BodyContent {
+    /// What the entry's digest covers of attachments.
+    pub(crate) fn a32(&self) -> Option<Bytes32> {
+        match self {
+            Self::Event { attached, .. } => attached.as_ref().map(Attachment::a32),
+            Self::Use { .. } => None,
+        }
+    }
+}
+
 impl Body {
+    /// The digest that its entry must have.
+    pub(crate) fn digest(&self) -> Bytes32 {
+        let (BodyContent::Event { envelope: record, .. } | BodyContent::Use { record, .. }) = &self.content;
+        entry::digest(&self.salt, &Bytes32::sha256(record), self.content.a32())
+    }
+
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![if self.first.is_some() { VERSION_IMPORTED } else { VERSION }];
         bytes.extend_from_slice(&self.salt.0.0);
@@ -79,7 +115,7 @@ impl Body {
             bytes.extend_from_slice(&opening.blinding.to_bytes());
         }
         match &self.content {
-            BodyContent::Event { envelope, keys, admitted_at } => {
+            BodyContent::Event { envelope, keys, attached, admitted_at } => {
                 bytes.push(0);
                 bytes.extend_from_slice(&admitted_at.to_be_bytes());
                 bytes.push(count(keys.len()));
@@ -87,6 +123,11 @@ impl Body {
                     bytes.extend_from_slice(key.as_bytes());
                 }
                 put_bytes(&mut bytes, envelope);
+                // they are JSON, so nothing is no attachment
+                put_bytes(&mut bytes, attached.as_ref().map_or(&[], |attached| &attached.bytes));
+                if let Some(Attachment { salt, .. }) = attached {
+                    bytes.extend_from_slice(&salt.0.0);
+                }
             }
             BodyContent::Use { record, batch_first, flag, in_window } => {
                 bytes.push(1);
@@ -130,7 +171,12 @@ impl Body {
                 let keys = (0..cursor.u8()?)
                     .map(|_| PublicKey::from_bytes(&cursor.array()?).ok())
                     .collect::<Option<Vec<_>>>()?;
-                BodyContent::Event { envelope: cursor.bytes()?.to_vec(), keys, admitted_at }
+                let envelope = cursor.bytes()?.to_vec();
+                let attached = match cursor.bytes()?.to_vec() {
+                    bytes if bytes.is_empty() => None,
+                    bytes => Some(Attachment { bytes, salt: Salt(Bytes32(cursor.array()?)) }),
+                };
+                BodyContent::Event { envelope, keys, attached, admitted_at }
             }
             1 => {
                 let batch_first = cursor.u64()?;

@@ -135,7 +135,7 @@ impl Inner {
                     BodyContent::Use { flag, .. } => flag,
                     BodyContent::Event { .. } => None,
                 };
-                Ok((self.receipt_of(leaf, &owned, body, under)?, flag))
+                Ok((self.whole_receipt_of(leaf, &owned, body, under)?, flag))
             }
         }
     }

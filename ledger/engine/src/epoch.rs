@@ -12,6 +12,7 @@ use grantbook_record::event::{Act, OperatorActed, RolledEpoch};
 use grantbook_tlog::LeafIndex;
 
 use crate::AppendError;
+use crate::accounts;
 use crate::acts::record;
 use crate::archive;
 use crate::keyring::EpochKeys;
@@ -72,6 +73,9 @@ pub(crate) fn roll(inner: &Inner, day: Day, now: UnixMillis) -> Result<(Epoch, A
     let live = inner.state.copy_rows(&next, writer.as_mut(), tenant_id, |leaf| owner_of(inner, leaf))?;
     copy_owners(inner, &next, writer.as_mut(), &live)?;
     let leases = leases::next_epoch(inner, &next, writer.as_mut())?;
+    // nobody changes them until they are read under the next epoch's key
+    let mut accounts = inner.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+    accounts::next_epoch(&accounts, &next, writer.as_mut())?;
     let tail = tail(inner, &next, &live);
     {
         // readers wait here, so that rows, owners and the keys to them change at once
@@ -83,6 +87,8 @@ pub(crate) fn roll(inner: &Inner, day: Day, now: UnixMillis) -> Result<(Epoch, A
     }
     inner.keyring.set_epoch(next);
     inner.leases_mut().rolled(leases);
+    accounts::rolled(&mut accounts);
+    drop(accounts);
     inner.published.disown(|key_id| !live.contains(key_id));
     inner.forget_unkept_keys();
     inner.keyring.destroy_other_epochs()?;

@@ -2,9 +2,11 @@
 
 use grantbook_plan::Refusal;
 use grantbook_record::EnvelopeError;
+use grantbook_record::attachment::AttachmentError;
 use grantbook_record::lease::ReleaseError;
 use grantbook_record::uses::UseError;
 
+use crate::cosign::CosignatureError;
 use crate::store::Fault;
 
 /// Why a ledger does not open.
@@ -89,6 +91,15 @@ pub enum AppendError {
     /// The rules of admission.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The attachments.
+    #[error(transparent)]
+    Attachment(#[from] AttachmentError),
+    /// Attachments where there is no portal on which a passkey could have made them.
+    #[error("no portal here, expected no attachments")]
+    NoPortal,
+    /// An assertion too much, or one missing.
+    #[error(transparent)]
+    Cosignature(#[from] CosignatureError),
     /// A customer who may not be erased, or not yet.
     #[error("not to be erased: {why}")]
     NotErasable {

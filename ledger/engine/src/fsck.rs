@@ -9,12 +9,10 @@ mod rows;
 
 use std::sync::Arc;
 
-use grantbook_record::encoding::Bytes32;
-use grantbook_record::{Entry, entry};
+use grantbook_record::Entry;
 use grantbook_tlog::{CompactRange, Hash, TreeSize, leaf_hash};
 
 use crate::backup::LOSSES;
-use crate::body::BodyContent;
 use crate::config::LedgerConfig;
 use crate::error::{OpenError, ReadError};
 use crate::keyring::Keyring;
@@ -204,11 +202,7 @@ fn check_entry(inner: &Inner, leaf: u64, report: &mut FsckReport) -> Option<Hash
     };
     match inner.open_body(leaf, &owned) {
         Ok(body) => {
-            let record = match &body.content {
-                BodyContent::Event { envelope, .. } => envelope,
-                BodyContent::Use { record, .. } => record,
-            };
-            if entry::digest(&body.salt, &Bytes32::sha256(record), None) != parsed.digest {
+            if body.digest() != parsed.digest {
                 finding(&"its body is another one than its digest covers");
             }
             report.bodies += 1;

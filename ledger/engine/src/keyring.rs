@@ -15,6 +15,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::config::{DEFAULT_ORIGIN, LedgerConfig};
+use crate::cosign::Cosignature;
 use crate::error::{OpenError, TenantError};
 use crate::seal::SealKey;
 use crate::store::Fault;
@@ -46,6 +47,9 @@ pub struct Tenant {
     pub enterprise_key: PublicKey,
     /// Its gates.
     pub gates: Vec<GateKey>,
+    /// Whether its customers who have a passkey are asked for it.
+    #[serde(skip)]
+    pub cosignature: Cosignature,
 }
 
 /// A gate and the key with which it signs batches.
@@ -98,6 +102,8 @@ struct StoredTenant {
     enterprise_key: PublicKey,
     gates: Vec<GateKey>,
     tokens: Vec<StoredToken>,
+    #[serde(default)]
+    cosignature: Cosignature,
     /// Of a sandbox only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     enterprise_seed: Option<Bytes32>,
@@ -327,6 +333,7 @@ impl Keyring {
             sandbox: false,
             enterprise_key: *self.operator.public_key(),
             gates: Vec::new(),
+            cosignature: Cosignature::default(),
         }
     }
 
@@ -354,6 +361,7 @@ impl Keyring {
             enterprise_key,
             gates: Vec::new(),
             tokens: Vec::new(),
+            cosignature: Cosignature::default(),
             enterprise_seed: None,
             sandbox_token: None,
         })
@@ -392,6 +400,7 @@ impl Keyring {
                     enterprise_key: tenant.enterprise_key,
                     gates: Vec::new(),
                     tokens: Vec::new(),
+                    cosignature: Cosignature::default(),
                     enterprise_seed: None,
                     sandbox_token: None,
                 })
@@ -444,6 +453,13 @@ impl Keyring {
         })
     }
 
+    pub(crate) fn set_cosignature(&self, tenant: TenantId, rule: Cosignature) -> Result<(), TenantError> {
+        self.with_tenant(tenant, |stored| {
+            stored.cosignature = rule;
+            Ok(())
+        })
+    }
+
     fn with_tenant<T>(
         &self,
         id: TenantId,
@@ -473,6 +489,7 @@ impl StoredTenant {
             sandbox: self.sandbox,
             enterprise_key: self.enterprise_key,
             gates: self.gates.clone(),
+            cosignature: self.cosignature,
         }
     }
 }

@@ -12,13 +12,15 @@ use grantbook_plan::{Decision, Denial, UseCount};
 use grantbook_record::day::Day;
 use grantbook_record::event::{Channel, Claims, Event, GrantWithdrawn};
 use grantbook_record::uses::UseFacts;
+use grantbook_record::webauthn::RelyingParty;
 use grantbook_record::{
     DenialReason, Envelope, Jti, Kind, PublicKey, Receipt, SubjectId, TenantId, UnixSeconds,
 };
 use grantbook_tlog::{LeafIndex, LogKeys};
 use tokio::sync::watch;
 
-use crate::admit::{self, Closing};
+use crate::accounts::AccountRows;
+use crate::admit::{self, Beside, Closing};
 use crate::clock::Clock;
 use crate::config::{Archiving, LedgerConfig};
 use crate::error::{AppendError, OpenError, ReadError};
@@ -118,6 +120,10 @@ pub(crate) struct Inner {
     fault: Mutex<Option<String>>,
     /// How many grants were withdrawn or revoked since it was opened.
     pub(crate) endings: watch::Sender<u64>,
+    /// The portal's rows.
+    pub(crate) accounts: Mutex<AccountRows>,
+    /// For whom passkeys' assertions must be made.
+    pub(crate) relying_party: RwLock<Option<Arc<RelyingParty>>>,
     withdrawing: RwLock<BTreeSet<(CustomerKey, Jti)>>,
     withdrawing_count: AtomicUsize,
 }
@@ -162,6 +168,8 @@ impl Inner {
             stopped: watch::Sender::new(false),
             fault: Mutex::new(None),
             endings: watch::Sender::new(0),
+            accounts: Mutex::default(),
+            relying_party: RwLock::default(),
             withdrawing: RwLock::new(BTreeSet::new()),
             withdrawing_count: AtomicUsize::new(0),
         }
@@ -327,13 +335,32 @@ impl Ledger {
 
     /// Appends a signed event: the one way in.
     pub fn append(&self, tenant: TenantId, envelope: &[u8]) -> Result<Appended, AppendError> {
-        self.inner.counted(self.append_event(tenant, envelope))
+        self.append_with(tenant, envelope, None)
     }
 
-    fn append_event(&self, tenant: TenantId, envelope: &[u8]) -> Result<Appended, AppendError> {
+    /// The same with what comes in beside the envelope (`docs/spec/attachment.md`). Its receipt hides the attachments:
+    /// whoever sends an envelope again is not told them.
+    pub fn append_with(
+        &self,
+        tenant: TenantId,
+        envelope: &[u8],
+        attachments: Option<&[u8]>,
+    ) -> Result<Appended, AppendError> {
+        self.inner.counted(self.append_event(tenant, envelope, attachments))
+    }
+
+    fn append_event(
+        &self,
+        tenant: TenantId,
+        envelope: &[u8],
+        attachments: Option<&[u8]>,
+    ) -> Result<Appended, AppendError> {
         let inner = &self.inner;
         let now = inner.clock.now().seconds();
-        let mut event = admit::event(&inner.keyring, &inner.state, tenant, envelope, now)?;
+        let relying_party = inner.relying_party();
+        let relying_party = relying_party.as_deref();
+        let beside = attachments.map(|attachments| Beside { attachments, relying_party });
+        let mut event = admit::event(&inner.keyring, &inner.state, tenant, envelope, beside, now)?;
         if let Event::SubjectErased(erased) = &event.claims.event
             && erased.given.is_none()
             && event.signers == [event.tenant.parties.operator]
@@ -451,6 +478,11 @@ impl Ledger {
             }
             denied @ Decision::Denial(_) => denied,
         }
+    }
+
+    /// The ledger's clock.
+    pub fn now(&self) -> grantbook_record::UnixMillis {
+        self.inner.clock.now()
     }
 
     /// An id that nobody has: by the ledger's clock, and of the randomness that its records have.

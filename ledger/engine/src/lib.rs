@@ -5,15 +5,18 @@
 //! checkpoint and receipt published. There is this one write path. What is *not* here: HTTP, and what an event or an
 //! entry is (`grantbook-record`) or when a use is permitted (`grantbook-plan`).
 
+mod accounts;
 mod acts;
 mod admit;
 mod archive;
 mod assets;
 mod backup;
 mod body;
+mod client;
 mod clock;
 mod closed;
 mod config;
+mod cosign;
 mod drawn;
 mod epoch;
 mod erase;
@@ -48,6 +51,7 @@ pub mod store;
 mod tenants;
 mod transfer;
 
+pub use accounts::AccountChange;
 pub use assets::{AssetRow, AssetRows};
 pub use backup::{
     BackupError, BackupReport, Manifest, ManifestFile, RestoreReport, backup, generations, log_keys, restore,
@@ -56,6 +60,7 @@ pub use backup::{
 pub use clock::Clock;
 pub use closed::ClosedSum;
 pub use config::{Archiving, KeyringKind, LedgerConfig, PKCS11_PIN_VARIABLE, Pkcs11Token};
+pub use cosign::{Cosignature, CosignatureError};
 pub use drawn::{Drawn, DrawnError};
 pub use epoch::{Epoch, Rolled};
 pub use erase::{EraseError, Erased, Erasure};

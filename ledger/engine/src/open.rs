@@ -10,6 +10,8 @@ use grantbook_record::uses::{BATCH_RECORDS_MAX, BatchHead, UseRecord, parse_head
 use grantbook_record::{Entry, Envelope, GateId, Quantity};
 use grantbook_tlog::{leaf_hash, verify_consistency};
 
+use crate::accounts;
+use crate::admit;
 use crate::body::{Body, BodyContent, SharedHead};
 use crate::config::LedgerConfig;
 use crate::error::{OpenError, ReadError};
@@ -58,6 +60,7 @@ pub(crate) fn open(
     inner.load_witnessed()?;
     replay(&inner, whole_from, seen_keys, new_keys)?;
     leases::load(&inner)?;
+    accounts::load(&inner)?;
     show_feeds(&inner)?;
     Ok(inner)
 }
@@ -381,7 +384,8 @@ fn replay_entry(
         Err(error) => return Err(as_root(error)),
     };
     match body.content {
-        BodyContent::Event { envelope, admitted_at, .. } => {
+        BodyContent::Event { envelope, attached, admitted_at, .. } => {
+            let passkeys = attached.map(|attached| admit::passkeys_in(&attached.bytes)).unwrap_or_default();
             let envelope = Envelope::parse(&envelope).map_err(|_| damaged("envelope"))?;
             let claims = envelope.event().map_err(|_| damaged("event"))?;
             let at = UnixSeconds(admitted_at);
@@ -406,6 +410,7 @@ fn replay_entry(
                 admitted,
                 linked: Some(body.link.target.leaf_index),
                 imported: body.first.is_some(),
+                passkeys: &passkeys,
             };
             changes.event(&inner.state, (owned.owner, tenant), origin, &folded)?;
         }

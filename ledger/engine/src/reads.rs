@@ -9,7 +9,9 @@ use grantbook_record::encoding::{Base64Bytes, Bytes32};
 use grantbook_record::entry::{LinkTarget, Salt};
 use grantbook_record::feed::{About, Chain, FeedPosition, Frame};
 use grantbook_record::head::{Head, SignedHead};
-use grantbook_record::receipt::{self, Content, EventContent, LinkOpening, UseContent, WireOpening};
+use grantbook_record::receipt::{
+    self, Attached, Content, EventContent, LinkOpening, ShownAttachments, UseContent, WireOpening,
+};
 use grantbook_record::uses::{BatchTree, UseRecord, parse_head};
 use grantbook_record::{
     Currency, DenialReason, Entry, Envelope, GateId, Jti, Quantity, Receipt, SubjectId, TenantId,
@@ -19,7 +21,7 @@ use grantbook_tlog::tile::{BundleCoord, TileCoord, encode_bundle};
 use grantbook_tlog::{Hash, LeafIndex, TlogProof, TreeSize};
 use tokio::sync::watch;
 
-use crate::body::{Body, BodyContent, NO_BATCH, SharedHead, body_place, shared_place};
+use crate::body::{Attachment, Body, BodyContent, NO_BATCH, SharedHead, body_place, shared_place};
 use crate::error::ReadError;
 use crate::ledger::{AppendedUse, Inner, Ledger};
 use crate::publication::PublishedCheckpoint;
@@ -163,7 +165,19 @@ impl Inner {
         })
     }
 
+    /// For enterprises and their gates, who see no attachments; for everybody where there are none.
     pub(crate) fn receipt_of(
+        &self,
+        leaf: u64,
+        owned: &OwnedItem,
+        body: Body,
+        under: &PublishedCheckpoint,
+    ) -> Result<Receipt, ReadError> {
+        self.whole_receipt_of(leaf, owned, body, under).map(Receipt::without_attachments)
+    }
+
+    /// For customers, auditors and other ledgers: with what is attached.
+    pub(crate) fn whole_receipt_of(
         &self,
         leaf: u64,
         owned: &OwnedItem,
@@ -173,8 +187,11 @@ impl Inner {
         let damaged = |what: &str| ReadError::Damaged(format!("{what} of entry {leaf}"));
         let proof = self.proof_of(leaf, under)?;
         let content = match body.content {
-            BodyContent::Event { envelope, keys, .. } => {
-                Content::Event(EventContent { envelope: Base64Bytes(envelope), keys })
+            BodyContent::Event { envelope, keys, attached, .. } => {
+                let attached = attached.map(|Attachment { salt, bytes }| {
+                    Attached::Shown(ShownAttachments { salt, bytes: Base64Bytes(bytes) })
+                });
+                Content::Event(EventContent { envelope: Base64Bytes(envelope), keys, attached })
             }
             BodyContent::Use { batch_first: NO_BATCH, .. } => {
                 // its batch was signed for another log: the head and the path are those of its first receipt
@@ -272,6 +289,23 @@ impl Ledger {
     pub fn receipt(&self, tenant: TenantId, leaf: LeafIndex) -> Result<Receipt, ReadError> {
         self.inner.tenants_item(tenant, leaf.0)?;
         self.inner.receipt_at(leaf.0)
+    }
+
+    /// The same receipt for the customer whom the entry is about, with what was attached; [`ReadError::NotFound`] for an
+    /// entry about somebody else.
+    pub fn customers_receipt(
+        &self,
+        tenant: TenantId,
+        sub: &SubjectId,
+        leaf: LeafIndex,
+    ) -> Result<Receipt, ReadError> {
+        let LeafIndex(leaf) = leaf;
+        let owned = self.inner.tenants_item(tenant, leaf)?;
+        if self.inner.state.data_key(owned.owner.key_id)?.sub.as_ref() != Some(sub) {
+            return Err(ReadError::NotFound);
+        }
+        let body = self.inner.open_body(leaf, &owned)?;
+        self.inner.whole_receipt_of(leaf, &owned, body, &self.inner.checkpoint_for(leaf)?)
     }
 
     /// The receipt of a gate's record by its number in the gate's spool, as [`Self::receipt`] gives it.

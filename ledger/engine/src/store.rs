@@ -112,8 +112,8 @@ pub type BatchVisitor<'a> = &'a mut dyn FnMut(StoredBatch) -> Result<(), Fault>;
 /// Takes in rows with which an epoch began, and the position that all of them together had reached.
 pub type BaseVisitor<'a> = &'a mut dyn FnMut(Vec<RowChange>, u64) -> Result<(), Fault>;
 
-/// Takes in frames of the log of leases: their numbers, and what is sealed.
-pub type LeaseVisitor<'a> = &'a mut dyn FnMut(u64, Vec<u8>) -> Result<(), Fault>;
+/// Takes in frames of the log of leases, or of accounts: their numbers, and what is sealed.
+pub type FrameVisitor<'a> = &'a mut dyn FnMut(u64, Vec<u8>) -> Result<(), Fault>;
 
 /// A place where a ledger is kept. One writer; readers may read at any time.
 pub trait Store: Send + Sync + 'static {
@@ -147,7 +147,7 @@ pub trait Store: Send + Sync + 'static {
     fn keys(&self, visit: &mut dyn FnMut(u64, Vec<u8>)) -> Result<(), Fault>;
 
     /// Every frame of the log of leases, in order; whether bytes follow that a crash cut short.
-    fn leases(&self, visit: LeaseVisitor<'_>) -> Result<bool, Fault>;
+    fn leases(&self, visit: FrameVisitor<'_>) -> Result<bool, Fault>;
     /// Adds a frame to the log of leases, durable on return.
     fn append_leases(&self, serial: u64, frame: &[u8]) -> Result<(), Fault>;
     /// Puts one frame in place of all, durable on return.
@@ -156,6 +156,13 @@ pub trait Store: Send + Sync + 'static {
     fn lease_mark(&self) -> Result<Option<String>, Fault>;
     /// Sets it, durable on return.
     fn set_lease_mark(&self, mark: &str) -> Result<(), Fault>;
+
+    /// Every frame of the log of accounts, in order. What a crash cut short at its end was never acknowledged.
+    fn accounts(&self, visit: FrameVisitor<'_>) -> Result<(), Fault>;
+    /// Adds a frame to the log of accounts, durable on return.
+    fn append_accounts(&self, serial: u64, frame: &[u8]) -> Result<(), Fault>;
+    /// Puts one frame in place of all, durable on return.
+    fn replace_accounts(&self, serial: u64, frame: &[u8]) -> Result<(), Fault>;
 
     /// The checkpoint that the anchor holds.
     fn anchor(&self) -> Result<Option<String>, Fault>;
@@ -199,6 +206,8 @@ pub trait NextEpoch {
     fn put_keys(&mut self, keys: &[(u64, Vec<u8>)]) -> Result<(), Fault>;
     /// All leases, sealed anew, as the only frame of their log.
     fn put_leases(&mut self, serial: u64, frame: &[u8]) -> Result<(), Fault>;
+    /// All rows of accounts, sealed anew, as the only frame of their log.
+    fn put_accounts(&mut self, serial: u64, frame: &[u8]) -> Result<(), Fault>;
     /// Rows of the state, sealed anew.
     fn put_rows(&mut self, rows: Vec<RowChange>, position: u64) -> Result<(), Fault>;
     /// Makes all of it durable, together with `tail`, the items that are in no complete bundle; puts it in the place of

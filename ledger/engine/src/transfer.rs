@@ -11,14 +11,15 @@ use grantbook_record::archive::{
 use grantbook_record::day::{SecondsSince2020, UnixSeconds};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::entry::Salt;
-use grantbook_record::receipt::{Content, VerifiedContent};
+use grantbook_record::receipt::{Attached, Content, VerifiedContent};
 use grantbook_record::uses::UseRecord;
 use grantbook_record::{
     Currency, DenialReason, Envelope, Event, Kind, Quantity, SubjectId, TenantId, strict_json,
 };
 
-use crate::admit::{AdmittedEvent, Closing, Committed, TenantFacts, commit, tenant_facts};
-use crate::body::BodyContent;
+use crate::admit::{AdmittedEvent, Closing, Committed, TenantFacts, commit, passkeys_in, tenant_facts};
+use crate::body::{Attachment, BodyContent};
+use crate::cosign::Cosignature;
 use crate::error::{AppendError, ReadError, TenantError};
 use crate::fsck::Progress;
 use crate::keyring::{GateKey, Tenant};
@@ -141,6 +142,7 @@ impl Ledger {
             sandbox: false,
             enterprise_key,
             gates: gates.clone(),
+            cosignature: Cosignature::default(),
         })?;
         for gate in gates {
             self.register_gate(id, &gate.id, gate.key)?;
@@ -171,7 +173,10 @@ impl Ledger {
                 // the operator whose word counted is the one of the ledger that took it
                 let operator = record.first.operator_key.thumbprint();
                 let parties = Parties { operator, ..facts.parties };
+                let shown = content.attached.as_ref().and_then(Attached::shown);
                 let event = AdmittedEvent {
+                    passkeys: shown.map(passkeys_in).unwrap_or_default(),
+                    attached: shown.map(Attachment::of),
                     tenant: TenantFacts { parties, ..facts },
                     envelope_sha256: envelope.sha256(),
                     signers: envelope.signers().to_vec(),
@@ -253,7 +258,7 @@ impl Inner {
             }
         };
         let under = self.checkpoint_for(leaf)?;
-        let receipt = self.receipt_of(leaf, &owned, body, &under)?;
+        let receipt = self.whole_receipt_of(leaf, &owned, body, &under)?;
         Ok(Record { before: Bytes32([0; 32]), admitted_at, flag, in_window, receipt, first })
     }
 }

@@ -156,17 +156,20 @@ impl std::fmt::Debug for Salt {
     }
 }
 
-/// The entry's digest: `SHA-256(0x47 ‖ salt ‖ record_sha256 ‖ a32)`. `attachments` is a salt of its own and the
-/// attachments' bytes; without them a32 is zero.
-pub fn digest(salt: &Salt, record_sha256: &Bytes32, attachments: Option<(&Salt, &[u8])>) -> Bytes32 {
-    let a32 = attachments.map_or([0; 32], |(salt, bytes)| {
-        Sha256::new().chain_update([0x41]).chain_update(salt.0.0).chain_update(bytes).finalize().into()
-    });
+/// What an entry's digest covers of attachments: `SHA-256(0x41 ‖ salt ‖ attachments)`. It hides them, so it may go to those
+/// who must not see them.
+pub fn a32(salt: &Salt, attachments: &[u8]) -> Bytes32 {
+    let hash = Sha256::new().chain_update([0x41]).chain_update(salt.0.0).chain_update(attachments).finalize();
+    Bytes32(hash.into())
+}
+
+/// The entry's digest: `SHA-256(0x47 ‖ salt ‖ record_sha256 ‖ a32)`; without attachments a32 is zero.
+pub fn digest(salt: &Salt, record_sha256: &Bytes32, a32: Option<Bytes32>) -> Bytes32 {
     let hash = Sha256::new()
         .chain_update([0x47])
         .chain_update(salt.0.0)
         .chain_update(record_sha256.0)
-        .chain_update(a32)
+        .chain_update(a32.unwrap_or(Bytes32([0; 32])).0)
         .finalize();
     Bytes32(hash.into())
 }

@@ -141,6 +141,12 @@ impl Envelope {
         &self.bytes
     }
 
+    /// The first of its JWSs, over which passkeys sign.
+    pub fn first_jws(&self) -> &str {
+        // its framing was checked when it was parsed
+        split(&self.bytes).ok().and_then(|texts| texts.first().copied()).unwrap_or_default()
+    }
+
     /// SHA-256 of the bytes as they came, which the entry's digest covers.
     pub fn sha256(&self) -> Bytes32 {
         Bytes32(Sha256::digest(&self.bytes).into())

@@ -40,6 +40,7 @@ use crate::kind::Kind;
 use crate::strict_json::{self, JsonError};
 use crate::terms::Terms;
 pub use crate::vocabulary::VocabularyPublished;
+use crate::webauthn::RelyingParty;
 
 /// The schema version that this crate reads and writes.
 pub const VERSION: u8 = 1;
@@ -160,6 +161,8 @@ pub enum Event {
     StateRoot(StateRoot),
     /// `proof.published`
     ProofPublished(ProofPublished),
+    /// `client.published`
+    ClientPublished(ClientPublished),
     /// About money.
     Money(Money),
     /// `asset.issued`
@@ -209,6 +212,7 @@ impl Event {
             Kind::OperatorActed => read(payload, Self::OperatorActed),
             Kind::StateRoot => read(payload, Self::StateRoot),
             Kind::ProofPublished => read(payload, Self::ProofPublished),
+            Kind::ClientPublished => read(payload, Self::ClientPublished),
             Kind::RevenueDeclared => read(payload, |event| Self::Money(Money::RevenueDeclared(event))),
             Kind::PayoutAccrued => read(payload, |event| Self::Money(Money::PayoutAccrued(event))),
             Kind::SettlementPosted => read(payload, |event| Self::Money(Money::SettlementPosted(event))),
@@ -253,6 +257,7 @@ impl Event {
             Self::OperatorActed(_) => Kind::OperatorActed,
             Self::StateRoot(_) => Kind::StateRoot,
             Self::ProofPublished(_) => Kind::ProofPublished,
+            Self::ClientPublished(_) => Kind::ClientPublished,
             Self::Money(event) => event.kind(),
             Self::AssetIssued(_) => Kind::AssetIssued,
             Self::AssetTransferred(_) => Kind::AssetTransferred,
@@ -328,7 +333,8 @@ impl Event {
             | Self::SubjectErased(_)
             | Self::OperatorActed(_)
             | Self::StateRoot(_)
-            | Self::ProofPublished(_) => None,
+            | Self::ProofPublished(_)
+            | Self::ClientPublished(_) => None,
         }
     }
 }
@@ -549,4 +555,14 @@ pub struct ProofPublished {
     pub day: Day,
     /// Size of the tree where that day ends.
     pub size: u64,
+}
+
+/// The files of the signing page, as the portal serves them from here on. Signed by the operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientPublished {
+    /// SHA-256 of the list of its files and their hashes (`docs/reference/portal.md`).
+    pub files_sha256: Bytes32,
+    /// For whom passkeys' assertions are made there.
+    pub relying_party: RelyingParty,
 }

@@ -4,10 +4,13 @@
 //! decision whether a use is permitted (`grantbook-plan`), the order of entries and their storage
 //! (`grantbook-engine`), and Merkle hashing and checkpoints (`grantbook-tlog`).
 //!
+//! [`webauthn`] verifies passkeys' assertions over what customers sign; it registers none and logs nobody in.
+//!
 //! The way of a record: a customer signs an [`envelope`] over an [`event`]; admission turns it into an [`entry`] of
 //! the log, with [`class`]-given commitments; the customer gets a [`receipt`], and gates get a [`feed`] frame.
 
 pub mod archive;
+pub mod attachment;
 pub mod audit;
 pub mod class;
 pub mod compensation;
@@ -36,6 +39,7 @@ pub mod strict_json;
 pub mod terms;
 pub mod uses;
 pub mod vocabulary;
+pub mod webauthn;
 
 pub use class::{Class, Quantity};
 pub use day::{DataDay, DataPeriod, Day, SecondsSince2020, UnixMillis, UnixSeconds};

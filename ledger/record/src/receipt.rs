@@ -114,6 +114,47 @@ pub struct EventContent {
     pub envelope: Base64Bytes,
     /// The signers' keys, in the order of the signatures.
     pub keys: Vec<PublicKey>,
+    /// What was sent in beside the envelope, where anything was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attached: Option<Attached>,
+}
+
+/// Attachments: see [`crate::attachment`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attached {
+    /// What the entry's digest covers of them, for those who must not see them: enterprises and gates.
+    Hidden(Bytes32),
+    /// They themselves, for the customer and auditors.
+    Shown(ShownAttachments),
+}
+
+/// Attachments with the salt that hides them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShownAttachments {
+    /// Its salt.
+    pub salt: Salt,
+    /// Their bytes.
+    pub bytes: Base64Bytes,
+}
+
+impl Attached {
+    /// What the entry's digest covers of them.
+    pub fn a32(&self) -> Bytes32 {
+        match self {
+            Self::Hidden(a32) => *a32,
+            Self::Shown(ShownAttachments { salt, bytes }) => entry::a32(salt, &bytes.0),
+        }
+    }
+
+    /// Their bytes, where they are shown.
+    pub fn shown(&self) -> Option<&[u8]> {
+        match self {
+            Self::Hidden(_) => None,
+            Self::Shown(shown) => Some(&shown.bytes.0),
+        }
+    }
 }
 
 /// A use record and its way into the batch that was signed.
@@ -255,6 +296,15 @@ impl Receipt {
         Ok(receipt)
     }
 
+    /// The same receipt for those who must not see the attachments; it verifies as before.
+    #[must_use]
+    pub fn without_attachments(mut self) -> Self {
+        if let Content::Event(EventContent { attached: Some(attached), .. }) = &mut self.content {
+            *attached = Attached::Hidden(attached.a32());
+        }
+        self
+    }
+
     /// The receipt's bytes.
     pub fn to_json(&self) -> Vec<u8> {
         // string keys, no fallible serialisers
@@ -341,9 +391,10 @@ impl Receipt {
     fn verify_content(&self, entry: &Entry) -> Result<VerifiedContent, ReceiptError> {
         match &self.content {
             Content::Erased => Err(ReceiptError::Erased),
-            Content::Event(EventContent { envelope, keys }) => {
+            Content::Event(EventContent { envelope, keys, attached }) => {
                 let envelope = Envelope::parse(&envelope.0)?;
-                check_digest(entry, &self.salt, &envelope.sha256())?;
+                let a32 = attached.as_ref().map(Attached::a32);
+                check_digest(entry, &self.salt, &envelope.sha256(), a32)?;
                 check_kind(entry, envelope.kind())?;
                 let named: Vec<Thumbprint> = keys.iter().map(PublicKey::thumbprint).collect();
                 if envelope.signers() != named {
@@ -356,7 +407,7 @@ impl Receipt {
             Content::Use(content) => {
                 let UseContent { record: json, head, path, key } = content.as_ref();
                 let record = UseRecord::parse(json.as_bytes())?;
-                check_digest(entry, &self.salt, &Bytes32::sha256(json.as_bytes()))?;
+                check_digest(entry, &self.salt, &Bytes32::sha256(json.as_bytes()), None)?;
                 check_kind(entry, record.kind())?;
                 let batch = uses::verify_head(head, key)?;
                 let BatchHead { gate, first, count, root } = &batch.event;
@@ -393,8 +444,13 @@ impl Receipt {
     }
 }
 
-fn check_digest(entry: &Entry, salt: &Salt, record_sha256: &Bytes32) -> Result<(), ReceiptError> {
-    if entry::digest(salt, record_sha256, None) == entry.digest {
+fn check_digest(
+    entry: &Entry,
+    salt: &Salt,
+    record_sha256: &Bytes32,
+    a32: Option<Bytes32>,
+) -> Result<(), ReceiptError> {
+    if entry::digest(salt, record_sha256, a32) == entry.digest {
         Ok(())
     } else {
         Err(ReceiptError::Mismatch { what: "digest" })

@@ -11,6 +11,8 @@
 mod ledger;
 #[path = "record/map.rs"]
 mod map;
+#[path = "record/passkey.rs"]
+mod passkey;
 #[path = "record/seeds.rs"]
 mod seeds;
 #[path = "record/story.rs"]

@@ -9,6 +9,9 @@ use std::time::Duration;
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use grantbook_engine::{KeyringKind, LedgerConfig, Pkcs11Token};
+use grantbook_portal::session::Lifetimes;
+use grantbook_portal::signing::Settings;
+use grantbook_record::webauthn::RelyingParty;
 use grantbook_record::{DataDay, UnixSeconds};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -76,6 +79,8 @@ pub struct ServerConfig {
     pub keyring_pkcs11: TokenConfig,
     /// Certificates of the server and its clients.
     pub tls: TlsConfig,
+    /// Where customers find the portal, and how long they stay logged in.
+    pub portal: PortalConfig,
     /// Who cosigns checkpoints before they are published.
     pub witness: WitnessConfig,
     /// What is logged and how.
@@ -114,6 +119,79 @@ pub struct TlsConfig {
     pub client_ca: Option<PathBuf>,
     /// Time for a handshake, in milliseconds.
     pub handshake_ms: u64,
+}
+
+/// Where customers find the portal, and how long they stay logged in.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PortalConfig {
+    /// The one origin of its pages; absent: `public_url`, or `http://localhost` with the port, where browsers let passkeys and
+    /// keys work without TLS.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub origin: Option<String>,
+    /// For which passkeys are made: the origin's host or a domain that it is in; absent: the host. Another one later makes every
+    /// passkey useless.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub rp_id: Option<String>,
+    /// Minutes without a request after which a session ends.
+    pub session_idle_minutes: u16,
+    /// Hours after which it ends whatever happens.
+    pub session_hours: u16,
+}
+
+impl PortalConfig {
+    /// As the portal wants it.
+    pub(crate) fn settings(&self, public_url: Option<&str>, tls: bool, address: SocketAddr) -> Settings {
+        let scheme = if tls { "https" } else { "http" };
+        let local = || format!("{scheme}://localhost:{}", address.port());
+        let origin = self.origin.clone().or_else(|| public_url.and_then(origin_of)).unwrap_or_else(local);
+        let id = self.rp_id.clone().unwrap_or_else(|| host_of(&origin).to_owned());
+        let lifetimes = Lifetimes {
+            idle_seconds: u64::from(self.session_idle_minutes) * 60,
+            absolute_seconds: u64::from(self.session_hours) * 3600,
+        };
+        // string keys, no fallible serialisers
+        let vocabulary = serde_json::to_string(grantbook_plan::Vocabulary::builtin()).unwrap_or_default();
+        Settings { relying_party: RelyingParty { id, origin }, lifetimes, vocabulary }
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        if self.session_idle_minutes == 0 || self.session_hours == 0 {
+            return Err("sessions of no length, expected at least a minute and an hour");
+        }
+        let Some(origin) = &self.origin else { return Ok(()) };
+        if origin_of(origin).as_ref() != Some(origin) {
+            return Err("malformed portal.origin, expected https://host or https://host:port in lower case");
+        }
+        let host = host_of(origin);
+        let within = |id: &String| {
+            host == id || host.strip_suffix(id.as_str()).is_some_and(|rest| rest.ends_with('.'))
+        };
+        if self.rp_id.as_ref().is_none_or(within) {
+            Ok(())
+        } else {
+            Err("portal.rp_id is not the origin's host or a domain that it is in")
+        }
+    }
+}
+
+/// Scheme, host and port, as browsers write an origin.
+fn origin_of(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let plain =
+        |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b':' | b'[' | b']');
+    let valid = matches!(scheme, "https" | "http") && !authority.is_empty() && authority.bytes().all(plain);
+    let default = if scheme == "https" { ":443" } else { ":80" };
+    valid.then(|| format!("{scheme}://{}", authority.strip_suffix(default).unwrap_or(authority)))
+}
+
+fn host_of(origin: &str) -> &str {
+    let authority = origin.split_once("://").map_or(origin, |(_, authority)| authority);
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => authority,
+    }
 }
 
 /// Who cosigns checkpoints before they are published.
@@ -254,6 +332,9 @@ impl ServerConfig {
             }
             (Some(_), Some(_)) | (None, None) => {}
             _ => return refuse("one of tls.certificate and tls.key, expected both or none"),
+        }
+        if let Err(why) = self.portal.check() {
+            return refuse(why);
         }
         if self.tls.handshake_ms == 0 {
             return refuse("times of 0 ms, expected at least 1");

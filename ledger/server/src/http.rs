@@ -21,6 +21,7 @@ mod grants;
 mod heads;
 mod health;
 mod house;
+mod invitations;
 mod kits;
 mod layers;
 mod leases;
@@ -51,11 +52,13 @@ use std::time::{Duration, Instant};
 
 use grantbook_engine::{Ledger, TenantError};
 use grantbook_portal::Overview;
+use grantbook_portal::signing::{Portal, Settings};
 use grantbook_record::TenantId;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::config::ServerConfig;
+use crate::portal::LedgerWrites;
 use crate::witnessing::{Witnessing, WitnessingError};
 use problem::Problem;
 
@@ -91,6 +94,9 @@ pub enum ServeError {
     /// The witnesses cannot be asked, or contradict the ledger.
     #[error("witnesses: {0}")]
     Witnessing(#[from] WitnessingError),
+    /// The portal cannot be opened.
+    #[error("portal: {0}")]
+    Portal(String),
     /// The ledger did not close in order.
     #[error("{0}")]
     Close(String),
@@ -121,6 +127,8 @@ pub(crate) struct Shared {
     live_gates: live_gates::LiveGates,
     waiting: acknowledgements::Waiting,
     proofs: proofs::Runs,
+    /// The portal's signing side.
+    portal: Portal,
     /// Of these, those of each tenant's tokens.
     tenants_requests: places::Places,
     tenants_feeds: places::Places,
@@ -187,6 +195,10 @@ impl Server {
             made.map_err(|error| ServeError::Close(error.to_string()))??;
         }
         let authzen = authzen_settings(&ledger, config.authzen_settings.as_deref())?;
+        let portal = config.portal.settings(config.public_url.as_deref(), tls.is_some(), address);
+        let opened = ledger.clone();
+        let opening = tokio::task::spawn_blocking(move || open_portal(&opened, portal)).await;
+        let portal = opening.map_err(|error| ServeError::Close(error.to_string()))??;
         let witnessing = Witnessing::begin(ledger.clone(), &config.witness).await?;
         let (stop, stopping) = watch::channel(false);
         let limits = &config.limits;
@@ -204,6 +216,7 @@ impl Server {
             live_gates: live_gates::LiveGates::new(3 * ledger.freshness_bound(), Instant::now()),
             waiting: acknowledgements::Waiting::default(),
             proofs: proofs::Runs::default(),
+            portal,
             events_rate: rate::RateLimiter::new(limits.events_per_second),
             tenants_requests: places::Places::new(limits.tenant_requests_max),
             tenants_feeds: places::Places::new(limits.tenant_feed_subscribers_max),
@@ -265,6 +278,17 @@ impl Server {
             Err(error) => Err(ServeError::Close(error.to_string())),
         }
     }
+}
+
+/// The portal. Its signing page goes on the log with the first invitation, and from then on at each start that changes it: a
+/// ledger whose portal nobody uses has no entry about it.
+fn open_portal(ledger: &Ledger, settings: Settings) -> Result<Portal, ServeError> {
+    let portal = Portal::new(LedgerWrites(ledger.clone()), settings);
+    let portal = portal.map_err(|error| ServeError::Portal(error.to_string()))?;
+    if ledger.has_client() {
+        ledger.publish_client(&portal.client()).map_err(|error| ServeError::Portal(error.to_string()))?;
+    }
+    Ok(portal)
 }
 
 /// The settings of all tenants, where the configuration names a file of them.

@@ -9,6 +9,7 @@ pub mod fixture;
 pub mod http;
 pub mod kit;
 pub mod logging;
+mod portal;
 pub mod profiles;
 pub mod proofs;
 pub mod settle;

@@ -168,7 +168,8 @@ fn check_kind(
         Event::SubjectErased(_)
         | Event::OperatorActed(_)
         | Event::StateRoot(_)
-        | Event::ProofPublished(_) => expect(signers == [context.parties.operator], "the operator"),
+        | Event::ProofPublished(_)
+        | Event::ClientPublished(_) => expect(signers == [context.parties.operator], "the operator"),
     }
 }
 

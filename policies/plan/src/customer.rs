@@ -366,6 +366,7 @@ impl CustomerState {
             | Event::OperatorActed(_)
             | Event::StateRoot(_)
             | Event::ProofPublished(_)
+            | Event::ClientPublished(_)
             | Event::Money(_) => {}
         }
     }

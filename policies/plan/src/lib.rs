@@ -21,6 +21,7 @@ pub mod guardian;
 pub mod house;
 pub mod mandate;
 pub mod nagging;
+pub mod narrower;
 pub mod notice;
 pub mod owners;
 pub mod protections;

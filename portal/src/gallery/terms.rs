@@ -38,20 +38,20 @@ impl Named {
 
 impl Names for Named {
     fn purpose(&self, term: &Term) -> Wording {
-        self.bent(Vocabulary::builtin().purpose(term))
+        self.bent(Vocabulary::builtin().latest().purpose(term))
     }
 
     fn category(&self, term: &Term) -> Wording {
-        self.bent(Vocabulary::builtin().category(term))
+        self.bent(Vocabulary::builtin().latest().category(term))
     }
 
     fn fields(&self, category: &Term) -> Vec<(Term, Wording)> {
-        let fields = Vocabulary::builtin().fields(category);
+        let fields = Vocabulary::builtin().latest().fields(category);
         fields.into_iter().map(|(term, name)| (term, self.bent(name))).collect()
     }
 
     fn action(&self, term: &Term) -> Wording {
-        self.bent(Vocabulary::builtin().action(term))
+        self.bent(Vocabulary::builtin().latest().action(term))
     }
 
     fn party(&self, term: &Term) -> Wording {

@@ -161,6 +161,7 @@ impl Page {
             Duty::Coarsen(field, to) => self.with_two("duty-coarsen", "field", self.text(field), "to", to),
             Duty::Delete(days) => self.with("duty-delete", "days", *days),
             Duty::Mark(label) => self.with("duty-mark", "label", label),
+            Duty::AuditOnly(fields) => self.with("duty-audit-only", "fields", self.texts(fields)),
             Duty::Tell(party) => self.with("duty-tell", "party", self.text(party)),
         }
     }

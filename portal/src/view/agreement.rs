@@ -123,6 +123,8 @@ pub enum Duty {
     Mark(String),
     /// Tell somebody of each use.
     Tell(Wording),
+    /// Show these fields in audits alone.
+    AuditOnly(Vec<Wording>),
 }
 
 impl Agreement {
@@ -144,6 +146,7 @@ impl Agreement {
             Obligation::DeleteBy(delete) => Duty::Delete(delete.days.get()),
             Obligation::Watermark(mark) => Duty::Mark(mark.label.as_str().to_owned()),
             Obligation::Notify(tell) => Duty::Tell(names.party(&tell.party)),
+            Obligation::AuditOnly(seen) => Duty::AuditOnly(fields(&seen.fields)),
         };
         let left_out = clusters(&terms.scope.exclude, names);
         let mut clusters = clusters(&terms.scope.include, names);
@@ -165,7 +168,7 @@ impl Agreement {
             level: terms.limits.level.map(Level::get),
             pay: pay(&terms.compensation),
             duties: terms.obligations.iter().map(duty).collect(),
-            consents: terms.consents.iter().map(|consent| names.party(consent)).collect(),
+            consents: terms.consents.iter().map(|consent| names.party(&consent.to)).collect(),
             template: (terms.template.id.as_str().to_owned(), terms.template.version),
         }
     }

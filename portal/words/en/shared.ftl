@@ -88,6 +88,7 @@ duty-delete = { $days ->
    *[other] Delete what they took within { $days } days
 }
 duty-mark = Mark what they pass on: { $label }
+duty-audit-only = Shown to auditors alone: { $fields }
 duty-tell = Tell { $party } of each use
 pay-nothing = No money
 pay-once = { $price }, once

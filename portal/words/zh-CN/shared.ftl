@@ -68,6 +68,7 @@ duty-delete = { $days ->
    *[other] { $days } 天内删除所取的数据
 }
 duty-mark = 转交时加上标记：{ $label }
+duty-audit-only = 只给审计人员看：{ $fields }
 duty-tell = 每次使用都告知{ $party }
 pay-nothing = 没有报酬
 pay-once = { $price }，一次付清

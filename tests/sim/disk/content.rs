@@ -16,6 +16,7 @@ pub(crate) struct Content {
     pub(super) tiles: BTreeMap<String, Vec<u8>>,
     pub(super) keys: Vec<(u64, Vec<u8>)>,
     pub(super) leases: Vec<(u64, Vec<u8>)>,
+    pub(super) accounts: Vec<(u64, Vec<u8>)>,
     pub(super) lease_mark: Option<String>,
     pub(crate) anchor: Option<String>,
     pub(super) witnessed: Option<String>,

@@ -12,6 +12,7 @@ pub(super) struct NextParts<'a> {
     owners: BTreeMap<u64, Vec<u8>>,
     keys: Vec<(u64, Vec<u8>)>,
     leases: Vec<(u64, Vec<u8>)>,
+    accounts: Vec<(u64, Vec<u8>)>,
     base: Vec<(Vec<RowChange>, u64)>,
     finished: bool,
 }
@@ -21,7 +22,7 @@ impl<'a> NextParts<'a> {
         // what is left of one that was begun before is removed first
         machine.call(Op::NextEpoch, |content, _| content.left = 1, |content| content.left = 1)?;
         let (owners, keys, leases, base) = (BTreeMap::new(), Vec::new(), Vec::new(), Vec::new());
-        Ok(Box::new(Self { machine, owners, keys, leases, base, finished: false }))
+        Ok(Box::new(Self { machine, owners, keys, leases, base, accounts: Vec::new(), finished: false }))
     }
 
     /// Nothing that is written of it is read before it is finished, so of a part that was written nothing shows.
@@ -40,6 +41,11 @@ impl NextEpoch for NextParts<'_> {
     fn put_keys(&mut self, keys: &[(u64, Vec<u8>)]) -> Result<(), Fault> {
         self.put()?;
         self.keys.extend_from_slice(keys);
+        Ok(())
+    }
+
+    fn put_accounts(&mut self, serial: u64, frame: &[u8]) -> Result<(), Fault> {
+        self.accounts = vec![(serial, frame.to_vec())];
         Ok(())
     }
 
@@ -62,6 +68,7 @@ impl NextEpoch for NextParts<'_> {
             std::mem::take(&mut self.base),
         );
         let leases = std::mem::take(&mut self.leases);
+        let accounts = std::mem::take(&mut self.accounts);
         let go_over = |content: &mut Content| {
             content.rolled += 1;
             content.batches = vec![tail.clone()];
@@ -70,6 +77,7 @@ impl NextEpoch for NextParts<'_> {
             }
             content.keys.clone_from(&keys);
             content.leases.clone_from(&leases);
+            content.accounts.clone_from(&accounts);
             content.rows.clear();
             for (rows, position) in &base {
                 content.change(rows.clone(), *position);

@@ -1,7 +1,7 @@
 //! The machine as a store.
 
 use grantbook_engine::store::{
-    BaseVisitor, BatchVisitor, Fault, LeaseVisitor, NextEpoch, Row, RowChange, Store, StoredBatch,
+    BaseVisitor, BatchVisitor, Fault, FrameVisitor, NextEpoch, Row, RowChange, Store, StoredBatch,
     StoredBundle,
 };
 use grantbook_tlog::tile::TileCoord;
@@ -129,7 +129,7 @@ impl Store for Machine {
         Ok(())
     }
 
-    fn leases(&self, visit: LeaseVisitor<'_>) -> Result<bool, Fault> {
+    fn leases(&self, visit: FrameVisitor<'_>) -> Result<bool, Fault> {
         // a torn frame is dropped when it is read back: the same as none
         let frames = self.read(|content| content.leases.clone())?;
         frames.into_iter().try_for_each(|(serial, frame)| visit(serial, frame))?;
@@ -142,6 +142,19 @@ impl Store for Machine {
 
     fn replace_leases(&self, serial: u64, frame: &[u8]) -> Result<(), Fault> {
         self.call(Op::PutLeases, |_, _| (), |content| content.leases = vec![(serial, frame.to_vec())])
+    }
+
+    fn accounts(&self, visit: FrameVisitor<'_>) -> Result<(), Fault> {
+        let frames = self.read(|content| content.accounts.clone())?;
+        frames.into_iter().try_for_each(|(serial, frame)| visit(serial, frame))
+    }
+
+    fn append_accounts(&self, serial: u64, frame: &[u8]) -> Result<(), Fault> {
+        self.call(Op::PutLeases, |_, _| (), |content| content.accounts.push((serial, frame.to_vec())))
+    }
+
+    fn replace_accounts(&self, serial: u64, frame: &[u8]) -> Result<(), Fault> {
+        self.call(Op::PutLeases, |_, _| (), |content| content.accounts = vec![(serial, frame.to_vec())])
     }
 
     fn lease_mark(&self) -> Result<Option<String>, Fault> {

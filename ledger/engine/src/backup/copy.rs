@@ -101,6 +101,10 @@ fn generation(
     if let Some(bytes) = leases {
         copy.put(&files.sealed("leases.log"), &bytes, 0)?;
     }
+    let accounts = files.sealed("accounts.log");
+    if let Some(bytes) = whole_frames(files, &accounts)? {
+        copy.put(&accounts, &bytes, 0)?;
+    }
     let base = files.sealed("base.log");
     if files.data().join(&base).exists() {
         copy.file(&base)?;

@@ -195,9 +195,8 @@ fn is_ours(path: &str) -> bool {
     let known = match parts.as_slice() {
         ["version" | "losses.log"] => true,
         ["entries" | "vault" | "tile", rest @ ..] => !rest.is_empty(),
-        ["epochs", number, "keys.log" | "base.log" | "leases.log"] | ["epochs", number, "journal", _] => {
-            is_number(number)
-        }
+        ["epochs", number, "keys.log" | "base.log" | "leases.log" | "accounts.log"]
+        | ["epochs", number, "journal", _] => is_number(number),
         ["epochs", number, "owners", rest @ ..] => is_number(number) && !rest.is_empty(),
         _ => false,
     };

@@ -129,11 +129,7 @@ impl Checker<'_> {
             return;
         };
         self.report.bodies += 1;
-        let record = match &body.content {
-            BodyContent::Event { envelope, .. } => envelope,
-            BodyContent::Use { record, .. } => record,
-        };
-        if entry::digest(&body.salt, &Bytes32::sha256(record), None) != entry.digest {
+        if body.digest() != entry.digest {
             self.report.finding(place, "its digest does not cover its body");
         }
         if commit_batch(&body.openings) != entry.commitments {

@@ -12,6 +12,7 @@ use grantbook_tlog::{Checkpoint, CompactRange, Hash, TreeSize, leaf_hash};
 
 use super::item::{DataKeys, PendingBatch, Place};
 use super::{FsckReport, Progress};
+use crate::accounts;
 use crate::keyring::Keyring;
 use crate::leases::{frame_place, parse_mark};
 use crate::nodes::{Edge, FullTile, full_tile, tile_bytes};
@@ -104,6 +105,7 @@ pub(super) fn check(
     };
     checker.check_keys(&keys_log);
     checker.check_leases()?;
+    checker.check_accounts()?;
     let last = checker.check_frames();
     let journal_end = checker.frames.last().map_or(0, end);
     let anchored = checker.check_anchor();
@@ -225,6 +227,29 @@ impl Checker<'_> {
             let note =
                 "older than its mark, as out of a backup: nothing is leased until what it lacks is settled";
             self.report.notes.push(format!("{}: {note}", self.files.sealed("leases.log")));
+        }
+        Ok(())
+    }
+
+    /// Each frame of the accounts opens.
+    fn check_accounts(&mut self) -> Result<(), Fault> {
+        let frames = self.files.accounts()?;
+        for frame in &frames.whole {
+            for (serial, sealed) in &frame.batch.keys {
+                let place = accounts::frame_place(*serial);
+                if self.keyring.is_some_and(|keyring| keyring.epoch().rows.open(sealed, &place).is_err()) {
+                    self.report.finding(at(frame), "it does not open under the keyring's key");
+                }
+            }
+        }
+        for torn in &frames.torn {
+            let place = format!("{}, frame at byte {}", torn.file, torn.offset);
+            if torn.last {
+                let note = "torn by a crash, and nobody was told of it: the next change takes its place";
+                self.report.notes.push(format!("{place}: {note}"));
+            } else {
+                self.report.finding(place, "torn: length, checksum or bytes are not what was written");
+            }
         }
         Ok(())
     }

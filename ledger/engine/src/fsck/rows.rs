@@ -14,7 +14,7 @@ use crate::state::State;
 use crate::state_map::MAP;
 use crate::store::raw::{CopiedState, RawFiles};
 use crate::store::{
-    BUNDLE_WIDTH, BaseVisitor, BatchVisitor, Fault, LeaseVisitor, MemoryStore, NextEpoch, Row, RowChange,
+    BUNDLE_WIDTH, BaseVisitor, BatchVisitor, Fault, FrameVisitor, MemoryStore, NextEpoch, Row, RowChange,
     Store, StoredBatch, StoredBundle, StoredItem,
 };
 
@@ -269,7 +269,7 @@ impl Store for LogUntil {
         Ok(())
     }
 
-    fn leases(&self, _: LeaseVisitor<'_>) -> Result<bool, Fault> {
+    fn leases(&self, _: FrameVisitor<'_>) -> Result<bool, Fault> {
         // they are no part of the fold
         Ok(false)
     }
@@ -287,6 +287,18 @@ impl Store for LogUntil {
     }
 
     fn set_lease_mark(&self, _: &str) -> Result<(), Fault> {
+        Err(read_only())
+    }
+
+    fn accounts(&self, _: FrameVisitor<'_>) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn append_accounts(&self, _: u64, _: &[u8]) -> Result<(), Fault> {
+        Err(read_only())
+    }
+
+    fn replace_accounts(&self, _: u64, _: &[u8]) -> Result<(), Fault> {
         Err(read_only())
     }
 

@@ -24,6 +24,7 @@ use crate::admit::{
     AdmittedBatch, AdmittedEvent, AdmittedQuestion, AdmittedUse, Closing, Committed, TenantFacts, commit_use,
 };
 use crate::body::{Body, BodyContent, SharedHead, body_place, shared_place};
+use crate::cosign;
 use crate::error::AppendError;
 use crate::keyring::LOG;
 use crate::leases::{LimitKey, Taken, grant_key};
@@ -146,8 +147,10 @@ impl<'a> Builder<'a> {
             Some(_) => customer_state.without_forgotten(&claims.event),
             None => std::borrow::Cow::Borrowed(&claims.event),
         };
-        if let Err(refusal) = admission::check(&checked, &event.signers, customer_state, &rules) {
-            return Ok(Err(refusal.into()));
+        let admitted = admission::check(&checked, &event.signers, customer_state, &rules);
+        let cosigned = || Ok(cosign::check_event(&event, customer.as_ref(), customer_state)?);
+        if let Err(error) = admitted.map_err(AppendError::from).and_then(|()| cosigned()) {
+            return Ok(Err(error));
         }
         if let Event::SubjectErased(erased) = &claims.event {
             if event.first.is_some() {
@@ -193,9 +196,8 @@ impl<'a> Builder<'a> {
             committed: &event.committed,
             first: event.first,
         };
-        let imported = draft.first.is_some();
-        let content =
-            BodyContent::Event { envelope: event.envelope, keys: event.keys, admitted_at: event.at.0 };
+        let (envelope, keys, attached) = (event.envelope, event.keys, event.attached);
+        let content = BodyContent::Event { envelope, keys, attached, admitted_at: event.at.0 };
         let owner = Owner { tenant: tenant.number, key_id };
         let (leaf_index, hash) = self.place(&tenant, owner, &key.key, &draft, content)?;
         let entry = EntryRef { leaf_index, leaf_hash: Bytes32(hash.0) };
@@ -209,7 +211,8 @@ impl<'a> Builder<'a> {
             salt: event.salt,
             admitted,
             linked,
-            imported,
+            imported: draft.first.is_some(),
+            passkeys: &event.passkeys,
         };
         self.changes.event(&inner.state, owner, origin, &folded)?;
         Ok(Ok(Appended { leaf_index, duplicate: false }))
@@ -545,7 +548,7 @@ impl<'a> Builder<'a> {
             currency: draft.currency,
             day,
             tag: day_key.tag(origin, LeafIndex(leaf_index)),
-            digest: entry::digest(&draft.salt, &draft.record_sha256, None),
+            digest: entry::digest(&draft.salt, &draft.record_sha256, content.a32()),
             link: entry::link(&link.salt, link.group, &link.target),
             commitments: draft.committed.commitments.clone(),
         }

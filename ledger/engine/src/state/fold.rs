@@ -15,7 +15,7 @@ use grantbook_record::event::{Claims, Event, Period, StateRoot};
 use grantbook_record::feed::{Chain, FeedPosition};
 use grantbook_record::state_proof::StateKey;
 use grantbook_record::uses::{Outcome, UseRecord};
-use grantbook_record::{Currency, DenialReason, GateId, Jti, Kind, Salt, SubjectId, TenantId};
+use grantbook_record::{Currency, DenialReason, GateId, Jti, Kind, Salt, SubjectId, TenantId, Thumbprint};
 use grantbook_tlog::Hash;
 
 use super::rows::{
@@ -23,6 +23,7 @@ use super::rows::{
 };
 use super::{DataKey, State};
 use crate::closed::{self, ClosedSum};
+use crate::cosign;
 use crate::error::ReadError;
 use crate::published::Owner;
 use crate::settlement::purse::Purse;
@@ -81,6 +82,8 @@ pub(crate) struct FoldedEvent<'a> {
     pub(crate) linked: Option<u64>,
     /// Whether it was first admitted in another log.
     pub(crate) imported: bool,
+    /// Of the passkeys whose assertions are attached.
+    pub(crate) passkeys: &'a [Thumbprint],
 }
 
 /// A use as it was admitted.
@@ -270,6 +273,7 @@ impl Changes {
             key_id: id,
             sub: sub.clone(),
             enrolment: None,
+            passkeys: Vec::new(),
             state: Arc::default(),
             earlier: BTreeMap::new(),
             counts: BTreeMap::new(),
@@ -358,6 +362,7 @@ impl Changes {
                 if let Event::GrantAmended(amended) = event {
                     customer.keep_terms(&amended.grant, admitted.at);
                 }
+                cosign::fold(event, &mut customer.passkeys, folded.passkeys);
                 Arc::make_mut(&mut customer.state).apply(event, &admitted);
                 let mut counts = self.customers.get(&key).is_some_and(|changed| changed.counts);
                 counts |= self.owe(state, (number, tenant, origin), folded, &mut customer, key_id)?;

@@ -10,7 +10,7 @@ use grantbook_record::event::Period;
 use grantbook_record::feed::{Chain, FeedPosition};
 use grantbook_record::state_proof::{StateKey, state_key};
 use grantbook_record::uses::Outcome;
-use grantbook_record::{Currency, DenialReason, GateId, Jti, Salt, SubjectId, TenantId};
+use grantbook_record::{Currency, DenialReason, GateId, Jti, Salt, SubjectId, TenantId, Thumbprint};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -69,6 +69,8 @@ pub(crate) struct Customer {
     pub(crate) sub: SubjectId,
     /// The entry of the first key and its salt, from which the key in the map of grant states is made.
     pub(crate) enrolment: Option<Enrolment>,
+    /// Passkeys whose assertions grants are asked for.
+    pub(crate) passkeys: Vec<Thumbprint>,
     pub(crate) state: Arc<CustomerState>,
     /// Terms that amendments have replaced, oldest first.
     pub(crate) earlier: BTreeMap<Jti, Vec<EarlierTerms>>,
@@ -94,6 +96,8 @@ struct StoredCustomer<S, T> {
     sub: S,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     enrolment: Option<Enrolment>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    passkeys: Vec<Thumbprint>,
     #[serde(default, skip_serializing_if = "Purse::is_empty")]
     purse: Purse,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -103,9 +107,11 @@ struct StoredCustomer<S, T> {
 
 impl Customer {
     pub(super) fn encode_state(&self) -> Vec<u8> {
-        let Self { key_id, sub, enrolment, state, purse, earlier, .. } = self;
-        let (purse, earlier, state) = (purse.clone(), earlier.clone(), state.as_ref());
-        let stored = StoredCustomer { key_id: *key_id, sub, enrolment: *enrolment, purse, earlier, state };
+        let Self { key_id, sub, enrolment, passkeys, state, purse, earlier, .. } = self;
+        let (passkeys, purse, earlier, state) =
+            (passkeys.clone(), purse.clone(), earlier.clone(), state.as_ref());
+        let stored =
+            StoredCustomer { key_id: *key_id, sub, enrolment: *enrolment, passkeys, purse, earlier, state };
         serde_json::to_vec(&stored).unwrap_or_default()
     }
 
@@ -142,9 +148,9 @@ impl Customer {
             [] => BTreeMap::new(),
             json => serde_json::from_slice(json).ok()?,
         };
-        let StoredCustomer { key_id, sub, enrolment, purse, earlier, state } = stored;
+        let StoredCustomer { key_id, sub, enrolment, passkeys, purse, earlier, state } = stored;
         let state = Arc::new(state);
-        Some(Self { key_id, sub, enrolment, state, earlier, counts, duties, earned, purse })
+        Some(Self { key_id, sub, enrolment, passkeys, state, earlier, counts, duties, earned, purse })
     }
 
     /// The customer's key in the map of grant states; `None` before the first enrolment.

@@ -42,6 +42,11 @@ pub fn check<S: Store>(mut open: impl FnMut() -> Result<S, Fault>) -> Result<(),
     check_state(&store)?;
     check_files(&store)?;
     check_leases(&store)?;
+    store.append_accounts(1, &[7])?;
+    store.append_accounts(2, &[8])?;
+    rule(accounts(&store)? == [(1, vec![7]), (2, vec![8])], "accounts come back in order")?;
+    store.replace_accounts(3, &[9])?;
+    store.append_accounts(4, &[10])?;
     store.set_anchor("first")?;
     store.set_anchor("second")?;
     rule(store.anchor()?.as_deref() == Some("second"), "the anchor holds the last checkpoint")?;
@@ -55,6 +60,7 @@ pub fn check<S: Store>(mut open: impl FnMut() -> Result<S, Fault>) -> Result<(),
     rule(store.anchor()?.as_deref() == Some("second"), "the anchor is there after an orderly end")?;
     rule(leases(&store)? == [(4, vec![5]), (5, vec![6])], "leases are there after an orderly end")?;
     rule(store.lease_mark()?.as_deref() == Some("5 2"), "their mark is the last one set")?;
+    rule(accounts(&store)? == [(3, vec![9]), (4, vec![10])], "accounts are there after an orderly end")?;
     let witnessed = store.witnessed()?;
     rule(witnessed.as_deref() == Some("witnessed by more"), "the witnessed checkpoint is the last one set")?;
     let before = batches(&store)?;
@@ -129,6 +135,15 @@ fn check_leases(store: &impl Store) -> Result<(), Broken> {
     store.set_lease_mark("4 1")?;
     store.set_lease_mark("5 2")?;
     Ok(())
+}
+
+fn accounts(store: &impl Store) -> Result<Vec<(u64, Vec<u8>)>, Broken> {
+    let mut frames = Vec::new();
+    store.accounts(&mut |serial, frame| {
+        frames.push((serial, frame));
+        Ok(())
+    })?;
+    Ok(frames)
 }
 
 fn leases(store: &impl Store) -> Result<Vec<(u64, Vec<u8>)>, Broken> {

@@ -14,6 +14,7 @@
 //! <data>/version                       the format's version
 //! <data>/witnessed                     last checkpoint that a quorum of witnesses cosigned
 //! <anchor>                             last signed checkpoint, outside the data folder
+//!   accounts.log                       the portal's accounts and sessions, sealed
 //! <anchor>.leases                      how far leases.log had come
 //! ```
 
@@ -21,6 +22,7 @@ mod anchor;
 mod base;
 pub(crate) mod durable;
 mod epoch;
+mod frame_log;
 mod leases;
 pub(crate) mod raw;
 mod state;
@@ -37,13 +39,13 @@ use grantbook_tlog::tile::{BundleCoord, TileCoord, encode_bundle, parse_bundle};
 use super::cursor::{Cursor, put_bytes};
 use super::journal::{self, Next};
 use super::{
-    BUNDLE_WIDTH, BaseVisitor, BatchVisitor, Fault, LeaseVisitor, NextEpoch, Row, RowChange, Store,
+    BUNDLE_WIDTH, BaseVisitor, BatchVisitor, Fault, FrameVisitor, NextEpoch, Row, RowChange, Store,
     StoredBatch, StoredBundle, StoredItem,
 };
 use anchor::Anchor;
 use durable::{create_dir, io, sync_dir, write_new};
 use epoch::{Epoch, NextFiles};
-use leases::LeaseLog;
+use frame_log::FrameLog;
 
 /// Bytes after which a new journal file is begun.
 const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
@@ -57,7 +59,9 @@ const WITNESSED_FILE: &str = "witnessed";
 pub struct FileStore {
     data: PathBuf,
     anchor: Anchor,
-    leases: LeaseLog,
+    leases: FrameLog,
+    lease_mark: Anchor,
+    accounts: FrameLog,
     cache_bytes: u64,
     epoch: RwLock<Arc<Epoch>>,
     journal: Mutex<Option<Segment>>,
@@ -87,7 +91,9 @@ impl FileStore {
         Ok(Self {
             data: data.to_owned(),
             anchor: Anchor::new(anchor),
-            leases: LeaseLog::beside(anchor),
+            leases: FrameLog::default(),
+            lease_mark: leases::mark_of(anchor),
+            accounts: FrameLog::default(),
             cache_bytes: state_cache_bytes,
             epoch: RwLock::new(Arc::new(epoch)),
             journal: Mutex::new(None),
@@ -359,7 +365,19 @@ impl Store for FileStore {
         }
     }
 
-    fn leases(&self, visit: LeaseVisitor<'_>) -> Result<bool, Fault> {
+    fn accounts(&self, visit: FrameVisitor<'_>) -> Result<(), Fault> {
+        self.accounts.read(&self.present().accounts(), visit).map(drop)
+    }
+
+    fn append_accounts(&self, serial: u64, frame: &[u8]) -> Result<(), Fault> {
+        self.accounts.append(&self.present().accounts(), serial, frame)
+    }
+
+    fn replace_accounts(&self, serial: u64, frame: &[u8]) -> Result<(), Fault> {
+        self.accounts.replace(&self.present().accounts(), serial, frame)
+    }
+
+    fn leases(&self, visit: FrameVisitor<'_>) -> Result<bool, Fault> {
         self.leases.read(&self.present().leases(), visit)
     }
 
@@ -372,11 +390,11 @@ impl Store for FileStore {
     }
 
     fn lease_mark(&self) -> Result<Option<String>, Fault> {
-        self.leases.mark.read()
+        self.lease_mark.read()
     }
 
     fn set_lease_mark(&self, mark: &str) -> Result<(), Fault> {
-        self.leases.mark.write(mark)
+        self.lease_mark.write(mark)
     }
 
     fn anchor(&self) -> Result<Option<String>, Fault> {

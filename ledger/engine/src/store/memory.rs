@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use grantbook_tlog::tile::TileCoord;
 
 use super::{
-    BaseVisitor, BatchVisitor, Fault, LeaseVisitor, NextEpoch, Row, RowChange, Store, StoredBatch,
+    BaseVisitor, BatchVisitor, Fault, FrameVisitor, NextEpoch, Row, RowChange, Store, StoredBatch,
     StoredBundle,
 };
 
@@ -26,6 +26,7 @@ struct Parts {
     keys: Vec<(u64, Vec<u8>)>,
     leases: Vec<(u64, Vec<u8>)>,
     lease_mark: Option<String>,
+    accounts: Vec<(u64, Vec<u8>)>,
     anchor: Option<String>,
     witnessed: Option<String>,
     rows: BTreeMap<Vec<u8>, Vec<u8>>,
@@ -93,7 +94,7 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn leases(&self, visit: LeaseVisitor<'_>) -> Result<bool, Fault> {
+    fn leases(&self, visit: FrameVisitor<'_>) -> Result<bool, Fault> {
         let frames = self.parts().leases.clone();
         frames.into_iter().try_for_each(|(serial, frame)| visit(serial, frame))?;
         Ok(false)
@@ -115,6 +116,21 @@ impl Store for MemoryStore {
 
     fn set_lease_mark(&self, mark: &str) -> Result<(), Fault> {
         self.parts().lease_mark = Some(mark.to_owned());
+        Ok(())
+    }
+
+    fn accounts(&self, visit: FrameVisitor<'_>) -> Result<(), Fault> {
+        let frames = self.parts().accounts.clone();
+        frames.into_iter().try_for_each(|(serial, frame)| visit(serial, frame))
+    }
+
+    fn append_accounts(&self, serial: u64, frame: &[u8]) -> Result<(), Fault> {
+        self.parts().accounts.push((serial, frame.to_vec()));
+        Ok(())
+    }
+
+    fn replace_accounts(&self, serial: u64, frame: &[u8]) -> Result<(), Fault> {
+        self.parts().accounts = vec![(serial, frame.to_vec())];
         Ok(())
     }
 
@@ -194,6 +210,7 @@ impl Store for MemoryStore {
         next.rolled += 1;
         next.keys.clear();
         next.leases.clear();
+        next.accounts.clear();
         next.rows.clear();
         Ok(Box::new(NextParts { store: self, next }))
     }
@@ -220,6 +237,11 @@ impl NextEpoch for NextParts<'_> {
 
     fn put_leases(&mut self, serial: u64, frame: &[u8]) -> Result<(), Fault> {
         self.next.leases = vec![(serial, frame.to_vec())];
+        Ok(())
+    }
+
+    fn put_accounts(&mut self, serial: u64, frame: &[u8]) -> Result<(), Fault> {
+        self.next.accounts = vec![(serial, frame.to_vec())];
         Ok(())
     }
 

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod accounts;
 mod acts;
 mod assets;
 mod audits;
 mod backups;
+mod cosignatures;
 mod erase;
 mod flips;
 mod history;

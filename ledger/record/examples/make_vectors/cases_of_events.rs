@@ -60,6 +60,15 @@ pub(crate) fn events() -> Vec<Case> {
         ],
     ));
     cases.extend(edited(
+        &event(Kind::ClientPublished),
+        "payload",
+        &[
+            ("client without its hash", "\"files_sha256\":", "\"files\":"),
+            ("client of nobody", "\"relying_party\":{", "\"relying_party\":null,\"x\":{"),
+            ("client without an origin", "\"origin\":", "\"origins\":"),
+        ],
+    ));
+    cases.extend(edited(
         &event(Kind::RecipientAcknowledged),
         "payload",
         &[

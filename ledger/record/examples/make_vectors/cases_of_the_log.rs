@@ -82,7 +82,7 @@ pub(crate) fn derived() -> Value {
             "record_sha256": record,
             "attachments_salt": second,
             "attachments": to_base64url(b"attachments"),
-            "digest": entry::digest(&first, &record, Some((&second, b"attachments"))),
+            "digest": entry::digest(&first, &record, Some(entry::a32(&second, b"attachments"))),
         },
         "link": {
             "salt": first, "group": 258, "target": target,

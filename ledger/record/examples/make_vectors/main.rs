@@ -9,6 +9,7 @@
 
 mod cases;
 mod cases_of_assets;
+mod cases_of_attachments;
 mod cases_of_audits;
 mod cases_of_events;
 mod cases_of_leases;
@@ -21,6 +22,8 @@ mod ledger;
 mod map;
 #[path = "../../tests/record/pages.rs"]
 mod pages;
+#[path = "../../tests/record/passkey.rs"]
+mod passkey;
 #[path = "../../tests/record/run.rs"]
 #[allow(dead_code, reason = "the tests also look at the names of errors")]
 mod run;

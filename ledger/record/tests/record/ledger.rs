@@ -199,7 +199,7 @@ impl Ledger {
         let salt = salt(&format!("entry {}", self.items.len()));
         let digest = entry::digest(&salt, &Bytes32::sha256(&bytes), None);
         let keys = sample.signers.iter().map(|signer| *signer.public_key()).collect();
-        let content = Content::Event(EventContent { envelope: Base64Bytes(bytes), keys });
+        let content = Content::Event(EventContent { envelope: Base64Bytes(bytes), keys, attached: None });
         let class = Class::allowed(kind)[0];
         self.append((kind, class, currency), values, digest, salt, target, content);
     }

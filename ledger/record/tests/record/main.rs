@@ -9,10 +9,12 @@
 )]
 
 mod archives;
+mod attachments;
 mod ledger;
 mod map;
 mod oracle;
 mod pages;
+mod passkey;
 mod properties;
 mod receipts;
 mod run;

@@ -11,6 +11,7 @@ use rand_core::SeedableRng as _;
 
 use crate::ledger::{GRANT_AT, Ledger, STATE_ROOTS_AT, USES_AT, WITHDRAWN_AT, log_keys, nonces};
 use crate::map;
+use crate::passkey;
 use crate::story::{self, SAMPLES, sample};
 
 pub(crate) fn root() -> PathBuf {
@@ -48,6 +49,8 @@ pub(crate) fn example(name: &str) -> String {
                 String::from_utf8_lossy(&bytes[2..]).replace('.', "\n       .")
             )
         }
+        "attachment" => pretty(&passkey::attachments(&[passkey::first()]).to_json()),
+        "client-data" => passkey::client_data(passkey::envelope().first_jws()) + "\n",
         "entry" => entry(&log.items[usize::try_from(WITHDRAWN_AT).unwrap()].entry),
         "use-record" => pretty(&story::record(story::FIRST).to_json()),
         "use-head" => pretty(decoded(story::batch().head.as_bytes(), 1).as_bytes()),

@@ -1,5 +1,6 @@
 //! Runs one case of a vector file: what a reader of the format does, in its order.
 
+use grantbook_record::attachment::Attachments;
 use grantbook_record::audit::{Answer, Request};
 use grantbook_record::encoding::{array_from_base64url, from_base64url};
 use grantbook_record::feed::{Chain, FeedPosition, Frame};
@@ -13,7 +14,7 @@ use grantbook_tlog::LogKeys;
 use serde_json::Value;
 
 /// The formats, as their vector files are named.
-pub(crate) const FORMATS: [&str; 11] = [
+pub(crate) const FORMATS: [&str; 12] = [
     "event",
     "envelope",
     "entry",
@@ -25,6 +26,7 @@ pub(crate) const FORMATS: [&str; 11] = [
     "lease",
     "asset",
     "audit",
+    "attachment",
 ];
 
 /// Why a case was refused.
@@ -128,6 +130,11 @@ pub(crate) fn run(format: &str, setup: &Setup, input: &Value) -> Result<(), Refu
                     Request::parse(text("request").as_bytes())?.draw()?.iter().map(|index| index.0).collect();
                 assert_eq!(serde_json::json!(drawn), input["drawn"], "the draw of a request");
             }
+        }
+        "attachment" => {
+            let envelope = Envelope::parse(&from_base64url(text("envelope")).unwrap())?;
+            let attachments = Attachments::parse(text("attachment").as_bytes())?;
+            attachments.verify(envelope.first_jws(), &crate::passkey::relying_party())?;
         }
         other => panic!("no format {other}"),
     }

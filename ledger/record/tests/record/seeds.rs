@@ -8,6 +8,7 @@ use grantbook_tlog::tile::encode_bundle;
 use grantbook_tlog::{AddCheckpoint, Note, TreeSize, consistency_proof};
 
 use crate::ledger::{GRANT_AT, Ledger, STATE_ROOTS_AT, USES_AT, WITHDRAWN_AT, log_keys, nonces, policy};
+use crate::passkey;
 use crate::story::{self, SAMPLES, customer, record, sample, terms};
 
 const STATEMENT: &str =
@@ -48,6 +49,7 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
             }
             .to_json(),
         ],
+        "attachments" => vec![passkey::attachments(&[passkey::first()]).to_json()],
         "frame" => log.feed().0.iter().map(grantbook_record::feed::Frame::to_json).collect(),
         "head" => vec![log.heads(&nonces())[0].head.clone().into_bytes()],
         "signed_head" => vec![log.heads(&nonces())[0].to_json()],

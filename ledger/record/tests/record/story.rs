@@ -7,10 +7,10 @@ mod money;
 use grantbook_record::day::{DataDay, DataPeriod, UnixMillis};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{
-    Acknowledger, Act, AssetIssued, AssetTerms, AssetTransferred, Basis, Bounds, Claims, ConsentSentence,
-    DataDeleted, DataSource, Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, GrantRevoked,
-    GrantWithdrawn, GuardianNamed, KeyEnrolled, KeyRevoked, KeyRotated, Law, LicenceOffer, LocalText,
-    MandateGiven, MandateWithdrawn, NoticeContents, NoticePublished, OfPool, OperatorActed, Owner,
+    Acknowledger, Act, AssetIssued, AssetTerms, AssetTransferred, Basis, Bounds, Claims, ClientPublished,
+    ConsentSentence, DataDeleted, DataSource, Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed,
+    GrantRevoked, GrantWithdrawn, GuardianNamed, KeyEnrolled, KeyRevoked, KeyRotated, Law, LicenceOffer,
+    LocalText, MandateGiven, MandateWithdrawn, NoticeContents, NoticePublished, OfPool, OperatorActed, Owner,
     PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed, Period, PolicyPublished,
     ProofPublished, RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade, Revenue,
     RevenueDeclared, ReversedEntry, Revoker, SettlementClosed, SettlementPosted, SignatoriesAgreed,
@@ -26,6 +26,7 @@ use grantbook_record::terms::{
 };
 use grantbook_record::uses::{Denied, Outcome, Permitted, UseFacts, UseId, UseRecord, WireBatch, sign_batch};
 use grantbook_record::vocabulary::VocabularyPublished;
+use grantbook_record::webauthn::RelyingParty;
 use grantbook_record::{
     CountryCode, Currency, DenialReason, Envelope, GateId, Jti, Kind, Price, Salt, Scope, Signer, SubjectId,
     TenantId, Term, Terms, UnixSeconds,
@@ -249,7 +250,7 @@ impl Sample {
 }
 
 /// The kinds of which there is a sample: all that an envelope may carry now.
-pub(crate) const SAMPLES: [Kind; 37] = [
+pub(crate) const SAMPLES: [Kind; 38] = [
     Kind::KeyEnrolled,
     Kind::KeyRotated,
     Kind::KeyRevoked,
@@ -277,6 +278,7 @@ pub(crate) const SAMPLES: [Kind; 37] = [
     Kind::OperatorActed,
     Kind::StateRoot,
     Kind::ProofPublished,
+    Kind::ClientPublished,
     Kind::RevenueDeclared,
     Kind::SettlementClosed,
     Kind::PayoutAccrued,
@@ -393,6 +395,13 @@ pub(crate) fn sample(kind: Kind) -> Sample {
                 size: 9,
             };
             Sample::new(kind, 34, event, vec![operator()])
+        }
+        Kind::ClientPublished => {
+            let relying_party =
+                RelyingParty { id: "portal.example".into(), origin: "https://portal.example".into() };
+            let event =
+                ClientPublished { files_sha256: Bytes32::sha256(b"the list of files"), relying_party };
+            Sample::new(kind, 35, event, vec![operator()])
         }
         Kind::GuardianNamed
         | Kind::SignatoriesAgreed

@@ -78,6 +78,12 @@ fn every_error_is_provoked() {
             "TooLarge Schema/UnknownField Schema/Expected Spelling Version Root/Mismatch Enrolment/Inclusion/Root Checkpoints \
              Kind NotFirst Size NotEnrolled Entries Map",
         ),
+        (
+            "attachment",
+            "TooLarge Schema/UnknownField Version SamePasskey Assertion/ClientData Assertion/Type Assertion/Challenge \
+             Assertion/Origin Assertion/CrossOrigin Assertion/AuthenticatorData Assertion/RelyingParty \
+             Assertion/Flags Assertion/NotPresent Assertion/NotVerified Assertion/Signature",
+        ),
     ] {
         let file = file(format);
         let setup = Setup::read(&file["setup"]);
@@ -107,6 +113,10 @@ fn oversize(format: &str) -> Option<Value> {
         "audit" => Some(json!({ "answer": spaces(2 * 1024 * 1024 + 1) })),
         "lease" => Some(json!({ "release": "A".repeat(64 * 1024 + 1) })),
         "receipt" => Some(json!({ "receipt": spaces(512 * 1024 + 1) })),
+        "attachment" => {
+            let envelope = file("attachment")["cases"][0]["input"]["envelope"].clone();
+            Some(json!({ "envelope": envelope, "attachment": spaces(8 * 1024 + 1) }))
+        }
         "state-proof" => Some(json!({ "state_proof": spaces(1024 * 1024 + 1) })),
         "feed" => Some(json!({ "frame": spaces(512 * 1024 + 1), "position": 0, "chain": Bytes32([0; 32]) })),
         _ => None,
@@ -125,7 +135,7 @@ fn digests_links_and_tags_are_derived_as_ever() {
         let attached: Option<(Salt, Vec<u8>)> = case["attachments"]
             .as_str()
             .map(|bytes| (take(&case["attachments_salt"]), from_base64url(bytes).unwrap()));
-        let attached = attached.as_ref().map(|(salt, bytes)| (salt, bytes.as_slice()));
+        let attached = attached.as_ref().map(|(salt, bytes)| entry::a32(salt, bytes));
         let got = entry::digest(&take(&case["salt"]), &take(&case["record_sha256"]), attached);
         assert_eq!(got, take::<Bytes32>(&case["digest"]), "{name}");
     }

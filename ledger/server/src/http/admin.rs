@@ -77,7 +77,7 @@ pub(super) struct Tokens {
 ))]
 pub(super) async fn tenant(State(app): State<App>, caller: Caller) -> Result<Json<TenantView>, Problem> {
     let tenant = app.ledger.tenant(caller.tenant()).ok_or(TenantError::UnknownTenant)?;
-    let Tenant { id, name, sandbox, enterprise_key, gates } = tenant;
+    let Tenant { id, name, sandbox, enterprise_key, gates, .. } = tenant;
     let (operator_key, epoch) = (app.ledger.operator_key(), app.ledger.epoch().number);
     Ok(Json(TenantView { id, name, sandbox, enterprise_key, operator_key, gates, epoch }))
 }

@@ -6,9 +6,11 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
+use grantbook_record::attachment::ATTACHMENT_BYTES_MAX;
+use grantbook_record::encoding::Base64Bytes;
 use grantbook_record::envelope::{ENVELOPE_BYTES_MAX, Envelope};
 use grantbook_record::{EnvelopeError, Receipt};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::App;
@@ -30,21 +32,38 @@ pub(super) struct EventAppended {
     receipt: Receipt,
 }
 
+/// An envelope with attachments.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EventSent {
+    /// The envelope, base64url without padding.
+    #[schema(value_type = String)]
+    envelope: Base64Bytes,
+    /// docs/spec/attachment.md, base64url without padding.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, nullable = false)]
+    attachment: Option<Base64Bytes>,
+}
+
+/// Both in base64url, and their names.
+const SENT_BYTES_MAX: usize = (ENVELOPE_BYTES_MAX + ATTACHMENT_BYTES_MAX) / 3 * 4 + 256;
+
 /// Append a signed event
 ///
-/// The body is an envelope (docs/spec/envelope.md), or one compact JWS as `application/jose`. It authenticates itself
-/// by its signatures: a token is not needed, but lifts the limit on events per address. Sending the same envelope again
+/// The body is an envelope (docs/spec/envelope.md), or one compact JWS as `application/jose`, or as JSON an envelope and
+/// what is attached to it (docs/spec/attachment.md). It authenticates itself by its signatures: a token is not needed, but lifts the limit on events per address. Sending the same envelope again
 /// gives the same receipt.
 #[utoipa::path(post, path = "/v1/events", operation_id = "append_event", tag = "events", security((), ("bearer" = [])),
     request_body(content(
         (Vec<u8> = "application/octet-stream"),
         (String = "application/jose"),
+        (EventSent = "application/json"),
     )),
     responses(
         (status = 201, description = "Appended: durable and under a signed checkpoint", body = EventAppended),
         (status = 200, description = "Had been appended before", body = EventAppended),
         (status = 400, description = "malformed-envelope", content_type = "application/problem+json", body = ProblemDetails<'static>),
-        (status = 403, description = "bad-signature", content_type = "application/problem+json", body = ProblemDetails<'static>),
+        (status = 403, description = "bad-signature, passkey-required", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 404, description = "unknown-tenant", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 409, description = "jti-conflict, state-conflict", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 410, description = "erased: it was appended before, and there is no receipt of it any more", content_type = "application/problem+json", body = ProblemDetails<'static>),
@@ -74,18 +93,20 @@ pub(super) async fn append(
         }
         (None, _) => {}
     }
-    let is_jws = match body::media_type(&headers).as_str() {
-        "application/octet-stream" => false,
-        "application/jose" => true,
+    let (bytes, attachment) = match body::media_type(&headers).as_str() {
+        "application/octet-stream" => (body::read(body, ENVELOPE_BYTES_MAX).await?.to_vec(), None),
+        "application/jose" => (framed(&body::read(body, ENVELOPE_BYTES_MAX).await?)?, None),
+        "application/json" => {
+            let json = body::read(body, SENT_BYTES_MAX).await?;
+            let sent: EventSent = grantbook_record::strict_json::parse(&json)?;
+            (sent.envelope.0, sent.attachment.map(|attachment| attachment.0))
+        }
         _ => {
-            let expected = "expected Content-Type: application/octet-stream or application/jose";
+            let expected =
+                "expected Content-Type: application/octet-stream, application/jose or application/json";
             return Err(Problem::new(ProblemKind::UnsupportedContentType, expected));
         }
     };
-    let mut bytes = body::read(body, ENVELOPE_BYTES_MAX).await?.to_vec();
-    if is_jws {
-        bytes = framed(&bytes)?;
-    }
     let appended = app
         .blocking(move |ledger| {
             let tenant = match principal {
@@ -93,7 +114,7 @@ pub(super) async fn append(
                 // without a token the envelope says whose it is; admission checks that claim like every other
                 None => Envelope::parse(&bytes)?.event()?.aud,
             };
-            ledger.append(tenant, &bytes).map_err(Problem::from)
+            ledger.append_with(tenant, &bytes, attachment.as_deref()).map_err(Problem::from)
         })
         .await??;
     app.metrics.appended(appended.duplicate);
@@ -103,7 +124,7 @@ pub(super) async fn append(
 }
 
 /// An envelope of one JWS.
-fn framed(jws: &[u8]) -> Result<Vec<u8>, Problem> {
+pub(super) fn framed(jws: &[u8]) -> Result<Vec<u8>, Problem> {
     let length = u16::try_from(jws.len()).map_err(|_| EnvelopeError::TooLarge { got: jws.len() })?;
     let mut envelope = Vec::with_capacity(jws.len().saturating_add(2));
     envelope.extend_from_slice(&length.to_be_bytes());

@@ -7,7 +7,6 @@ use axum::http::header;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse as _;
 use axum::routing::get;
-use grantbook_portal::viewer::VisitorsOnly;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -18,8 +17,8 @@ use super::portal::LedgerReads;
 use super::problem::Problem;
 use super::{
     App, acknowledgements, admin, assets, audits, authzen, deletions, erasures, events, feed, gate_keys,
-    grants, heads, health, kits, layers, leases, log, mandates, metrics, policy, proofs, receipts,
-    settlements, states, uses, vocabulary,
+    grants, heads, health, invitations, kits, layers, leases, log, mandates, metrics, policy, proofs,
+    receipts, settlements, states, uses, vocabulary,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -45,6 +44,7 @@ use super::{
         (name = "money", description = "Settled periods, statements and payments"),
         (name = "proofs", description = "Compliance proofs of the tenant's days"),
         (name = "tenant", description = "Keys, gates and tokens of the caller's tenant"),
+        (name = "customers", description = "Invitations to the portal, first keys, passkeys"),
         (name = "operation", description = "For those who run the server"),
     ),
 )]
@@ -90,6 +90,10 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(gate_keys::hand_out))
         .routes(routes!(admin::create_token, admin::list_tokens))
         .routes(routes!(admin::revoke_token))
+        .routes(routes!(invitations::invite))
+        .routes(routes!(invitations::waiting))
+        .routes(routes!(invitations::vouch))
+        .routes(routes!(invitations::set_cosignature))
         .routes(routes!(erasures::erase, erasures::list))
         .routes(routes!(erasures::one))
         .routes(routes!(erasures::purged))
@@ -128,7 +132,7 @@ pub(super) fn router(app: App) -> Router {
     let (bounded, _) = routes().split_for_parts();
     let (unbounded, _) = unbounded_routes().split_for_parts();
     let document = json(&document());
-    let portal = grantbook_portal::router(LedgerReads(app.clone()), VisitorsOnly);
+    let portal = grantbook_portal::router(LedgerReads(app.clone()), app.portal.clone());
     bounded
         .route(
             "/openapi.json",
@@ -138,6 +142,7 @@ pub(super) fn router(app: App) -> Router {
             }),
         )
         .merge(portal)
+        .merge(app.portal.router())
         .layer(from_fn_with_state(app.clone(), layers::bound))
         .merge(unbounded)
         .fallback(async || Problem::not_found())

@@ -8,9 +8,10 @@ use axum::Json;
 use axum::body::HttpBody as _;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use grantbook_engine::{AppendError, DrawnError, ReadError, TenantError, WitnessedError};
+use grantbook_engine::{AppendError, CosignatureError, DrawnError, ReadError, TenantError, WitnessedError};
 use grantbook_plan::Refusal;
 use grantbook_record::EnvelopeError;
+use grantbook_record::attachment::AttachmentError;
 use grantbook_record::audit::AuditError;
 use grantbook_record::lease::ReleaseError;
 use grantbook_record::strict_json::JsonError;
@@ -58,6 +59,11 @@ problems! {
     Unauthorized = "unauthorized", UNAUTHORIZED, "A valid bearer token is needed";
     Forbidden = "forbidden", FORBIDDEN, "The token's role does not allow this";
     BadSignature = "bad-signature", FORBIDDEN, "Not signed by the keys that must sign it";
+    PasskeyRequired = "passkey-required", FORBIDDEN, "The customer's passkey must sign it too";
+    NotLoggedIn = "not-logged-in", UNAUTHORIZED, "A session of the portal is needed";
+    NotFresh = "not-fresh", FORBIDDEN, "The passkey must be shown once more for this";
+    CrossSite = "cross-site", FORBIDDEN, "The request did not come from the portal's own pages";
+    Gone = "gone", GONE, "It is used, ended or expired";
     NotFound = "not-found", NOT_FOUND, "There is nothing here";
     UnknownTenant = "unknown-tenant", NOT_FOUND, "There is no such tenant";
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "The method is not allowed here";
@@ -265,14 +271,21 @@ impl From<AppendError> for Problem {
             AppendError::Envelope(error) => return error.into(),
             AppendError::Use(error) => return error.into(),
             AppendError::Refused(refusal) => return refusal.into(),
+            AppendError::Attachment(AttachmentError::TooLarge { .. }) => ProblemKind::TooLarge,
+            AppendError::Attachment(AttachmentError::Assertion(_)) | AppendError::UnknownGate => {
+                ProblemKind::BadSignature
+            }
+            AppendError::Attachment(_) => ProblemKind::MalformedEnvelope,
+            AppendError::Cosignature(CosignatureError::Missing) => ProblemKind::PasskeyRequired,
             AppendError::UnknownTenant => ProblemKind::UnknownTenant,
             AppendError::NotErasable { .. } | AppendError::NotDue { .. } => ProblemKind::StateConflict,
             AppendError::JtiConflict => ProblemKind::JtiConflict,
             AppendError::UseIdConflict => ProblemKind::UseConflict,
             AppendError::Sequence { .. } => ProblemKind::SequenceConflict,
-            AppendError::UnknownGate => ProblemKind::BadSignature,
             AppendError::Want => ProblemKind::MalformedRequest,
-            AppendError::Budget(_) => ProblemKind::Refused,
+            AppendError::Budget(_) | AppendError::Cosignature(_) | AppendError::NoPortal => {
+                ProblemKind::Refused
+            }
             AppendError::Release(error) => return error.into(),
             AppendError::Busy => ProblemKind::Busy,
             AppendError::Stopped => ProblemKind::Stopped,

@@ -176,7 +176,14 @@ async fn events_are_refused_for_their_form() {
             "too-large",
         ),
         Case("no content type", Call::post("/v1/events"), 415, "unsupported-content-type"),
-        Case("JSON", Call::post("/v1/events").json(&json!({})), 415, "unsupported-content-type"),
+        Case("text", Call::post("/v1/events").bytes("text/plain", "{}"), 415, "unsupported-content-type"),
+        Case("JSON without an envelope", Call::post("/v1/events").json(&json!({})), 400, "malformed-request"),
+        Case(
+            "attachments without a portal",
+            Call::post("/v1/events").json(&json!({"envelope": "", "attachment": ""})),
+            400,
+            "malformed-envelope",
+        ),
         Case("method", Call::get("/v1/events"), 405, "method-not-allowed"),
         Case("unknown member", signed(&|v| v["event"]["Zhang San"] = json!(1)), 400, "malformed-envelope"),
         Case(

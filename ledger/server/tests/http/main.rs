@@ -23,5 +23,8 @@ mod limits;
 mod log;
 mod mandates;
 mod matrix;
+mod person;
+mod portal;
+mod recovering;
 mod story;
 mod tls;

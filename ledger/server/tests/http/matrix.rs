@@ -146,6 +146,13 @@ impl Stage {
             "get_vocabulary" => get("/v1/vocabulary"),
             "get_candidate_policy" => get("/v1/policy/candidate"),
             "simulate_policy" => post("/v1/policy/simulations", json!({"plan": {"version": 1, "rules": []}})),
+            "invite" => post("/v1/invitations", json!({"data_subject": "cs-new"})),
+            "list_enrolments" => get("/v1/enrolments"),
+            "vouch" => Some(Call::post("/v1/enrolments/AAAA").bytes("application/jose", "a.b.c")),
+            "set_cosignature" => {
+                let rule = json!({"rule": "optional"});
+                Some(Call::new(hyper::Method::PUT, "/v1/cosignature").json(&rule))
+            }
             "list_tokens" => get("/v1/tokens"),
             "create_token" => post("/v1/tokens", json!({"role": "service", "label": "another"})),
             "revoke_token" => {

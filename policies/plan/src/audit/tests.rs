@@ -123,7 +123,7 @@ fn event<T: serde::Serialize>(number: u8, kind: Kind, n: u8, event: T, by: &Sign
         target: None,
         tenant: number,
         digest,
-        content: Content::Event(EventContent { envelope: Base64Bytes(envelope), keys }),
+        content: Content::Event(EventContent { envelope: Base64Bytes(envelope), keys, attached: None }),
     }
 }
 

@@ -265,7 +265,7 @@ impl Book {
         let salt = Salt(Bytes32([9; 32]));
         let digest = entry::digest(&salt, &Bytes32::sha256(&envelope), None);
         let (entry, openings) = entry_of(kind, digest, &committed(kind, payload));
-        let content = Content::Event(EventContent { envelope: Base64Bytes(envelope), keys });
+        let content = Content::Event(EventContent { envelope: Base64Bytes(envelope), keys, attached: None });
         self.append_entry(entry, salt, content, openings, about);
     }
 

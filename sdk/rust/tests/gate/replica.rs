@@ -318,7 +318,9 @@ fn what_is_not_understood_blocks_what_it_is_about() {
         entry[0] = 2;
         entry
     };
-    let content = || Content::Event(EventContent { envelope: Base64Bytes(Vec::new()), keys: Vec::new() });
+    let content = || {
+        Content::Event(EventContent { envelope: Base64Bytes(Vec::new()), keys: Vec::new(), attached: None })
+    };
     let (_, _, grant) = book_with_grant();
     let of_anna = || About::Grant(GrantOf { sub: sub("anna"), grant });
     let blocked = Some(DenialReason::Blocked);

@@ -72,6 +72,10 @@ impl Epoch {
     pub(super) fn leases(&self) -> PathBuf {
         self.folder.join("leases.log")
     }
+
+    pub(super) fn accounts(&self) -> PathBuf {
+        self.folder.join("accounts.log")
+    }
 }
 
 /// The present epoch's number and folder; `None` where there is none yet.
@@ -144,6 +148,12 @@ impl NextEpoch for NextFiles<'_> {
         create(&path)?.write_all(&frame).map_err(io("write", &path))
     }
 
+    fn put_accounts(&mut self, serial: u64, frame: &[u8]) -> Result<(), Fault> {
+        let path = self.epoch()?.accounts();
+        let frame = key_frames(&[(serial, frame.to_vec())]);
+        create(&path)?.write_all(&frame).map_err(io("write", &path))
+    }
+
     fn put_rows(&mut self, rows: Vec<RowChange>, position: u64) -> Result<(), Fault> {
         let path = self.epoch()?.base();
         self.base.write_all(&base::frame(&rows, position)).map_err(io("append to", &path))?;
@@ -175,6 +185,7 @@ impl NextEpoch for NextFiles<'_> {
         let old = std::mem::replace(&mut *present, Arc::new(epoch));
         drop(present);
         store.leases.renewed();
+        store.accounts.renewed();
         fs::remove_dir_all(&old.folder).map_err(io("remove", &old.folder))?;
         sync_dir(&all)
     }

@@ -133,6 +133,13 @@ impl RawFiles {
         Ok(frames)
     }
 
+    /// Every frame of the accounts.
+    pub(crate) fn accounts(&self) -> Result<Frames, Fault> {
+        let mut frames = Frames::default();
+        frames.scan(&self.data, &self.sealed("accounts.log"))?;
+        Ok(frames)
+    }
+
     /// How far the leases had come.
     pub(crate) fn lease_mark(&self) -> Result<Option<String>, Fault> {
         super::leases::mark_of(&self.anchor).read()

@@ -70,6 +70,7 @@ fn said(event: &Event) -> Value {
         Event::OperatorActed(acted) => json!(acted),
         Event::StateRoot(root) => json!(root),
         Event::ProofPublished(proof) => json!(proof),
+        Event::ClientPublished(client) => json!(client),
         other => json!(Kind::name(other.kind())),
     }
 }

@@ -5,7 +5,6 @@ use std::time::Instant;
 use grantbook_engine::settlement::{Books, Line};
 use grantbook_engine::{Ledger, ReadError, UseRow};
 use grantbook_portal::view::Names as _;
-use grantbook_portal::view::agreement::Agreement;
 use grantbook_portal::view::company::{Desk, Gate, Held, Period, Preview, TemplateCard, UseLine};
 use grantbook_portal::view::customer::RequestReview;
 use grantbook_portal::view::money::Amount;
@@ -17,11 +16,11 @@ use grantbook_record::terms::{
     Compensation, Language, Limits, NoticeShown, RetentionDays, TemplateRef, Validity,
 };
 use grantbook_record::uses::Outcome;
-use grantbook_record::{Event, GateId, TenantId, Terms, UnixSeconds};
+use grantbook_record::{Event, GateId, TenantId, Terms, UnixSeconds, VocabularyVersion};
 use grantbook_tlog::LeafIndex;
 
-use super::customer::{listed, notice, party, wording};
-use super::names::names;
+use super::customer::{listed, notice, wording};
+use super::names::TenantNames;
 use crate::http::live_gates::LiveGates;
 
 /// Rows of a table on a page; the API has the rest.
@@ -41,9 +40,10 @@ pub(super) fn desk(
     let known = ledger.tenant(tenant).ok_or(ReadError::NotFound)?;
     let rows = ledger.grants(tenant, None, ROWS_MAX)?;
     let more = rows.len() == ROWS_MAX;
+    let names = TenantNames::of(ledger, tenant)?;
     let held = |row: &grantbook_engine::GrantRow| Held {
         customer: row.sub.as_str().to_owned(),
-        connection: listed(row, None),
+        connection: listed(&names, row, None),
     };
     let mut gates = Vec::new();
     let mut denials = std::collections::BTreeMap::new();
@@ -74,7 +74,7 @@ pub(super) fn desk(
         sandbox: known.sandbox,
         grants: rows.iter().rev().map(held).collect(),
         more,
-        uses: latest_uses(ledger, tenant)?,
+        uses: latest_uses(ledger, &names, tenant)?,
         denials,
         gates,
         templates: templates.iter().map(card).collect(),
@@ -84,21 +84,21 @@ pub(super) fn desk(
     Ok(desk)
 }
 
-fn latest_uses(ledger: &Ledger, tenant: TenantId) -> Result<Vec<UseLine>, ReadError> {
+fn latest_uses(ledger: &Ledger, names: &TenantNames, tenant: TenantId) -> Result<Vec<UseLine>, ReadError> {
     let (size, _) = ledger.size_root();
     let after = size.0.checked_sub(LATEST_LEAVES + 1).map(LeafIndex);
     let (rows, _) = ledger.uses(tenant, after, usize::try_from(LATEST_LEAVES).unwrap_or(usize::MAX))?;
-    Ok(rows.iter().rev().take(ROWS_MAX).map(use_line).collect())
+    Ok(rows.iter().rev().take(ROWS_MAX).map(|row| use_line(names, row)).collect())
 }
 
-fn use_line(row: &UseRow) -> UseLine {
+fn use_line(names: &TenantNames, row: &UseRow) -> UseLine {
     let facts = &row.record.facts;
     let minor = i64::try_from(row.payout_minor).unwrap_or(i64::MAX);
     UseLine {
         at: row.record.at,
         customer: facts.data_subject.as_str().to_owned(),
-        by: party(&facts.requester),
-        purpose: names().purpose(&facts.purpose),
+        by: names.party(&facts.requester),
+        purpose: names.purpose(&facts.purpose),
         refused: match &row.record.outcome {
             Outcome::Denied(denied) => Some(denied.reason),
             Outcome::Permitted(_) | Outcome::Voided(_) => None,
@@ -153,12 +153,13 @@ fn periods(ledger: &Ledger, tenant: TenantId) -> Result<Vec<Period>, ReadError> 
 pub(super) fn preview(ledger: &Ledger, tenant: TenantId, id: &str) -> Result<Preview, ReadError> {
     let template = latest_templates(ledger, tenant)?.into_iter().find(|template| template.id.as_str() == id);
     let template = template.ok_or(ReadError::NotFound)?;
-    let terms = widest(&template).ok_or(ReadError::NotFound)?;
+    let vocabulary = ledger.tenant_state(tenant)?.vocabulary.latest().number();
+    let terms = widest(&template, vocabulary).ok_or(ReadError::NotFound)?;
     let now = terms.validity.start();
     Ok(Preview {
         review: RequestReview {
             id: template.id.as_str().to_owned(),
-            asked: Agreement::of(&terms, names()),
+            asked: TenantNames::of(ledger, tenant)?.agreement(&terms),
             narrowed: None,
             notice: notice(ledger, tenant, &terms)?,
             expires: UnixSeconds(now.0 + ANSWER_DAYS * SECONDS_PER_DAY),
@@ -168,7 +169,7 @@ pub(super) fn preview(ledger: &Ledger, tenant: TenantId, id: &str) -> Result<Pre
     })
 }
 
-fn widest(template: &TemplatePublished) -> Option<Terms> {
+fn widest(template: &TemplatePublished, vocabulary: VocabularyVersion) -> Option<Terms> {
     let bounds = &template.bounds;
     let now = grantbook_engine::Clock::system().now().seconds();
     let days = u64::from(bounds.validity_days_max);
@@ -180,6 +181,7 @@ fn widest(template: &TemplatePublished) -> Option<Terms> {
     };
     let include: Vec<Clause> = bounds.categories.iter().take(16).map(clause).collect();
     Some(Terms {
+        vocabulary,
         controller: bounds.controllers.first()?.clone(),
         recipient: bounds.recipients.first()?.clone(),
         purpose: bounds.purposes.first()?.clone(),

@@ -4,20 +4,19 @@ use std::collections::BTreeMap;
 
 use grantbook_engine::{GrantRow, HistoryItem, HistoryRow, Ledger, ReadError};
 use grantbook_plan::Status;
-use grantbook_portal::view::agreement::Agreement;
+use grantbook_portal::view::Wording;
 use grantbook_portal::view::customer::{
     ChangeReview, Connection, Connections, GrantPage, Holding, Home, Key, Keys, MyData, Narrowed, Narrowing,
     RequestCard, RequestReview, Standing, StopReview,
 };
 use grantbook_portal::view::money::Amount;
-use grantbook_portal::view::{Names as _, Wording};
 use grantbook_portal::viewer::Membership;
 use grantbook_record::event::{Evidence, LocalText, Owner, RequestMade};
 use grantbook_record::terms::Language;
 use grantbook_record::uses::Outcome;
 use grantbook_record::{Currency, Event, Jti, TenantId, Terms, UnixSeconds};
 
-use super::names::names;
+use super::names::TenantNames;
 use super::{HISTORY_MAX, story};
 
 const LATELY_SECONDS: u64 = 30 * 86_400;
@@ -84,8 +83,8 @@ fn standing(row: &GrantRow, now: UnixSeconds) -> Standing {
 }
 
 /// A grant as lists show it, from the entries about it.
-pub(super) fn listed(row: &GrantRow, tally: Option<&Tally>) -> Connection {
-    let agreement = Agreement::of(&row.grant.terms, names());
+pub(super) fn listed(names: &TenantNames, row: &GrantRow, tally: Option<&Tally>) -> Connection {
+    let agreement = names.agreement(&row.grant.terms);
     Connection {
         id: row.grant.id.to_string(),
         data: agreement.data().into_iter().cloned().collect(),
@@ -108,7 +107,8 @@ pub(super) fn connection(
     row: &GrantRow,
 ) -> Result<Connection, ReadError> {
     let history = history(ledger, place)?;
-    Ok(listed(row, tallies(ledger, place, &history).get(&row.grant.id)))
+    let names = TenantNames::of(ledger, place.tenant)?;
+    Ok(listed(&names, row, tallies(ledger, place, &history).get(&row.grant.id)))
 }
 
 /// The customer's entries at one enterprise; none before the first.
@@ -129,9 +129,10 @@ pub(super) fn home(ledger: &Ledger, of: &[Membership]) -> Result<Home, ReadError
         let state = ledger.customer(place.tenant, &place.subject).unwrap_or_default();
         home.operators_word |= state.rests_on_operators_word();
         let history = history(ledger, place)?;
+        let names = TenantNames::of(ledger, place.tenant)?;
         for open in state.requests.iter().filter(|open| open.expires > now) {
             let Some(request) = request_made(&history, open.id) else { continue };
-            let agreement = Agreement::of(&request.terms, names());
+            let agreement = names.agreement(&request.terms);
             home.waiting.push(RequestCard {
                 id: open.id.to_string(),
                 data: agreement.data().into_iter().cloned().collect(),
@@ -148,7 +149,7 @@ pub(super) fn home(ledger: &Ledger, of: &[Membership]) -> Result<Home, ReadError
             }
         }
         let rows = ledger.grants_of(place.tenant, &place.subject)?;
-        let open = rows.iter().map(|row| listed(row, tallies.get(&row.grant.id)));
+        let open = rows.iter().map(|row| listed(&names, row, tallies.get(&row.grant.id)));
         home.connections.extend(open.filter(|connection| connection.standing.is_open()));
     }
     home.waiting.sort_by_key(|request| request.expires);
@@ -162,8 +163,9 @@ pub(super) fn connections(ledger: &Ledger, of: &[Membership]) -> Result<Connecti
     let mut all = Connections::default();
     for place in of {
         let tallies = tallies(ledger, place, &history(ledger, place)?);
+        let names = TenantNames::of(ledger, place.tenant)?;
         for row in ledger.grants_of(place.tenant, &place.subject)?.iter().rev() {
-            let connection = listed(row, tallies.get(&row.grant.id));
+            let connection = listed(&names, row, tallies.get(&row.grant.id));
             let list = if connection.standing.is_open() { &mut all.open } else { &mut all.ended };
             list.push(connection);
         }
@@ -200,13 +202,12 @@ pub(super) fn request(
             same && standing(row, now()).is_open()
         });
         let narrowed = (!narrowing.is_empty()).then(|| narrowing.apply(&made.terms)).flatten();
+        let names = TenantNames::of(ledger, place.tenant)?;
         return Ok(RequestReview {
             id: id.to_string(),
-            asked: Agreement::of(&made.terms, names()),
-            narrowed: narrowed.map(|terms| Narrowed {
-                agreement: Agreement::of(&terms, names()),
-                answer: narrowing.clone(),
-            }),
+            asked: names.agreement(&made.terms),
+            narrowed: narrowed
+                .map(|terms| Narrowed { agreement: names.agreement(&terms), answer: narrowing.clone() }),
             notice: notice(ledger, place.tenant, &made.terms)?,
             expires: open.expires,
             already: already.map(|row| row.grant.id.to_string()),
@@ -258,13 +259,14 @@ pub(super) fn grant(ledger: &Ledger, place: &Membership, id: Jti) -> Result<Gran
     let row = ledger.grant(place.tenant, &id)?;
     let history = history(ledger, place)?;
     let tallies = tallies(ledger, place, &history);
-    let mut story = story::of_grant(&history, id);
+    let names = TenantNames::of(ledger, place.tenant)?;
+    let mut story = story::of_grant(&names, &history, id);
     let more = story.len() > STORY_MAX;
     story.truncate(STORY_MAX);
     let state = ledger.customer(place.tenant, &place.subject).unwrap_or_default();
     Ok(GrantPage {
-        connection: listed(&row, tallies.get(&id)),
-        agreement: Agreement::of(&row.grant.terms, names()),
+        connection: listed(&names, &row, tallies.get(&id)),
+        agreement: names.agreement(&row.grant.terms),
         story,
         more,
         leaf_index: row.leaf_index.0,
@@ -287,11 +289,12 @@ pub(super) fn change(
     }
     let terms = &row.grant.terms;
     let narrowed = (!narrowing.is_empty()).then(|| narrowing.apply(terms)).flatten();
+    let names = TenantNames::of(ledger, place.tenant)?;
     Ok(ChangeReview {
         connection,
-        agreement: Agreement::of(terms, names()),
+        agreement: names.agreement(terms),
         narrowed: narrowed
-            .map(|terms| Narrowed { agreement: Agreement::of(&terms, names()), answer: narrowing.clone() }),
+            .map(|terms| Narrowed { agreement: names.agreement(&terms), answer: narrowing.clone() }),
     })
 }
 
@@ -312,7 +315,7 @@ pub(super) fn stop(ledger: &Ledger, place: &Membership, id: Jti) -> Result<StopR
     let owed = sums.into_iter().filter(|(_, minor)| *minor > 0);
     Ok(StopReview {
         connection,
-        agreement: Agreement::of(&row.grant.terms, names()),
+        agreement: TenantNames::of(ledger, place.tenant)?.agreement(&row.grant.terms),
         within_seconds: ledger.freshness_bound().as_secs().max(1),
         deletion_due: row.deletion_due(),
         owed: owed.map(|(currency, minor)| Amount { currency, minor }).collect(),
@@ -367,9 +370,4 @@ pub(super) fn data(ledger: &Ledger, of: &[Membership]) -> Result<MyData, ReadErr
         });
     }
     Ok(MyData { companies })
-}
-
-/// What a party is called.
-pub(super) fn party(term: &grantbook_record::Term) -> Wording {
-    names().party(term)
 }

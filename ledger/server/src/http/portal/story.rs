@@ -1,7 +1,6 @@
 //! What happened to one grant, out of everything that was recorded about its customer.
 
 use grantbook_engine::{HistoryItem, HistoryRow, UseRow};
-use grantbook_portal::view::agreement::Agreement;
 use grantbook_portal::view::money::Amount;
 use grantbook_portal::view::story::{Happening, Refused, Used, What};
 use grantbook_portal::view::{Names as _, Wording};
@@ -9,16 +8,15 @@ use grantbook_record::event::{Acknowledger, Money, Revoker};
 use grantbook_record::uses::Outcome;
 use grantbook_record::{Currency, Event, Jti, Terms};
 
-use super::customer::party;
-use super::names::names;
+use super::names::TenantNames;
 
 /// The latest first; `history` is in that order, too.
-pub(super) fn of_grant(history: &[HistoryRow], id: Jti) -> Vec<Happening> {
+pub(super) fn of_grant(names: &TenantNames, history: &[HistoryRow], id: Jti) -> Vec<Happening> {
     let mut terms: Option<&Terms> = None;
     let mut story = Vec::new();
     for row in history.iter().rev() {
         let what = match &row.what {
-            HistoryItem::Use(used) => use_of(used, id),
+            HistoryItem::Use(used) => use_of(names, used, id),
             HistoryItem::Event(claims) => {
                 let given = claims.jti == id && matches!(claims.event, Event::GrantGiven(_));
                 let about =
@@ -27,7 +25,7 @@ pub(super) fn of_grant(history: &[HistoryRow], id: Jti) -> Vec<Happening> {
                 if about && let Some(now) = claims.event.granted_terms() {
                     terms = Some(now);
                 }
-                about.then(|| happened(&claims.event, before)).flatten()
+                about.then(|| happened(names, &claims.event, before)).flatten()
             }
         };
         story.extend(what.map(|what| Happening { at: row.at, leaf_index: row.leaf_index.0, what }));
@@ -40,12 +38,12 @@ fn accrued_for(event: &Event, id: Jti) -> bool {
     matches!(event, Event::Money(Money::PayoutAccrued(accrued)) if accrued.grant == id)
 }
 
-fn happened(event: &Event, before: Option<&Terms>) -> Option<What> {
+fn happened(names: &TenantNames, event: &Event, before: Option<&Terms>) -> Option<What> {
     Some(match event {
         Event::GrantGiven(_) => What::Given,
         Event::GrantAmended(amended) => {
-            let after = Agreement::of(&amended.terms, names());
-            let before = before.map_or_else(|| after.clone(), |terms| Agreement::of(terms, names()));
+            let after = names.agreement(&amended.terms);
+            let before = before.map_or_else(|| after.clone(), |terms| names.agreement(terms));
             What::Changed(Box::new((before, after)))
         }
         Event::GrantPaused(_) => What::Paused,
@@ -63,7 +61,7 @@ fn happened(event: &Event, before: Option<&Terms>) -> Option<What> {
         },
         Event::DataDeleted(_) => What::Deleted,
         Event::RecipientAcknowledged(word) => What::Acknowledged {
-            recipient: party(&word.recipient),
+            recipient: names.party(&word.recipient),
             gates: match word.by {
                 Acknowledger::Gates(gates) => Some(gates),
                 Acknowledger::Recipient => None,
@@ -76,17 +74,17 @@ fn happened(event: &Event, before: Option<&Terms>) -> Option<What> {
     })
 }
 
-fn use_of(row: &UseRow, id: Jti) -> Option<What> {
+fn use_of(names: &TenantNames, row: &UseRow, id: Jti) -> Option<What> {
     let facts = &row.record.facts;
-    let by = party(&facts.requester);
-    let data: Vec<Wording> = facts.categories.iter().map(|category| names().category(category)).collect();
+    let by = names.party(&facts.requester);
+    let data: Vec<Wording> = facts.categories.iter().map(|category| names.category(category)).collect();
     match &row.record.outcome {
         Outcome::Permitted(permitted) if permitted.grant == id => {
             let minor = i64::try_from(row.payout_minor).unwrap_or(i64::MAX);
             let brought = Amount { currency: row.currency, minor };
             Some(What::Used(Box::new(Used {
                 by,
-                action: names().action(&facts.action),
+                action: names.action(&facts.action),
                 data,
                 fields: facts.fields.len(),
                 brought: (row.currency != Currency::NONE && minor > 0).then_some(brought),

@@ -123,7 +123,7 @@ fn a_request_is_shown_to_its_customer_alone_and_can_be_narrowed() {
     ledger.append(tenant, &envelope).unwrap();
 
     let mine = [stage.place("cs-2"), stage.place("cs-1")];
-    let narrowing = Narrowing::of_form("without=purchases%2Fproduct&uses=1");
+    let narrowing = Narrowing::of_query("without=purchases%2Fproduct&uses=1");
     let review = customer::request(ledger, &mine, jti, &narrowing).unwrap();
     assert_eq!(review.notice.unwrap().1.english, "We use your purchases to recommend records.");
     assert_eq!(review.already, Some(stage.loaded.grants[0].to_string()));

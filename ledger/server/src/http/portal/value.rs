@@ -14,8 +14,8 @@ use grantbook_record::terms::Compensation;
 use grantbook_record::uses::Outcome;
 use grantbook_record::{Currency, Event, Jti, TenantId, UnixSeconds};
 
-use super::customer::{history, party};
-use super::names::names;
+use super::customer::history;
+use super::names::TenantNames;
 
 /// Amounts with their formulas on one page.
 const LINES_MAX: usize = 100;
@@ -100,9 +100,10 @@ pub(super) fn value(ledger: &Ledger, of: &[Membership]) -> Result<Value, ReadErr
 
 impl Reckoning {
     fn place(&mut self, ledger: &Ledger, place: &Membership, state: &CustomerState) -> Result<(), ReadError> {
+        let names = TenantNames::of(ledger, place.tenant)?;
         let recipient_of = |grant: &Jti| {
             let terms = state.grant(grant).map(|grant| &grant.terms);
-            terms.map_or_else(|| Wording::same(grant.to_string()), |terms| party(&terms.recipient))
+            terms.map_or_else(|| Wording::same(grant.to_string()), |terms| names.party(&terms.recipient))
         };
         for row in history(ledger, place)? {
             match &row.what {
@@ -112,11 +113,11 @@ impl Reckoning {
                     let minor = if mine { used.payout_minor } else { 0 };
                     let facts = &used.record.facts;
                     self.earned.add(used.currency, signed(minor));
-                    let recipient = self.recipients.entry(party(&facts.recipient)).or_default();
+                    let recipient = self.recipients.entry(names.party(&facts.recipient)).or_default();
                     recipient.uses += 1;
                     recipient.earned.add(used.currency, signed(minor));
                     for (at, category) in facts.categories.iter().enumerate() {
-                        let cluster = self.clusters.entry(names().category(category)).or_default();
+                        let cluster = self.clusters.entry(names.category(category)).or_default();
                         cluster.uses += 1;
                         // an amount is one use's, not one category's: it counts with the first that is named
                         cluster.earned.add(used.currency, if at == 0 { signed(minor) } else { 0 });
@@ -145,7 +146,7 @@ impl Reckoning {
         }
         for grant in &state.grants {
             if let Compensation::Benefit(benefit) = &grant.terms.compensation {
-                let benefit = (party(&grant.terms.recipient), Wording::same(benefit.what.as_str()));
+                let benefit = (names.party(&grant.terms.recipient), Wording::same(benefit.what.as_str()));
                 if !self.benefits.contains(&benefit) {
                     self.benefits.push(benefit);
                 }

@@ -1,0 +1,115 @@
+//! Passkeys as second signatures: which are a customer's, and what they must be asked for. `docs/spec/attachment.md`.
+
+use grantbook_plan::CustomerState;
+use grantbook_plan::narrower::is_narrower;
+use grantbook_record::event::{Event, Evidence};
+use grantbook_record::{Kind, Thumbprint};
+use serde::{Deserialize, Serialize};
+
+use crate::admit::AdmittedEvent;
+use crate::state::Customer;
+
+/// Passkeys of a customer at one enterprise.
+pub(crate) const PASSKEYS_MAX: usize = 8;
+
+/// Whether an enterprise's customers who have a passkey are asked for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cosignature {
+    /// A grant, or an amendment that widens one, needs it.
+    #[default]
+    Required,
+    /// It is taken where it comes.
+    Optional,
+}
+
+/// Why an event is not admitted with the assertions that are attached to it, in order of precedence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CosignatureError {
+    /// A kind that no passkey signs.
+    #[error("nothing may be attached to {kind}, expected a key's enrolment or rotation or a grant's terms")]
+    NotAttachable {
+        /// The kind.
+        kind: Kind,
+    },
+    /// An assertion by a passkey that the customer has not brought in.
+    #[error("assertion by another passkey, expected one that the customer has enrolled")]
+    UnknownPasskey,
+    /// A grant without the assertion that it needs.
+    #[error("no assertion, expected one by a passkey of the customer")]
+    Missing,
+    /// More passkeys than a customer may have.
+    #[error("too many passkeys, expected at most {PASSKEYS_MAX}")]
+    TooMany,
+}
+
+/// Checks an event of this log; one that was first admitted in another was checked there.
+pub(crate) fn check_event(
+    event: &AdmittedEvent,
+    customer: Option<&Customer>,
+    state: &CustomerState,
+) -> Result<(), CosignatureError> {
+    if event.first.is_some() {
+        return Ok(());
+    }
+    let known = customer.map_or(&[][..], |customer| &customer.passkeys);
+    check(&event.claims.event, state, known, &event.passkeys, event.tenant.cosignature)
+}
+
+/// Whether the assertions' passkeys are the customer's, and whether one is missing. `known`: as the log has them before.
+fn check(
+    event: &Event,
+    customer: &CustomerState,
+    known: &[Thumbprint],
+    attached: &[Thumbprint],
+    rule: Cosignature,
+) -> Result<(), CosignatureError> {
+    let foreign = attached.iter().filter(|passkey| !known.contains(passkey)).count();
+    let needed = match event {
+        Event::KeyEnrolled(_) | Event::KeyRotated(_) => {
+            // one that is known vouches for one that is new
+            let vouched = brings_the_first(event) || known.is_empty() || foreign < attached.len();
+            if foreign > 0 && !vouched {
+                return Err(CosignatureError::UnknownPasskey);
+            }
+            let after = if brings_the_first(event) { attached.len() } else { known.len() + foreign };
+            return if after > PASSKEYS_MAX { Err(CosignatureError::TooMany) } else { Ok(()) };
+        }
+        Event::GrantGiven(_) => true,
+        Event::GrantAmended(amended) => {
+            let before = customer.grant(&amended.grant);
+            before.is_none_or(|before| !is_narrower(&before.terms, &amended.terms))
+        }
+        _ if attached.is_empty() => return Ok(()),
+        _ => return Err(CosignatureError::NotAttachable { kind: event.kind() }),
+    };
+    if foreign > 0 {
+        return Err(CosignatureError::UnknownPasskey);
+    }
+    let demanded = needed && rule == Cosignature::Required && !known.is_empty();
+    if demanded && attached.is_empty() { Err(CosignatureError::Missing) } else { Ok(()) }
+}
+
+/// The customer's passkeys after the event.
+pub(crate) fn fold(event: &Event, known: &mut Vec<Thumbprint>, attached: &[Thumbprint]) {
+    if !matches!(event, Event::KeyEnrolled(_) | Event::KeyRotated(_)) {
+        return;
+    }
+    if brings_the_first(event) {
+        known.clear();
+    }
+    for passkey in attached {
+        if !known.contains(passkey) {
+            known.push(*passkey);
+        }
+    }
+}
+
+/// Whether no passkey from before the event counts after it.
+fn brings_the_first(event: &Event) -> bool {
+    match event {
+        Event::KeyEnrolled(enrolled) => enrolled.evidence != Evidence::EnrolledKey,
+        Event::KeyRotated(rotated) => rotated.recovery.is_some(),
+        _ => false,
+    }
+}

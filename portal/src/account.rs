@@ -1,0 +1,209 @@
+//! An account is a person: passkeys to log in by, and memberships, each a pseudonym at one enterprise.
+//!
+//! No enterprise learns of an account, and none can tell that two pseudonyms are one person's. The log knows nothing of
+//! accounts; they are rows of [`crate::backend::write::AccountStore`]:
+//!
+//! | row | holds |
+//! |---|---|
+//! | `account/` id | an [`Account`] |
+//! | `credential/` SHA-256 of a credential's id | the account's id |
+//! | `member/` SHA-256 of tenant and pseudonym | the account's id: a pseudonym is one person's |
+//! | `recovery/` SHA-256 of the code's lookup value | the account's id |
+
+mod recovery;
+
+use grantbook_record::encoding::{Base64Bytes, Bytes32, to_base64url};
+use grantbook_record::event::Evidence;
+use grantbook_record::webauthn::PasskeyKey;
+use grantbook_record::{SubjectId, TenantId, UnixSeconds};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+pub use recovery::{CodeLogin, CodeProof};
+
+use crate::backend::write::Rows;
+use crate::failure::Failure;
+
+/// Passkeys of one account.
+pub const PASSKEYS_MAX: usize = 8;
+/// Memberships of one account.
+pub const MEMBERSHIPS_MAX: usize = 256;
+
+/// An account's id: 16 random bytes, base64url. Never leaves the portal but to the person's own authenticator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AccountId(String);
+
+impl AccountId {
+    /// A fresh one.
+    pub fn random() -> Self {
+        Self(to_base64url(&crate::secret::random::<16>()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A person's account.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// When it was made.
+    pub since: UnixSeconds,
+    /// Passkeys that log in.
+    pub passkeys: Vec<Passkey>,
+    /// Where the person is a customer.
+    #[serde(default)]
+    pub memberships: Vec<Membership>,
+    /// By which a recovery code logs in.
+    pub recovery: CodeLogin,
+    /// By which the code logs in that takes the place of that one, while a recovery is under way.
+    #[serde(default)]
+    pub next_recovery: Option<CodeLogin>,
+}
+
+/// A passkey that logs in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Passkey {
+    /// Its credential's id.
+    pub credential: Base64Bytes,
+    /// Its key.
+    pub key: PasskeyKey,
+    /// When it was added.
+    pub since: UnixSeconds,
+}
+
+/// A pseudonym at one enterprise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Membership {
+    /// The enterprise.
+    pub tenant: TenantId,
+    /// The pseudonym.
+    pub sub: SubjectId,
+    /// Since when.
+    pub since: UnixSeconds,
+    /// Who vouches for the first key, as the enterprise chose.
+    pub evidence: Evidence,
+}
+
+impl Account {
+    /// The account's row.
+    pub fn read(rows: &dyn Rows, id: &AccountId) -> Result<Self, Failure> {
+        row(rows, &account_row(id))?.ok_or(Failure::NotLoggedIn)
+    }
+
+    /// Writes the account's row.
+    pub fn write(&self, rows: &mut dyn Rows, id: &AccountId) {
+        put(rows, &account_row(id), self);
+    }
+
+    /// The membership at an enterprise; [`Failure::NotFound`] where there is none.
+    pub fn membership(&self, tenant: TenantId) -> Result<&Membership, Failure> {
+        self.memberships.iter().find(|membership| membership.tenant == tenant).ok_or(Failure::NotFound)
+    }
+
+    /// The passkey of a credential.
+    pub fn passkey(&self, credential: &[u8]) -> Option<&Passkey> {
+        self.passkeys.iter().find(|passkey| passkey.credential.0 == credential)
+    }
+
+    /// Adds a passkey that no account has.
+    pub fn add_passkey(
+        &mut self,
+        rows: &mut dyn Rows,
+        id: &AccountId,
+        passkey: Passkey,
+    ) -> Result<(), Failure> {
+        if self.passkeys.len() >= PASSKEYS_MAX {
+            return Err(Failure::Conflict("at most 8 passkeys"));
+        }
+        let name = credential_row(&passkey.credential.0);
+        if rows.get(&name).is_some() {
+            return Err(Failure::Conflict("a passkey that no account has"));
+        }
+        put(rows, &name, id);
+        self.passkeys.push(passkey);
+        Ok(())
+    }
+
+    /// Removes every passkey but these.
+    pub fn keep_passkeys(&mut self, rows: &mut dyn Rows, keep: impl Fn(&Passkey) -> bool) {
+        for gone in self.passkeys.iter().filter(|passkey| !keep(passkey)) {
+            rows.remove(&credential_row(&gone.credential.0));
+        }
+        self.passkeys.retain(keep);
+    }
+
+    /// Makes the person the enterprise's customer of this pseudonym. The same again changes nothing.
+    pub fn join(
+        &mut self,
+        rows: &mut dyn Rows,
+        id: &AccountId,
+        membership: Membership,
+    ) -> Result<(), Failure> {
+        let name = member_row(membership.tenant, &membership.sub);
+        match row::<AccountId>(rows, &name)? {
+            Some(known) if known == *id => return Ok(()),
+            Some(_) => return Err(Failure::Conflict("a pseudonym that is nobody else's")),
+            None => {}
+        }
+        if self.membership(membership.tenant).is_ok() {
+            return Err(Failure::Conflict("one pseudonym at each enterprise"));
+        }
+        if self.memberships.len() >= MEMBERSHIPS_MAX {
+            return Err(Failure::Conflict("at most 256 enterprises"));
+        }
+        put(rows, &name, id);
+        self.memberships.push(membership);
+        Ok(())
+    }
+
+    /// Removes everything that there is of the account but its sessions.
+    pub fn erase(&self, rows: &mut dyn Rows, id: &AccountId) {
+        for passkey in &self.passkeys {
+            rows.remove(&credential_row(&passkey.credential.0));
+        }
+        for Membership { tenant, sub, .. } in &self.memberships {
+            rows.remove(&member_row(*tenant, sub));
+        }
+        for login in [Some(&self.recovery), self.next_recovery.as_ref()].into_iter().flatten() {
+            login.forget(rows);
+        }
+        rows.remove(&account_row(id));
+    }
+}
+
+/// Whose credential this is.
+pub fn of_credential(rows: &dyn Rows, credential: &[u8]) -> Result<Option<AccountId>, Failure> {
+    row(rows, &credential_row(credential))
+}
+
+fn account_row(id: &AccountId) -> String {
+    format!("account/{}", id.as_str())
+}
+
+fn credential_row(credential: &[u8]) -> String {
+    format!("credential/{}", to_base64url(&Bytes32::sha256(credential).0))
+}
+
+fn member_row(tenant: TenantId, sub: &SubjectId) -> String {
+    format!("member/{tenant}/{}", to_base64url(&Bytes32::sha256(sub.as_str().as_bytes()).0))
+}
+
+/// A row that holds JSON.
+pub(crate) fn row<T: DeserializeOwned>(rows: &dyn Rows, name: &str) -> Result<Option<T>, Failure> {
+    match rows.get(name) {
+        None => Ok(None),
+        Some(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|_| Failure::Unavailable),
+    }
+}
+
+/// Sets a row that holds JSON.
+pub(crate) fn put(rows: &mut dyn Rows, name: &str, value: &impl Serialize) {
+    // string keys, no fallible serialisers
+    rows.put(name, serde_json::to_vec(value).unwrap_or_default());
+}

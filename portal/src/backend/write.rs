@@ -1,0 +1,89 @@
+//! What the portal changes: accounts in a store of their own, the log through the door that is open to everybody.
+//!
+//! Calls may block. None of them has a way to the log that `POST /v1/events` does not have, but for a withdrawal by a
+//! session, which the operator signs and which names its channel.
+
+use grantbook_record::event::{ClientPublished, Evidence};
+use grantbook_record::{Jti, SubjectId, TenantId, Terms, Thumbprint, UnixSeconds};
+
+use crate::failure::Failure;
+
+/// Rows as a change sees them: as they are, and what it has changed so far.
+pub trait Rows {
+    /// One row.
+    fn get(&self, name: &str) -> Option<Vec<u8>>;
+    /// Names that begin with `prefix`, in order.
+    fn names(&self, prefix: &str) -> Vec<String>;
+    /// Sets a row.
+    fn put(&mut self, name: &str, value: Vec<u8>);
+    /// Removes a row.
+    fn remove(&mut self, name: &str);
+}
+
+/// A change of rows.
+pub type Change<'a> = &'a mut dyn FnMut(&mut dyn Rows) -> Result<(), Failure>;
+
+/// Where accounts, sessions and invitations are kept: durable, sealed, in backups, no part of the log.
+pub trait AccountStore {
+    /// One row.
+    fn row(&self, name: &str) -> Option<Vec<u8>>;
+    /// Changes rows, all or none; durable on return.
+    fn change(&self, change: Change<'_>) -> Result<(), Failure>;
+    /// Takes what was removed out of the files, too.
+    fn forget_removed(&self) -> Result<(), Failure>;
+}
+
+/// The way to the log.
+pub trait EventDoor {
+    /// Puts the signing page on the log, unless that is what was put there last.
+    fn publish_client(&self, client: &ClientPublished) -> Result<(), Failure>;
+    /// Appends an envelope with what is attached to it, as `POST /v1/events` does; gives its leaf index.
+    fn append(&self, tenant: TenantId, envelope: &[u8], attachment: Option<&[u8]>) -> Result<u64, Failure>;
+    /// Withdraws a grant for a customer who is logged in; gives the leaf index.
+    fn withdraw_by_session(&self, tenant: TenantId, sub: &SubjectId, grant: Jti) -> Result<u64, Failure>;
+    /// An envelope of the evidence's signature alone over a `key.enrolled`; `None` where an enterprise must give it that keeps
+    /// its own key.
+    fn vouch(&self, tenant: TenantId, evidence: Evidence, payload: &[u8])
+    -> Result<Option<Vec<u8>>, Failure>;
+}
+
+/// What the log says of a customer, as far as signing needs it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CustomerFacts {
+    /// Keys that may sign.
+    pub keys: Vec<Thumbprint>,
+    /// Passkeys that grants are asked for.
+    pub passkeys: Vec<Thumbprint>,
+    /// The recovery key, of which nothing else is known yet.
+    pub recovery: Option<Thumbprint>,
+}
+
+/// A grant, as far as it can be changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantFacts {
+    /// Its terms in force.
+    pub terms: Terms,
+    /// Whether it has ended.
+    pub ended: bool,
+}
+
+/// What a customer may answer or change.
+pub trait CustomerRecords {
+    /// An enterprise's name; `None` where there is no such enterprise.
+    fn enterprise(&self, tenant: TenantId) -> Option<String>;
+    /// A customer; empty where the log does not know the pseudonym.
+    fn customer(&self, tenant: TenantId, sub: &SubjectId) -> Result<CustomerFacts, Failure>;
+    /// The terms of an open request.
+    fn request(&self, tenant: TenantId, sub: &SubjectId, request: &Jti) -> Result<Option<Terms>, Failure>;
+    /// A grant of the customer's.
+    fn grant(&self, tenant: TenantId, sub: &SubjectId, grant: &Jti) -> Result<Option<GrantFacts>, Failure>;
+    /// The ledger's clock.
+    fn now(&self) -> UnixSeconds;
+    /// An id that nobody has, made now.
+    fn new_id(&self) -> Jti;
+}
+
+/// All of it.
+pub trait WriteSide: AccountStore + EventDoor + CustomerRecords + Send + Sync + 'static {}
+
+impl<T: AccountStore + EventDoor + CustomerRecords + Send + Sync + 'static> WriteSide for T {}

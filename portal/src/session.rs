@@ -1,0 +1,184 @@
+//! Sessions: a random token in a cookie that no script reads, kept as a hash, with an end that use puts off and one that
+//! nothing does.
+//!
+//! | row | holds |
+//! |---|---|
+//! | `session/` SHA-256 of the token | a [`Session`] |
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use grantbook_record::UnixSeconds;
+use grantbook_record::encoding::to_base64url;
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
+
+use crate::account::{AccountId, put, row};
+use crate::backend::write::Rows;
+use crate::failure::Failure;
+use crate::secret::{Secret, mac};
+
+/// The cookie: `__Host-` makes browsers refuse it unless it is Secure, of this very host and of every path.
+pub const COOKIE: &str = "__Host-session";
+/// How long the passkey that was shown counts as just shown, in seconds.
+pub const FRESH_SECONDS: u64 = 300;
+/// A session's use is noted at most so often, in seconds: not each look writes to the disk.
+const NOTED_SECONDS: u64 = 60;
+
+/// When sessions end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// After so long without a request, in seconds.
+    pub idle_seconds: u64,
+    /// After so long whatever happens, in seconds.
+    pub absolute_seconds: u64,
+}
+
+/// A session as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Session {
+    /// Whose.
+    pub account: AccountId,
+    /// When it began.
+    pub since: UnixSeconds,
+    /// When it was last used, to the minute.
+    pub seen: UnixSeconds,
+    /// Until when the passkey counts as just shown.
+    pub fresh_until: UnixSeconds,
+    /// Begun by a recovery code: it may recover, look and withdraw, nothing else.
+    pub recovering: bool,
+}
+
+/// A session and the token that names it.
+#[derive(Debug, Clone)]
+pub struct Current {
+    /// The session.
+    pub session: Session,
+    token: Secret,
+}
+
+/// Begins a session. Whatever token the browser had before is not it: nobody can fix one in advance.
+pub fn begin(rows: &mut dyn Rows, account: &AccountId, recovering: bool, now: UnixSeconds) -> Secret {
+    let token = Secret::random();
+    let fresh_until = UnixSeconds(if recovering { 0 } else { now.0.saturating_add(FRESH_SECONDS) });
+    let session = Session { account: account.clone(), since: now, seen: now, fresh_until, recovering };
+    put(rows, &name(&token), &session);
+    token
+}
+
+/// The session that the request's cookie names.
+pub fn current(
+    rows: &dyn Rows,
+    headers: &HeaderMap,
+    lifetimes: &Lifetimes,
+    now: UnixSeconds,
+) -> Result<Current, Failure> {
+    let token = token_of(headers).ok_or(Failure::NotLoggedIn)?;
+    let session: Session = row(rows, &name(&token))?.ok_or(Failure::NotLoggedIn)?;
+    if session.has_ended(lifetimes, now) { Err(Failure::NotLoggedIn) } else { Ok(Current { session, token }) }
+}
+
+impl Session {
+    fn has_ended(&self, lifetimes: &Lifetimes, now: UnixSeconds) -> bool {
+        now.0 >= self.seen.0.saturating_add(lifetimes.idle_seconds)
+            || now.0 >= self.since.0.saturating_add(lifetimes.absolute_seconds)
+    }
+
+    /// Whether the passkey was just shown; [`Failure::NotFresh`] otherwise.
+    pub fn expect_fresh(&self, now: UnixSeconds) -> Result<(), Failure> {
+        if now < self.fresh_until { Ok(()) } else { Err(Failure::NotFresh) }
+    }
+
+    /// Whether a passkey began it; [`Failure::NotFresh`] for one that a recovery code did.
+    pub fn expect_passkey(&self) -> Result<(), Failure> {
+        if self.recovering { Err(Failure::NotFresh) } else { Ok(()) }
+    }
+}
+
+impl Current {
+    /// Whether its use should be noted.
+    pub fn is_to_be_noted(&self, now: UnixSeconds) -> bool {
+        now.0 >= self.session.seen.0.saturating_add(NOTED_SECONDS)
+    }
+
+    /// Notes that it is used.
+    pub fn note(&self, rows: &mut dyn Rows, now: UnixSeconds) {
+        // ended meanwhile by another request
+        if rows.get(&name(&self.token)).is_some() {
+            put(rows, &name(&self.token), &Session { seen: now, ..self.session.clone() });
+        }
+    }
+
+    /// Ends it.
+    pub fn end(&self, rows: &mut dyn Rows) {
+        rows.remove(&name(&self.token));
+    }
+
+    /// What a form of this session brings along: another session's does not fit.
+    pub fn form_token(&self, key: &[u8; 32]) -> String {
+        to_base64url(&mac(key, &[b"form", self.token.name().as_bytes()]))
+    }
+
+    /// Whether a form came from a page that was made for this session.
+    pub fn check_form(&self, key: &[u8; 32], sent: &str) -> Result<(), Failure> {
+        let expected = self.form_token(key);
+        if bool::from(expected.as_bytes().ct_eq(sent.as_bytes())) { Ok(()) } else { Err(Failure::CrossSite) }
+    }
+
+    /// Ties a challenge to this session.
+    pub fn binding(&self) -> String {
+        self.token.name()
+    }
+}
+
+/// Ends every session of an account but one.
+pub fn end_others(rows: &mut dyn Rows, account: &AccountId, but: Option<&Current>) -> Result<(), Failure> {
+    let kept = but.map(|current| name(&current.token));
+    for other in rows.names("session/") {
+        let session: Option<Session> = row(rows, &other)?;
+        if session.is_some_and(|session| session.account == *account) && kept.as_ref() != Some(&other) {
+            rows.remove(&other);
+        }
+    }
+    Ok(())
+}
+
+/// Removes sessions that have ended.
+pub fn sweep(rows: &mut dyn Rows, lifetimes: &Lifetimes, now: UnixSeconds) -> Result<(), Failure> {
+    for name in rows.names("session/") {
+        if row::<Session>(rows, &name)?.is_some_and(|session| session.has_ended(lifetimes, now)) {
+            rows.remove(&name);
+        }
+    }
+    Ok(())
+}
+
+/// The header that hands a token to the browser.
+pub fn cookie(token: &Secret) -> Option<HeaderValue> {
+    HeaderValue::try_from(format!("{COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Strict", token.reveal()))
+        .ok()
+}
+
+/// The header that takes it away.
+pub fn no_cookie() -> HeaderValue {
+    HeaderValue::from_static("__Host-session=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0")
+}
+
+/// The one token of the request; none where there are two, since one of them was planted.
+fn token_of(headers: &HeaderMap) -> Option<Secret> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut tokens = cookies
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(name, _)| *name == COOKIE);
+    match (tokens.next(), tokens.next()) {
+        (Some((_, token)), None) => Secret::parse(token),
+        _ => None,
+    }
+}
+
+fn name(token: &Secret) -> String {
+    format!("session/{}", token.name())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,273 @@
+//! What signs and what guards it: logging in, invitations, enrolment, events prepared for the signing page.
+//!
+//! A session shows who is there; it signs nothing. What it may cause on the log without the customer's key is a withdrawal,
+//! which the operator signs and which says so. Everything else goes through the page at `/sign/`, which signs in the browser
+//! with keys that never leave it, and sends what it signed to `POST /v1/events`, as anybody does.
+
+mod enrol;
+mod invite;
+mod log_in;
+mod page;
+mod prepare;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use grantbook_record::UnixSeconds;
+use grantbook_record::event::ClientPublished;
+use grantbook_record::webauthn::RelyingParty;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
+
+pub use enrol::{PendingEnrolment, PendingEnrolments};
+pub use invite::{INVITATION_SECONDS_MAX, Invitation, Invited, NewInvitation};
+
+use crate::account::{self, Account, AccountId};
+use crate::backend::write::{Rows, WriteSide};
+use crate::failure::Failure;
+use crate::moment::Zone;
+use crate::secret::random;
+use crate::session::{self, Current, Lifetimes};
+use crate::viewer::{Membership, Role, Viewer, Viewers};
+
+/// Bytes of a request's body.
+const BODY_BYTES_MAX: usize = 192 * 1024;
+/// Recovery codes that are checked at a time: each takes memory and a tenth of a second.
+const CODES_AT_A_TIME: usize = 2;
+/// Rows that have ended are swept out after so many seconds.
+const SWEPT_SECONDS: u64 = 600;
+const KEY_ROW: &str = "secret";
+
+/// What the portal is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Its origin, and the id for which its passkeys are made.
+    pub relying_party: RelyingParty,
+    /// When sessions end.
+    pub lifetimes: Lifetimes,
+    /// The vocabulary with its words, JSON: what terms are called on the signing page.
+    pub vocabulary: String,
+}
+
+/// The portal's signing side. A clone is the same one.
+#[derive(Clone)]
+pub struct Portal(Arc<Inner>);
+
+struct Inner {
+    backend: Box<dyn WriteSide>,
+    settings: Settings,
+    /// Keys form tokens and challenges.
+    key: [u8; 32],
+    page: page::SigningPage,
+    codes: Semaphore,
+    swept: AtomicU64,
+}
+
+impl Portal {
+    /// Takes the store's key, or makes one.
+    pub fn new(backend: impl WriteSide, settings: Settings) -> Result<Self, Failure> {
+        let mut key = None;
+        backend.change(&mut |rows| {
+            let kept = rows.get(KEY_ROW).and_then(|row| row.try_into().ok());
+            let fresh = kept.unwrap_or_else(random);
+            if kept.is_none() {
+                rows.put(KEY_ROW, fresh.to_vec());
+            }
+            key = Some(fresh);
+            Ok(())
+        })?;
+        Ok(Self(Arc::new(Inner {
+            backend: Box::new(backend),
+            page: page::SigningPage::new(&settings.vocabulary),
+            key: key.ok_or(Failure::Unavailable)?,
+            settings,
+            codes: Semaphore::new(CODES_AT_A_TIME),
+            swept: AtomicU64::new(0),
+        })))
+    }
+
+    /// What the log must say of the signing page before anybody signs on it.
+    pub fn client(&self) -> ClientPublished {
+        ClientPublished {
+            files_sha256: self.0.page.files_sha256(),
+            relying_party: self.0.settings.relying_party.clone(),
+        }
+    }
+
+    /// Its routes.
+    pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        Router::new()
+            .route("/account/challenge", post(log_in::challenge))
+            .route("/account/register", post(log_in::register))
+            .route("/account/log-in", post(log_in::log_in))
+            .route("/account/step-up", post(log_in::step_up))
+            .route("/account/log-out", post(log_in::log_out))
+            .route("/account/recover", post(log_in::recover))
+            .route("/account/recovered", post(log_in::recovered))
+            .route("/account/erase", post(log_in::erase))
+            .route("/account/me", get(log_in::me))
+            .route("/account/invitation", post(enrol::look))
+            .route("/account/join", post(enrol::join))
+            .route("/account/enrol", post(enrol::enrol))
+            .route("/account/prepared/{id}", get(prepare::show))
+            .route("/my/requests/{id}/agree", post(prepare::agree))
+            .route("/my/requests/{id}/decline", post(prepare::decline))
+            .route("/my/grants/{id}/change", post(prepare::change))
+            .route("/my/grants/{id}/pause", post(prepare::pause))
+            .route("/my/grants/{id}/resume", post(prepare::resume))
+            .route("/my/grants/{id}/stop", post(prepare::stop))
+            .route("/i/{token}", get(invite::open))
+            .route("/sign-in", get(log_in::sign_in))
+            .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+            .layer(from_fn_with_state(self.clone(), guard))
+            .merge(page::routes())
+            .with_state(self.clone())
+    }
+
+    /// Runs a call that may block.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&Inner) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let inner = Arc::clone(&self.0);
+        tokio::task::spawn_blocking(move || call(&inner)).await.unwrap_or(Err(Failure::Unavailable))
+    }
+}
+
+impl Viewers for Portal {
+    async fn viewer(&self, headers: &HeaderMap) -> Viewer {
+        let zone = Zone::of_cookie(headers);
+        let headers = headers.clone();
+        let found = self.blocking(move |inner| {
+            let current = inner.current(&headers)?;
+            let account = inner.account(&current.session.account)?;
+            let place =
+                |known: &account::Membership| Membership { tenant: known.tenant, subject: known.sub.clone() };
+            let role = Role::Customer(account.memberships.iter().map(place).collect());
+            Ok(Viewer { role, zone, form_token: current.form_token(&inner.key) })
+        });
+        found.await.unwrap_or(Viewer { zone, ..Viewer::visitor() })
+    }
+}
+
+impl Inner {
+    fn now(&self) -> UnixSeconds {
+        self.backend.now()
+    }
+
+    /// Changes rows, all or none, and gives what the change comes to.
+    fn change<T>(&self, mut change: impl FnMut(&mut dyn Rows) -> Result<T, Failure>) -> Result<T, Failure> {
+        let mut value = None;
+        self.backend.change(&mut |rows| {
+            value = Some(change(rows)?);
+            Ok(())
+        })?;
+        value.ok_or(Failure::Unavailable)
+    }
+
+    /// The session of a request. Its use is noted, now and then.
+    fn current(&self, headers: &HeaderMap) -> Result<Current, Failure> {
+        let now = self.now();
+        let current = session::current(&Reading(self), headers, &self.settings.lifetimes, now)?;
+        if current.is_to_be_noted(now) {
+            self.change(|rows| {
+                current.note(rows, now);
+                Ok(())
+            })?;
+        }
+        self.sweep(now)?;
+        Ok(current)
+    }
+
+    fn account(&self, id: &AccountId) -> Result<Account, Failure> {
+        Account::read(&Reading(self), id)
+    }
+
+    /// Removes what has ended, now and then.
+    fn sweep(&self, now: UnixSeconds) -> Result<(), Failure> {
+        let last = self.swept.load(Ordering::Relaxed);
+        if now.0 < last.saturating_add(SWEPT_SECONDS)
+            || self.swept.compare_exchange(last, now.0, Ordering::Relaxed, Ordering::Relaxed).is_err()
+        {
+            return Ok(());
+        }
+        self.change(|rows| {
+            session::sweep(rows, &self.settings.lifetimes, now)?;
+            crate::passkey::sweep(rows, now)?;
+            invite::sweep(rows, now)?;
+            prepare::sweep(rows, now)?;
+            enrol::sweep(rows, now)
+        })
+    }
+}
+
+/// Rows that are only read.
+struct Reading<'a>(&'a Inner);
+
+impl Rows for Reading<'_> {
+    fn get(&self, name: &str) -> Option<Vec<u8>> {
+        self.0.backend.row(name)
+    }
+
+    fn names(&self, _: &str) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn put(&mut self, _: &str, _: Vec<u8>) {}
+
+    fn remove(&mut self, _: &str) {}
+}
+
+/// Lets nothing change by a request of another site, and nothing of the answers be kept.
+async fn guard(State(portal): State<Portal>, request: Request, next: Next) -> Response {
+    let safe = [Method::GET, Method::HEAD].contains(request.method());
+    if !safe && !is_same_origin(request.headers(), &portal.0.settings.relying_party.origin) {
+        return Failure::CrossSite.into_response();
+    }
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'"));
+    response
+}
+
+/// Browsers say from where a request comes, and no page can make them say otherwise. `Origin` decides where it is there;
+/// it is `null` or missing where a page withholds it, and then `Sec-Fetch-Site` does. A request that says neither is
+/// refused.
+fn is_same_origin(headers: &HeaderMap, origin: &str) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    match text("origin") {
+        Some("null") | None => text("sec-fetch-site") == Some("same-origin"),
+        Some(from) => from == origin && text("sec-fetch-site").is_none_or(|site| site == "same-origin"),
+    }
+}
+
+/// Reads a JSON body strictly. Forms of other sites cannot send its type without asking first.
+fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Failure> {
+    let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if media.split(';').next().unwrap_or_default().trim() != "application/json" {
+        return Err(Failure::Malformed("Content-Type: application/json".to_owned()));
+    }
+    Ok(grantbook_record::strict_json::parse(body)?)
+}
+
+/// An answer in JSON.
+fn answer(status: StatusCode, value: &impl Serialize) -> Response {
+    // string keys, no fallible serialisers
+    let body = serde_json::to_string(value).unwrap_or_default();
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+/// Where the browser goes on.
+fn see_other(location: &str) -> Response {
+    let location = HeaderValue::try_from(location).unwrap_or(HeaderValue::from_static("/"));
+    (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
+}

@@ -1,0 +1,181 @@
+//! Invitations: an enterprise names a pseudonym, and whoever is handed the link becomes that customer, once.
+//!
+//! | row | holds |
+//! |---|---|
+//! | `invitation/` SHA-256 of the token | an [`Invitation`] |
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use grantbook_record::event::Evidence;
+use grantbook_record::{Jti, SubjectId, TenantId, UnixSeconds};
+use qrcode::QrCode;
+use qrcode::render::svg;
+use serde::{Deserialize, Serialize};
+
+use super::{Portal, see_other};
+use crate::account::{AccountId, put, row};
+use crate::backend::write::Rows;
+use crate::failure::Failure;
+use crate::secret::Secret;
+
+/// How long an invitation may be good, in seconds: 30 days.
+pub const INVITATION_SECONDS_MAX: u64 = 30 * 86_400;
+/// Bytes of a return address.
+const URL_BYTES_MAX: usize = 1024;
+
+/// What an enterprise asks for.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewInvitation {
+    /// The customer's pseudonym.
+    pub data_subject: SubjectId,
+    /// Where the customer is shown the way back to: `https://…`.
+    #[serde(default)]
+    pub return_url: Option<String>,
+    /// A request that the customer is shown at once.
+    #[serde(default)]
+    pub request: Option<Jti>,
+    /// Who will vouch for the customer's first key; the enterprise itself where this is not given.
+    #[serde(default)]
+    pub evidence: Option<Evidence>,
+    /// How long the link is good, in seconds; a week where this is not given.
+    #[serde(default)]
+    pub seconds: Option<u64>,
+}
+
+/// What it gets: shown this once.
+#[derive(Debug, Clone, Serialize)]
+pub struct Invited {
+    /// The link.
+    pub url: String,
+    /// The same as a QR code, an SVG picture.
+    pub qr_svg: String,
+    /// Until when it is good, Unix seconds.
+    pub expires: UnixSeconds,
+}
+
+/// An invitation as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Invitation {
+    /// The enterprise.
+    pub tenant: TenantId,
+    /// The pseudonym.
+    pub sub: SubjectId,
+    /// Who will vouch for the first key.
+    pub evidence: Evidence,
+    /// Where the customer is shown the way back to.
+    #[serde(default)]
+    pub return_url: Option<String>,
+    /// A request to be shown at once.
+    #[serde(default)]
+    pub request: Option<Jti>,
+    /// Until when it is good.
+    pub expires: UnixSeconds,
+    /// Whose it has become.
+    #[serde(default)]
+    pub taken: Option<AccountId>,
+}
+
+impl Portal {
+    /// Makes an invitation for an enterprise.
+    pub async fn invite(&self, tenant: TenantId, asked: NewInvitation) -> Result<Invited, Failure> {
+        let NewInvitation { data_subject, return_url, request, evidence, seconds } = asked;
+        let seconds = seconds.unwrap_or(7 * 86_400);
+        if !(60..=INVITATION_SECONDS_MAX).contains(&seconds) {
+            return Err(Failure::Malformed("seconds from 60 to 2592000".to_owned()));
+        }
+        if return_url.as_deref().is_some_and(|url| !is_a_way_back(url)) {
+            return Err(Failure::Malformed("a return_url of https without white space".to_owned()));
+        }
+        let evidence = evidence.unwrap_or(Evidence::Enterprise);
+        if evidence == Evidence::EnrolledKey {
+            return Err(Failure::Malformed("evidence enterprise or operators_word".to_owned()));
+        }
+        let client = self.client();
+        self.blocking(move |inner| {
+            // before anybody can sign on the page
+            inner.backend.publish_client(&client)?;
+            let now = inner.now();
+            let known = inner.backend.customer(tenant, &data_subject)?;
+            if !known.keys.is_empty() {
+                return Err(Failure::Conflict(
+                    "a pseudonym without a key; a further device logs in and asks a key",
+                ));
+            }
+            let token = Secret::random();
+            let expires = UnixSeconds(now.0.saturating_add(seconds));
+            let invitation = Invitation {
+                tenant,
+                sub: data_subject.clone(),
+                evidence,
+                return_url: return_url.clone(),
+                request,
+                expires,
+                taken: None,
+            };
+            inner.change(|rows| {
+                put(rows, &name(&token), &invitation);
+                Ok(())
+            })?;
+            let url = format!("{}/i/{}", inner.settings.relying_party.origin, token.reveal());
+            let code = QrCode::new(&url).map_err(|_| Failure::Unavailable)?;
+            let qr_svg = code.render::<svg::Color<'_>>().min_dimensions(240, 240).quiet_zone(true).build();
+            Ok(Invited { url, qr_svg, expires })
+        })
+        .await
+    }
+}
+
+impl Invitation {
+    /// The invitation that the link's token names, if it is good for this account.
+    pub(super) fn find(
+        rows: &dyn Rows,
+        token: &Secret,
+        account: Option<&AccountId>,
+        now: UnixSeconds,
+    ) -> Result<Self, Failure> {
+        let gone = Failure::Gone("an invitation that nobody has used and that has not expired");
+        let invitation: Self = row(rows, &name(token))?.ok_or(Failure::NotFound)?;
+        let is_others = invitation.taken.as_ref().is_some_and(|taken| Some(taken) != account);
+        if is_others || invitation.expires <= now { Err(gone) } else { Ok(invitation) }
+    }
+
+    /// It is this account's from here on.
+    pub(super) fn take(&self, rows: &mut dyn Rows, token: &Secret, account: &AccountId) {
+        put(rows, &name(token), &Self { taken: Some(account.clone()), ..self.clone() });
+    }
+}
+
+/// `GET /i/{token}`: to the signing page, with the token where no server and no other page sees it. Looking at the link
+/// uses nothing up.
+pub(super) async fn open(State(_): State<Portal>, Path(token): Path<String>) -> Result<Response, Failure> {
+    let token = Secret::parse(&token).ok_or(Failure::NotFound)?;
+    Ok(see_other(&format!("/sign/#invitation={}", token.reveal())))
+}
+
+/// Removes invitations that have expired.
+pub(super) fn sweep(rows: &mut dyn Rows, now: UnixSeconds) -> Result<(), Failure> {
+    for name in rows.names("invitation/") {
+        if row::<Invitation>(rows, &name)?.is_some_and(|invitation| invitation.expires <= now) {
+            rows.remove(&name);
+        }
+    }
+    Ok(())
+}
+
+fn is_a_way_back(url: &str) -> bool {
+    let rest = url.strip_prefix("https://").unwrap_or_default();
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    url.len() <= URL_BYTES_MAX
+        && !host.is_empty()
+        && !host.contains('@')
+        && url.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'<' | b'>' | b'\\' | b'`'))
+}
+
+fn name(token: &Secret) -> String {
+    format!("invitation/{}", token.name())
+}
+
+#[cfg(test)]
+mod tests;

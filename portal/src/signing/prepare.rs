@@ -1,0 +1,272 @@
+//! Events prepared for the signing page: an answer of a form becomes a payload that the customer is shown and signs.
+//!
+//! | row | holds |
+//! |---|---|
+//! | `prepared/` id | a [`Prepared`] |
+
+use axum::extract::{Form, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use grantbook_record::encoding::{Base64Bytes, to_base64url};
+use grantbook_record::event::{Claims, GrantAmended, GrantGiven, GrantPaused, GrantResumed, RequestDeclined};
+use grantbook_record::terms::NoticeShown;
+use grantbook_record::{Jti, Kind, TenantId, UnixSeconds};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Inner, Portal, Reading, answer, see_other};
+use crate::account::{Account, AccountId, Membership, put, row};
+use crate::backend::write::Rows;
+use crate::failure::Failure;
+use crate::narrowing::Narrowing;
+use crate::session::Current;
+
+/// How long the customer may take to sign, in seconds.
+const GOOD_SECONDS: u64 = 3600;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Prepared {
+    account: AccountId,
+    tenant: TenantId,
+    kind: String,
+    payload: Base64Bytes,
+    /// Page of the portal to go to once it is signed.
+    next: String,
+    expires: UnixSeconds,
+}
+
+type Pairs = Form<Vec<(String, String)>>;
+
+/// `POST /my/requests/{id}/agree`
+pub(super) async fn agree(
+    State(portal): State<Portal>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Form(pairs): Pairs,
+) -> Result<Response, Failure> {
+    let narrowing = Narrowing::of_form(&pairs)?;
+    prepared(portal, id, headers, pairs, move |inner, membership, request| {
+        let Membership { tenant, sub, .. } = membership;
+        let Some(asked) = inner.backend.request(*tenant, sub, &request)? else { return Ok(None) };
+        let mut terms = narrowing
+            .apply(&asked)
+            .ok_or_else(|| Failure::Malformed("less than what was asked for, and not nothing".to_owned()))?;
+        terms.notice = NoticeShown { shown_at: inner.now(), ..terms.notice };
+        let event =
+            GrantGiven { sub: sub.clone(), terms, request: Some(request), birth_day: None, mandate: None };
+        let claims = Claims::new(*tenant, inner.backend.new_id(), event);
+        Ok(Some((Kind::GrantGiven, claims.to_json(), format!("/my/grants/{}", claims.jti))))
+    })
+    .await
+}
+
+/// `POST /my/requests/{id}/decline`
+pub(super) async fn decline(
+    State(portal): State<Portal>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Form(pairs): Pairs,
+) -> Result<Response, Failure> {
+    prepared(portal, id, headers, pairs, |inner, membership, request| {
+        let Membership { tenant, sub, .. } = membership;
+        if inner.backend.request(*tenant, sub, &request)?.is_none() {
+            return Ok(None);
+        }
+        let event = RequestDeclined { sub: sub.clone(), request, unless: None, mandate: None };
+        let claims = Claims::new(*tenant, inner.backend.new_id(), event);
+        Ok(Some((Kind::RequestDeclined, claims.to_json(), "/".to_owned())))
+    })
+    .await
+}
+
+/// `POST /my/grants/{id}/change`: the same grant with less in it.
+pub(super) async fn change(
+    State(portal): State<Portal>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Form(pairs): Pairs,
+) -> Result<Response, Failure> {
+    let narrowing = Narrowing::of_form(&pairs)?;
+    prepared(portal, id, headers, pairs, move |inner, Membership { tenant, sub, .. }, grant| {
+        let Some(known) = inner.backend.grant(*tenant, sub, &grant)? else { return Ok(None) };
+        if known.ended {
+            return Err(Failure::Conflict("a grant that has not ended"));
+        }
+        let terms = narrowing.apply(&known.terms).filter(|terms| *terms != known.terms);
+        let terms =
+            terms.ok_or_else(|| Failure::Malformed("less than was granted, and not nothing".to_owned()))?;
+        let event = GrantAmended { sub: sub.clone(), grant, terms, birth_day: None };
+        let claims = Claims::new(*tenant, inner.backend.new_id(), event);
+        Ok(Some((Kind::GrantAmended, claims.to_json(), format!("/my/grants/{grant}"))))
+    })
+    .await
+}
+
+/// `POST /my/grants/{id}/pause`
+pub(super) async fn pause(
+    State(portal): State<Portal>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Form(pairs): Pairs,
+) -> Result<Response, Failure> {
+    prepared(portal, id, headers, pairs, |inner, membership, grant| {
+        of_grant(inner, membership, grant, |sub| (Kind::GrantPaused, GrantPaused { sub, grant }))
+    })
+    .await
+}
+
+/// `POST /my/grants/{id}/resume`
+pub(super) async fn resume(
+    State(portal): State<Portal>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Form(pairs): Pairs,
+) -> Result<Response, Failure> {
+    prepared(portal, id, headers, pairs, |inner, membership, grant| {
+        of_grant(inner, membership, grant, |sub| (Kind::GrantResumed, GrantResumed { sub, grant }))
+    })
+    .await
+}
+
+/// `POST /my/grants/{id}/stop`: withdraws at once, without any key. The operator signs, and says that a session asked.
+pub(super) async fn stop(
+    State(portal): State<Portal>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Form(pairs): Pairs,
+) -> Result<Response, Failure> {
+    portal
+        .blocking(move |inner| {
+            let (_, account) = inner.of_form(&headers, &pairs)?;
+            let grant = Jti::parse(&id).map_err(|_| Failure::NotFound)?;
+            for Membership { tenant, sub, .. } in &account.memberships {
+                match inner.backend.grant(*tenant, sub, &grant)? {
+                    None => {}
+                    Some(known) => {
+                        // twice by a nervous finger is once
+                        if !known.ended {
+                            inner.backend.withdraw_by_session(*tenant, sub, grant)?;
+                        }
+                        return Ok(see_other(&format!("/my/grants/{grant}/stopped")));
+                    }
+                }
+            }
+            Err(Failure::NotFound)
+        })
+        .await
+}
+
+/// `GET /account/prepared/{id}`: for the signing page, which shows the payload's own words.
+pub(super) async fn show(
+    State(portal): State<Portal>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    portal
+        .blocking(move |inner| {
+            let current = inner.current(&headers)?;
+            let found: Option<Prepared> = row(&Reading(inner), &name(&id))?;
+            let prepared = found.filter(|prepared| prepared.account == current.session.account);
+            let prepared = prepared.ok_or(Failure::NotFound)?;
+            if prepared.expires <= inner.now() {
+                return Err(Failure::Gone("an answer that was given within the hour"));
+            }
+            let account = inner.account(&current.session.account)?;
+            let sub = &account.membership(prepared.tenant)?.sub;
+            let known = inner.backend.customer(prepared.tenant, sub)?;
+            let answered = json!({
+                "tenant": prepared.tenant,
+                "enterprise": inner.backend.enterprise(prepared.tenant),
+                "kind": prepared.kind,
+                "payload": prepared.payload,
+                "next": prepared.next,
+                "keys": known.keys,
+                "passkeys": known.passkeys,
+            });
+            Ok(answer(StatusCode::OK, &answered))
+        })
+        .await
+}
+
+/// Kind, payload, and the page to go to.
+type Payload = (Kind, Vec<u8>, String);
+
+/// Checks the form, finds whose the id is, prepares, and goes on to the signing page.
+async fn prepared(
+    portal: Portal,
+    id: String,
+    headers: HeaderMap,
+    pairs: Vec<(String, String)>,
+    payload: impl Fn(&Inner, &Membership, Jti) -> Result<Option<Payload>, Failure> + Send + 'static,
+) -> Result<Response, Failure> {
+    portal
+        .blocking(move |inner| {
+            let (current, account) = inner.of_form(&headers, &pairs)?;
+            current.session.expect_passkey()?;
+            let about = Jti::parse(&id).map_err(|_| Failure::NotFound)?;
+            for membership in &account.memberships {
+                let Some((kind, payload, next)) = payload(inner, membership, about)? else { continue };
+                let id = to_base64url(&crate::secret::random::<16>());
+                let expires = UnixSeconds(inner.now().0.saturating_add(GOOD_SECONDS));
+                let prepared = Prepared {
+                    account: current.session.account.clone(),
+                    tenant: membership.tenant,
+                    kind: kind.name().to_owned(),
+                    payload: Base64Bytes(payload),
+                    next,
+                    expires,
+                };
+                inner.change(|rows| {
+                    put(rows, &name(&id), &prepared);
+                    Ok(())
+                })?;
+                return Ok(see_other(&format!("/sign/#sign={id}")));
+            }
+            Err(Failure::NotFound)
+        })
+        .await
+}
+
+fn of_grant<T: Serialize>(
+    inner: &Inner,
+    Membership { tenant, sub, .. }: &Membership,
+    grant: Jti,
+    event: impl FnOnce(grantbook_record::SubjectId) -> (Kind, T),
+) -> Result<Option<Payload>, Failure> {
+    if inner.backend.grant(*tenant, sub, &grant)?.is_none() {
+        return Ok(None);
+    }
+    let (kind, event) = event(sub.clone());
+    let claims = Claims::new(*tenant, inner.backend.new_id(), event);
+    Ok(Some((kind, claims.to_json(), format!("/my/grants/{grant}"))))
+}
+
+impl Inner {
+    /// Who sent a form: the session, whose token the form must carry.
+    fn of_form(
+        &self,
+        headers: &HeaderMap,
+        pairs: &[(String, String)],
+    ) -> Result<(Current, Account), Failure> {
+        let current = self.current(headers)?;
+        let token = pairs.iter().find(|(name, _)| name == "form_token");
+        current.check_form(&self.key, token.map_or("", |(_, token)| token.as_str()))?;
+        let account = self.account(&current.session.account)?;
+        Ok((current, account))
+    }
+}
+
+/// Removes what nobody has signed in time.
+pub(super) fn sweep(rows: &mut dyn Rows, now: UnixSeconds) -> Result<(), Failure> {
+    for name in rows.names("prepared/") {
+        if row::<Prepared>(rows, &name)?.is_some_and(|prepared| prepared.expires <= now) {
+            rows.remove(&name);
+        }
+    }
+    Ok(())
+}
+
+fn name(id: &str) -> String {
+    format!("prepared/{id}")
+}

@@ -1,0 +1,48 @@
+// Envelopes and their signatures: docs/spec/envelope.md. One JWS here; the server puts others' behind it.
+
+import { concat, encode, toBase64url } from './bytes.js';
+
+/** @typedef {{ thumbprint: string, sign: (message: Uint8Array<ArrayBuffer>) => Promise<Uint8Array> }} Signer */
+
+/**
+ * A compact JWS over the payload's bytes as they are.
+ * @param {string} kind @param {Uint8Array} payload @param {Signer} signer
+ */
+export async function sign(kind, payload, signer) {
+  const header = `{"alg":"Ed25519","typ":"grantbook-${kind}+jwt","kid":"${signer.thumbprint}"}`;
+  const input = `${toBase64url(encode(header))}.${toBase64url(payload)}`;
+  return `${input}.${toBase64url(await signer.sign(encode(input)))}`;
+}
+
+/** JWSs, each behind its length in two bytes. @param {...string} texts */
+export function envelope(...texts) {
+  return concat(
+    ...texts.map((text) => {
+      const bytes = encode(text);
+      if (bytes.length > 0xffff) throw new Error('expected a JWS of at most 65535 bytes');
+      return concat(Uint8Array.of(bytes.length >> 8, bytes.length & 0xff), bytes);
+    }),
+  );
+}
+
+/** A UUIDv7 and its time in seconds: the jti and the iat of an event. */
+export function newId() {
+  const now = Date.now();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  for (let at = 0; at < 6; at += 1) bytes[at] = Math.floor(now / 2 ** (8 * (5 - at))) % 256;
+  bytes[6] = 0x70 | (bytes[6] & 0x0f);
+  bytes[8] = 0x80 | (bytes[8] & 0x3f);
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  const jti = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+  return { jti, iat: Math.floor(now / 1000) };
+}
+
+/**
+ * The payload of an event made here.
+ * @param {string} tenant @param {object} event @param {number} [seconds] how long it may be sent in
+ */
+export function claims(tenant, event, seconds) {
+  const { jti, iat } = newId();
+  const exp = seconds === undefined ? {} : { exp: iat + seconds };
+  return encode(JSON.stringify({ v: 1, aud: tenant, jti, iat, ...exp, event }));
+}

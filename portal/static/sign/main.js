@@ -1,0 +1,79 @@
+// The signing page: it reads from its address what to do, shows what it is about to sign, asks, and signs.
+
+import { Refusal, ask, assertion, me } from './account.js';
+import { decode, encode, fromBase64url, sha256, toBase64url } from './bytes.js';
+import { comeIn, invitation, recover, sealed } from './enrol.js';
+import { sign } from './jws.js';
+import * as keys from './keys.js';
+import { meaning } from './meaning.js';
+import { choose, el, facts, show } from './screen.js';
+import { words } from './words.js';
+
+/** A path of this portal; `/` for anything else. @param {string} path */
+const local = (path) => (/^\/(?![/\\])[\x21-\x7e]*$/.test(path) ? path : '/');
+
+/** The name of a passkey on the log: RFC 7638. @param {any} key */
+const named = async ({ x, y }) => toBase64url(await sha256(encode(`{"crv":"P-256","kty":"EC","x":"${x}","y":"${y}"}`)));
+
+/** @param {string} id of a prepared event */
+async function signPrepared(id) {
+  const account = await me();
+  if (!account) {
+    await comeIn(`/sign/#sign=${id}`);
+    location.reload();
+    return;
+  }
+  const { tenant, enterprise, kind, payload, next, keys: enrolled, passkeys } = await ask(`/account/prepared/${id}`);
+  const key = await keys.find(tenant, enrolled);
+  const back = el('p', {}, el('a', { class: 'button', href: '/' }, words.back));
+  if (!key) {
+    show(words.no_key, el('p', {}, words.no_key_text), el('p', {}, el('a', { href: '#recover' }, words.lost)), back);
+    return;
+  }
+  const bytes = fromBase64url(payload);
+  const { question, rows, widens, yes, no } = meaning(kind, bytes, tenant, enterprise);
+  const shown = el('pre', { lang: 'en' }, decode(bytes));
+  const details = el('details', {}, el('summary', {}, words.bytes), shown);
+  show(question, el('p', { class: 'quiet' }, words.what_is_signed), facts(rows), details);
+  const main = /** @type {HTMLElement} */ (document.getElementById('main'));
+  if ((await choose(main, { no, yes })) === 'no') {
+    show(words.not_signed, el('p', {}, words.not_signed_text), back);
+    return;
+  }
+  const jws = await sign(kind, bytes, key);
+  const assertions = [];
+  if (widens && passkeys.length > 0) {
+    const mine = [];
+    for (const passkey of account.passkeys) if (passkeys.includes(await named(passkey.key))) mine.push(passkey);
+    assertions.push(await assertion(account.rp_id, await sha256(encode(jws)), mine));
+  }
+  await ask('/v1/events', await sealed([jws], assertions));
+  show(
+    words.signed,
+    el('p', {}, words.signed_text),
+    el('p', {}, el('a', { class: 'button', href: local(next) }, words.go_on)),
+  );
+}
+
+async function run() {
+  document.documentElement.lang = words.tag;
+  const [what, value = ''] = location.hash.slice(1).split('=', 2);
+  if (!(await keys.areSupported())) {
+    show(words.unsupported, el('p', {}, words.unsupported_text), el('p', {}, el('a', { href: '/' }, words.back)));
+    return;
+  }
+  try {
+    if (what === 'sign') await signPrepared(encodeURIComponent(value));
+    else if (what === 'invitation') await invitation(value);
+    else if (what === 'recover') await recover();
+    else if (what === 'log-in') await comeIn(local(decodeURIComponent(value) || '/'));
+    else show(words.nothing_here, el('p', {}, el('a', { class: 'button', href: '/' }, words.back)));
+  } catch (error) {
+    const gone = error instanceof Refusal && (error.status === 410 || error.status === 404);
+    const text = gone ? words.expired : error instanceof Error ? error.message : String(error);
+    show(words.failed, el('p', { role: 'alert' }, text), el('p', {}, el('a', { class: 'button', href: '/' }, words.back)));
+  }
+}
+
+addEventListener('hashchange', () => location.reload());
+await run();

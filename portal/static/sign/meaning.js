@@ -1,0 +1,122 @@
+// What an event says, in plain words, from the payload's bytes and nothing else. A payload that has a member which is not shown
+// here is not signed here.
+
+import { decode } from './bytes.js';
+import { dayNamed, fieldNamed, moment, money, named, words } from './words.js';
+import { list } from './screen.js';
+
+/** @typedef {[string, import('./screen.js').Part | import('./screen.js').Part[]][]} Rows */
+
+/** Refuses members that are unknown, and with them what could be hidden. @param {any} value @param {string[]} members */
+function only(value, members) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('expected an object');
+  const unknown = Object.keys(value).find((name) => !members.includes(name));
+  if (unknown !== undefined) throw new Error(`unknown member ${unknown}`);
+  return value;
+}
+
+/** @param {any} clause */
+function clauseInWords(clause) {
+  const { category, period, fields, filter } = only(clause, ['category', 'period', 'fields', 'filter']);
+  const parts = [named('categories', category)];
+  parts.push(fields ? fields.map((/** @type {string} */ field) => fieldNamed(category, field)).join(', ') : words.all_fields);
+  if (period) parts.push(words.from_to(dayNamed(only(period, ['from', 'to']).from), dayNamed(period.to)));
+  else parts.push(words.any_time);
+  for (const condition of filter ?? []) {
+    const { attribute, any_of } = only(condition, ['attribute', 'any_of']);
+    parts.push(words.only_where(`${attribute}: ${any_of.join(', ')}`));
+  }
+  return parts.join(' · ');
+}
+
+/** @param {any} compensation */
+function pay(compensation) {
+  if (compensation === 'none') return words.nothing;
+  if (compensation.per_use) return words.per_use(money(compensation.per_use));
+  if (compensation.per_grant) return words.per_grant(money(compensation.per_grant));
+  if (compensation.revenue_share) return words.share(`${compensation.revenue_share.basis_points / 100} %`);
+  if (compensation.benefit) return String(compensation.benefit.what);
+  return `${words.other_pay}: ${JSON.stringify(compensation)}`;
+}
+
+/** @param {any} obligation */
+function duty(obligation) {
+  const joined = (/** @type {any} */ { fields }) => fields.join(', ');
+  if (obligation.mask) return words.mask(joined(obligation.mask));
+  if (obligation.keep_fields) return words.keep(joined(obligation.keep_fields));
+  if (obligation.generalise) return words.generalise(`${obligation.generalise.field} → ${obligation.generalise.to}`);
+  if (obligation.delete_by) return words.delete_by(obligation.delete_by.days);
+  if (obligation.watermark) return words.watermark;
+  if (obligation.notify) return words.notify(obligation.notify.party);
+  return JSON.stringify(obligation);
+}
+
+/** @param {any} given @returns {Rows} */
+function termsInWords(given) {
+  const terms = only(given, [
+    'controller', 'recipient', 'purpose', 'scope', 'validity', 'limits', 'compensation', 'obligations', 'notice',
+    'template', 'consents', 'supersedes', 'licence',
+  ]);
+  const scope = only(terms.scope, ['include', 'exclude']);
+  const { start, end } = only(terms.validity, ['start', 'end']);
+  const limits = only(terms.limits ?? {}, ['uses', 'rate', 'retention_days', 'level']);
+  /** @type {string[]} */
+  const often = [limits.uses === undefined ? words.any_number : words.at_most(limits.uses)];
+  if (limits.rate) often.push(words.within(only(limits.rate, ['uses', 'seconds']).uses, limits.rate.seconds));
+  /** @type {Rows} */
+  const rows = [
+    [words.recipient, terms.recipient],
+    [words.controller, terms.controller],
+    [words.purpose, named('purposes', terms.purpose)],
+    [words.data, list(scope.include.map(clauseInWords))],
+  ];
+  if (scope.exclude?.length) rows.push([words.without, list(scope.exclude.map(clauseInWords))]);
+  rows.push([words.validity, words.from_to(moment(start), moment(end))]);
+  rows.push([words.uses, list(often)]);
+  rows.push([words.kept, limits.retention_days === undefined ? words.no_limit : words.days(limits.retention_days)]);
+  if (terms.obligations?.length) rows.push([words.duties, list(terms.obligations.map(duty))]);
+  rows.push([words.pay, pay(terms.compensation)]);
+  if (terms.consents?.length) rows.push([words.consents, list(terms.consents)]);
+  if (terms.supersedes) rows.push([words.supersedes, terms.supersedes]);
+  return rows;
+}
+
+/**
+ * The question, and what is signed.
+ * @param {string} kind @param {Uint8Array<ArrayBuffer>} payload @param {string} tenant @param {string} enterprise
+ * @returns {{ question: string, rows: Rows, widens: boolean, yes: string, no: string }}
+ */
+export function meaning(kind, payload, tenant, enterprise) {
+  const claims = only(JSON.parse(decode(payload)), ['v', 'aud', 'jti', 'iat', 'exp', 'event']);
+  if (claims.v !== 1 || claims.aud !== tenant) throw new Error('expected an event of this enterprise');
+  const plain = (/** @type {string} */ question, /** @type {Rows} */ rows) => ({
+    question,
+    rows: /** @type {Rows} */ ([[words.enterprise, enterprise], ...rows]),
+    widens: false,
+    yes: words.sign_yes,
+    no: words.sign_no,
+  });
+  const terms = (/** @type {string} */ question, /** @type {any} */ event) => ({
+    ...plain(question, termsInWords(event.terms)),
+    widens: true,
+    yes: words.agree,
+    no: words.not_agree,
+  });
+  switch (kind) {
+    case 'grant.given':
+      return terms(words.sign_grant, only(claims.event, ['sub', 'terms', 'request']));
+    case 'grant.amended': {
+      const event = only(claims.event, ['sub', 'grant', 'terms']);
+      const { rows, ...rest } = terms(words.sign_amend, event);
+      return { ...rest, rows: [[words.grant, event.grant], ...rows] };
+    }
+    case 'request.declined':
+      return plain(words.sign_decline, [[words.request, only(claims.event, ['sub', 'request']).request]]);
+    case 'grant.paused':
+      return plain(words.sign_pause, [[words.grant, only(claims.event, ['sub', 'grant']).grant]]);
+    case 'grant.resumed':
+      return plain(words.sign_resume, [[words.grant, only(claims.event, ['sub', 'grant']).grant]]);
+    default:
+      throw new Error('expected an event that is signed here');
+  }
+}
