@@ -8,7 +8,9 @@ use grantbook_record::{Scope, Terms};
 
 /// Whether `new` is `old` with less in it.
 pub fn is_narrower(old: &Terms, new: &Terms) -> bool {
-    old.controller == new.controller
+    // in other words the same terms may mean more
+    old.vocabulary == new.vocabulary
+        && old.controller == new.controller
         && old.recipient == new.recipient
         && old.purpose == new.purpose
         && old.compensation == new.compensation

@@ -383,6 +383,21 @@ pub(crate) fn sample(kind: Kind) -> Sample {
                 OperatorActed { act: Act::GateRegistered, about: Some(about_tenant(&jti(15), tenant())) };
             Sample::new(kind, 15, event, vec![operator()])
         }
+        Kind::StateRoot | Kind::ProofPublished | Kind::ClientPublished => sample_of_the_operator(kind),
+        Kind::GuardianNamed
+        | Kind::SignatoriesAgreed
+        | Kind::MandateGiven
+        | Kind::MandateWithdrawn
+        | Kind::TierAgreed
+        | Kind::SourceOwned => sample_of_people(kind),
+        Kind::AssetIssued | Kind::AssetTransferred => money::sample_of_assets(kind),
+        other => money::sample_of_money(other),
+    }
+}
+
+/// What the operator says of the log and of the signing page.
+fn sample_of_the_operator(kind: Kind) -> Sample {
+    match kind {
         Kind::StateRoot => {
             let withdrawn = map::states(GrantStatus::Withdrawn, 7);
             state_root(16, 8, map::root(&map::leaves(Some(&withdrawn))))
@@ -396,21 +411,13 @@ pub(crate) fn sample(kind: Kind) -> Sample {
             };
             Sample::new(kind, 34, event, vec![operator()])
         }
-        Kind::ClientPublished => {
+        _ => {
             let relying_party =
                 RelyingParty { id: "portal.example".into(), origin: "https://portal.example".into() };
             let event =
                 ClientPublished { files_sha256: Bytes32::sha256(b"the list of files"), relying_party };
-            Sample::new(kind, 35, event, vec![operator()])
+            Sample::new(kind, 60, event, vec![operator()])
         }
-        Kind::GuardianNamed
-        | Kind::SignatoriesAgreed
-        | Kind::MandateGiven
-        | Kind::MandateWithdrawn
-        | Kind::TierAgreed
-        | Kind::SourceOwned => sample_of_people(kind),
-        Kind::AssetIssued | Kind::AssetTransferred => money::sample_of_assets(kind),
-        other => money::sample_of_money(other),
     }
 }
 

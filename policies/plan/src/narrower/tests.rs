@@ -1,14 +1,15 @@
 use serde_json::json;
 
 use super::is_narrower;
-use crate::samples::terms;
+use crate::samples::{consents, terms};
 
 #[test]
 fn only_less_of_the_same_is_narrower() {
-    let old = terms(json!({"limits": {"rate": {"uses": 3, "seconds": 86_400}}, "consents": ["third-party"]}));
+    let base =
+        json!({"limits": {"rate": {"uses": 3, "seconds": 86_400}}, "consents": consents(&["third-party"])});
+    let old = terms(base.clone());
     let check = |patch, expected: bool| {
-        let mut base =
-            json!({"limits": {"rate": {"uses": 3, "seconds": 86_400}}, "consents": ["third-party"]});
+        let mut base = base.clone();
         json_merge(&mut base, &patch);
         assert_eq!(is_narrower(&old, &terms(base)), expected, "{patch}");
     };
@@ -35,7 +36,8 @@ fn only_less_of_the_same_is_narrower() {
         json!({"limits": {"rate": {"uses": 4, "seconds": 86_400}}}),
         json!({"validity": {"start": 1_759_276_799}}),
         json!({"validity": {"end": 1_790_812_801}}),
-        json!({"consents": ["third-party", "profiling"]}),
+        json!({"consents": consents(&["third-party", "profiling"])}),
+        json!({"vocabulary": 2}),
         json!({"scope": {"exclude": []}}),
         json!({"scope": {"include": [{"category": "fast-charging"}]}}),
         json!({"obligations": []}),
