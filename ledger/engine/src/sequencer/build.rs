@@ -24,7 +24,6 @@ use crate::admit::{
     AdmittedBatch, AdmittedEvent, AdmittedQuestion, AdmittedUse, Closing, Committed, TenantFacts, commit_use,
 };
 use crate::body::{Body, BodyContent, SharedHead, body_place, shared_place};
-use crate::cosign;
 use crate::error::AppendError;
 use crate::keyring::LOG;
 use crate::leases::{LimitKey, Taken, grant_key};
@@ -148,8 +147,8 @@ impl<'a> Builder<'a> {
             None => std::borrow::Cow::Borrowed(&claims.event),
         };
         let admitted = admission::check(&checked, &event.signers, customer_state, &rules);
-        let cosigned = || Ok(cosign::check_event(&event, customer.as_ref(), customer_state)?);
-        if let Err(error) = admitted.map_err(AppendError::from).and_then(|()| cosigned()) {
+        let cosigned = crate::cosign::check_event(&event, customer.as_ref(), customer_state);
+        if let Err(error) = admitted.map_err(AppendError::from).and(cosigned.map_err(AppendError::from)) {
             return Ok(Err(error));
         }
         if let Event::SubjectErased(erased) = &claims.event {

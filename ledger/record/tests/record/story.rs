@@ -1,6 +1,8 @@
 //! A small story with fixed keys, salts and times: one of each event, a batch of uses, and the log they are on.
 //! The examples of the specification and the frozen vectors are made of it.
 
+#[path = "story/log.rs"]
+mod log;
 #[path = "story/money.rs"]
 mod money;
 
@@ -383,7 +385,7 @@ pub(crate) fn sample(kind: Kind) -> Sample {
                 OperatorActed { act: Act::GateRegistered, about: Some(about_tenant(&jti(15), tenant())) };
             Sample::new(kind, 15, event, vec![operator()])
         }
-        Kind::StateRoot | Kind::ProofPublished | Kind::ClientPublished => sample_of_the_operator(kind),
+        Kind::StateRoot | Kind::ProofPublished | Kind::ClientPublished => log::sample_of_the_operator(kind),
         Kind::GuardianNamed
         | Kind::SignatoriesAgreed
         | Kind::MandateGiven
@@ -392,32 +394,6 @@ pub(crate) fn sample(kind: Kind) -> Sample {
         | Kind::SourceOwned => sample_of_people(kind),
         Kind::AssetIssued | Kind::AssetTransferred => money::sample_of_assets(kind),
         other => money::sample_of_money(other),
-    }
-}
-
-/// What the operator says of the log and of the signing page.
-fn sample_of_the_operator(kind: Kind) -> Sample {
-    match kind {
-        Kind::StateRoot => {
-            let withdrawn = map::states(GrantStatus::Withdrawn, 7);
-            state_root(16, 8, map::root(&map::leaves(Some(&withdrawn))))
-        }
-        Kind::ProofPublished => {
-            let event = ProofPublished {
-                about: about_tenant(&jti(34), tenant()),
-                bundle_sha256: Bytes32::sha256(b"the bytes of a bundle"),
-                day: NOW.day(),
-                size: 9,
-            };
-            Sample::new(kind, 34, event, vec![operator()])
-        }
-        _ => {
-            let relying_party =
-                RelyingParty { id: "portal.example".into(), origin: "https://portal.example".into() };
-            let event =
-                ClientPublished { files_sha256: Bytes32::sha256(b"the list of files"), relying_party };
-            Sample::new(kind, 60, event, vec![operator()])
-        }
     }
 }
 
