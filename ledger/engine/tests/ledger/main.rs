@@ -11,6 +11,7 @@ mod flips;
 mod keyring_backup;
 mod late;
 mod leases;
+mod mandates;
 mod money;
 mod owed;
 mod policy;
