@@ -34,12 +34,23 @@ impl Ledger {
         window: Window,
         each: &mut dyn FnMut(LeafIndex, &UseRecord, &Judged),
     ) -> Result<Simulated, ReadError> {
+        self.judge_past(tenant, (candidate, window), |simulation| simulation, each)
+    }
+
+    /// As [`Self::simulate`]; `prepared` says what else is to be known of the simulation before it begins.
+    fn judge_past(
+        &self,
+        tenant: TenantId,
+        (candidate, window): (&PolicyPlan, Window),
+        prepared: impl FnOnce(Simulation<'_>) -> Simulation<'_>,
+        each: &mut dyn FnMut(LeafIndex, &UseRecord, &Judged),
+    ) -> Result<Simulated, ReadError> {
         let inner = &self.inner;
         let number = inner.number(tenant)?;
         let published = inner.state.tenant(number)?;
         let in_force = published.state.policy.as_ref();
         let compared = Compared { in_force: in_force.map(|policy| &policy.plan), candidate };
-        let mut simulation = Simulation::new(compared, window, inner.late_after.as_secs());
+        let mut simulation = prepared(Simulation::new(compared, window, inner.late_after.as_secs()));
         for leaf in 0..inner.published.size() {
             let owned = inner.published.item(leaf)?;
             if owned.owner.tenant != number {
@@ -66,7 +77,9 @@ impl Ledger {
     pub fn shadow(&self, tenant: TenantId) -> Result<Option<(Candidate, Simulated)>, ReadError> {
         let Some(candidate) = self.tenant_state(tenant)?.candidate else { return Ok(None) };
         let Candidate { from: since, until, .. } = candidate;
-        let simulated = self.simulate(tenant, &candidate.plan, Window { since, until }, &mut |_, _, _| ())?;
+        let past = (&candidate.plan, Window { since, until });
+        let simulated =
+            self.judge_past(tenant, past, |simulation| simulation.after(&candidate), &mut |_, _, _| ())?;
         Ok(Some((candidate, simulated)))
     }
 }

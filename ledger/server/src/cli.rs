@@ -26,6 +26,7 @@ mod map;
 mod monitor;
 pub(crate) mod output;
 mod passphrase;
+mod people;
 mod policy;
 pub(crate) mod progress;
 mod prove;
@@ -104,6 +105,12 @@ Every key of docs/reference/configuration.md can also be set in grantbook.toml o
     /// Enrol, add, rotate, revoke and recover a customer's keys
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Name who signs for a minor
+    #[command(subcommand)]
+    Guardian(people::GuardianCommand),
+    /// Agree on who signs for an organisation
+    #[command(subcommand)]
+    Signatories(people::SignatoriesCommand),
     /// Show, compare and publish the words that grants are in
     #[command(subcommand)]
     Vocabulary(vocabulary::VocabularyCommand),
@@ -285,6 +292,8 @@ fn run(command: Option<Command>, output: Output) -> Result<Verdict, Failure> {
         Some(Command::Token(command)) => token::run(&command, output),
         Some(Command::Keygen(args)) => keygen::run(&args, output),
         Some(Command::Key(command)) => key::run(&command, output),
+        Some(Command::Guardian(command)) => people::guardian(&command, output),
+        Some(Command::Signatories(command)) => people::signatories(&command, output),
         Some(Command::Vocabulary(command)) => vocabulary::run(&command, output),
         Some(Command::Map(command)) => map::run(&command, output),
         Some(Command::Template(command)) => template::run(&command, output),

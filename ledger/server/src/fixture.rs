@@ -161,6 +161,7 @@ impl Fixture {
         let SandboxTenant { tenant, enterprise, .. } = ledger.sandbox()?;
         let mut loading = Loading { ledger, tenant: tenant.id, enterprise, new_jti, appended: 0 };
         let known = ledger.tenant_state(tenant.id)?;
+        self.authzen.check_words(&known.vocabulary)?;
         for notice in self.notices.iter() {
             loading.notice(&known, notice)?;
         }

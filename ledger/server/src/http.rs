@@ -300,10 +300,14 @@ fn authzen_settings(
     let refuse = |why: String| ServeError::Settings { file: file.to_owned(), why };
     let json = std::fs::read(file).map_err(|error| refuse(error.to_string()))?;
     let all = AuthzenSettings::parse_all(&json).map_err(|error| refuse(error.to_string()))?;
-    match all.keys().find(|tenant| ledger.tenant(**tenant).is_none()) {
-        Some(tenant) => Err(refuse(format!("{tenant} is no tenant of this ledger"))),
-        None => Ok(all),
+    for (tenant, settings) in &all {
+        if ledger.tenant(*tenant).is_none() {
+            return Err(refuse(format!("{tenant} is no tenant of this ledger")));
+        }
+        let state = ledger.tenant_state(*tenant).map_err(|error| refuse(error.to_string()))?;
+        settings.check_words(&state.vocabulary).map_err(|error| refuse(error.to_string()))?;
     }
+    Ok(all)
 }
 
 /// Listens and answers until `shutdown`, then closes the ledger.

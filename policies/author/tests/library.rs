@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use grantbook_author::{validate_template, validate_terms};
-use grantbook_plan::Vocabulary;
+use grantbook_plan::{TenantState, Vocabulary};
 use grantbook_plan::admission::beyond_template;
+use grantbook_plan::mandate::{Judgement, Request, judge};
 use grantbook_plan::vocabulary::Sensitivity;
 use grantbook_record::encoding::Bytes32;
-use grantbook_record::event::{Audience, Handling, Phase, TemplatePublished, Tier};
+use grantbook_record::event::{Audience, Event, Handling, MandateGiven, Phase, TemplatePublished, Tier};
 use grantbook_record::terms::Language;
-use grantbook_record::{Terms, strict_json};
+use grantbook_record::{Signer, Terms, strict_json};
 use serde_json::{Value, json};
 
 fn policies() -> PathBuf {
@@ -201,4 +202,48 @@ fn terms_may_narrow_every_bound_and_widen_none() {
     terms["scope"]["include"][0]["fields"] = json!(["date", "energy_kwh"]);
     terms["obligations"] = json!([]);
     assert_eq!(beyond(&serde_json::from_value(terms).unwrap(), quote), [""; 0]);
+}
+
+#[test]
+fn whoever_else_receives_data_is_of_a_kind() {
+    for ((_, name), template) in library() {
+        let bounds = &template.bounds;
+        for recipient in bounds.recipients.iter().filter(|recipient| !bounds.controllers.contains(recipient)) {
+            let of_enterprise = template.audience == Some(Audience::Enterprise);
+            let kind = bounds.kinds.iter().any(|known| known.recipient == *recipient);
+            assert!(kind || of_enterprise, "{name}: {recipient}");
+        }
+    }
+}
+
+/// "Insurers may ask": whatever they are called, and nobody else.
+#[test]
+fn a_standing_rule_about_insurers_is_about_their_templates() {
+    let signer = Signer::from_seed(&[1; 32]).unwrap();
+    let mandate: MandateGiven = serde_json::from_value(json!({
+        "sub": "cs-00004",
+        "from": {"key": signer.thumbprint()},
+        "agent": signer.public_key(),
+        "until": 1_900_000_000_u64,
+        "rules": [{"when": {"kinds": ["insurer"]}, "accept": {"consents": ["sensitive", "third-party"]}}],
+    }))
+    .unwrap();
+    let envelope = Bytes32::sha256(b"template");
+    let mut accepted = Vec::new();
+    for ((folder, name), template) in library() {
+        // in words that the rules are in
+        if folder == "organisation" {
+            continue;
+        }
+        let mut tenant = TenantState::default();
+        tenant.apply(&Event::TemplatePublished(template.clone()), envelope);
+        let mut terms = serde_json::to_value(widest(&template)).unwrap();
+        terms["template"]["hash"] = json!(envelope);
+        let terms: Terms = serde_json::from_value(terms).unwrap();
+        match judge(&mandate, &Request::new(&terms, &tenant)) {
+            Judgement::Accept { rule: 0 } => accepted.push(name),
+            other => assert!(matches!(other, Judgement::Ask { rule: None, .. }), "{name}: {other:?}"),
+        }
+    }
+    assert_eq!(accepted, ["charging-for-insurance", "trips-for-insurance"]);
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use grantbook_record::{Term, Terms};
 
 use crate::admission::Refusal;
+use crate::cover::has_some_of_field;
 use crate::rules::PolicyPlan;
 use crate::vocabulary::{Sensitivity, Version};
 
@@ -59,12 +60,16 @@ pub fn ticks(terms: &Terms, given: bool) -> Result<(), Refusal> {
 /// passing on) is for rules to say.
 pub fn is_needed(to: &str, terms: &Terms, words: &Version, plan: Option<&PolicyPlan>) -> bool {
     let includes = |wanted: Sensitivity| {
-        terms.scope.include.iter().any(|clause| {
-            let of_category = words.words().categories.get(&clause.category);
-            let fields = of_category.into_iter().flat_map(|category| category.fields.keys());
-            let granted =
-                fields.filter(|field| clause.fields.as_ref().is_none_or(|named| named.contains(field)));
-            granted.into_iter().any(|field| words.sensitivity(&clause.category, field) >= Some(wanted))
+        let categories = terms.scope.include.iter().map(|clause| &clause.category);
+        let words_of = |category| words.words().categories.get(category);
+        let mut fields = categories.flat_map(|category| {
+            words_of(category)
+                .into_iter()
+                .flat_map(move |known| known.fields.keys().map(move |field| (category, field)))
+        });
+        fields.any(|(category, field)| {
+            words.sensitivity(category, field) >= Some(wanted)
+                && has_some_of_field(&terms.scope, category, field)
         })
     };
     match to {

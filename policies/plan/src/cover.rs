@@ -35,6 +35,21 @@ pub struct FieldGap<'a> {
     pub day: DataDay,
 }
 
+/// Whether a scope has something of a category, on whatever day and in whatever row.
+pub fn has_some_of(scope: &Scope, category: &Term) -> bool {
+    scope.include.iter().any(|clause| clause.category == *category)
+        && !scope.exclude.iter().any(|clause| {
+            clause.category == *category && clause.fields.is_none() && is_about_every_row(clause)
+        })
+}
+
+/// Whether a scope has a field, on whatever day and in whatever row.
+pub fn has_some_of_field(scope: &Scope, category: &Term, field: &Term) -> bool {
+    let concerns = |clause: &Clause| clause.category == *category && has_field(clause, field);
+    scope.include.iter().any(concerns)
+        && !scope.exclude.iter().any(|clause| concerns(clause) && is_about_every_row(clause))
+}
+
 /// Whether some included clause is about each of the use's categories.
 pub fn names_categories(scope: &Scope, facts: &UseFacts) -> bool {
     facts.categories.iter().all(|category| scope.include.iter().any(|clause| clause.category == *category))
@@ -100,6 +115,11 @@ fn any_gap<'a>(
             Some(FieldGap { category, field, day })
         })
     })
+}
+
+/// Of every day, too.
+fn is_about_every_row(clause: &Clause) -> bool {
+    clause.period.is_none() && clause.filter.is_empty()
 }
 
 fn has_field(clause: &Clause, field: &Term) -> bool {

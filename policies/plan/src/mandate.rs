@@ -23,7 +23,7 @@ use crate::vocabulary::Vocabulary;
 pub use admission::check_words;
 pub(crate) use admission::{by_agent, check_given, check_withdrawn};
 pub use attenuation::check_handed_on;
-pub use consents::{BY_SENSITIVITY, needed_consents};
+pub use consents::needed_consents;
 pub use draft::Draft;
 pub use error::MandateError;
 pub use held::{MANDATES_MAX, MandateState};

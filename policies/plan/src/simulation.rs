@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use grantbook_record::day::{Day, UnixSeconds};
 use grantbook_record::encoding::Bytes32;
-use grantbook_record::event::Event;
+use grantbook_record::event::{Event, PolicyPublished, Stage};
 use grantbook_record::feed::FeedPosition;
 use grantbook_record::uses::{Denied, Outcome, Permitted, UseRecord};
 use grantbook_record::{DenialReason, Jti, Kind, SubjectId, Term};
@@ -20,7 +20,7 @@ use grantbook_record::{DenialReason, Jti, Kind, SubjectId, Term};
 use crate::customer::{Admitted, CustomerState};
 use crate::decide::{Basis, Decision, Denial, Detail, UseCount, decide};
 use crate::rules::PolicyPlan;
-use crate::tenant::TenantState;
+use crate::tenant::{Candidate, TenantState};
 
 use report::Tally;
 pub use report::{Difference, Report, Sum, Word};
@@ -84,6 +84,8 @@ pub struct Judged {
 pub struct Simulation<'r> {
     compared: Compared<'r>,
     window: Window,
+    /// Start and sources of the rules in shadow, until their publication comes: what lies before it is not judged.
+    awaited: Option<(UnixSeconds, Bytes32)>,
     /// How late a record may come; how each customer was is kept as long.
     late_after_seconds: u64,
     /// Frames of the tenant's feed so far.
@@ -108,7 +110,14 @@ impl<'r> Simulation<'r> {
     /// oldest of what is still known of their customer.
     pub fn new(compared: Compared<'r>, window: Window, late_after_seconds: u64) -> Self {
         let (tenant, customers, tally) = (Timeline::default(), HashMap::new(), Tally::default());
-        Self { compared, window, late_after_seconds, position: 0, tenant, customers, tally }
+        let awaited = None;
+        Self { compared, window, awaited, late_after_seconds, position: 0, tenant, customers, tally }
+    }
+
+    /// The same, of what the log has after the publication of these rules in shadow.
+    #[must_use]
+    pub fn after(self, Candidate { from, sources, .. }: &Candidate) -> Self {
+        Self { awaited: Some((*from, *sources)), ..self }
     }
 
     /// Takes in the tenant's next event.
@@ -123,6 +132,13 @@ impl<'r> Simulation<'r> {
             // of templates alone the envelope's hash is kept
             self.tenant.change(when, |tenant| tenant.apply(event, Bytes32([0; 32])));
         }
+        if let Event::PolicyPublished(PolicyPublished {
+            from, sources, stage: Some(Stage::Shadow(_)), ..
+        }) = event
+            && self.awaited == Some((*from, *sources))
+        {
+            self.awaited = None;
+        }
         if let Some(sub) = event.subject() {
             known(&mut self.customers, sub).state.change(when, |state| state.apply(event, admitted));
         }
@@ -133,7 +149,8 @@ impl<'r> Simulation<'r> {
         self.position += u64::from(kind.is_fed());
         let Window { since, until } = self.window;
         let is_within = since.day() <= day && day <= UnixSeconds(until.0.saturating_sub(1)).day();
-        if is_within && matches!(kind, Kind::UseRecorded | Kind::UseDenied) {
+        let is_judged = is_within && self.awaited.is_none();
+        if is_judged && matches!(kind, Kind::UseRecorded | Kind::UseDenied) {
             self.tally.unreadable += 1;
         }
     }
@@ -146,7 +163,7 @@ impl<'r> Simulation<'r> {
             Outcome::Voided(_) => return None,
             outcome => outcome,
         };
-        if !self.window.has(record.at) {
+        if self.awaited.is_some() || !self.window.has(record.at) {
             if let Outcome::Permitted(Permitted { grant, .. }) = outcome {
                 known.count([Some(*grant); 2], record.at);
             }

@@ -158,6 +158,12 @@ impl Vocabulary {
         self.latest.has_field(category, field)
     }
 
+    /// Whether records of some category have a field of this name, in whatever version.
+    pub fn has_field_in_some_category(&self, name: &str) -> bool {
+        let mut categories = self.versions().flat_map(|version| version.words.categories.values());
+        categories.any(|category| category.fields.keys().any(|field| field.as_str() == name))
+    }
+
     /// Whether it has this action.
     pub fn has_action(&self, action: &Term) -> bool {
         self.latest.has_action(action)

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use grantbook_plan::Parties;
+use grantbook_plan::{Parties, Vocabulary};
 use grantbook_plan::columns::{ColumnWords, words_of};
 use grantbook_plan::decide::{Decision, Denial as Decided};
 use grantbook_record::receipt::VerifiedContent;
@@ -13,6 +13,7 @@ use grantbook_record::vocabulary::Source;
 use grantbook_record::{DenialReason, GateId, Receipt, TenantId, UnixMillis};
 use grantbook_tlog::LogKeys;
 use rand_core::{OsRng, RngCore as _};
+use serde::Deserialize;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
@@ -29,6 +30,7 @@ use crate::spool::{self, Spool, SpoolConfig, SpoolError, SpoolStatus, Unsent, Us
 use crate::tls::Tls;
 
 const VKEY: &str = "/log/vkey";
+const VOCABULARY: &str = "/v1/vocabulary";
 /// How long the folder of the replica may be held by a gate that is gone.
 const FREE_WITHIN: Duration = Duration::from_secs(1);
 
@@ -375,6 +377,16 @@ impl Gate {
             .unwrap_or(Err(Decided::of(DenialReason::EvaluationError)))
     }
 
+    /// The enterprise's vocabulary, for [`crate::obligations::Context`]: as far as the replica has come; a remote gate asks the
+    /// ledger.
+    pub async fn vocabulary(&self) -> Result<Vocabulary, LinkFault> {
+        let known = self.0.link.as_ref().and_then(|link| link.read(|replica| replica.vocabulary().clone()));
+        match known {
+            Some(vocabulary) => Ok(vocabulary),
+            None => self.0.http.read(VOCABULARY).await.map(|Publications { published }| published),
+        }
+    }
+
     /// What keeps the replica; `None` for a remote gate.
     pub(crate) fn link(&self) -> Option<&Link> {
         self.0.link.as_ref()
@@ -389,6 +401,12 @@ impl Gate {
     pub fn position(&self) -> u64 {
         self.0.link.as_ref().and_then(|link| link.read(|replica| replica.position().0)).unwrap_or(0)
     }
+}
+
+/// What the ledger says of the vocabulary.
+#[derive(Deserialize)]
+struct Publications {
+    published: Vocabulary,
 }
 
 impl Recording {

@@ -26,6 +26,7 @@ mod table;
 
 use std::sync::Arc;
 
+use grantbook_plan::Vocabulary;
 use grantbook_record::terms::Obligation;
 use grantbook_record::uses::{UseFacts, UseId};
 use grantbook_record::{DenialReason, Jti, Term, UnixSeconds};
@@ -73,6 +74,9 @@ pub enum Mask {
 pub struct Context<'a> {
     /// What the obligations are carried out with.
     pub means: &'a Means,
+    /// The enterprise's vocabulary ([`crate::Gate::vocabulary`]): what a field holds under the name of another field is no
+    /// part of it.
+    pub vocabulary: &'a Vocabulary,
     /// What was asked: data of other fields is dropped.
     pub facts: &'a UseFacts,
     /// The grant under which it was permitted: the `jti` of its `grant.given`.
@@ -188,7 +192,7 @@ impl std::fmt::Debug for Means {
 }
 
 /// Carries obligations out on JSON objects; what comes back has the same order. A field is a member of its name at any
-/// depth, with all that it holds but members that are other fields of the vocabulary.
+/// depth, with all that it holds but members that are other fields of the vocabulary, in whatever version.
 pub fn carry_out(
     obligations: &[Obligation],
     context: &Context<'_>,

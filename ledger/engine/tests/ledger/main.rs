@@ -14,6 +14,7 @@ mod history;
 mod keyring_backup;
 mod late;
 mod leases;
+mod mandates;
 mod money;
 mod owed;
 mod policy;

@@ -22,6 +22,9 @@ pub(crate) struct GrantArgs {
     /// The customer's key file [default with --sandbox: the sandbox customer's]
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// Key file of who signs beside the customer's key: another signatory, or a guardian; may be given several times
+    #[arg(long, value_name = "FILE")]
+    beside: Vec<PathBuf>,
     /// The customer's pseudonym at the enterprise
     #[arg(long, allow_hyphen_values = true, value_name = "ID")]
     sub: Option<SubjectId>,
@@ -95,6 +98,8 @@ pub(crate) fn give(args: &GrantArgs, output: Output) -> Result<Verdict, Failure>
     let or = |given: &Option<PathBuf>, default: Option<PathBuf>| given.clone().or(default);
     let key = or(&args.key, in_sandbox.map(super::sandbox::Sandbox::customer_key));
     let key = files::read_key(&key.ok_or_else(|| Failure::input("expected --key FILE"))?)?;
+    let beside = args.beside.iter().map(|file| files::read_key(file)).collect::<Result<Vec<_>, _>>()?;
+    let signers: Vec<_> = std::iter::once(&key).chain(&beside).collect();
     let sub = args.sub.clone().or_else(|| in_sandbox.map(|sandbox| sandbox.sub.clone()));
     let sub = sub.ok_or_else(|| Failure::input("expected --sub ID"))?;
     let terms: Terms = args.terms.read(in_sandbox.map(super::sandbox::Sandbox::terms).as_deref())?;
@@ -110,7 +115,7 @@ pub(crate) fn give(args: &GrantArgs, output: Output) -> Result<Verdict, Failure>
             None => false,
         };
         let event = GrantGiven { sub, terms, request: None, birth_day: None, mandate: None };
-        let taken = append(&door, tenant, Kind::GrantGiven, event, &[&key]).map_err(Failure::from)?;
+        let taken = append(&door, tenant, Kind::GrantGiven, event, &signers).map_err(Failure::from)?;
         Ok((enrolled, taken))
     })();
     door.close()?;

@@ -52,7 +52,7 @@ A code is good for one recovery. Grants stay as they are.")]
 pub(crate) struct WhoseArgs {
     /// The customer's pseudonym at the enterprise
     #[arg(long, allow_hyphen_values = true, value_name = "ID")]
-    sub: SubjectId,
+    pub(super) sub: SubjectId,
     /// File to write the event's receipt to
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
@@ -227,7 +227,7 @@ fn at(code: &RecoveryCode, tenant: TenantId) -> Result<Signer, Failure> {
 }
 
 /// Why nothing was appended.
-enum Why {
+pub(super) enum Why {
     Refused(Refused),
     Failed(Failure),
 }
@@ -245,7 +245,7 @@ impl From<Failure> for Why {
 }
 
 /// Opens the door, acts, closes it, and keeps the receipt.
-fn through(
+pub(super) fn through(
     whose: &WhoseArgs,
     act: impl FnOnce(&Door, TenantId) -> Result<Taken, Why>,
 ) -> Result<Taken, Failure> {
@@ -262,7 +262,13 @@ fn through(
     Ok(taken)
 }
 
-fn told(whose: &WhoseArgs, taken: &Taken, key: &Thumbprint, what: &str, output: Output) -> Verdict {
+pub(super) fn told(
+    whose: &WhoseArgs,
+    taken: &Taken,
+    key: &Thumbprint,
+    what: &str,
+    output: Output,
+) -> Verdict {
     output.say(format!("key {key} is {what}: entry {} of the log", taken.leaf_index));
     if let Some(file) = &whose.save {
         output.say(format!("receipt: {}", file.display()));

@@ -289,7 +289,7 @@ fn show(args: &ShowArgs, output: Output) -> Result<Verdict, Failure> {
 }
 
 /// The rules that hold now.
-fn published(door: &Door, tenant: TenantId) -> Result<Option<PublishedPolicy>, Failure> {
+pub(super) fn published(door: &Door, tenant: TenantId) -> Result<Option<PublishedPolicy>, Failure> {
     match door {
         Door::Local(ledger) => Ok(ledger.tenant_state(tenant)?.policy),
         Door::Remote(remote) => match remote.get_json("/v1/policy") {

@@ -13,6 +13,7 @@ mod fixture;
 mod kit;
 mod lost_devices;
 mod mandates;
+mod people;
 mod policies;
 mod prove;
 mod public;
@@ -243,7 +244,15 @@ fn every_command_teaches_by_example() {
     let more = ["token revoke", "template check", "template publish", "verify receipt", "verify checkpoints"];
     let single =
         ["serve", "demo", "keygen", "grant", "withdraw", "check", "replay", "verify log", "fsck", "bench"];
-    let keys = ["key enrol", "key add", "key rotate", "key revoke", "key recover"];
+    let keys = [
+        "key enrol",
+        "key add",
+        "key rotate",
+        "key revoke",
+        "key recover",
+        "guardian name",
+        "signatories agree",
+    ];
     let stored = ["backup", "restore", "migrate", "export", "import", "verify archive", "verify state"];
     for command in groups.iter().chain(&more).chain(&single).chain(&keys).chain(&stored) {
         let help = place.run(&format!("{command} --help")).ok();

@@ -52,6 +52,26 @@ fn asked(place: &Place) -> String {
     tenant
 }
 
+/// Receipts say that an agent signed, and under which mandate.
+fn says_the_mandate(place: &Place, mandate: &str) {
+    let config = grantbook_engine::LedgerConfig::new(place.path("data"));
+    let ledger = grantbook_engine::Ledger::open(&config).unwrap();
+    let tenant = ledger.tenants()[0].id;
+    let by_agent = ledger.grants(tenant, None, 10).unwrap().pop().unwrap();
+    let receipt = ledger.receipt(tenant, by_agent.leaf_index).unwrap();
+    place.write("by-agent.receipt", receipt.to_json());
+    ledger.close().unwrap();
+    drop(ledger);
+    let words = format!("by an agent under mandate {mandate}");
+    for (file, expected) in [("narrower.receipt", true), ("by-agent.receipt", true), ("grant.json", false)] {
+        let verify = format!("verify receipt {file} --data-dir data");
+        assert_eq!(place.run(&verify).ok().out.contains(&words), expected, "{file}");
+        let result = place.run(&format!("{verify} --json")).ok().json();
+        let named = &result["receipts"][0]["mandate"];
+        assert_eq!(*named, if expected { json!(mandate) } else { Value::Null }, "{file}");
+    }
+}
+
 #[test]
 fn an_agent_answers_by_rules_that_were_tried_before_they_were_signed() {
     let place = Place::new();
@@ -89,7 +109,8 @@ fn an_agent_answers_by_rules_that_were_tried_before_they_were_signed() {
     };
     let wider = place.run(&narrow("wider.json")).is(1);
     assert!(wider.err.contains("wider than in the mandate above"), "{}", wider.err);
-    place.run(&narrow("narrower.json")).ok();
+    place.run(&format!("{} --save narrower.receipt", narrow("narrower.json"))).ok();
+    says_the_mandate(&place, mandate);
     let shown = place.run(&format!("mandate show {end}")).ok().json();
     assert_eq!(shown["mandates"].as_array().unwrap().len(), 2);
 

@@ -302,6 +302,10 @@ async fn settings_in_a_file_must_be_of_tenants_that_are_there() {
     assert_eq!(bound, Ok(()));
     for (text, expected) in [
         (json!({"5b9a3f0e-5e1c-4b3a-9a55-3f4d2a6d9b11": {}}).to_string(), "is no tenant of this ledger"),
+        (
+            json!({tenant.to_string(): {"context": {"purpose": "world-peace"}}}).to_string(),
+            "world-peace is no purpose of the vocabulary",
+        ),
         (json!({tenant.to_string(): {"contexts": {}}}).to_string(), "unknown field `contexts`"),
         ("[]".to_owned(), "refused settings"),
     ] {

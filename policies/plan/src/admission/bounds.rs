@@ -1,11 +1,11 @@
 //! What a grant's template says of its terms and of who signs it.
 
 use grantbook_record::event::{Audience, Bounds, FieldRule, Handling};
-use grantbook_record::scope::Clause;
 use grantbook_record::terms::{Compensation, Obligation, RetentionDays};
 use grantbook_record::{Currency, Price, Terms, Thumbprint};
 
 use super::{Context, Refusal, by_customer, expect};
+use crate::cover::has_some_of_field;
 use crate::customer::CustomerState;
 
 const SECONDS_PER_DAY: u64 = 86_400;
@@ -95,12 +95,7 @@ fn within((currency, minor): (Currency, u64), max: Price) -> bool {
 
 /// Whether a field that is not open is outside the terms' scope, or obliges them to what the template asks.
 fn is_handled(terms: &Terms, rule: &FieldRule) -> bool {
-    let about = |clause: &Clause| {
-        clause.category == rule.category
-            && clause.fields.as_ref().is_none_or(|fields| fields.contains(&rule.field))
-    };
-    let excluded = |clause: &Clause| about(clause) && clause.period.is_none() && clause.filter.is_empty();
-    if !terms.scope.include.iter().any(about) || terms.scope.exclude.iter().any(excluded) {
+    if !has_some_of_field(&terms.scope, &rule.category, &rule.field) {
         return true;
     }
     terms.obligations.iter().any(|obligation| match (obligation, rule.handling) {

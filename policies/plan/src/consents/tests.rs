@@ -94,6 +94,10 @@ fn which_are_needed_follows_from_the_terms() {
     let words = Vocabulary::builtin().latest();
     let plan = plan(&[]);
     let only = |clause: Value| json!({"scope": {"include": [clause], "exclude": []}});
+    let without = |mut clause: Value| {
+        clause["category"] = json!("fast-charging");
+        json!({"scope": {"exclude": [clause]}})
+    };
     for (to, patch, needed) in [
         (THIRD_PARTY, json!({}), true),
         (THIRD_PARTY, json!({"recipient": "voltway"}), false),
@@ -103,6 +107,12 @@ fn which_are_needed_follows_from_the_terms() {
         (SENSITIVE, only(json!({"category": "fast-charging", "fields": ["date", "soc"]})), false),
         (SENSITIVE, only(json!({"category": "fast-charging", "fields": ["date", "station"]})), true),
         (SENSITIVE, only(json!({"category": "purchases"})), false),
+        (SENSITIVE, without(json!({"fields": ["soc"]})), true),
+        (SENSITIVE, without(json!({"fields": ["soc", "station"]})), false),
+        (SENSITIVE, without(json!({})), false),
+        // on some days, and in some rows, it is granted
+        (SENSITIVE, without(json!({"period": {"from": "2025-07-01", "to": "2025-07-31"}})), true),
+        (SENSITIVE, without(json!({"filter": [{"attribute": "city", "any_of": ["shanghai"]}]})), true),
         (SPECIAL, only(json!({"category": "driving"})), false),
         (PUBLIC_DISCLOSURE, json!({"recipient": "public"}), true),
         (PUBLIC_DISCLOSURE, json!({}), false),
@@ -126,6 +136,14 @@ fn what_the_rules_demand_must_be_there() {
     assert_eq!(check(&["cross-border"]), missing("third-party"));
     assert_eq!(check(&["third-party"]), missing("cross-border"));
     assert_eq!(check(&["third-party", "cross-border"]), Ok(()));
+    // all of charging takes the consent to sensitive data, and without the station it does not
+    let all = |exclude: Value| {
+        let scope = json!({"exclude": [exclude]});
+        let given_two = consents(&["third-party", "cross-border"]);
+        world.check(&given(terms(json!({"scope": scope, "consents": given_two}))), &[CUSTOMER])
+    };
+    assert_eq!(all(json!({"category": "fast-charging", "fields": ["work_order"]})), missing("sensitive"));
+    assert_eq!(all(json!({"category": "fast-charging", "fields": ["station"]})), Ok(()));
     let asked = |kinds: &[&str]| {
         let open: Vec<Value> = consents(kinds).as_array().unwrap().iter().map(undated).collect();
         world.check(&request(json!({"scope": dates, "consents": open})), &[ENTERPRISE])

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use grantbook_record::event::Audience;
-use grantbook_record::scope::Clause;
 use grantbook_record::{Term, Terms};
 
 use super::consents::needed_consents;
 use super::judgement::Why;
+use crate::cover::{has_some_of, has_some_of_field};
 use crate::tenant::{PublishedTemplate, TenantState};
 use crate::vocabulary::Version;
 
@@ -55,32 +55,13 @@ impl<'a> Request<'a> {
 
     /// Whether something of a category is asked for.
     pub(super) fn touches(&self, category: &Term) -> bool {
-        self.terms.scope.include.iter().any(|clause| clause.category == *category)
-            && !self.takes_out(|clause| clause.category == *category && clause.fields.is_none())
+        has_some_of(&self.terms.scope, category)
     }
 
     /// Whether something of a field is asked for.
     pub(super) fn touches_field(&self, category: &Term, field: &Term) -> bool {
-        touches_field(self.terms, category, field)
+        has_some_of_field(&self.terms.scope, category, field)
     }
-
-    /// Whether a clause that leaves nothing of what it names in the scope is one of these.
-    fn takes_out(&self, is_one: impl Fn(&Clause) -> bool) -> bool {
-        self.terms.scope.exclude.iter().filter(|clause| is_whole(clause)).any(is_one)
-    }
-}
-
-pub(super) fn touches_field(terms: &Terms, category: &Term, field: &Term) -> bool {
-    let about = |clause: &Clause| {
-        clause.category == *category && clause.fields.as_ref().is_none_or(|fields| fields.contains(field))
-    };
-    let scope = &terms.scope;
-    scope.include.iter().any(about) && !scope.exclude.iter().any(|clause| is_whole(clause) && about(clause))
-}
-
-/// Whether it is about every day and every row.
-fn is_whole(clause: &Clause) -> bool {
-    clause.period.is_none() && clause.filter.is_empty()
 }
 
 fn left_to_the_customer(template: &PublishedTemplate) -> Option<Why> {

@@ -233,6 +233,13 @@ fn no_separate_consent_is_given_that_is_not_named() {
     let ordinary = json!({"include": [{"category": "fast-charging", "fields": ["date", "energy_kwh"]}]});
     let ordinary = asked(json!({"scope": ordinary}));
     assert!(matches!(world.judge(&unnamed, &ordinary), Judgement::Accept { .. }));
+    let left_out = json!({"scope": {"include": [{"category": "fast-charging"}],
+        "exclude": [{"category": "fast-charging", "fields": ["station", "work_order"]}]}});
+    let accepted = world.judge(&unnamed, &asked(left_out.clone()));
+    assert!(matches!(accepted, Judgement::Accept { .. }), "{accepted:?}");
+    let mut in_part = left_out;
+    in_part["scope"]["exclude"][0]["period"] = json!({"from": "2025-07-01", "to": "2025-07-31"});
+    assert!(matches!(world.judge(&unnamed, &asked(in_part)), Judgement::Decline { .. }));
     for consent in ["guardian", "third-party", "cross-border", "special", "public-disclosure", "anything"] {
         let carried = asked(json!({"consents": consents(&[consent])}));
         let named = mandate(json!({"rules": [rule(json!({"consents": ["sensitive", consent]}))]}));

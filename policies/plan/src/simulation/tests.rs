@@ -166,6 +166,68 @@ fn the_rules_in_force_differ_in_nothing_from_themselves() {
     assert_eq!((report.would_deny, report.would_permit), (Sum::default(), Sum::default()));
 }
 
+/// A rule that permits under a notice that meets the demands of a law, judged with the notices that were published by then.
+#[test]
+fn a_notice_counts_from_its_publication_on() {
+    let text = json!({"en": "tell first", "zh-CN": "请先告知"});
+    let rule = json!({"version": 1, "rules": [{"id": "told", "effect": "permit", "text": text,
+        "when": {"contains": [{"attribute": "grant.notice"}, {"word": "pipl"}]}}]});
+    let candidate = PolicyPlan::from_value(&rule).unwrap();
+    let notice = Event::NoticePublished(
+        serde_json::from_value(json!({"id": "notice", "version": 1, "language": "en", "text": "notice",
+            "contents": {"laws": ["pipl"], "controller": "voltway", "identity": "notice",
+                "purposes": ["insurance-underwriting"], "categories": ["fast-charging"],
+                "recipients": ["sure-insurance"]}}))
+        .unwrap(),
+    );
+    let mut simulation = simulation(None, &candidate, &[terms(json!({}))]);
+    simulation.event(&notice, &admitted(1, NOW.0 - START.0 + 10));
+    let untold = denied(DenialReason::Policy, None);
+    for (at, as_of, then) in [
+        (5, AsOf::Time(UnixSeconds(NOW.0 + 5)), &untold),
+        (10, AsOf::Time(UnixSeconds(NOW.0 + 10)), &permitted(0)),
+        // a gate that has not had it yet
+        (15, AsOf::Position(1), &untold),
+        (15, AsOf::Position(2), &permitted(0)),
+        (15, AsOf::Now, &permitted(0)),
+    ] {
+        let outcome = Outcome::Permitted(Permitted::committed(jti(0)));
+        let judged = simulation.record(&record(0, at, asked("a"), outcome), as_of).unwrap();
+        assert_eq!(judged, Judged { now: permitted(0), then: then.clone() }, "{at} {as_of:?}");
+    }
+    assert_eq!(simulation.finish().would_deny, Sum { uses: 2, customers: 1 });
+}
+
+/// What was recorded in the second of the publication, and before it.
+#[test]
+fn a_shadow_begins_with_its_publication() {
+    let candidate = Candidate {
+        from: NOW,
+        until: UnixSeconds(NOW.0 + 3600),
+        sources: Bytes32::sha256(b"sources"),
+        plan: by_requester("a"),
+    };
+    let published = |sources: Bytes32| {
+        let event = json!({"version": 1, "from": NOW, "sources": sources, "plan": {}, "stage": {"shadow": {"hours": 1}}});
+        Event::PolicyPublished(serde_json::from_value(event).unwrap())
+    };
+    let compared = Compared { in_force: None, candidate: &candidate.plan };
+    let window = Window { since: candidate.from, until: candidate.until };
+    let mut simulation = Simulation::new(compared, window, 3600).after(&candidate);
+    simulation.event(&given(terms(json!({"limits": {"uses": 2}}))), &admitted(0, 0));
+    let used = |seq| record(seq, 0, asked("a"), Outcome::Permitted(Permitted::committed(jti(0))));
+    assert_eq!(simulation.record(&used(0), AsOf::Now), None);
+    simulation.event(&published(Bytes32::sha256(b"others")), &admitted(1, 0));
+    assert_eq!(simulation.record(&used(1), AsOf::Now), None);
+    simulation.erased(Kind::UseRecorded, NOW.day());
+    simulation.event(&published(candidate.sources), &admitted(2, 0));
+    // what was permitted before counts
+    let judged = simulation.record(&used(2), AsOf::Now).unwrap();
+    assert_eq!(judged.now, denied(DenialReason::Cap, None));
+    let report = simulation.finish();
+    assert_eq!((report.judged.uses, report.unreadable), (1, 0));
+}
+
 /// A record that arrives after a withdrawal or an amendment, made by a gate that did not know of it.
 #[test]
 fn a_record_is_judged_by_what_its_gate_knew() {

@@ -1,7 +1,6 @@
 //! What becomes of each field: obligations, the scope of the use and the watermark, put together once for all records.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
 
 use grantbook_plan::Vocabulary;
 use grantbook_plan::decide::AUDIT;
@@ -28,6 +27,7 @@ pub(super) struct Fates<'a> {
     pub(super) places: &'a Places,
     pub(super) mask: &'a Mask,
     pub(super) watermark: Option<Value>,
+    vocabulary: &'a Vocabulary,
 }
 
 impl<'a> Fates<'a> {
@@ -60,12 +60,18 @@ impl<'a> Fates<'a> {
         }
         fields.extend(hidden.into_iter().map(|field| (field.to_string(), Fate::Drop)));
         let watermark = watermark(obligations, context);
-        Ok(Self { fields, places, mask: &context.means.mask, watermark })
+        let (mask, vocabulary) = (&context.means.mask, context.vocabulary);
+        Ok(Self { fields, places, mask, watermark, vocabulary })
     }
 
     /// `None`: not one of the use's fields, and none that an obligation names.
     pub(super) fn fate(&self, field: &str) -> Option<&Fate> {
         self.fields.get(field)
+    }
+
+    /// Whether it is a field by itself wherever it stands, and no part of the one that holds it.
+    pub(super) fn is_field(&self, name: &str) -> bool {
+        self.vocabulary.has_field_in_some_category(name)
     }
 }
 
@@ -99,13 +105,4 @@ fn watermark(obligations: &[Obligation], context: &Context<'_>) -> Option<Value>
     let labels: BTreeSet<&Term> = labels.collect();
     let mark = || json!({"grant": context.grant, "labels": labels, "use": context.use_ref});
     (!labels.is_empty()).then(mark)
-}
-
-/// Whether some category of the vocabulary has a field of this name.
-pub(super) fn is_of_the_vocabulary(name: &str) -> bool {
-    static NAMES: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
-        let categories = Vocabulary::builtin().categories().values();
-        categories.flat_map(|category| category.fields.keys().map(Term::as_str)).collect()
-    });
-    NAMES.contains(name)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::fates::{Fate, Fates, is_of_the_vocabulary};
+use super::fates::{Fate, Fates};
 use super::{DEPTH_MAX, Mask, ObligationError, WATERMARK};
 
 /// Gives what may be seen of the record at place `at`.
@@ -44,7 +44,7 @@ impl Redaction<'_> {
                     };
                     Some(coarse.ok_or_else(refused)?)
                 }
-                None if kept && !is_of_the_vocabulary(&name) => Some(self.within(value, true, depth)?),
+                None if kept && !self.fates.is_field(&name) => Some(self.within(value, true, depth)?),
                 // no field of the use, but there may be some within it
                 None => Some(self.within(value, false, depth)?).filter(|value| !is_empty(value)),
             };

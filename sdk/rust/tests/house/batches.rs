@@ -8,6 +8,7 @@ use arrow_array::{
     Array as _, ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray, StructArray,
 };
 use arrow_schema::{DataType, Field, Schema};
+use grantbook_plan::Vocabulary;
 use grantbook_record::day::UnixMillis;
 use grantbook_record::terms::Obligation;
 use grantbook_record::uses::UseId;
@@ -23,7 +24,7 @@ fn run(means: &Means, list: Value, batch: &RecordBatch) -> Result<RecordBatch, O
     let use_ref = UseId::try_from("quote-41".to_owned()).unwrap();
     let grant = Jti::new(UnixMillis(1_795_000_000_000), [1; 10]);
     let at = UnixSeconds(1_795_000_000);
-    let context = Context { means, facts: &facts, grant, use_ref: &use_ref, at, retention_days: None };
+    let context = Context { means, vocabulary: Vocabulary::builtin(), facts: &facts, grant, use_ref: &use_ref, at, retention_days: None };
     let obligations: Vec<Obligation> = serde_json::from_value(list).unwrap();
     carry_out_batch(&obligations, &context, batch)
 }

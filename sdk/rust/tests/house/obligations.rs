@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
+use grantbook_plan::Vocabulary;
 use grantbook_record::day::UnixMillis;
 use grantbook_record::terms::Obligation;
 use grantbook_record::uses::{UseFacts, UseId};
@@ -35,7 +36,7 @@ fn quote() -> UseId {
 
 fn run(means: &Means, facts: &UseFacts, list: Value, records: Value) -> Result<Value, ObligationError> {
     let use_ref = quote();
-    let context = Context { means, facts, grant: grant(), use_ref: &use_ref, at: NOW, retention_days: None };
+    let context = Context { means, vocabulary: Vocabulary::builtin(), facts, grant: grant(), use_ref: &use_ref, at: NOW, retention_days: None };
     let Value::Array(records) = records else { panic!("records") };
     carry_out(&obligations(list), &context, records).map(Value::Array)
 }
@@ -242,6 +243,7 @@ fn the_grants_retention_is_noted_where_there_is_a_list() {
     let use_ref = quote();
     let mut context = Context {
         means: &means,
+        vocabulary: Vocabulary::builtin(),
         facts: &facts,
         grant: grant(),
         use_ref: &use_ref,
@@ -291,6 +293,7 @@ fn a_table_is_redacted_column_by_column() {
     let use_ref = quote();
     let context = Context {
         means: &means,
+        vocabulary: Vocabulary::builtin(),
         facts: &facts,
         grant: grant(),
         use_ref: &use_ref,
@@ -461,7 +464,7 @@ proptest! {
     fn tables_agree_with_records(cells in prop::collection::btree_map(select(NAMES), "[a-z]{1,6}", 0..6), fields in some_fields(), list in obligation_list()) {
         let facts = use_of("pricing", &fields);
         let (means, use_ref) = (Means::default(), quote());
-        let context = Context { means: &means, facts: &facts, grant: grant(), use_ref: &use_ref, at: NOW, retention_days: None };
+        let context = Context { means: &means, vocabulary: Vocabulary::builtin(), facts: &facts, grant: grant(), use_ref: &use_ref, at: NOW, retention_days: None };
         let table = Table {
             columns: cells.keys().map(ToString::to_string).collect(),
             rows: vec![cells.values().cloned().collect()],
@@ -488,4 +491,30 @@ fn the_terms_of_a_field_may_be_any_word() {
     assert_eq!(facts.fields[0], term("wallbox"));
     let seen = run(&Means::default(), &facts, json!([]), json!([{"wallbox": 1, "other": 2}])).unwrap();
     assert_eq!(seen, json!([{"wallbox": 1}]));
+}
+
+/// A field of a later version within one that is kept is a field by itself, as those of the first version are.
+#[test]
+fn members_are_fields_by_the_tenants_own_vocabulary() {
+    let mut later = Vocabulary::default();
+    let (category, field) = (json!({"en": "Charging at home", "zh-CN": "家庭充电"}), json!({"en": "Wallbox", "zh-CN": "充电桩"}));
+    let event = json!({"version": 2, "put": {"categories": {
+        "charging-at-home": {"label": category, "fields": {"wallbox": field}}}}});
+    later.publish(&serde_json::from_value(event).unwrap()).unwrap();
+    let (means, facts, use_ref) = (Means::default(), use_of("pricing", &["station"]), quote());
+    let records = vec![json!({"station": {"id": "cp-17", "email": "a@b.example", "wallbox": {"serial": 7}}})];
+    let seen = |vocabulary: &Vocabulary| {
+        let context = Context {
+            means: &means,
+            vocabulary,
+            facts: &facts,
+            grant: grant(),
+            use_ref: &use_ref,
+            at: NOW,
+            retention_days: None,
+        };
+        carry_out(&[], &context, records.clone()).unwrap()[0]["station"].clone()
+    };
+    assert_eq!(seen(Vocabulary::builtin()), json!({"id": "cp-17", "wallbox": {"serial": 7}}));
+    assert_eq!(seen(&later), json!({"id": "cp-17"}));
 }

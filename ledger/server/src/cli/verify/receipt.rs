@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use grantbook_record::Receipt;
-use grantbook_record::receipt::{Trust, VerifiedReceipt};
+use grantbook_record::event::{Event, MandateGiven, MandateSource};
+use grantbook_record::receipt::{Trust, VerifiedContent, VerifiedReceipt};
+use grantbook_record::{Jti, Receipt};
 use grantbook_tlog::{Demands, LogKeys};
 use serde_json::{Value, json};
 
@@ -73,10 +74,23 @@ fn verify(json: &[u8], keys: &LogKeys, demands: &Demands) -> Result<VerifiedRece
         .map_err(|error| error.to_string())
 }
 
+/// The mandate under which an agent signed, as it states: that it was the agent's key, the ledger and every gate check.
+fn mandate(verified: &VerifiedReceipt) -> Option<Jti> {
+    let VerifiedContent::Event { claims, .. } = &verified.content else { return None };
+    match &claims.event {
+        Event::GrantGiven(event) => event.mandate,
+        Event::RequestDeclined(event) => event.mandate,
+        Event::MandateGiven(MandateGiven { from: MandateSource::Mandate(above), .. }) => Some(*above),
+        _ => None,
+    }
+}
+
 fn describe(verified: &VerifiedReceipt) -> String {
+    let by_agent = mandate(verified).map(|mandate| format!(", by an agent under mandate {mandate}"));
     format!(
-        "{} at entry {} under a checkpoint of {} entries, {}",
+        "{}{} at entry {} under a checkpoint of {} entries, {}",
         verified.entry.kind,
+        by_agent.unwrap_or_default(),
         verified.leaf_index,
         verified.tree_size,
         verified.trust.name()
@@ -90,6 +104,7 @@ fn valid(file: &Path, verified: &VerifiedReceipt) -> Value {
         "file": file,
         "valid": true,
         "kind": verified.entry.kind.to_string(),
+        "mandate": mandate(verified),
         "leaf_index": verified.leaf_index.0,
         "tree_size": verified.tree_size.0,
         "root": verified.root.to_string(),

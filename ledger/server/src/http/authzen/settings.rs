@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use grantbook_plan::Vocabulary;
+use grantbook_plan::vocabulary::Version;
 use grantbook_record::list::List;
 use grantbook_record::scope::AttributeValue;
 use grantbook_record::strict_json::{self, JsonError};
@@ -176,33 +177,33 @@ impl Meaning {
         }
     }
 
-    fn check(&self) -> Result<(), SettingsError> {
-        let vocabulary = Vocabulary::builtin();
+    /// Words of any version may be meant: uses under older grants are asked about in theirs.
+    fn check_words(&self, vocabulary: &Vocabulary) -> Result<(), SettingsError> {
+        let some = |has: &dyn Fn(&Version) -> bool| vocabulary.versions().any(has);
         let known = |term: Option<&Term>, what, has: &dyn Fn(&Term) -> bool| match term {
             Some(term) if !has(term) => Err(SettingsError::UnknownTerm { what, term: term.clone() }),
             _ => Ok(()),
         };
-        known(self.purpose.as_ref(), "purpose", &|term| vocabulary.has_purpose(term))?;
-        known(self.action.as_ref(), "action", &|term| vocabulary.has_action(term))?;
+        known(self.purpose.as_ref(), "purpose", &|term| some(&|words| words.has_purpose(term)))?;
+        known(self.action.as_ref(), "action", &|term| some(&|words| words.has_action(term)))?;
         for category in self.categories.iter().flat_map(|list| list.iter()) {
-            known(Some(category), "category", &|term| vocabulary.has_category(term))?;
+            known(Some(category), "category", &|term| some(&|words| words.has_category(term)))?;
         }
-        let a_field = |term: &Term| vocabulary.categories().keys().any(|c| vocabulary.has_field(c, term));
         for field in self.fields.iter().flat_map(|list| list.iter()) {
-            known(Some(field), "field", &a_field)?;
+            known(Some(field), "field", &|term| vocabulary.has_field_in_some_category(term.as_str()))?;
         }
         Ok(())
     }
 }
 
 impl Settings {
-    /// Parses and checks one tenant's settings.
+    /// Parses one tenant's settings; whether it has their words, [`Self::check_words`] says.
     pub fn parse(json: &[u8]) -> Result<Self, SettingsError> {
         Self::within(json)?;
         strict_json::parse::<Self>(json)?.checked()
     }
 
-    /// Parses and checks a file that has the settings of several tenants, by their ids.
+    /// Parses a file that has the settings of several tenants, by their ids.
     pub fn parse_all(json: &[u8]) -> Result<BTreeMap<TenantId, Self>, SettingsError> {
         Self::within(json)?;
         let all: BTreeMap<TenantId, Self> = strict_json::parse(json)?;
@@ -218,12 +219,10 @@ impl Settings {
     }
 
     pub(crate) fn checked(self) -> Result<Self, SettingsError> {
-        self.context.check()?;
         for (at, word) in self.words.iter().enumerate() {
             if word.subject.is_none() && word.action.is_none() && word.resource.is_none() {
                 return Err(SettingsError::Unconditional { at });
             }
-            word.means.check()?;
         }
         let mut seen = std::collections::BTreeSet::new();
         for (at, subject) in self.subjects.iter().enumerate() {
@@ -232,6 +231,12 @@ impl Settings {
             }
         }
         Ok(self)
+    }
+
+    /// Whether the tenant's vocabulary has, in some version, every word that is meant.
+    pub fn check_words(&self, vocabulary: &Vocabulary) -> Result<(), SettingsError> {
+        let meanings = self.words.iter().map(|word| &word.means).chain([&self.context]);
+        meanings.into_iter().try_for_each(|meaning| meaning.check_words(vocabulary))
     }
 
     /// What a request means beside what it says itself.
@@ -358,11 +363,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_meant_are_words_of_some_version_of_the_tenants() {
+        let mut later = Vocabulary::default();
+        let event = serde_json::json!({"version": 2,
+            "put": {"purposes": {"world-peace": {"en": "Peace", "zh-CN": "和平"}}}, "drop": {"categories": ["purchases"]}});
+        later.publish(&serde_json::from_value(event).unwrap()).unwrap();
+        for (json, at_first, in_the_end) in [
+            (r#"{"words":[{"action":{"name":"a"},"means":{"purpose":"world-peace"}}]}"#, false, true),
+            (r#"{"context":{"purpose":"marketing","action":"read","categories":["purchases"],"fields":["date"]}}"#, true, true),
+            (r#"{"context":{"fields":["tomorrow"]}}"#, false, false),
+            (r#"{"context":{"action":"dream"}}"#, false, false),
+            (r#"{"context":{"categories":["dreams"]}}"#, false, false),
+        ] {
+            let settings = Settings::parse(json.as_bytes()).unwrap();
+            assert_eq!(settings.check_words(Vocabulary::builtin()).is_ok(), at_first, "{json}");
+            assert_eq!(settings.check_words(&later).is_ok(), in_the_end, "{json}");
+        }
+    }
+
+    #[test]
     fn settings_that_mean_nothing_are_refused() {
         for json in [
             r#"{"words":[{"means":{}}]}"#,
-            r#"{"words":[{"action":{"name":"a"},"means":{"purpose":"world-peace"}}]}"#,
-            r#"{"context":{"fields":["tomorrow"]}}"#,
             r#"{"context":{"data_subject":"cs-4"}}"#,
             r#"{"subjects":[{"type":"a","id":"b"},{"type":"a","id":"b"}]}"#,
             r#"{"subjects":[{"type":"a"}]}"#,
