@@ -147,7 +147,7 @@ async function keyboard(page) {
     /** The form that is sent when Enter is pressed. */
     const sent = async () => {
         await page.keyboard.press('Enter');
-        await page.waitForURL('**/my/**', { timeout: 5000 }).catch(() => undefined);
+        await page.waitForURL(`${address}/my/**`, { timeout: 5000 }).catch(() => undefined);
         return page.url();
     };
     const expectSent = async (what, ending) => {
@@ -156,7 +156,7 @@ async function keyboard(page) {
     };
 
     // nobody takes the forms in: that they are sent is what is asked
-    await page.route('**/my/**', (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html><title>sent</title>' }));
+    await page.route(`${address}/my/**`, (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html><title>sent</title>' }));
 
     await page.goto(`${address}/gallery/request/plain`);
     await tabTo('form[action$="/decline"] button');

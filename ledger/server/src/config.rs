@@ -151,7 +151,8 @@ impl PortalConfig {
             absolute_seconds: u64::from(self.session_hours) * 3600,
         };
         // string keys, no fallible serialisers
-        let vocabulary = serde_json::to_string(grantbook_plan::Vocabulary::builtin()).unwrap_or_default();
+        let vocabulary =
+            serde_json::to_string(grantbook_plan::Vocabulary::builtin().latest().words()).unwrap_or_default();
         Settings { relying_party: RelyingParty { id, origin }, lifetimes, vocabulary }
     }
 

@@ -370,7 +370,11 @@ mod tests {
         later.publish(&serde_json::from_value(event).unwrap()).unwrap();
         for (json, at_first, in_the_end) in [
             (r#"{"words":[{"action":{"name":"a"},"means":{"purpose":"world-peace"}}]}"#, false, true),
-            (r#"{"context":{"purpose":"marketing","action":"read","categories":["purchases"],"fields":["date"]}}"#, true, true),
+            (
+                r#"{"context":{"purpose":"marketing","action":"read","categories":["purchases"],"fields":["date"]}}"#,
+                true,
+                true,
+            ),
             (r#"{"context":{"fields":["tomorrow"]}}"#, false, false),
             (r#"{"context":{"action":"dream"}}"#, false, false),
             (r#"{"context":{"categories":["dreams"]}}"#, false, false),
