@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use grantbook_author::{validate_template, validate_terms};
-use grantbook_plan::{TenantState, Vocabulary};
 use grantbook_plan::admission::beyond_template;
 use grantbook_plan::mandate::{Judgement, Request, judge};
 use grantbook_plan::vocabulary::Sensitivity;
+use grantbook_plan::{TenantState, Vocabulary};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{Audience, Event, Handling, MandateGiven, Phase, TemplatePublished, Tier};
 use grantbook_record::terms::Language;
@@ -208,7 +208,8 @@ fn terms_may_narrow_every_bound_and_widen_none() {
 fn whoever_else_receives_data_is_of_a_kind() {
     for ((_, name), template) in library() {
         let bounds = &template.bounds;
-        for recipient in bounds.recipients.iter().filter(|recipient| !bounds.controllers.contains(recipient)) {
+        for recipient in bounds.recipients.iter().filter(|recipient| !bounds.controllers.contains(recipient))
+        {
             let of_enterprise = template.audience == Some(Audience::Enterprise);
             let kind = bounds.kinds.iter().any(|known| known.recipient == *recipient);
             assert!(kind || of_enterprise, "{name}: {recipient}");

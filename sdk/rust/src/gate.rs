@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use grantbook_plan::{Parties, Vocabulary};
 use grantbook_plan::columns::{ColumnWords, words_of};
 use grantbook_plan::decide::{Decision, Denial as Decided};
+use grantbook_plan::{Parties, Vocabulary};
 use grantbook_record::receipt::VerifiedContent;
 use grantbook_record::uses::{Denied, Outcome, UseFacts, UseRecord};
 use grantbook_record::vocabulary::Source;

@@ -25,8 +25,7 @@ fn a_guardian_signs_for_a_minor() {
     let born = "--birth-day 2015-03-01";
     // nobody becomes the guardian of somebody who has keys and does not sign
     name("stranger", born).is(1);
-    let named = name("mother", &format!("{born} --beside alice.key.json")).ok();
-    assert!(named.out.contains("is a guardian's"), "{}", named.out);
+    name("mother", &format!("{born} --beside alice.key.json")).ok();
     // the minor alone names no further one, and another birth day is another child's
     name("father", &format!("{born} --beside alice.key.json")).is(1);
     name("father", "--birth-day 2015-03-02 --beside mother.key.json").is(1);

@@ -24,7 +24,15 @@ fn run(means: &Means, list: Value, batch: &RecordBatch) -> Result<RecordBatch, O
     let use_ref = UseId::try_from("quote-41".to_owned()).unwrap();
     let grant = Jti::new(UnixMillis(1_795_000_000_000), [1; 10]);
     let at = UnixSeconds(1_795_000_000);
-    let context = Context { means, vocabulary: Vocabulary::builtin(), facts: &facts, grant, use_ref: &use_ref, at, retention_days: None };
+    let context = Context {
+        means,
+        vocabulary: Vocabulary::builtin(),
+        facts: &facts,
+        grant,
+        use_ref: &use_ref,
+        at,
+        retention_days: None,
+    };
     let obligations: Vec<Obligation> = serde_json::from_value(list).unwrap();
     carry_out_batch(&obligations, &context, batch)
 }
