@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use grantbook_record::receipt::VerifiedContent;
 use grantbook_record::uses::{Outcome, UseFacts};
-use grantbook_record::{DenialReason, Receipt};
+use grantbook_record::{DenialReason, Kind, Receipt};
 use grantbook_sdk::{BootTime, CheckOptions, Decision, Gate, GateConfig, LeafIndex, Permit, Source};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -178,6 +178,25 @@ async fn a_permit_through_either_door_has_a_receipt_that_verifies_offline() {
         assert_eq!((&record.facts, batch.aud), (&story.facts(), story.enterprise.id));
         assert!(matches!(record.outcome, Outcome::Permitted(permitted) if permitted.grant == story.grant.id));
         receipt.verify(&other).expect_err("signed by another log's keys");
+    }
+}
+
+/// What obligations are carried out by.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn either_door_knows_the_enterprises_own_words() {
+    let story = Story::begin().await;
+    let gates = [story.remote().await, story.embedded(story.world.address()).await];
+    let label = json!({"en": "Toys", "zh-CN": "玩具", "iri": "https://w3id.org/dpv#PersonalData"});
+    let field = json!({"en": "For which age", "zh-CN": "适用年龄"});
+    let next = json!({"version": 2, "put": {"categories": {"toys": {"label": label, "fields": {"for_age": field}}}}});
+    let Enterprise { signer, .. } = &story.enterprise;
+    story.world.record(&story.enterprise, Kind::VocabularyPublished, next, &[signer]).await;
+    for gate in gates {
+        let started = Instant::now();
+        while !gate.vocabulary().await.expect("words").has_field_in_some_category("for_age") {
+            assert!(started.elapsed() < PATIENCE);
+            tokio::time::sleep(SAMPLE_EVERY).await;
+        }
     }
 }
 

@@ -25,8 +25,7 @@ fn a_guardian_signs_for_a_minor() {
     let born = "--birth-day 2015-03-01";
     // nobody becomes the guardian of somebody who has keys and does not sign
     name("stranger", born).is(1);
-    let named = name("mother", &format!("{born} --beside alice.key.json")).ok();
-    assert!(named.out.contains("is a guardian's"), "{}", named.out);
+    name("mother", &format!("{born} --beside alice.key.json")).ok();
     // the minor alone names no further one, and another birth day is another child's
     name("father", &format!("{born} --beside alice.key.json")).is(1);
     name("father", "--birth-day 2015-03-02 --beside mother.key.json").is(1);
@@ -62,15 +61,18 @@ fn two_of_three_sign_for_an_organisation() {
             place.run(&format!("key add --key alice.key.json --new {key}.key.json {end}")).ok();
         }
     }
-    let agree = |names: &[&str], needed: u8, signers: &str| {
-        let names: String = names.iter().map(|name| format!(" --signatory {name}.key.json")).collect();
-        let signers: String = signers.split(' ').map(|name| format!(" --key {name}.key.json")).collect();
-        place.run(&format!("signatories agree{names} --needed {needed}{signers} {end}"))
+    let agree = |names: &str, needed: u8, signers: &str| {
+        let files = |flag: &str, names: &str| {
+            let files = names.split(' ').map(|name| format!("--{flag} {name}.key.json"));
+            files.collect::<Vec<_>>().join(" ")
+        };
+        let (names, signers) = (files("signatory", names), files("key", signers));
+        place.run(&format!("signatories agree {names} --needed {needed} {signers} {end}"))
     };
-    let all = ["alice", "bob", "carol"];
-    agree(&["alice", "dan"], 2, "alice").is(1);
-    agree(&all, 4, "alice").is(1);
-    let agreed = agree(&all, 2, "alice").ok().json();
+    let all = "alice bob carol";
+    agree("alice dan", 2, "alice").is(1);
+    agree(all, 4, "alice").is(1);
+    let agreed = agree(all, 2, "alice").ok().json();
     assert_eq!((&agreed["needed"], agreed["keys"].as_array().unwrap().len()), (&json!(2), 3));
 
     let grant = format!("grant --published published.json --days 10 {end}");
@@ -78,8 +80,8 @@ fn two_of_three_sign_for_an_organisation() {
     place.run(&format!("{grant} --key alice.key.json --beside alice.key.json")).is(1);
     let given = place.run(&format!("{grant} --key alice.key.json --beside carol.key.json")).ok().json();
     // one of them changes no rule, two do
-    agree(&["alice"], 1, "alice").is(1);
-    agree(&["alice", "bob"], 2, "alice carol").ok();
+    agree("alice", 1, "alice").is(1);
+    agree("alice bob", 2, "alice carol").ok();
     place.run(&format!("{grant} --key alice.key.json --beside carol.key.json")).is(1);
     let grant = given["grant"].as_str().unwrap();
     place.run(&format!("withdraw --key carol.key.json --grant {grant} {end}")).ok();

@@ -505,8 +505,10 @@ fn the_terms_of_a_field_may_be_any_word() {
 #[test]
 fn members_are_fields_by_the_tenants_own_vocabulary() {
     let mut later = Vocabulary::default();
-    let (category, field) =
-        (json!({"en": "Charging at home", "zh-CN": "家庭充电"}), json!({"en": "Wallbox", "zh-CN": "充电桩"}));
+    let (category, field) = (
+        json!({"en": "Charging at home", "zh-CN": "家庭充电", "iri": "https://w3id.org/dpv#PersonalData"}),
+        json!({"en": "Wallbox", "zh-CN": "充电桩"}),
+    );
     let event = json!({"version": 2, "put": {"categories": {
         "charging-at-home": {"label": category, "fields": {"wallbox": field}}}}});
     later.publish(&serde_json::from_value(event).unwrap()).unwrap();

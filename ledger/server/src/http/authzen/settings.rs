@@ -366,7 +366,7 @@ mod tests {
     fn what_is_meant_are_words_of_some_version_of_the_tenants() {
         let mut later = Vocabulary::default();
         let event = serde_json::json!({"version": 2,
-            "put": {"purposes": {"world-peace": {"en": "Peace", "zh-CN": "和平"}}}, "drop": {"categories": ["purchases"]}});
+            "put": {"purposes": {"world-peace": {"en": "Peace", "zh-CN": "和平", "iri": "https://w3id.org/dpv#Purpose"}}}, "drop": {"categories": ["purchases"]}});
         later.publish(&serde_json::from_value(event).unwrap()).unwrap();
         for (json, at_first, in_the_end) in [
             (r#"{"words":[{"action":{"name":"a"},"means":{"purpose":"world-peace"}}]}"#, false, true),
