@@ -1,6 +1,6 @@
 //! Time: instants in named units, days of admission, days and periods in which data arose.
 
-use chrono::{Datelike as _, NaiveDate};
+use chrono::{DateTime, Datelike as _, NaiveDate};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// 2020-01-01T00:00:00Z, the epoch of committed times and of days of admission, in Unix seconds.
@@ -34,6 +34,16 @@ impl UnixSeconds {
     /// The UTC day of admission; instants after 2199 become its last day.
     pub fn day(self) -> Day {
         Day(u16::try_from(self.0.saturating_sub(EPOCH_2020) / SECONDS_PER_DAY).unwrap_or(u16::MAX))
+    }
+}
+
+/// As RFC 3339 writes it, such as `2026-11-23T00:35:02Z`; as a number of seconds past the calendar's end.
+impl std::fmt::Display for UnixSeconds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match i64::try_from(self.0).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0)) {
+            Some(moment) => write!(f, "{}", moment.format("%Y-%m-%dT%H:%M:%SZ")),
+            None => self.0.fmt(f),
+        }
     }
 }
 

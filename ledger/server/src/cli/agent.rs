@@ -72,6 +72,12 @@ struct Done {
     left: Vec<Jti>,
 }
 
+impl Done {
+    fn is_empty(&self) -> bool {
+        self.accepted.is_empty() && self.declined.is_empty() && self.left.is_empty()
+    }
+}
+
 impl Door {
     fn waiting(&self, tenant: TenantId, sub: &SubjectId, mandate: Jti) -> Result<Vec<Waiting>, Failure> {
         match self {
@@ -102,6 +108,9 @@ pub(crate) fn run(args: &AgentArgs, output: Output) -> Result<Verdict, Failure> 
             let mandate = of_agent(&listed, args.mandate, &key, &args.key)?;
             let done = answer(args, &door, tenant, (&mandate, &key), output)?;
             if args.once {
+                if done.is_empty() {
+                    output.say("no request waits for an answer");
+                }
                 return Ok(done);
             }
             std::thread::sleep(Duration::from_secs(args.every.into()));

@@ -269,8 +269,8 @@ fn show(args: &ShowArgs, output: Output) -> Result<Verdict, Failure> {
     let listed = listed?;
     for Listed { mandate, in_force, grants, given, .. } in &listed {
         let state = if *in_force { "in force" } else { "ended" };
-        let rules = given.rules.len();
-        output.say(format!("mandate {mandate}: {state}, {rules} rules, {} grants under it", grants.len()));
+        let (rules, under) = (given.rules.len(), grants.len());
+        output.say(format!("mandate {mandate}: {state}, rules: {rules}, grants under it: {under}"));
         for grant in grants {
             output.say(format!("  grant {grant}"));
         }

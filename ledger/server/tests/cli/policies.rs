@@ -66,7 +66,7 @@ fn policies_are_tried_before_they_rule() {
     let shadow = place.run(&format!("policy publish mine --shadow {signed}")).ok().json();
     assert_eq!(shadow["shadow_hours"], json!(72));
     let early = place.run(&format!("policy promote {signed}")).is(1);
-    assert!(early.err.contains("in shadow until"), "{}", early.err);
+    assert!(early.err.contains("in shadow until 20"), "{}", early.err);
     place.run(&check).ok();
     let simulated = place.run(&format!("policy simulate --candidate {data} --json")).is(1).json();
     assert_eq!(simulated["report"]["would_deny"], of(1));

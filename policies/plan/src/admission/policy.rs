@@ -32,7 +32,7 @@ pub(super) fn check_policy(
                 return Err(other("its plan"));
             }
             if early.is_none() && event.from < candidate.until {
-                return Err(Refusal::StillInShadow { until: candidate.until.0 });
+                return Err(Refusal::StillInShadow { until: candidate.until });
             }
         }
         Some(Stage::Dropped) => {

@@ -125,8 +125,8 @@ pub enum Refusal {
     /// Rules whose shadow goes on.
     #[error("the rules are in shadow until {until}, expected to be promoted then, or a reason why earlier")]
     StillInShadow {
-        /// First second after it, Unix.
-        until: u64,
+        /// First second after it.
+        until: UnixSeconds,
     },
     /// A text that is empty or too long.
     #[error("text of {got} bytes, expected 1 to {TEXT_BYTES_MAX}")]
@@ -191,7 +191,7 @@ pub enum Refusal {
         expected: &'static str,
     },
     /// The customer said no, or nothing twice, not long ago.
-    #[error("asked again too soon, expected no such request before {} unless it is as narrow as the refusal asks", until.0)]
+    #[error("asked again too soon, expected no such request before {until} unless it is as narrow as the refusal asks")]
     AskedAgain {
         /// First second in which it may be asked again, Unix.
         until: UnixSeconds,

@@ -119,7 +119,7 @@ fn other_rules_than_those_in_shadow_are_not_promoted() {
     publish(&mut tenant, &policy(1, &rules("one"), &json!({"shadow": {"hours": 2}}))).unwrap();
     assert!(other(publish(&mut tenant, &promoted(1, "two"))));
     assert!(other(publish(&mut tenant, &policy(1, &rules("one"), &json!("dropped")))));
-    let still = Refusal::StillInShadow { until: NOW.0 + 7200 };
+    let still = Refusal::StillInShadow { until: UnixSeconds(NOW.0 + 7200) };
     assert_eq!(publish(&mut tenant, &policy(1, &rules("one"), &json!({"promoted": {}}))), Err(still));
     publish(&mut tenant, &policy(1, &Value::Null, &json!("dropped"))).unwrap();
     assert_eq!(publish(&mut tenant, &promoted(1, "one")), Err(Refusal::NoCandidate));

@@ -154,9 +154,12 @@ fn none_in_shadow() -> Failure {
 impl Told {
     fn say(&self, output: Output) {
         let Self { in_force, report } = self;
-        let with = in_force.map_or("no rules".to_owned(), |version| format!("version {version}"));
+        let with = in_force.map_or_else(
+            || "without rules in force".to_owned(),
+            |version| format!("by version {version}, which is in force"),
+        );
         output.say(format!(
-            "{} were recorded, {} permitted by {with}",
+            "{} were recorded, {} permitted {with}",
             said(report.judged),
             report.permitted.uses
         ));
