@@ -196,7 +196,7 @@ fn check_promotion(event: &Event, now: UnixSeconds) -> Result<(), Refusal> {
             stage: Some(Stage::Promoted(Promotion { early: None })),
             ..
         }) if from.0 > now.0.saturating_add(CLOCK_AHEAD_SECONDS) => {
-            Err(Refusal::StillInShadow { until: from })
+            Err(Refusal::StillInShadow { until: *from })
         }
         _ => Ok(()),
     }

@@ -21,18 +21,22 @@ use super::problem::{Problem, ProblemDetails, ProblemKind};
 #[allow(dead_code, reason = "describes what the portal reads")]
 pub(super) struct InvitationRequest {
     /// The customer's pseudonym, which must have no key yet.
+    #[schema(pattern = "^[A-Za-z0-9._:-]{1,64}$")]
     data_subject: String,
     /// Where the customer is shown the way back to: `https://…`.
-    #[schema(nullable = false)]
+    #[schema(nullable = false, pattern = "^https://[a-z0-9.-]{1,200}/?$", example = "https://app.example/")]
     return_url: Option<String>,
     /// A request, by its jti, that the customer is shown at once.
-    #[schema(nullable = false)]
+    #[schema(
+        nullable = false,
+        pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+    )]
     request: Option<String>,
     /// `enterprise` (the default) or `operators_word`: who vouches for the customer's first key.
-    #[schema(nullable = false)]
+    #[schema(nullable = false, pattern = "^(enterprise|operators_word)$")]
     evidence: Option<String>,
     /// How long the link is good, in seconds: 60 to 2592000, a week where it is not given.
-    #[schema(nullable = false)]
+    #[schema(nullable = false, minimum = 60, maximum = 2_592_000)]
     seconds: Option<u64>,
 }
 
@@ -78,7 +82,7 @@ pub(super) struct Enrolled {
 #[serde(deny_unknown_fields)]
 pub(super) struct CosignatureRule {
     /// `required` (the default) or `optional`.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = "^(required|optional)$")]
     rule: Cosignature,
 }
 

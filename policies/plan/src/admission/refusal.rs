@@ -191,7 +191,9 @@ pub enum Refusal {
         expected: &'static str,
     },
     /// The customer said no, or nothing twice, not long ago.
-    #[error("asked again too soon, expected no such request before {until} unless it is as narrow as the refusal asks")]
+    #[error(
+        "asked again too soon, expected no such request before {until} unless it is as narrow as the refusal asks"
+    )]
     AskedAgain {
         /// First second in which it may be asked again, Unix.
         until: UnixSeconds,
