@@ -18,6 +18,7 @@ pub mod narrowing;
 pub mod page;
 pub mod passkey;
 mod routes;
+pub mod rules;
 mod secret;
 pub mod session;
 pub mod signing;

@@ -7,6 +7,7 @@ mod facts;
 pub mod faults;
 pub mod overview;
 pub mod regulator;
+pub mod rules;
 
 use askama::Template;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{OriginalUri, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -16,9 +17,11 @@ use serde::Deserialize;
 
 use crate::assets;
 use crate::backend::read::{Read, ReadFault, Reads};
+use crate::failure::Failure;
 use crate::language::{self, Language};
 use crate::page::faults::{Fault, fault};
-use crate::page::{Page, Place, company, customer, overview, regulator};
+use crate::page::{Page, Place, company, customer, overview, regulator, rules};
+use crate::rules::RuleForm;
 use crate::view::customer::Narrowing;
 use crate::viewer::{Membership, Viewer, Viewers};
 use crate::words::Words;
@@ -195,6 +198,8 @@ pub fn router<S: Clone + Send + Sync + 'static, R: Reads, V: Viewers>(reads: R, 
         .route("/my/value", mine!(Place::Value, value, customer::value))
         .route("/my/receipts/{leaf}", get(receipt::<R, V>))
         .route("/my/receipts/{leaf}/file", get(receipt_file::<R, V>))
+        .route("/my/rules", mine!(Place::Account, rules, rules::book))
+        .route("/my/rules/{tenant}/new", get(rule_draft::<R, V>))
         .route("/my/account", mine!(Place::Account, keys, customer::account))
         .route("/my/account/data", mine!(Place::Account, data, customer::data))
         .route("/my/account/complaints", mine!(Place::Account, complaints, customer::complaints))
@@ -248,6 +253,25 @@ async fn change<R: Reads, V: Viewers>(
         Ok((asked, of)) => {
             let read = request.0.reads.change(&of, &id, &narrowing).await;
             asked.answer(read, |page, view| customer::change(page, &view))
+        }
+        Err(refused) => refused,
+    }
+}
+
+async fn rule_draft<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    Path(tenant): Path<String>,
+    pairs: Result<Query<Vec<(String, String)>>, QueryRejection>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let request = (portal, uri, headers);
+    match as_customer(&request, Place::Account).await {
+        Ok((asked, of)) => {
+            let unread = |_| Failure::Malformed("the form's fields".to_owned());
+            let form = pairs.map_err(unread).and_then(|Query(pairs)| RuleForm::of_pairs(&pairs));
+            let read = request.0.reads.rule_draft(&of, &tenant, form).await;
+            asked.answer(read, |page, view| rules::draft(page, &view))
         }
         Err(refused) => refused,
     }

@@ -4,6 +4,8 @@
 use futures_util::Stream;
 use grantbook_record::TenantId;
 
+use crate::failure::Failure;
+use crate::rules::RuleForm;
 use crate::view::company::{Desk, Preview};
 use crate::view::customer::{
     ChangeReview, Complaints, Connections, GrantPage, Home, Keys, MyData, Narrowing, RequestReview,
@@ -12,6 +14,7 @@ use crate::view::customer::{
 use crate::view::money::Value;
 use crate::view::overview::Overview;
 use crate::view::regulator::LogState;
+use crate::view::rules::{RuleBook, RuleDraft};
 use crate::viewer::Membership;
 
 /// Why a view cannot be had.
@@ -76,6 +79,15 @@ pub trait Reads: Clone + Send + Sync + 'static {
     fn data(&self, of: &[Membership]) -> impl Future<Output = Read<MyData>> + Send;
     /// The customer's complaints.
     fn complaints(&self, of: &[Membership]) -> impl Future<Output = Read<Complaints>> + Send;
+    /// The customer's standing rules.
+    fn rules(&self, of: &[Membership]) -> impl Future<Output = Read<RuleBook>> + Send;
+    /// A rule that is being made, with what it would have done once the form was sent. The tenant is as the path has it.
+    fn rule_draft(
+        &self,
+        of: &[Membership],
+        tenant: &str,
+        form: Result<RuleForm, Failure>,
+    ) -> impl Future<Output = Read<RuleDraft>> + Send;
     /// The receipt of an entry that is about the customer, as JSON in its one spelling.
     fn receipt(&self, of: &[Membership], leaf_index: u64) -> impl Future<Output = Read<String>> + Send;
 

@@ -4,7 +4,9 @@
 //! session, which the operator signs and which names its channel.
 
 use grantbook_record::event::{ClientPublished, Evidence};
-use grantbook_record::{Jti, SubjectId, TenantId, Terms, Thumbprint, UnixSeconds};
+use grantbook_record::{
+    Jti, PublicKey, SubjectId, TenantId, Terms, Thumbprint, UnixSeconds, VocabularyVersion,
+};
 
 use crate::failure::Failure;
 
@@ -83,7 +85,35 @@ pub trait CustomerRecords {
     fn new_id(&self) -> Jti;
 }
 
-/// All of it.
-pub trait WriteSide: AccountStore + EventDoor + CustomerRecords + Send + Sync + 'static {}
+/// What a rule in force answers a request that waits.
+#[derive(Debug, Clone)]
+pub struct RuledAnswer {
+    /// The `jti` of its `mandate.given`.
+    pub mandate: Jti,
+    /// The key of its agent.
+    pub agent: PublicKey,
+    /// The request.
+    pub request: Jti,
+    /// Its terms.
+    pub terms: Terms,
+    /// Yes or no.
+    pub accepts: bool,
+}
 
-impl<T: AccountStore + EventDoor + CustomerRecords + Send + Sync + 'static> WriteSide for T {}
+/// What standing rules need of the ledger.
+pub trait RuleRecords {
+    /// The version of an enterprise's vocabulary in whose words rules are made.
+    fn vocabulary(&self, tenant: TenantId) -> Result<VocabularyVersion, Failure>;
+    /// What a customer's rules in force answer of the requests that wait.
+    fn answers_by_rules(&self, tenant: TenantId, sub: &SubjectId) -> Result<Vec<RuledAnswer>, Failure>;
+    /// Ends a rule for a customer who is logged in; gives the leaf index.
+    fn end_rule_by_session(&self, tenant: TenantId, sub: &SubjectId, mandate: Jti) -> Result<u64, Failure>;
+}
+
+/// All of it.
+pub trait WriteSide:
+    AccountStore + EventDoor + CustomerRecords + RuleRecords + Send + Sync + 'static
+{
+}
+
+impl<T: AccountStore + EventDoor + CustomerRecords + RuleRecords + Send + Sync + 'static> WriteSide for T {}

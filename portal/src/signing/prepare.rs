@@ -36,7 +36,7 @@ struct Prepared {
     expires: UnixSeconds,
 }
 
-type Pairs = Form<Vec<(String, String)>>;
+pub(super) type Pairs = Form<Vec<(String, String)>>;
 
 /// `POST /my/requests/{id}/agree`
 pub(super) async fn agree(
@@ -190,7 +190,7 @@ pub(super) async fn show(
 }
 
 /// Kind, payload, and the page to go to.
-type Payload = (Kind, Vec<u8>, String);
+pub(super) type Payload = (Kind, Vec<u8>, String);
 
 /// Checks the form, finds whose the id is, prepares, and goes on to the signing page.
 async fn prepared(
@@ -206,26 +206,36 @@ async fn prepared(
             current.session.expect_passkey()?;
             let about = Jti::parse(&id).map_err(|_| Failure::NotFound)?;
             for membership in &account.memberships {
-                let Some((kind, payload, next)) = payload(inner, membership, about)? else { continue };
-                let id = to_base64url(&crate::secret::random::<16>());
-                let expires = UnixSeconds(inner.now().0.saturating_add(GOOD_SECONDS));
-                let prepared = Prepared {
-                    account: current.session.account.clone(),
-                    tenant: membership.tenant,
-                    kind: kind.name().to_owned(),
-                    payload: Base64Bytes(payload),
-                    next,
-                    expires,
-                };
-                inner.change(|rows| {
-                    put(rows, &name(&id), &prepared);
-                    Ok(())
-                })?;
+                let Some(prepared) = payload(inner, membership, about)? else { continue };
+                let id = keep_prepared(inner, &current, membership, prepared)?;
                 return Ok(see_other(&format!("/sign/#sign={id}")));
             }
             Err(Failure::NotFound)
         })
         .await
+}
+
+/// Keeps what is to be signed; gives its id.
+pub(super) fn keep_prepared(
+    inner: &Inner,
+    current: &Current,
+    membership: &Membership,
+    (kind, payload, next): Payload,
+) -> Result<String, Failure> {
+    let id = to_base64url(&crate::secret::random::<16>());
+    let prepared = Prepared {
+        account: current.session.account.clone(),
+        tenant: membership.tenant,
+        kind: kind.name().to_owned(),
+        payload: Base64Bytes(payload),
+        next,
+        expires: UnixSeconds(inner.now().0.saturating_add(GOOD_SECONDS)),
+    };
+    inner.change(|rows| {
+        put(rows, &name(&id), &prepared);
+        Ok(())
+    })?;
+    Ok(id)
 }
 
 fn of_grant<T: Serialize>(
@@ -244,7 +254,7 @@ fn of_grant<T: Serialize>(
 
 impl Inner {
     /// Who sent a form: the session, whose token the form must carry.
-    fn of_form(
+    pub(super) fn of_form(
         &self,
         headers: &HeaderMap,
         pairs: &[(String, String)],

@@ -1,13 +1,14 @@
 //! What the portal changes. Every event goes through `Ledger::append_with`, the door of `POST /v1/events`.
 
-use grantbook_engine::{AccountChange, Ledger};
+use grantbook_engine::{AccountChange, Ledger, RuleAnswer};
 use grantbook_portal::backend::write::{
-    AccountStore, Change, CustomerFacts, CustomerRecords, EventDoor, GrantFacts, Rows,
+    AccountStore, Change, CustomerFacts, CustomerRecords, EventDoor, GrantFacts, Rows, RuleRecords,
+    RuledAnswer,
 };
 use grantbook_portal::failure::Failure;
 use grantbook_record::event::{Channel, ClientPublished, Event, Evidence};
 use grantbook_record::receipt::VerifiedContent;
-use grantbook_record::{Envelope, Jti, Kind, SubjectId, TenantId, Terms, UnixSeconds};
+use grantbook_record::{Envelope, Jti, Kind, SubjectId, TenantId, Terms, UnixSeconds, VocabularyVersion};
 
 use crate::http::problem::Problem;
 
@@ -144,5 +145,28 @@ impl CustomerRecords for LedgerWrites {
 
     fn new_id(&self) -> Jti {
         self.0.new_id()
+    }
+}
+
+impl RuleRecords for LedgerWrites {
+    fn vocabulary(&self, tenant: TenantId) -> Result<VocabularyVersion, Failure> {
+        Ok(self.0.tenant_state(tenant).map_err(refused)?.vocabulary.latest().number())
+    }
+
+    fn answers_by_rules(&self, tenant: TenantId, sub: &SubjectId) -> Result<Vec<RuledAnswer>, Failure> {
+        let answers = self.0.answers_by_rules(tenant, sub).map_err(refused)?;
+        let ruled = |RuleAnswer { mandate, accepts, request }| RuledAnswer {
+            mandate: mandate.id,
+            agent: mandate.given.agent,
+            request: request.id,
+            terms: request.request.terms,
+            accepts,
+        };
+        Ok(answers.into_iter().map(ruled).collect())
+    }
+
+    fn end_rule_by_session(&self, tenant: TenantId, sub: &SubjectId, mandate: Jti) -> Result<u64, Failure> {
+        let ended = self.0.withdraw_mandate_by_channel(tenant, sub, mandate, Channel::Session);
+        Ok(ended.map_err(refused)?.leaf_index.0)
     }
 }

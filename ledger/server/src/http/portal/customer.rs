@@ -322,7 +322,7 @@ pub(super) fn stop(ledger: &Ledger, place: &Membership, id: Jti) -> Result<StopR
     })
 }
 
-fn company(ledger: &Ledger, tenant: TenantId) -> Wording {
+pub(super) fn company(ledger: &Ledger, tenant: TenantId) -> Wording {
     Wording::same(ledger.tenant(tenant).map_or_else(|| tenant.to_string(), |tenant| tenant.name))
 }
 
