@@ -225,12 +225,14 @@ async fn request<R: Reads, V: Viewers>(
     uri: OriginalUri,
     headers: HeaderMap,
 ) -> Response {
-    let narrowing = Narrowing::of_query(uri.query().unwrap_or_default());
+    let query = uri.query().unwrap_or_default();
+    let narrowing = Narrowing::of_query(query);
+    let lacking = query.split('&').any(|pair| pair == customer::LACKING);
     let request = (portal, uri, headers);
     match as_customer(&request, Place::Home).await {
         Ok((asked, of)) => {
             let read = request.0.reads.request(&of, &id, &narrowing).await;
-            asked.answer(read, |page, view| customer::request(page, &view))
+            asked.answer(read, |page, view| customer::request(page, &view, lacking))
         }
         Err(refused) => refused,
     }

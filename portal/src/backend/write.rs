@@ -4,9 +4,11 @@
 //! session, which the operator signs and which names its channel.
 
 use grantbook_record::event::{ClientPublished, Evidence};
-use grantbook_record::{Jti, SubjectId, TenantId, Terms, Thumbprint, UnixSeconds};
+use grantbook_record::vocabulary::Words;
+use grantbook_record::{Jti, SubjectId, TenantId, Terms, Thumbprint, UnixSeconds, VocabularyVersion};
 
 use crate::failure::Failure;
+use crate::view::agreement::ConsentAsked;
 
 /// Rows as a change sees them: as they are, and what it has changed so far.
 pub trait Rows {
@@ -75,6 +77,10 @@ pub trait CustomerRecords {
     fn customer(&self, tenant: TenantId, sub: &SubjectId) -> Result<CustomerFacts, Failure>;
     /// The terms of an open request.
     fn request(&self, tenant: TenantId, sub: &SubjectId, request: &Jti) -> Result<Option<Terms>, Failure>;
+    /// The separate consents that terms ask for.
+    fn consents(&self, tenant: TenantId, terms: &Terms) -> Result<Vec<ConsentAsked>, Failure>;
+    /// The words of a version of an enterprise's vocabulary; `None` where there is no such version.
+    fn words(&self, tenant: TenantId, version: VocabularyVersion) -> Result<Option<Words>, Failure>;
     /// A grant of the customer's.
     fn grant(&self, tenant: TenantId, sub: &SubjectId, grant: &Jti) -> Result<Option<GrantFacts>, Failure>;
     /// The ledger's clock.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use grantbook_record::compensation::{TieredPrice, TieredShare};
 use grantbook_record::day::{DataPeriod, UnixSeconds};
+use grantbook_record::event::Law;
 use grantbook_record::money::Price;
 use grantbook_record::scope::Clause;
 use grantbook_record::terms::{Compensation, Level, Obligation, RevenueShare, UseCap};
@@ -41,9 +42,22 @@ pub struct Agreement {
     /// What the recipient has to do.
     pub duties: Vec<Duty>,
     /// Consents given separately.
-    pub consents: Vec<Wording>,
+    pub consents: Vec<Term>,
     /// Name and version of the template that bounds the terms.
     pub template: (String, u32),
+}
+
+/// A separate consent, as the customer is asked for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsentAsked {
+    /// What to.
+    pub to: Term,
+    /// The sentence by which it is asked; `None` where the enterprise has published none that terms name: then nobody can give it.
+    pub sentence: Option<String>,
+    /// Laws that ask for it, each with the article.
+    pub basis: Vec<(Law, &'static str)>,
+    /// Whether there is no grant without it.
+    pub required: bool,
 }
 
 /// Data of one category.
@@ -168,7 +182,7 @@ impl Agreement {
             level: terms.limits.level.map(Level::get),
             pay: pay(&terms.compensation),
             duties: terms.obligations.iter().map(duty).collect(),
-            consents: terms.consents.iter().map(|consent| names.party(&consent.to)).collect(),
+            consents: terms.consents.iter().map(|consent| consent.to.clone()).collect(),
             template: (terms.template.id.as_str().to_owned(), terms.template.version),
         }
     }

@@ -2,6 +2,7 @@
 
 import { Refusal, ask, assertion, me } from './account.js';
 import { decode, encode, fromBase64url, sha256, toBase64url } from './bytes.js';
+import { separately } from './consents.js';
 import { comeIn, invitation, recover, sealed } from './enrol.js';
 import { sign } from './jws.js';
 import * as keys from './keys.js';
@@ -23,7 +24,10 @@ async function signPrepared(id) {
     location.reload();
     return;
   }
-  const { tenant, enterprise, kind, payload, next, keys: enrolled, passkeys } = await ask(`/account/prepared/${id}`);
+  const prepared = await ask(`/account/prepared/${id}`);
+  const { tenant, enterprise, kind, payload, next, keys: enrolled, passkeys, vocabulary, consents } = prepared;
+  const came = performance.now();
+  const now = () => prepared.now * 1000 + Math.floor(performance.now() - came);
   const key = await keys.find(tenant, enrolled);
   const back = el('p', {}, el('a', { class: 'button', href: '/' }, words.back));
   if (!key) {
@@ -31,16 +35,18 @@ async function signPrepared(id) {
     return;
   }
   const bytes = fromBase64url(payload);
-  const { question, rows, widens, yes, no } = meaning(kind, bytes, tenant, enterprise);
+  const { question, rows, widens, yes, no } = meaning(kind, bytes, tenant, enterprise, vocabulary);
   const shown = el('pre', { lang: 'en' }, decode(bytes));
   const details = el('details', {}, el('summary', {}, words.bytes), shown);
-  show(question, el('p', { class: 'quiet' }, words.what_is_signed), facts(rows), details);
+  const refresh = () => shown.replaceChildren(decode(separate.payload()));
+  const separate = await separately(bytes, kind === 'grant.given', consents, now, refresh);
+  show(question, el('p', { class: 'quiet' }, words.what_is_signed), facts(rows), separate.part, details);
   const main = /** @type {HTMLElement} */ (document.getElementById('main'));
-  if ((await choose(main, { no, yes })) === 'no') {
+  if ((await choose(main, { no, yes }, (answer) => answer === 'no' || separate.areGiven())) === 'no') {
     show(words.not_signed, el('p', {}, words.not_signed_text), back);
     return;
   }
-  const jws = await sign(kind, bytes, key);
+  const jws = await sign(kind, separate.payload(), key);
   const assertions = [];
   if (widens && passkeys.length > 0) {
     const mine = [];

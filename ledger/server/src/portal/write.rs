@@ -5,9 +5,11 @@ use grantbook_portal::backend::write::{
     AccountStore, Change, CustomerFacts, CustomerRecords, EventDoor, GrantFacts, Rows,
 };
 use grantbook_portal::failure::Failure;
+use grantbook_portal::view::agreement::ConsentAsked;
 use grantbook_record::event::{Channel, ClientPublished, Event, Evidence};
 use grantbook_record::receipt::VerifiedContent;
-use grantbook_record::{Envelope, Jti, Kind, SubjectId, TenantId, Terms, UnixSeconds};
+use grantbook_record::vocabulary::Words;
+use grantbook_record::{Envelope, Jti, Kind, SubjectId, TenantId, Terms, UnixSeconds, VocabularyVersion};
 
 use crate::http::problem::Problem;
 
@@ -130,6 +132,15 @@ impl CustomerRecords for LedgerWrites {
             },
             VerifiedContent::Use { .. } => Ok(None),
         }
+    }
+
+    fn consents(&self, tenant: TenantId, terms: &Terms) -> Result<Vec<ConsentAsked>, Failure> {
+        super::consents::asked(&self.0, tenant, terms).map_err(refused)
+    }
+
+    fn words(&self, tenant: TenantId, version: VocabularyVersion) -> Result<Option<Words>, Failure> {
+        let known = self.0.tenant_state(tenant).map_err(refused)?;
+        Ok(known.vocabulary.version(version).map(|version| version.words().clone()))
     }
 
     fn grant(&self, tenant: TenantId, sub: &SubjectId, grant: &Jti) -> Result<Option<GrantFacts>, Failure> {

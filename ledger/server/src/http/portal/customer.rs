@@ -17,6 +17,7 @@ use grantbook_record::uses::Outcome;
 use grantbook_record::{Currency, Event, Jti, TenantId, Terms, UnixSeconds};
 
 use super::names::TenantNames;
+use crate::portal::consents;
 use super::{HISTORY_MAX, story};
 
 const LATELY_SECONDS: u64 = 30 * 86_400;
@@ -203,8 +204,10 @@ pub(super) fn request(
         });
         let narrowed = (!narrowing.is_empty()).then(|| narrowing.apply(&made.terms)).flatten();
         let names = TenantNames::of(ledger, place.tenant)?;
+        let left = narrowed.as_ref().unwrap_or(&made.terms);
         return Ok(RequestReview {
             id: id.to_string(),
+            consents: consents::asked(ledger, place.tenant, left)?,
             asked: names.agreement(&made.terms),
             narrowed: narrowed
                 .map(|terms| Narrowed { agreement: names.agreement(&terms), answer: narrowing.clone() }),
