@@ -30,11 +30,12 @@ export async function separately(payload, fresh, told, now, changed) {
   // times are put in, and nothing else may become other than it is
   if (JSON.stringify(claims) !== text) throw new Error('expected JSON as it is written here');
   const consents = claims.event.terms?.consents ?? [];
-  /** @type {(HTMLInputElement)[]} */
+  /** @type {HTMLInputElement[]} */
   const boxes = [];
   /** @type {Map<HTMLInputElement, any>} */
   const asked = new Map();
   let last = 0;
+  /** @type {Node[]} */
   const rows = [];
   for (const consent of consents) {
     const { text: sentence, basis } = await sentenceOf(consent, told);
