@@ -43,6 +43,9 @@ pub trait EventDoor {
     fn append(&self, tenant: TenantId, envelope: &[u8], attachment: Option<&[u8]>) -> Result<u64, Failure>;
     /// Withdraws a grant for a customer who is logged in; gives the leaf index.
     fn withdraw_by_session(&self, tenant: TenantId, sub: &SubjectId, grant: Jti) -> Result<u64, Failure>;
+    /// Begins to erase a customer who is logged in, as `POST /v1/erasures` does; gives the erasure's number, or `None` where
+    /// the ledger knows nobody of this pseudonym.
+    fn begin_erasure(&self, tenant: TenantId, sub: &SubjectId) -> Result<Option<u64>, Failure>;
     /// An envelope of the evidence's signature alone over a `key.enrolled`; `None` where an enterprise must give it that keeps
     /// its own key.
     fn vouch(&self, tenant: TenantId, evidence: Evidence, payload: &[u8])

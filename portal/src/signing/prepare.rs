@@ -39,7 +39,7 @@ struct Prepared {
     expires: UnixSeconds,
 }
 
-type Pairs = Form<Vec<(String, String)>>;
+pub(super) type Pairs = Form<Vec<(String, String)>>;
 
 /// `POST /my/requests/{id}/agree`
 pub(super) async fn agree(
@@ -314,7 +314,7 @@ fn of_grant<T: Serialize>(
 
 impl Inner {
     /// Who sent a form: the session, whose token the form must carry.
-    fn of_form(
+    pub(super) fn of_form(
         &self,
         headers: &HeaderMap,
         pairs: &[(String, String)],
@@ -331,6 +331,17 @@ impl Inner {
 pub(super) fn sweep(rows: &mut dyn Rows, now: UnixSeconds) -> Result<(), Failure> {
     for name in rows.names("prepared/") {
         if row::<Prepared>(rows, &name)?.is_some_and(|prepared| prepared.expires <= now) {
+            rows.remove(&name);
+        }
+    }
+    Ok(())
+}
+
+/// Removes what was prepared for an account at one enterprise.
+pub(super) fn forget(rows: &mut dyn Rows, account: &AccountId, tenant: TenantId) -> Result<(), Failure> {
+    for name in rows.names("prepared/") {
+        let prepared: Option<Prepared> = row(rows, &name)?;
+        if prepared.is_some_and(|prepared| prepared.account == *account && prepared.tenant == tenant) {
             rows.remove(&name);
         }
     }

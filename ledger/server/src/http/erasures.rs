@@ -142,6 +142,11 @@ impl Followers {
         live.keys().filter(|(of, _)| *of == tenant).map(|(_, gate)| gate.clone()).collect()
     }
 
+    /// Says that there is a new erasure.
+    pub(super) fn tell(&self) {
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
     /// Tells whenever there is a new erasure.
     pub(super) fn erasures(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
@@ -213,7 +218,7 @@ pub(super) async fn erase(
     let ErasureRequest { sub, channel } = body::read_json(&headers, body).await?;
     let tenant = principal.tenant;
     let begun = app.blocking(move |ledger| ledger.begin_erasure(tenant, &sub, channel)).await??;
-    app.followers.changed.send_modify(|count| *count = count.wrapping_add(1));
+    app.followers.tell();
     let view = finish(&app, tenant, begun.id).await?;
     let status = if view.leaf_index.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Json(view)))

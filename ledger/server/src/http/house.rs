@@ -19,6 +19,11 @@ pub(super) async fn keep(app: App) {
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
+            () = app.erasing.notified() => {
+                app.followers.tell();
+                end_erasures(&app).await;
+                continue;
+            }
             _ = stopping.wait_for(|stopping| *stopping) => return,
         }
         end_erasures(&app).await;
