@@ -3,6 +3,7 @@
 pub mod company;
 pub mod customer;
 mod diff;
+pub mod erasure;
 mod facts;
 pub mod faults;
 pub mod overview;

@@ -18,7 +18,7 @@ use crate::assets;
 use crate::backend::read::{Read, ReadFault, Reads};
 use crate::language::{self, Language};
 use crate::page::faults::{Fault, fault};
-use crate::page::{Page, Place, company, customer, overview, regulator};
+use crate::page::{Page, Place, company, customer, erasure, overview, regulator};
 use crate::view::customer::Narrowing;
 use crate::viewer::{Membership, Viewer, Viewers};
 use crate::words::Words;
@@ -196,7 +196,12 @@ pub fn router<S: Clone + Send + Sync + 'static, R: Reads, V: Viewers>(reads: R, 
         .route("/my/receipts/{leaf}", get(receipt::<R, V>))
         .route("/my/receipts/{leaf}/file", get(receipt_file::<R, V>))
         .route("/my/account", mine!(Place::Account, keys, customer::account))
-        .route("/my/account/data", mine!(Place::Account, data, customer::data))
+        .route("/my/account/data", get(data::<R, V>))
+        .route(
+            "/my/account/data/{id}/erase",
+            mine!(Place::Account, erasure_review / id, erasure::review),
+        )
+        .route("/my/account/data/{tenant}/erased", get(erased::<R, V>))
         .route("/my/account/complaints", mine!(Place::Account, complaints, customer::complaints))
         .route("/company", ours!(Place::Desk, company::desk))
         .route("/company/requests", ours!(Place::Requests, company::requests))
@@ -277,6 +282,48 @@ async fn taken<R: Reads, V: Viewers>(
         }
         Err(ReadFault::Unavailable) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Err(ReadFault::NotFound | ReadFault::Erased) => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+async fn data<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let request = (portal, uri, headers);
+    match as_customer(&request, Place::Account).await {
+        Ok((asked, of)) => {
+            let (Portal { reads, viewers }, _, headers) = &request;
+            let mut read = reads.data(&of).await;
+            if let Ok(view) = &mut read {
+                for parting in viewers.partings(headers).await {
+                    view.erased.extend(reads.erasure(&parting).await.ok());
+                }
+            }
+            asked.answer(read, |page, view| customer::data(page, &view))
+        }
+        Err(refused) => refused,
+    }
+}
+
+async fn erased<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    Path(tenant): Path<String>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let request = (portal, uri, headers);
+    match as_customer(&request, Place::Account).await {
+        Ok((asked, _)) => {
+            let (Portal { reads, viewers }, _, headers) = &request;
+            let partings = viewers.partings(headers).await;
+            let read = match partings.iter().find(|parting| parting.tenant.to_string() == tenant) {
+                Some(parting) => reads.erasure(parting).await,
+                None => Err(ReadFault::NotFound),
+            };
+            asked.answer(read, |page, view| erasure::report(page, &view))
+        }
+        Err(refused) => refused,
     }
 }
 

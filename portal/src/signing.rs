@@ -124,7 +124,7 @@ impl Portal {
             .route("/my/grants/{id}/pause", post(prepare::pause))
             .route("/my/grants/{id}/resume", post(prepare::resume))
             .route("/my/grants/{id}/stop", post(prepare::stop))
-            .route("/my/account/data/{tenant}/erase", post(erase::erase))
+            .route("/my/account/data/{id}/erase", post(erase::erase))
             .route("/i/{token}", get(invite::open))
             .route("/sign-in", get(log_in::sign_in))
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -55,7 +55,7 @@ use grantbook_portal::Overview;
 use grantbook_portal::signing::{Portal, Settings};
 use grantbook_record::TenantId;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::config::ServerConfig;
 use crate::portal::LedgerWrites;

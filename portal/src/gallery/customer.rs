@@ -132,7 +132,7 @@ pub(super) fn ago(days: u64, seconds: u64) -> UnixSeconds {
     UnixSeconds(NOW.0 - days * DAY - seconds)
 }
 
-fn ahead(days: u64) -> UnixSeconds {
+pub(super) fn ahead(days: u64) -> UnixSeconds {
     UnixSeconds(NOW.0 + days * DAY)
 }
 
@@ -444,6 +444,10 @@ fn data() -> MyData {
             holding("meridian", named.word("Meridian Motors", "子午汽车"), 214, 2, false),
             holding("harbour", named.word("Harbour Insurance", "海港保险"), 1, 0, true),
         ],
+        erased: vec![super::erasure::report(
+            named.word("Tide Research", "潮汐研究所"),
+            super::erasure::DONE,
+        )],
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Portal, see_other};
 use crate::account::{Account, Parting};
 use crate::failure::Failure;
 
-/// `POST /my/account/data/{tenant}/erase`: withdraws everything, has the ledger erase the customer, and forgets which pseudonym
+/// `POST /my/account/data/{id}/erase`: withdraws everything, has the ledger erase the customer, and forgets which pseudonym
 /// was theirs. Whoever has not just shown their passkey shows it first.
 pub(super) async fn erase(
     State(portal): State<Portal>,

@@ -4,6 +4,7 @@ use grantbook_record::day::UnixSeconds;
 
 use super::Wording;
 use super::agreement::{Agreement, ConsentAsked};
+use super::erasure::ErasureReport;
 use super::money::Amount;
 use super::story::Happening;
 pub use crate::narrowing::Narrowing;
@@ -255,6 +256,8 @@ pub struct Key {
 pub struct MyData {
     /// The enterprises, each with its id and what stands in the way of erasing: keys of the words.
     pub companies: Vec<Holding>,
+    /// Where everything was erased, or is being, not long ago.
+    pub erased: Vec<ErasureReport>,
 }
 
 /// What an enterprise's ledger holds about the customer.

@@ -99,6 +99,14 @@ export async function comeIn(next) {
   location.assign(next);
 }
 
+/** Shows the passkey once more, for what nothing brings back. @param {string} next a page of the portal */
+export async function stepUp(next) {
+  show(words.step_up, el('p', {}, words.step_up_text));
+  await choose(main(), { show: words.step_up });
+  await logIn('step_up');
+  location.assign(next);
+}
+
 /** Logs in by the old code, and names the one that takes its place. @param {codes.Code} old */
 async function begin(old) {
   let next = await newCode();

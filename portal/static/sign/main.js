@@ -3,7 +3,7 @@
 import { Refusal, ask, assertion, me } from './account.js';
 import { decode, encode, fromBase64url, sha256, toBase64url } from './bytes.js';
 import { separately } from './consents.js';
-import { comeIn, invitation, recover, sealed } from './enrol.js';
+import { comeIn, invitation, recover, sealed, stepUp } from './enrol.js';
 import { sign } from './jws.js';
 import * as keys from './keys.js';
 import { meaning } from './meaning.js';
@@ -73,6 +73,7 @@ async function run() {
     else if (what === 'invitation') await invitation(value);
     else if (what === 'recover') await recover();
     else if (what === 'log-in') await comeIn(local(decodeURIComponent(value) || '/'));
+    else if (what === 'step-up') await stepUp(local(decodeURIComponent(value)));
     else show(words.nothing_here, el('p', {}, el('a', { class: 'button', href: '/' }, words.back)));
   } catch (error) {
     const gone = error instanceof Refusal && (error.status === 410 || error.status === 404);

@@ -198,6 +198,51 @@ erase-gone = Then the key to your records is destroyed. Nobody can read them any
 erase-stays = Records of money that the law demands are kept as long as it does, under a key of their own.
 erase-final = It cannot be undone. Take your record along first.
 erase-me = Erase me at { $who }
+erase-lead = Read what goes, what stays and by when. It begins when you press the button, and nothing brings it back.
+erase-goes = What is erased
+erase-records = { $n ->
+    [one] { $n } record about you: nobody can read it any more
+   *[other] { $n } records about you: nobody can read them any more
+}
+erase-none-open = No connection is open, so nothing has to be stopped
+erase-open = { $n ->
+    [one] One open connection ends. Every gate refuses within { $seconds } seconds
+   *[other] { $n } open connections end. Every gate refuses within { $seconds } seconds
+}
+erase-asked = Requests that wait for you are gone, and your keys there are worthless
+erase-unlinked = Which pseudonym was yours there: this portal forgets it
+erase-what-stays = What stays
+erase-owed = You are still owed { $amount }.
+erase-sums = Sums of money over at least twenty people, in which nobody can be told apart
+erase-places = The places of your records in the log, so that old proofs still hold. They are random numbers to everybody.
+erase-when = By when
+erase-when-stops = Within { $seconds } seconds no use is permitted any more
+erase-when-key = The key to your records is destroyed as soon as every gate has forgotten you, after { $hours } hours at the latest. Where the company’s proofs of the days before are not made yet, they are made first.
+erase-when-backups = By { $date } no backup opens any more, either
+erase-not = Keep everything
+erase-now = Erase me now
+erase-passkey = Your passkey is asked for once more, if you have not just shown it.
+erased-waiting = Erasing you at { $who }
+erased-stopped = Everything is stopped. Your records become unreadable as soon as what is named here is done.
+erased-state = How far it is
+erased-asked = You asked
+erased-waits-for = Waits for
+erased-waits-gates = { $n ->
+    [one] one gate that has yet to forget you
+   *[other] { $n } gates that have yet to forget you
+}
+erased-waits-proofs = proofs of the days before, which the company has yet to make
+erased-look = Look again
+erased-title = You are erased at { $who }
+erased-lead = Nobody can read what was recorded about you there, nor tell that it was yours.
+erased-at = Key destroyed
+erased-entry = Entry of the log
+erased-backups = Backups open no more
+erased-backups-gone = They open no more
+erased-nothing = The log held nothing about you there. This portal has forgotten that you were a customer.
+erased-told = This page is kept for 60 days, for you alone.
+data-partings = Erased
+data-parting = { $who }, asked for on { $date }
 complaints-lead = If something was used that should not have been, say so. The date by which you must be answered stands beside it.
 complaint-about = About
 complaint-text = What happened

@@ -344,14 +344,14 @@ pub(super) async fn list_holds(
 }
 
 /// Gates that must have forgotten a customer: those that are registered, and those that follow the feed now.
-fn expected(app: &App, tenant: TenantId) -> Vec<GateId> {
+pub(super) fn expected(app: &App, tenant: TenantId) -> Vec<GateId> {
     let mut expected = app.followers.of(tenant);
     let registered = app.ledger.tenant(tenant).map(|tenant| tenant.gates).unwrap_or_default();
     expected.extend(registered.into_iter().map(|gate| gate.id));
     expected.into_iter().collect()
 }
 
-fn still(pending: &PendingErasure, expected: &[GateId]) -> Vec<GateId> {
+pub(super) fn still(pending: &PendingErasure, expected: &[GateId]) -> Vec<GateId> {
     expected.iter().filter(|gate| !pending.purged.contains(*gate)).cloned().collect()
 }
 

@@ -24,6 +24,7 @@ mod limits;
 mod log;
 mod mandates;
 mod matrix;
+mod parting;
 mod person;
 mod portal;
 mod recovering;
