@@ -7,6 +7,7 @@ pub mod erasure;
 mod facts;
 pub mod faults;
 pub mod overview;
+pub mod refusal;
 pub mod regulator;
 
 use askama::Template;

@@ -18,7 +18,7 @@ use crate::assets;
 use crate::backend::read::{Read, ReadFault, Reads};
 use crate::language::{self, Language};
 use crate::page::faults::{Fault, fault};
-use crate::page::{Page, Place, company, customer, erasure, overview, regulator};
+use crate::page::{Page, Place, company, customer, erasure, overview, refusal, regulator};
 use crate::view::customer::Narrowing;
 use crate::viewer::{Membership, Viewer, Viewers};
 use crate::words::Words;
@@ -197,14 +197,12 @@ pub fn router<S: Clone + Send + Sync + 'static, R: Reads, V: Viewers>(reads: R, 
         .route("/my/receipts/{leaf}/file", get(receipt_file::<R, V>))
         .route("/my/account", mine!(Place::Account, keys, customer::account))
         .route("/my/account/data", get(data::<R, V>))
-        .route(
-            "/my/account/data/{id}/erase",
-            mine!(Place::Account, erasure_review / id, erasure::review),
-        )
+        .route("/my/account/data/{id}/erase", mine!(Place::Account, erasure_review / id, erasure::review))
         .route("/my/account/data/{tenant}/erased", get(erased::<R, V>))
         .route("/my/account/complaints", mine!(Place::Account, complaints, customer::complaints))
         .route("/company", ours!(Place::Desk, company::desk))
         .route("/company/requests", ours!(Place::Requests, company::requests))
+        .route("/company/requests/refusals", get(refusals::<R, V>))
         .route("/company/requests/preview", get(preview::<R, V>))
         .route("/company/grants", ours!(Place::Grants, company::grants))
         .route("/company/uses", ours!(Place::Uses, company::uses))
@@ -354,6 +352,20 @@ async fn receipt_file<R: Reads, V: Viewers>(
             let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
             (headers, json).into_response()
         }),
+        Err(refused) => refused,
+    }
+}
+
+async fn refusals<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let request = (portal, uri, headers);
+    match as_company(&request, Place::Requests).await {
+        Ok((asked, of)) => {
+            asked.answer(request.0.reads.refusals(of).await, |page, view| refusal::refusals(page, &view))
+        }
         Err(refused) => refused,
     }
 }

@@ -6,6 +6,7 @@ pub mod customer;
 pub mod erasure;
 pub mod money;
 pub mod overview;
+pub mod refusal;
 pub mod regulator;
 pub mod story;
 

@@ -133,7 +133,11 @@ pub fn basis(to: &str, terms: &Terms, tenant: &TenantState) -> Vec<(Law, &'stati
     let named = notice.map(crate::notice::PublishedNotice::laws).unwrap_or_default();
     let demanded = &tenant.protections().notices;
     let applies = |law: &Law| named.contains(law) || demanded.contains(law);
-    BASIS.iter().filter(|(kind, law, _)| *kind == to && applies(law)).map(|(_, law, at)| (*law, *at)).collect()
+    BASIS
+        .iter()
+        .filter(|(kind, law, _)| *kind == to && applies(law))
+        .map(|(_, law, at)| (*law, *at))
+        .collect()
 }
 
 #[cfg(test)]

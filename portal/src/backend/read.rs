@@ -13,6 +13,7 @@ use crate::view::customer::{
 use crate::view::erasure::{ErasureReport, ErasureReview};
 use crate::view::money::Value;
 use crate::view::overview::Overview;
+use crate::view::refusal::Refusal;
 use crate::view::regulator::LogState;
 use crate::viewer::Membership;
 
@@ -91,6 +92,8 @@ pub trait Reads: Clone + Send + Sync + 'static {
 
     /// An enterprise's first page, with what its other pages show.
     fn desk(&self, tenant: TenantId) -> impl Future<Output = Read<Desk>> + Send;
+    /// The latest refusals of an enterprise's requests.
+    fn refusals(&self, tenant: TenantId) -> impl Future<Output = Read<Vec<Refusal>>> + Send;
     /// A request as the customer would see it, from a template.
     fn preview(&self, tenant: TenantId, template: &str) -> impl Future<Output = Read<Preview>> + Send;
 }

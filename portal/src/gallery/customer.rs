@@ -37,7 +37,9 @@ pub(super) const SHOWN: &[Shown] = &[
     shown("request", "plain", Place::Home, Who::Customer, |page| {
         customer::request(page, &request(terms::quote(Plain), Plain), false)
     }),
-    shown("request", "narrowed", Place::Home, Who::Customer, |page| customer::request(page, &narrowed(), false)),
+    shown("request", "narrowed", Place::Home, Who::Customer, |page| {
+        customer::request(page, &narrowed(), false)
+    }),
     shown("request", "rising", Place::Home, Who::Customer, |page| {
         customer::request(page, &request(terms::rising(Plain), Plain), false)
     }),
@@ -232,10 +234,30 @@ fn separate(flavour: Flavour) -> RequestReview {
         Some(ConsentAsked { to, sentence: Some(sentence), basis: basis.to_vec(), required })
     };
     let consents = [
-        asked("third-party", "Harbour Insurance may have my charging records.", &[(Law::Pipl, "23"), (Law::DataAct, "8(4)")], true),
-        asked("sensitive", "My charging records show where I have been. They may be used.", &[(Law::Pipl, "29")], true),
-        asked("cross-border", "My charging records may go to Harbour Insurance in Singapore.", &[(Law::Pipl, "39")], true),
-        asked("automated-decision", "My price may be set without a person looking at it.", &[(Law::Gdpr, "22(2)(c)")], false),
+        asked(
+            "third-party",
+            "Harbour Insurance may have my charging records.",
+            &[(Law::Pipl, "23"), (Law::DataAct, "8(4)")],
+            true,
+        ),
+        asked(
+            "sensitive",
+            "My charging records show where I have been. They may be used.",
+            &[(Law::Pipl, "29")],
+            true,
+        ),
+        asked(
+            "cross-border",
+            "My charging records may go to Harbour Insurance in Singapore.",
+            &[(Law::Pipl, "39")],
+            true,
+        ),
+        asked(
+            "automated-decision",
+            "My price may be set without a person looking at it.",
+            &[(Law::Gdpr, "22(2)(c)")],
+            false,
+        ),
     ];
     RequestReview {
         consents: consents.into_iter().flatten().collect(),
@@ -444,10 +466,7 @@ fn data() -> MyData {
             holding("meridian", named.word("Meridian Motors", "子午汽车"), 214, 2, false),
             holding("harbour", named.word("Harbour Insurance", "海港保险"), 1, 0, true),
         ],
-        erased: vec![super::erasure::report(
-            named.word("Tide Research", "潮汐研究所"),
-            super::erasure::DONE,
-        )],
+        erased: vec![super::erasure::report(named.word("Tide Research", "潮汐研究所"), super::erasure::DONE)],
     }
 }
 

@@ -8,7 +8,9 @@ use axum::extract::{Form, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use grantbook_record::encoding::{Base64Bytes, to_base64url};
-use grantbook_record::event::{Claims, Event, GrantAmended, GrantGiven, GrantPaused, GrantResumed, RequestDeclined};
+use grantbook_record::event::{
+    Claims, Event, GrantAmended, GrantGiven, GrantPaused, GrantResumed, RequestDeclined,
+};
 use grantbook_record::list::List;
 use grantbook_record::terms::NoticeShown;
 use grantbook_record::{Jti, Kind, TenantId, Term, Terms, UnixSeconds};
@@ -23,6 +25,7 @@ use crate::narrowing::Narrowing;
 use crate::page::customer::LACKING;
 use crate::session::Current;
 use crate::view::agreement::ConsentAsked;
+use crate::wish;
 
 /// How long the customer may take to sign, in seconds.
 const GOOD_SECONDS: u64 = 3600;
@@ -79,12 +82,12 @@ pub(super) async fn decline(
     headers: HeaderMap,
     Form(pairs): Pairs,
 ) -> Result<Response, Failure> {
-    prepared(portal, id, headers, pairs, |inner, membership, request| {
+    let form = pairs.clone();
+    prepared(portal, id, headers, pairs, move |inner, membership, request| {
         let Membership { tenant, sub, .. } = membership;
-        if inner.backend.request(*tenant, sub, &request)?.is_none() {
-            return Ok(None);
-        }
-        let event = RequestDeclined { sub: sub.clone(), request, unless: None, mandate: None };
+        let Some(asked) = inner.backend.request(*tenant, sub, &request)? else { return Ok(None) };
+        let unless = wish::of_form(&form, &asked)?;
+        let event = RequestDeclined { sub: sub.clone(), request, unless, mandate: None };
         let claims = Claims::new(*tenant, inner.backend.new_id(), event);
         Ok(Some(Next::Sign(Kind::RequestDeclined, claims.to_json(), "/".to_owned())))
     })

@@ -8,7 +8,7 @@ use grantbook_record::event::Law;
 use grantbook_record::money::Price;
 use grantbook_record::scope::Clause;
 use grantbook_record::terms::{Compensation, Level, Obligation, RevenueShare, UseCap};
-use grantbook_record::{Term, Terms};
+use grantbook_record::{Currency, Term, Terms};
 
 use super::{Names, Wording};
 
@@ -116,6 +116,15 @@ pub enum Pay {
 }
 
 impl Pay {
+    /// The currency of what is paid for each use or once; `None` for anything else.
+    pub fn currency(&self) -> Option<Currency> {
+        match self {
+            Self::Once(price) | Self::EachUse(price) => Some(price.currency),
+            Self::RisingPrice(price) => Some(price.currency),
+            Self::Nothing | Self::Share(_) | Self::RisingShare(_) | Self::Benefit(_) => None,
+        }
+    }
+
     /// Whether it is money.
     pub fn is_money(&self) -> bool {
         !matches!(self, Self::Nothing | Self::Benefit(_))
@@ -187,14 +196,16 @@ impl Agreement {
         }
     }
 
+    /// The categories with their names, each once.
+    pub fn categories(&self) -> Vec<(&Term, &Wording)> {
+        let mut seen = BTreeSet::new();
+        let once = self.clusters.iter().filter(|cluster| seen.insert(&cluster.category));
+        once.map(|cluster| (&cluster.category, &cluster.name)).collect()
+    }
+
     /// Names of the categories, each once.
     pub fn data(&self) -> Vec<&Wording> {
-        let mut seen = BTreeSet::new();
-        self.clusters
-            .iter()
-            .filter(|cluster| seen.insert(&cluster.category))
-            .map(|cluster| &cluster.name)
-            .collect()
+        self.categories().into_iter().map(|(_, name)| name).collect()
     }
 }
 

@@ -86,6 +86,20 @@ function termsInWords(given, vocabulary) {
   return rows;
 }
 
+/** What would be acceptable. @param {any} unless @returns {Rows} */
+function wishInWords(unless) {
+  if (unless === undefined) return [];
+  const wish = only(unless, ['without', 'validity_days_max', 'retention_days_max', 'uses_max', 'price_min']);
+  const names = namesOf(1, null);
+  /** @type {string[]} */
+  const lines = (wish.without ?? []).map((/** @type {string} */ category) => words.unless_without(names.category(category)));
+  if (wish.validity_days_max !== undefined) lines.push(words.unless_days(wish.validity_days_max));
+  if (wish.retention_days_max !== undefined) lines.push(words.unless_kept(wish.retention_days_max));
+  if (wish.uses_max !== undefined) lines.push(words.unless_uses(wish.uses_max));
+  if (wish.price_min !== undefined) lines.push(words.unless_price(money(only(wish.price_min, ['currency', 'minor']))));
+  return [[words.unless, list(lines)]];
+}
+
 /**
  * The question, and what is signed.
  * @param {string} kind @param {Uint8Array<ArrayBuffer>} payload @param {string} tenant @param {string} enterprise
@@ -116,8 +130,10 @@ export function meaning(kind, payload, tenant, enterprise, vocabulary) {
       const { rows, ...rest } = terms(words.sign_amend, event);
       return { ...rest, rows: [[words.grant, event.grant], ...rows] };
     }
-    case 'request.declined':
-      return plain(words.sign_decline, [[words.request, only(claims.event, ['sub', 'request']).request]]);
+    case 'request.declined': {
+      const { request, unless } = only(claims.event, ['sub', 'request', 'unless']);
+      return plain(words.sign_decline, [[words.request, request], ...wishInWords(unless)]);
+    }
     case 'grant.paused':
       return plain(words.sign_pause, [[words.grant, only(claims.event, ['sub', 'grant']).grant]]);
     case 'grant.resumed':

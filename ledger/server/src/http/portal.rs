@@ -7,6 +7,7 @@ mod company;
 mod customer;
 mod erasure;
 mod names;
+mod refusal;
 mod story;
 mod value;
 
@@ -26,6 +27,7 @@ use grantbook_portal::view::customer::{
 use grantbook_portal::view::erasure::{ErasureReport, ErasureReview};
 use grantbook_portal::view::money::Value;
 use grantbook_portal::view::overview::Overview;
+use grantbook_portal::view::refusal::Refusal;
 use grantbook_portal::view::regulator::LogState;
 use grantbook_portal::viewer::Membership;
 use grantbook_record::{Jti, TenantId, UnixMillis, UnixSeconds};
@@ -259,6 +261,10 @@ impl Reads for LedgerReads {
     async fn desk(&self, tenant: TenantId) -> Read<Desk> {
         let app = self.0.clone();
         self.read(move |ledger| company::desk(ledger, &app.live_gates, tenant, Instant::now())).await
+    }
+
+    async fn refusals(&self, tenant: TenantId) -> Read<Vec<Refusal>> {
+        self.read(move |ledger| refusal::latest(ledger, tenant)).await
     }
 
     async fn preview(&self, tenant: TenantId, template: &str) -> Read<Preview> {

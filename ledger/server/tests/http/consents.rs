@@ -16,7 +16,14 @@ const AUTOMATED: &str = "What I am offered may be chosen without a person.";
 
 /// A notice that asks two consents, in the words of the law of China, and a template that needs the first.
 async fn publish(book: &Book) -> Published {
-    let parts = ["We are the shop.", "Write to us.", "Kept for 30 days.", "You may ask.", "You may stop.", "A program chooses."];
+    let parts = [
+        "We are the shop.",
+        "Write to us.",
+        "Kept for 30 days.",
+        "You may ask.",
+        "You may stop.",
+        "A program chooses.",
+    ];
     let [identity, contact, retention, rights, withdrawal, automated] = parts;
     let text = parts.join(" ");
     let contents = json!({
@@ -107,8 +114,11 @@ async fn each_separate_consent_is_a_tick_of_its_own() {
 
     // without the one that is needed nothing is prepared, and the page says why; the way narrowed goes with it
     let token = person.form_token().await;
-    for ticked in ["", "&consent=automated-decision", "&consent=automated-decision&consent=automated-decision"] {
-        let answer = person.form(&format!("{path}/agree"), &token, &format!("&uses=3{ticked}")).await.expect(303);
+    for ticked in
+        ["", "&consent=automated-decision", "&consent=automated-decision&consent=automated-decision"]
+    {
+        let answer =
+            person.form(&format!("{path}/agree"), &token, &format!("&uses=3{ticked}")).await.expect(303);
         let back = answer.header("location").to_owned();
         assert_eq!(back, format!("{path}?uses=3&lacking=1#consents"), "{ticked}");
         let page = person.get(back.split('#').next().unwrap()).await.expect(200).text().to_owned();
@@ -120,8 +130,14 @@ async fn each_separate_consent_is_a_tick_of_its_own() {
     let (_, prepared) = person.prepared(&format!("{path}/agree"), "&consent=third-party").await;
     let claims = payload(&prepared);
     let consents = terms_of(&claims).consents;
-    assert_eq!(consents.iter().map(|one| (one.to.as_str(), one.given_at)).collect::<Vec<_>>(), [("third-party", None)]);
-    assert_eq!(prepared["consents"], json!([{"to": "third-party", "sentence": THIRD_PARTY, "basis": [["pipl", "23"]]}]));
+    assert_eq!(
+        consents.iter().map(|one| (one.to.as_str(), one.given_at)).collect::<Vec<_>>(),
+        [("third-party", None)]
+    );
+    assert_eq!(
+        prepared["consents"],
+        json!([{"to": "third-party", "sentence": THIRD_PARTY, "basis": [["pipl", "23"]]}])
+    );
     assert_eq!(send(&person, &prepared, &[]).await, 422, "prepared is not given");
 
     let (_, prepared) =
@@ -140,7 +156,12 @@ async fn each_separate_consent_is_a_tick_of_its_own() {
 async fn nobody_agrees_to_a_sentence_that_was_not_published() {
     let book = Book::open().await;
     let notice = "We use your purchases.";
-    let event = NoticePublished::of_text(term("plain"), 1, grantbook_record::terms::Language::English, notice.to_owned());
+    let event = NoticePublished::of_text(
+        term("plain"),
+        1,
+        grantbook_record::terms::Language::English,
+        notice.to_owned(),
+    );
     book.append(book.envelope(Kind::NoticePublished, event, &[&book.sandbox.enterprise])).await.expect(201);
     let published = template(&book, notice, json!({"consents": ["third-party"]})).await;
     let person = Person::enrolled(&book, "cs-00001", 1).await;
@@ -168,9 +189,16 @@ async fn terms_of_a_later_vocabulary_are_named_by_it() {
         json!({"version": 2, "put": {"categories": {"purchases": {"label": label, "fields": fields}}}}),
     )
     .unwrap();
-    book.append(book.envelope(Kind::VocabularyPublished, event, &[&book.sandbox.enterprise])).await.expect(201);
+    book.append(book.envelope(Kind::VocabularyPublished, event, &[&book.sandbox.enterprise]))
+        .await
+        .expect(201);
     let notice = "We use your purchases.";
-    let event = NoticePublished::of_text(term("plain"), 1, grantbook_record::terms::Language::English, notice.to_owned());
+    let event = NoticePublished::of_text(
+        term("plain"),
+        1,
+        grantbook_record::terms::Language::English,
+        notice.to_owned(),
+    );
     book.append(book.envelope(Kind::NoticePublished, event, &[&book.sandbox.enterprise])).await.expect(201);
     let published = template(&book, notice, json!({"vocabulary": 2})).await;
     let person = Person::enrolled(&book, "cs-00001", 1).await;
@@ -182,7 +210,10 @@ async fn terms_of_a_later_vocabulary_are_named_by_it() {
     let (_, prepared) = person.prepared(&format!("/my/requests/{request}/agree"), "").await;
     assert_eq!(prepared["vocabulary"]["version"], 2);
     let words = &prepared["vocabulary"]["words"]["categories"]["purchases"];
-    assert_eq!((&words["label"]["zh-CN"], &words["fields"]["date"]["en"]), (&json!("购物小票"), &json!("Day of purchase")));
+    assert_eq!(
+        (&words["label"]["zh-CN"], &words["fields"]["date"]["en"]),
+        (&json!("购物小票"), &json!("Day of purchase"))
+    );
     let plain = book.publish().await;
     let first = person.asked(&plain).await;
     let (_, prepared) = person.prepared(&format!("/my/requests/{first}/agree"), "").await;

@@ -113,7 +113,8 @@ async fn erasing_needs_a_passkey_that_was_just_shown() {
     assert_eq!(answer.header("location"), format!("/sign/#step-up={path}"));
     assert!(book.ledger.customer(book.tenant(), &person.sub).is_some());
     let challenge = challenge_for(&book, "step_up", &person.cookie).await;
-    let stepped = person.post("/account/step-up", &Passkey::new(1).shown(&book, &challenge)).await.expect(200);
+    let stepped =
+        person.post("/account/step-up", &Passkey::new(1).shown(&book, &challenge)).await.expect(200);
     let person = Person { cookie: cookie_of(&stepped), ..person };
     let token = person.form_token().await;
     person.form(&path, &token, "").await.expect(303);

@@ -17,8 +17,8 @@ use grantbook_record::uses::Outcome;
 use grantbook_record::{Currency, Event, Jti, TenantId, Terms, UnixSeconds};
 
 use super::names::TenantNames;
-use crate::portal::consents;
 use super::{HISTORY_MAX, story};
+use crate::portal::consents;
 
 const LATELY_SECONDS: u64 = 30 * 86_400;
 /// Entries of a grant's story on one page.
