@@ -31,7 +31,9 @@ pub fn of_form(pairs: &[(String, String)], asked: &Terms) -> Result<Option<Wish>
     let price = value("unless_price").map(|text| {
         let currency = asked.compensation.currency();
         let price = (currency != Currency::NONE).then(|| price(text, currency)).flatten();
-        price.ok_or_else(|| Failure::Malformed("a price in the currency that was offered, such as 0.80".to_owned()))
+        price.ok_or_else(|| {
+            Failure::Malformed("a price in the currency that was offered, such as 0.80".to_owned())
+        })
     });
     let wish = Wish {
         without: without(pairs, asked)?,
@@ -61,7 +63,12 @@ fn price(text: &str, currency: Currency) -> Option<Price> {
     let digits = usize::from(currency.minor_digits());
     let (whole, part) = text.split_once(['.', ',']).unwrap_or((text, ""));
     let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || whole.len() > WHOLE_DIGITS_MAX || part.len() > digits || !plain(whole) || !plain(part) {
+    if whole.is_empty()
+        || whole.len() > WHOLE_DIGITS_MAX
+        || part.len() > digits
+        || !plain(whole)
+        || !plain(part)
+    {
         return None;
     }
     let minor: u32 = format!("{whole}{part:0<digits$}").parse().ok()?;
@@ -82,7 +89,8 @@ mod tests {
     }
 
     fn wish(form: &[(&str, &str)]) -> Result<Option<Wish>, Failure> {
-        let pairs: Vec<_> = form.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let pairs: Vec<_> =
+            form.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         of_form(&pairs, &asked(r#"{"per_use":{"currency":"CNY","minor":80}}"#))
     }
 
@@ -133,7 +141,9 @@ mod tests {
     #[test]
     fn prices_are_read_to_the_last_digit() {
         let yuan = Currency::parse("CNY").unwrap();
-        for (text, minor) in [("1", 100), ("0.8", 80), ("0,80", 80), ("0.01", 1), ("12345678.90", 1_234_567_890)] {
+        for (text, minor) in
+            [("1", 100), ("0.8", 80), ("0,80", 80), ("0.01", 1), ("12345678.90", 1_234_567_890)]
+        {
             assert_eq!(price(text, yuan), Some(Price { currency: yuan, minor }), "{text}");
         }
     }
