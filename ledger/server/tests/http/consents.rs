@@ -219,3 +219,40 @@ async fn terms_of_a_later_vocabulary_are_named_by_it() {
     let (_, prepared) = person.prepared(&format!("/my/requests/{first}/agree"), "").await;
     assert_eq!(prepared["vocabulary"], Value::Null);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_says_what_would_be_acceptable() {
+    let book = Book::open().await;
+    let published = book.publish().await;
+    let person = Person::enrolled(&book, "cs-00001", 1).await;
+    let request = person.asked(&published).await;
+    let path = format!("/my/requests/{request}/decline");
+    let token = person.form_token().await;
+    person.form(&path, &token, "&unless_without=purchases").await.expect(400);
+    person.form(&path, &token, "&unless_price=cheap").await.expect(400);
+    let (_, prepared) =
+        person.prepared(&path, "&unless_days=30&unless_kept=&unless_uses=2&unless_price=1.2").await;
+    let envelope = crate::person::signed_by(&prepared, &person.signer);
+    person.send(&envelope, None).await.expect(201);
+    let declined = book.ledger.declined(book.tenant(), 10).unwrap();
+    let [declined] = declined.as_slice() else { panic!("one refusal") };
+    assert_eq!(declined.answer.request, request);
+    let wish = serde_json::to_value(declined.answer.unless.as_ref().unwrap()).unwrap();
+    let price = json!({"currency": "CNY", "minor": 120});
+    assert_eq!(wish, json!({"validity_days_max": 30, "uses_max": 2, "price_min": price}));
+    assert_eq!(declined.request.as_ref().unwrap().terms.recipient, term("recommender"));
+    // wider than that is not asked again, and what keeps all of it is
+    let mut terms = published.terms(&json!({"uses": 2}));
+    let expires = UnixSeconds(now().seconds().0 + 86_400);
+    let ask = |terms: Terms| {
+        let event = RequestMade { sub: person.sub.clone(), terms, expires };
+        book.append(book.envelope(Kind::RequestMade, event, &[&book.sandbox.enterprise]))
+    };
+    ask(terms.clone()).await.expect(422);
+    let start = terms.validity.start();
+    terms.validity =
+        grantbook_record::terms::Validity::new(start, UnixSeconds(start.0 + 20 * 86_400)).unwrap();
+    terms.compensation =
+        serde_json::from_value(json!({"per_use": {"currency": "CNY", "minor": 120}})).unwrap();
+    ask(terms).await.expect(201);
+}
