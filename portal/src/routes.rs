@@ -198,7 +198,7 @@ pub fn router<S: Clone + Send + Sync + 'static, R: Reads, V: Viewers>(reads: R, 
         .route("/my/account", mine!(Place::Account, keys, customer::account))
         .route("/my/account/data", get(data::<R, V>))
         .route("/my/account/data/{id}/erase", mine!(Place::Account, erasure_review / id, erasure::review))
-        .route("/my/account/data/{tenant}/erased", get(erased::<R, V>))
+        .route("/my/account/data/{id}/erased", get(erased::<R, V>))
         .route("/my/account/complaints", mine!(Place::Account, complaints, customer::complaints))
         .route("/company", ours!(Place::Desk, company::desk))
         .route("/company/requests", ours!(Place::Requests, company::requests))

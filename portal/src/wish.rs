@@ -18,7 +18,7 @@ pub fn of_form(pairs: &[(String, String)], asked: &Terms) -> Result<Option<Wish>
         found.map(|(_, value)| value.trim())
     };
     let number = |name: &str, expected: &str| -> Result<Option<u32>, Failure> {
-        let parsed = value(name).map(|text| text.parse().ok().filter(|number| *number > 0));
+        let parsed = value(name).map(|text| text.parse::<u32>().ok().filter(|number| *number > 0));
         parsed.map(|number| number.ok_or_else(|| Failure::Malformed(expected.to_owned()))).transpose()
     };
     let expected_days = "a whole number of days, at least 1";

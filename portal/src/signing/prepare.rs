@@ -62,8 +62,8 @@ pub(super) async fn agree(
             .ok_or_else(|| Failure::Malformed("less than what was asked for, and not nothing".to_owned()))?;
         let separate = inner.backend.consents(*tenant, &terms)?;
         let Some(mut terms) = with_ticked(terms, &separate, &ticked)? else {
-            let query = narrowing.to_query();
-            let back = format!("/my/requests/{request}?{query}&{LACKING}#consents");
+            let query = [narrowing.to_query().as_str(), LACKING].join("&");
+            let back = format!("/my/requests/{request}?{}#consents", query.trim_start_matches('&'));
             return Ok(Some(Next::Page(back)));
         };
         terms.notice = NoticeShown { shown_at: inner.now(), ..terms.notice };
