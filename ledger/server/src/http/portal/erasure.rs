@@ -56,7 +56,7 @@ pub(super) fn report(app: &App, ledger: &Ledger, asked: &Parting) -> Result<Eras
                 let damaged = |_| ReadError::Damaged(format!("receipt {}", erased.leaf_index.0));
                 let verified = erased.receipt.verify(ledger.log_keys()).map_err(damaged)?;
                 let at = match verified.content {
-                    VerifiedContent::Event { claims, .. } => claims.jti.issued_at().seconds(),
+                    VerifiedContent::Event { claims, .. } => claims.jti.issued_at(),
                     VerifiedContent::Use { .. } => asked.asked,
                 };
                 let opens = ledger.epoch().number <= erased.epoch;
