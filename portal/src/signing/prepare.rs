@@ -17,6 +17,7 @@ use grantbook_record::{Jti, Kind, TenantId, Term, Terms, UnixSeconds};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::invite::WayBack;
 use super::{Inner, Portal, Reading, answer, see_other};
 use crate::account::{Account, AccountId, Membership, put, row};
 use crate::backend::write::Rows;
@@ -39,6 +40,9 @@ struct Prepared {
     payload: Base64Bytes,
     /// Page of the portal to go to once it is signed.
     next: String,
+    /// Where a link to the request leads back to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    back: Option<WayBack>,
     expires: UnixSeconds,
 }
 
@@ -199,6 +203,7 @@ pub(super) async fn show(
                 "kind": prepared.kind,
                 "payload": prepared.payload,
                 "next": prepared.next,
+                "back": prepared.back.as_ref().map(|back| back.both(&prepared.kind)),
                 "keys": known.keys,
                 "passkeys": known.passkeys,
             });
@@ -242,6 +247,7 @@ async fn prepared(
                     kind: kind.name().to_owned(),
                     payload: Base64Bytes(payload),
                     next,
+                    back: WayBack::of(&Reading(inner), &current.session.account, &about, inner.now()),
                     expires,
                 };
                 inner.change(|rows| {

@@ -25,7 +25,9 @@ async function signPrepared(id) {
     return;
   }
   const prepared = await ask(`/account/prepared/${id}`);
-  const { tenant, enterprise, kind, payload, next, keys: enrolled, passkeys, vocabulary, consents } = prepared;
+  const { tenant, enterprise, kind, payload, next, keys: enrolled, passkeys, vocabulary, consents, back: ways } = prepared;
+  /** The way back to the app that led here. @param {string | undefined} href */
+  const app = (href) => href !== undefined && el('p', {}, el('a', { class: 'button', href, rel: 'noreferrer' }, words.back_to));
   const came = performance.now();
   const now = () => prepared.now * 1000 + Math.floor(performance.now() - came);
   const key = await keys.find(tenant, enrolled);
@@ -43,7 +45,7 @@ async function signPrepared(id) {
   show(question, el('p', { class: 'quiet' }, words.what_is_signed), facts(rows), separate.part, details);
   const main = /** @type {HTMLElement} */ (document.getElementById('main'));
   if ((await choose(main, { no, yes }, (answer) => answer === 'no' || separate.areGiven())) === 'no') {
-    show(words.not_signed, el('p', {}, words.not_signed_text), back);
+    show(words.not_signed, el('p', {}, words.not_signed_text), app(ways?.unsigned), back);
     return;
   }
   const jws = await sign(kind, separate.payload(), key);
@@ -57,6 +59,7 @@ async function signPrepared(id) {
   show(
     words.signed,
     el('p', {}, words.signed_text),
+    app(ways?.signed),
     el('p', {}, el('a', { class: 'button', href: local(next) }, words.go_on)),
   );
 }

@@ -28,5 +28,6 @@ mod parting;
 mod person;
 mod portal;
 mod recovering;
+mod request_links;
 mod story;
 mod tls;
