@@ -53,6 +53,8 @@ pub enum Place {
     Bundle,
     /// One entry.
     Receipt,
+    /// Where an enterprise signs in.
+    SignIn,
     /// An enterprise's first page.
     Desk,
     /// Its requests.
@@ -65,6 +67,22 @@ pub enum Place {
     Gates,
     /// Its settlement.
     Settlement,
+}
+
+impl Place {
+    /// Whether it is an enterprise's.
+    pub fn is_company(self) -> bool {
+        matches!(
+            self,
+            Self::SignIn
+                | Self::Desk
+                | Self::Requests
+                | Self::Grants
+                | Self::Uses
+                | Self::Gates
+                | Self::Settlement
+        )
+    }
 }
 
 /// An entry of the navigation.

@@ -20,7 +20,7 @@ use crate::language::{self, Language};
 use crate::page::faults::{Fault, fault};
 use crate::page::{Page, Place, company, customer, overview, regulator};
 use crate::view::customer::Narrowing;
-use crate::viewer::{Membership, Viewer, Viewers};
+use crate::viewer::{Membership, Role, Viewers};
 use crate::words::Words;
 
 /// What handlers have.
@@ -39,7 +39,7 @@ struct Asked {
 
 impl<R: Reads, V: Viewers> Portal<R, V> {
     async fn asked(&self, uri: &axum::http::Uri, headers: &HeaderMap, place: Place) -> Asked {
-        let viewer = self.viewers.viewer(headers).await;
+        let viewer = self.viewers.viewer(headers, place).await;
         let language = Language::choose(uri.query(), headers);
         let page = Page {
             words: Words(language),
@@ -65,7 +65,11 @@ impl Asked {
     }
 
     fn refuse(self) -> Response {
-        let why = if self.page.viewer == Viewer::visitor() { Fault::SignIn } else { Fault::NotYours };
+        let why = match self.page.viewer.role {
+            Role::Visitor if self.page.place.is_company() => Fault::CompanySignIn,
+            Role::Visitor => Fault::SignIn,
+            Role::Customer(_) | Role::Company(_) => Fault::NotYours,
+        };
         let response = fault(&self.page, why);
         self.finish(response)
     }
@@ -198,6 +202,7 @@ pub fn router<S: Clone + Send + Sync + 'static, R: Reads, V: Viewers>(reads: R, 
         .route("/my/account", mine!(Place::Account, keys, customer::account))
         .route("/my/account/data", mine!(Place::Account, data, customer::data))
         .route("/my/account/complaints", mine!(Place::Account, complaints, customer::complaints))
+        .route("/company/sign-in", get(company_sign_in::<R, V>))
         .route("/company", ours!(Place::Desk, company::desk))
         .route("/company/requests", ours!(Place::Requests, company::requests))
         .route("/company/requests/preview", get(preview::<R, V>))
@@ -307,6 +312,18 @@ async fn receipt_file<R: Reads, V: Viewers>(
         }),
         Err(refused) => refused,
     }
+}
+
+async fn company_sign_in<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let asked = portal.asked(&uri, &headers, Place::SignIn).await;
+    // said once, and not when the page is shown again in the other language
+    let refused = uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "refused"));
+    let response = company::sign_in(&asked.page, refused);
+    asked.finish(response)
 }
 
 /// Which template.

@@ -4,6 +4,7 @@
 //! which the operator signs and which says so. Everything else goes through the page at `/sign/`, which signs in the browser
 //! with keys that never leave it, and sends what it signed to `POST /v1/events`, as anybody does.
 
+mod company;
 mod enrol;
 mod invite;
 mod log_in;
@@ -33,6 +34,7 @@ use crate::account::{self, Account, AccountId};
 use crate::backend::write::{Rows, WriteSide};
 use crate::failure::Failure;
 use crate::moment::Zone;
+use crate::page::Place;
 use crate::secret::random;
 use crate::session::{self, Current, Lifetimes};
 use crate::viewer::{Membership, Role, Viewer, Viewers};
@@ -109,6 +111,8 @@ impl Portal {
             .route("/account/log-in", post(log_in::log_in))
             .route("/account/step-up", post(log_in::step_up))
             .route("/account/log-out", post(log_in::log_out))
+            .route("/company/sign-in", post(company::sign_in))
+            .route("/company/sign-out", post(company::sign_out))
             .route("/account/recover", post(log_in::recover))
             .route("/account/recovered", post(log_in::recovered))
             .route("/account/erase", post(log_in::erase))
@@ -142,16 +146,16 @@ impl Portal {
 }
 
 impl Viewers for Portal {
-    async fn viewer(&self, headers: &HeaderMap) -> Viewer {
+    async fn viewer(&self, headers: &HeaderMap, place: Place) -> Viewer {
         let zone = Zone::of_cookie(headers);
         let headers = headers.clone();
         let found = self.blocking(move |inner| {
-            let current = inner.current(&headers)?;
-            let account = inner.account(&current.session.account)?;
-            let place =
-                |known: &account::Membership| Membership { tenant: known.tenant, subject: known.sub.clone() };
-            let role = Role::Customer(account.memberships.iter().map(place).collect());
-            Ok(Viewer { role, zone, form_token: current.form_token(&inner.key) })
+            let (role, form_token) = if place.is_company() {
+                inner.as_company(&headers).or_else(|_| inner.as_customer(&headers))?
+            } else {
+                inner.as_customer(&headers).or_else(|_| inner.as_company(&headers))?
+            };
+            Ok(Viewer { role, zone, form_token })
         });
         found.await.unwrap_or(Viewer { zone, ..Viewer::visitor() })
     }
@@ -186,6 +190,22 @@ impl Inner {
         Ok(current)
     }
 
+    /// The customer whose session it is, and what their forms carry.
+    fn as_customer(&self, headers: &HeaderMap) -> Result<(Role, String), Failure> {
+        let current = self.current(headers)?;
+        let account = self.account(&current.session.account)?;
+        let place =
+            |known: &account::Membership| Membership { tenant: known.tenant, subject: known.sub.clone() };
+        let role = Role::Customer(account.memberships.iter().map(place).collect());
+        Ok((role, current.form_token(&self.key)))
+    }
+
+    /// The enterprise whose session it is, and what its forms carry.
+    fn as_company(&self, headers: &HeaderMap) -> Result<(Role, String), Failure> {
+        let current = self.current_desk(headers)?;
+        Ok((Role::Company(current.session.tenant), current.form_token(&self.key)))
+    }
+
     fn account(&self, id: &AccountId) -> Result<Account, Failure> {
         Account::read(&Reading(self), id)
     }
@@ -200,6 +220,7 @@ impl Inner {
         }
         self.change(|rows| {
             session::sweep(rows, &self.settings.lifetimes, now)?;
+            session::company::sweep(rows, now)?;
             crate::passkey::sweep(rows, now)?;
             invite::sweep(rows, now)?;
             prepare::sweep(rows, now)?;

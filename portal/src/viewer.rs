@@ -4,6 +4,7 @@ use axum::http::HeaderMap;
 use grantbook_record::{SubjectId, TenantId};
 
 use crate::moment::Zone;
+use crate::page::Place;
 
 /// What somebody is to the portal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,8 +62,9 @@ impl Viewer {
 
 /// Tells who sent a request. Whoever keeps sessions implements it; pages believe nothing else.
 pub trait Viewers: Clone + Send + Sync + 'static {
-    /// Who it is: a visitor where nothing valid says otherwise.
-    fn viewer(&self, headers: &HeaderMap) -> impl Future<Output = Viewer> + Send;
+    /// Who it is: a visitor where nothing valid says otherwise. Where a customer and an enterprise are signed in in one
+    /// browser, enterprises' pages see the enterprise and all others the customer.
+    fn viewer(&self, headers: &HeaderMap, place: Place) -> impl Future<Output = Viewer> + Send;
 }
 
 /// Nobody is ever known: for a server without accounts.
@@ -70,7 +72,7 @@ pub trait Viewers: Clone + Send + Sync + 'static {
 pub struct VisitorsOnly;
 
 impl Viewers for VisitorsOnly {
-    async fn viewer(&self, _headers: &HeaderMap) -> Viewer {
+    async fn viewer(&self, _headers: &HeaderMap, _place: Place) -> Viewer {
         Viewer::visitor()
     }
 }

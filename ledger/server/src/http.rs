@@ -134,6 +134,8 @@ pub(crate) struct Shared {
     tenants_feeds: places::Places,
     /// What comes without a token.
     events_rate: rate::RateLimiter<IpAddr>,
+    /// Tokens that are shown at the enterprises' sign-in.
+    sign_in_rate: rate::RateLimiter<IpAddr>,
     /// What comes with one.
     tenants_rate: rate::RateLimiter<TenantId>,
     /// Becomes true when the server begins to stop.
@@ -218,6 +220,7 @@ impl Server {
             proofs: proofs::Runs::default(),
             portal,
             events_rate: rate::RateLimiter::new(limits.events_per_second),
+            sign_in_rate: rate::RateLimiter::new(layers::SIGN_INS_PER_SECOND),
             tenants_requests: places::Places::new(limits.tenant_requests_max),
             tenants_feeds: places::Places::new(limits.tenant_feed_subscribers_max),
             tenants_rate: rate::RateLimiter::new(limits.tenant_events_per_second),

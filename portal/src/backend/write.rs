@@ -83,7 +83,24 @@ pub trait CustomerRecords {
     fn new_id(&self) -> Jti;
 }
 
-/// All of it.
-pub trait WriteSide: AccountStore + EventDoor + CustomerRecords + Send + Sync + 'static {}
+/// Whoever bears a token with which an enterprise's people or services come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bearer {
+    /// The enterprise.
+    pub tenant: TenantId,
+    /// Which of its tokens: its id, nothing secret.
+    pub token_id: String,
+}
 
-impl<T: AccountStore + EventDoor + CustomerRecords + Send + Sync + 'static> WriteSide for T {}
+/// Who works for which enterprise.
+pub trait Enterprises {
+    /// Who bears this token; `None` where it is none of an enterprise's.
+    fn bearer(&self, token: &str) -> Option<Bearer>;
+    /// Whether the token has not been revoked since.
+    fn still_bears(&self, bearer: &Bearer) -> bool;
+}
+
+/// All of it.
+pub trait WriteSide: AccountStore + EventDoor + CustomerRecords + Enterprises + Send + Sync + 'static {}
+
+impl<T: AccountStore + EventDoor + CustomerRecords + Enterprises + Send + Sync + 'static> WriteSide for T {}

@@ -12,6 +12,8 @@ use crate::view::customer::Standing;
 use Flavour::{Hostile, Long, Plain};
 
 pub(super) const SHOWN: &[Shown] = &[
+    shown("company-sign-in", "plain", Place::SignIn, Who::Visitor, |page| company::sign_in(page, false)),
+    shown("company-sign-in", "refused", Place::SignIn, Who::Visitor, |page| company::sign_in(page, true)),
     shown("company", "full", Place::Desk, Who::Company, |page| company::desk(page, &desk(Plain))),
     shown("company", "hostile", Place::Desk, Who::Company, |page| company::desk(page, &desk(Hostile))),
     shown("company", "empty", Place::Desk, Who::Company, |page| company::desk(page, &empty())),

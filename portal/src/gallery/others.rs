@@ -22,6 +22,8 @@ pub(super) const SHOWN: &[Shown] = &[
     shown("bundle", "plain", Place::Bundle, Who::Visitor, regulator::bundle),
     shown("receipt", "file", Place::Receipt, Who::Visitor, |page| customer::receipt(page, None)),
     shown("fault", "sign-in", Place::Elsewhere, Who::Visitor, |page| fault(page, Fault::SignIn)),
+    shown("fault", "company-sign-in", Place::Desk, Who::Visitor, |page| fault(page, Fault::CompanySignIn)),
+    shown("fault", "not-a-company", Place::Desk, Who::Customer, |page| fault(page, Fault::NotYours)),
     shown("fault", "not-found", Place::Elsewhere, Who::Visitor, |page| fault(page, Fault::NotFound)),
 ];
 

@@ -16,6 +16,18 @@ struct DeskTemplate<'a> {
     fresh: usize,
 }
 
+#[derive(Template)]
+#[template(path = "company/sign_in.html")]
+struct SignInTemplate<'a> {
+    page: &'a Page,
+    refused: bool,
+}
+
+/// Where a token is shown; `refused`: the last one was none.
+pub fn sign_in(page: &Page, refused: bool) -> Response {
+    respond(page, &SignInTemplate { page, refused })
+}
+
 /// The first page.
 pub fn desk(page: &Page, view: &Desk) -> Response {
     let open = view.grants.iter().filter(|grant| Held::is_open(grant)).count() as u64;

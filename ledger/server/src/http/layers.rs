@@ -3,13 +3,15 @@
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::App;
 use super::caller;
+use super::connections::Peer;
 use super::problem::{self, Problem, ProblemKind};
+use super::rate::network;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -86,4 +88,18 @@ pub(super) async fn bound(State(app): State<App>, mut request: Request, next: Ne
     };
     drop(tenants_place);
     response
+}
+
+/// Tokens that one address may show at the enterprises' sign-in, per second.
+pub(super) const SIGN_INS_PER_SECOND: u32 = 5;
+
+/// Nobody tries tokens faster than a person could paste them.
+pub(super) async fn slow_sign_in(State(app): State<App>, request: Request, next: Next) -> Response {
+    let signs_in = request.method() == Method::POST && request.uri().path() == "/company/sign-in";
+    let peer = request.extensions().get::<Peer>().map(|Peer(address)| network(*address));
+    if signs_in && peer.is_some_and(|peer| !app.sign_in_rate.admits(peer, Instant::now())) {
+        let detail = "too many tokens shown from this address, try again later";
+        return Problem::new(ProblemKind::TooManyRequests, detail).into_response();
+    }
+    next.run(request).await
 }

@@ -1,8 +1,8 @@
 //! What the portal changes. Every event goes through `Ledger::append_with`, the door of `POST /v1/events`.
 
-use grantbook_engine::{AccountChange, Ledger};
+use grantbook_engine::{AccountChange, Ledger, Role};
 use grantbook_portal::backend::write::{
-    AccountStore, Change, CustomerFacts, CustomerRecords, EventDoor, GrantFacts, Rows,
+    AccountStore, Bearer, Change, CustomerFacts, CustomerRecords, Enterprises, EventDoor, GrantFacts, Rows,
 };
 use grantbook_portal::failure::Failure;
 use grantbook_record::event::{Channel, ClientPublished, Event, Evidence};
@@ -96,6 +96,19 @@ impl EventDoor for LedgerWrites {
             }
             Evidence::EnrolledKey => Ok(None),
         }
+    }
+}
+
+impl Enterprises for LedgerWrites {
+    fn bearer(&self, token: &str) -> Option<Bearer> {
+        let principal = self.0.authenticate(token)?;
+        // an operator's token is for what is opened to regulators, over all tenants: it is nobody's desk
+        let works_there = matches!(principal.role, Role::Admin | Role::Service);
+        works_there.then_some(Bearer { tenant: principal.tenant, token_id: principal.token_id })
+    }
+
+    fn still_bears(&self, bearer: &Bearer) -> bool {
+        self.0.tokens(bearer.tenant).iter().any(|token| token.id == bearer.token_id)
     }
 }
 
