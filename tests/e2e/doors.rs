@@ -177,13 +177,13 @@ enum Door<'a> {
 }
 
 fn framed(jws: &str) -> Vec<u8> {
-    let mut envelope = u16::try_from(jws.len()).expect("short").to_be_bytes().to_vec();
+    let mut envelope = u32::try_from(jws.len()).expect("short").to_be_bytes().to_vec();
     envelope.extend_from_slice(jws.as_bytes());
     envelope
 }
 
 fn segments(envelope: &[u8]) -> [&str; 3] {
-    let text = std::str::from_utf8(&envelope[2..]).expect("one JWS");
+    let text = std::str::from_utf8(&envelope[4..]).expect("one JWS");
     text.split('.').collect::<Vec<_>>().try_into().expect("three segments")
 }
 
