@@ -7,6 +7,7 @@ mod facts;
 pub mod faults;
 pub mod overview;
 pub mod regulator;
+mod tour;
 
 use askama::Template;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};

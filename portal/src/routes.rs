@@ -12,14 +12,15 @@ use axum::routing::get;
 use futures_util::StreamExt as _;
 use grantbook_record::TenantId;
 use grantbook_record::day::UnixSeconds;
-use serde::Deserialize;
 
 use crate::assets;
 use crate::backend::read::{Read, ReadFault, Reads};
 use crate::language::{self, Language};
 use crate::page::faults::{Fault, fault};
 use crate::page::{Page, Place, company, customer, overview, regulator};
+use crate::view::company::Paging;
 use crate::view::customer::Narrowing;
+use crate::view::draft::{Draft, PreparedRequest};
 use crate::viewer::{Membership, Role, Viewers};
 use crate::words::Words;
 
@@ -173,7 +174,8 @@ macro_rules! ours {
             let request = (portal, uri, headers);
             match as_company(&request, $place).await {
                 Ok((asked, of)) => {
-                    asked.answer(request.0.reads.desk(of).await, |page, view| $show(page, &view))
+                    let paging = Paging::of_query(request.1.query().unwrap_or_default());
+                    asked.answer(request.0.reads.desk(of, paging).await, |page, view| $show(page, &view))
                 }
                 Err(refused) => refused,
             }
@@ -204,7 +206,8 @@ pub fn router<S: Clone + Send + Sync + 'static, R: Reads, V: Viewers>(reads: R, 
         .route("/my/account/complaints", mine!(Place::Account, complaints, customer::complaints))
         .route("/company/sign-in", get(company_sign_in::<R, V>))
         .route("/company", ours!(Place::Desk, company::desk))
-        .route("/company/requests", ours!(Place::Requests, company::requests))
+        .route("/company/requests", get(company_requests::<R, V>))
+        .route("/company/requests/prepared/{id}", get(prepared::<R, V>))
         .route("/company/requests/preview", get(preview::<R, V>))
         .route("/company/grants", ours!(Place::Grants, company::grants))
         .route("/company/uses", ours!(Place::Uses, company::uses))
@@ -320,30 +323,63 @@ async fn company_sign_in<R: Reads, V: Viewers>(
     headers: HeaderMap,
 ) -> Response {
     let asked = portal.asked(&uri, &headers, Place::SignIn).await;
-    // said once, and not when the page is shown again in the other language
-    let refused = uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "refused"));
-    let response = company::sign_in(&asked.page, refused);
+    let response = company::sign_in(&asked.page, is_marked(&uri, "refused"));
     asked.finish(response)
-}
-
-/// Which template.
-#[derive(Deserialize)]
-struct TemplateQuery {
-    template: String,
 }
 
 async fn preview<R: Reads, V: Viewers>(
     State(portal): State<Portal<R, V>>,
-    Query(query): Query<TemplateQuery>,
+    Query(pairs): Query<Vec<(String, String)>>,
     uri: OriginalUri,
     headers: HeaderMap,
 ) -> Response {
     let request = (portal, uri, headers);
     match as_company(&request, Place::Requests).await {
         Ok((asked, of)) => {
-            let read = request.0.reads.preview(of, &query.template).await;
-            asked.answer(read, |page, view| customer::request_preview(page, &view.review))
+            let read = request.0.reads.preview(of, &Draft::of_pairs(&pairs)).await;
+            asked.answer(read, |page, view| customer::request_preview(page, &view))
         }
         Err(refused) => refused,
     }
+}
+
+async fn company_requests<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let query = uri.query().unwrap_or_default();
+    let made = query.split('&').find_map(|pair| pair.strip_prefix("made=")?.parse().ok());
+    let request = (portal, uri, headers);
+    match as_company(&request, Place::Requests).await {
+        Ok((asked, of)) => {
+            let read = request.0.reads.desk(of, Paging::default()).await;
+            asked.answer(read, |page, view| company::requests(page, &view, made))
+        }
+        Err(refused) => refused,
+    }
+}
+
+async fn prepared<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    Path(id): Path<String>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let refused = is_marked(&uri, "refused");
+    let request = (portal, uri, headers);
+    match as_company(&request, Place::Requests).await {
+        Ok((asked, of)) => {
+            let base_url = request.0.reads.overview().base_url;
+            asked.answer(request.0.reads.prepared(of, &id).await, |page, view| {
+                company::prepared(page, &PreparedRequest { refused, ..view }, &base_url)
+            })
+        }
+        Err(refused) => refused,
+    }
+}
+
+/// Whether the query has a name without a value.
+fn is_marked(uri: &axum::http::Uri, mark: &str) -> bool {
+    uri.query().is_some_and(|query| query.split('&').any(|pair| pair == mark))
 }

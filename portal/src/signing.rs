@@ -10,6 +10,8 @@ mod invite;
 mod log_in;
 mod page;
 mod prepare;
+mod request;
+mod sandbox;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -54,6 +56,8 @@ pub struct Settings {
     pub relying_party: RelyingParty,
     /// When sessions end.
     pub lifetimes: Lifetimes,
+    /// Whether the front page lets its visitors in as a customer and as the enterprise of the sandbox.
+    pub sandbox_doors: bool,
     /// The vocabulary with its words, JSON: what terms are called on the signing page.
     pub vocabulary: String,
 }
@@ -103,6 +107,12 @@ impl Portal {
         }
     }
 
+    /// Where its doors to the sandbox are open: the portal's own origin. `None` where they are closed.
+    pub fn sandbox_doors(&self) -> Option<&str> {
+        let settings = &self.0.settings;
+        settings.sandbox_doors.then_some(settings.relying_party.origin.as_str())
+    }
+
     /// Its routes.
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         Router::new()
@@ -113,6 +123,9 @@ impl Portal {
             .route("/account/log-out", post(log_in::log_out))
             .route("/company/sign-in", post(company::sign_in))
             .route("/company/sign-out", post(company::sign_out))
+            .route("/company/requests", post(request::make))
+            .route("/company/requests/prepared/{id}", post(request::signed))
+            .route("/company/requests/prepared/{id}/payload", get(request::payload))
             .route("/account/recover", post(log_in::recover))
             .route("/account/recovered", post(log_in::recovered))
             .route("/account/erase", post(log_in::erase))
@@ -127,6 +140,9 @@ impl Portal {
             .route("/my/grants/{id}/pause", post(prepare::pause))
             .route("/my/grants/{id}/resume", post(prepare::resume))
             .route("/my/grants/{id}/stop", post(prepare::stop))
+            .route("/sandbox/customer", post(sandbox::customer))
+            .route("/sandbox/company", post(sandbox::company))
+            .route("/sandbox/own-key", post(sandbox::own_key))
             .route("/i/{token}", get(invite::open))
             .route("/sign-in", get(log_in::sign_in))
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -224,6 +240,7 @@ impl Inner {
             crate::passkey::sweep(rows, now)?;
             invite::sweep(rows, now)?;
             prepare::sweep(rows, now)?;
+            request::sweep(rows, now)?;
             enrol::sweep(rows, now)
         })
     }

@@ -3,6 +3,7 @@
 pub mod agreement;
 pub mod company;
 pub mod customer;
+pub mod draft;
 pub mod money;
 pub mod overview;
 pub mod regulator;

@@ -164,9 +164,8 @@ mod tests {
     fn it_ends_by_rest_by_age_and_for_good() {
         let mut rows = Memory::default();
         let token = begin(&mut rows, &bearer("ours"), UnixSeconds(BEGAN));
-        let at = |rows: &Memory, seconds: u64| {
-            current(rows, &with(COOKIE, &token), UnixSeconds(BEGAN + seconds))
-        };
+        let at =
+            |rows: &Memory, seconds: u64| current(rows, &with(COOKIE, &token), UnixSeconds(BEGAN + seconds));
         assert!(at(&rows, 1799).is_ok());
         assert_eq!(at(&rows, 1800).unwrap_err(), Failure::NotLoggedIn);
         for minutes in (0..480).step_by(20) {

@@ -90,6 +90,19 @@ pub(super) async fn bound(State(app): State<App>, mut request: Request, next: Ne
     response
 }
 
+/// The doors of a sandbox are for whoever sits at this machine: nobody comes to them over the network, or through a proxy.
+pub(super) async fn doors_from_here(request: Request, next: Next) -> Response {
+    let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip"];
+    let headers = request.headers();
+    let is_forwarded = forwarded.iter().any(|name| headers.contains_key(*name));
+    let peer = request.extensions().get::<Peer>();
+    let from_here = !is_forwarded && peer.is_some_and(|Peer(address)| address.is_loopback());
+    if request.uri().path().starts_with("/sandbox/") && !from_here {
+        return Problem::not_found().into_response();
+    }
+    next.run(request).await
+}
+
 /// Tokens that one address may show at the enterprises' sign-in, per second.
 pub(super) const SIGN_INS_PER_SECOND: u32 = 5;
 

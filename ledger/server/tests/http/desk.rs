@@ -121,7 +121,11 @@ async fn a_desk_ends_at_sign_out_with_its_token_and_where_another_begins() {
     let out = form(&book, "/company/sign-out", &second, format!("form_token={own}"));
     let out = book.send(out).await.expect(303);
     assert!(out.header("set-cookie").contains("Max-Age=0"));
-    assert_eq!((open(&second).await, open(&other).await), (401, 200), "the server forgets it, not the browser alone");
+    assert_eq!(
+        (open(&second).await, open(&other).await),
+        (401, 200),
+        "the server forgets it, not the browser alone"
+    );
 
     let third = signed_in(&book, &token).await;
     assert_eq!(open(&third).await, 200);
