@@ -4,36 +4,49 @@ use super::Page;
 
 /// A tour of one role.
 struct Tour {
-    /// As the query names it, and as its words begin.
+    /// As the query names it.
     name: &'static str,
-    /// The pages, in order. Each has words `tour-<name>-<number>`.
-    pages: &'static [&'static str],
+    /// The pages, in order, each with the key of what is said on it.
+    pages: &'static [(&'static str, &'static str)],
 }
 
 const TOURS: [Tour; 3] = [
     Tour {
         name: "customer",
-        pages: &["/my", "/my/connections", "/my/value", "/my/account", "/my/account/data"],
+        pages: &[
+            ("/my", "tour-customer-1"),
+            ("/my/connections", "tour-customer-2"),
+            ("/my/value", "tour-customer-3"),
+            ("/my/account", "tour-customer-4"),
+            ("/my/account/data", "tour-customer-5"),
+        ],
     },
     Tour {
         name: "company",
         pages: &[
-            "/company",
-            "/company/requests",
-            "/company/grants",
-            "/company/uses",
-            "/company/gates",
-            "/company/settlement",
+            ("/company", "tour-company-1"),
+            ("/company/requests", "tour-company-2"),
+            ("/company/grants", "tour-company-3"),
+            ("/company/uses", "tour-company-4"),
+            ("/company/gates", "tour-company-5"),
+            ("/company/settlement", "tour-company-6"),
         ],
     },
-    Tour { name: "regulator", pages: &["/regulator", "/regulator/bundle", "/regulator/receipt"] },
+    Tour {
+        name: "regulator",
+        pages: &[
+            ("/regulator", "tour-regulator-1"),
+            ("/regulator/bundle", "tour-regulator-2"),
+            ("/regulator/receipt", "tour-regulator-3"),
+        ],
+    },
 ];
 
 /// Where somebody is on a tour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// Key of what is said here.
-    pub key: String,
+    pub key: &'static str,
     /// Which step, from 1.
     pub number: usize,
     /// How many there are.
@@ -54,16 +67,16 @@ impl Step {
         let (name, number) = named.split_once('-')?;
         let number: usize = number.parse().ok()?;
         let tour = TOURS.iter().find(|tour| tour.name == name)?;
-        let end = *tour.pages.get(number.checked_sub(1)?)?;
+        let (end, key) = *tour.pages.get(number.checked_sub(1)?)?;
         if end != page {
             return None;
         }
         let address = |number: usize| {
-            let page = tour.pages.get(number.checked_sub(1)?)?;
+            let (page, _) = tour.pages.get(number.checked_sub(1)?)?;
             Some(format!("{page}?tour={name}-{number}"))
         };
         Some(Self {
-            key: format!("tour-{name}-{number}"),
+            key,
             number,
             all: tour.pages.len(),
             back: address(number.checked_sub(1)?),
@@ -100,7 +113,7 @@ mod tests {
     #[test]
     fn every_tour_leads_forth_and_back_and_says_something_at_each_step() {
         for tour in &TOURS {
-            let mut address = Some(format!("{}?tour={}-1", tour.pages[0], tour.name));
+            let mut address = Some(format!("{}?tour={}-1", tour.pages[0].0, tour.name));
             let mut before = None;
             let mut steps = 0;
             while let Some(here) = address {
@@ -109,7 +122,7 @@ mod tests {
                 steps += 1;
                 assert_eq!((step.number, step.all), (steps, tour.pages.len()));
                 for language in [Language::English, Language::Chinese] {
-                    let said = Words(language).say(&step.key);
+                    let said = Words(language).say(step.key);
                     assert!(said != step.key && said.len() > 40, "{language:?} {}: {said}", step.key);
                 }
                 before = Some(here);

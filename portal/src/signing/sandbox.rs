@@ -69,7 +69,7 @@ pub(super) async fn customer(State(portal): State<Portal>, headers: HeaderMap) -
 
 /// `POST /sandbox/own-key`: an invitation, to a pseudonym that nobody has, for whoever wants to sign with a key of their own.
 pub(super) async fn own_key(State(portal): State<Portal>) -> Result<Response, Failure> {
-    let opened = portal.blocking(|inner| inner.open_sandbox()).await?;
+    let opened = portal.blocking(Inner::open_sandbox).await?;
     let name = format!("visitor-{}", &crate::secret::Secret::random().name().replace(['-', '_'], "0"));
     let name: String = name.chars().take(20).collect();
     let data_subject = grantbook_record::SubjectId::parse(&name).map_err(|_| Failure::Unavailable)?;
