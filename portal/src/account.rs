@@ -120,6 +120,18 @@ impl Account {
         row(rows, &account_row(id))?.ok_or(Failure::NotLoggedIn)
     }
 
+    /// One that no passkey opens yet.
+    pub fn without_passkey(since: UnixSeconds, recovery: CodeLogin) -> Self {
+        Self {
+            since,
+            passkeys: Vec::new(),
+            memberships: Vec::new(),
+            recovery,
+            next_recovery: None,
+            partings: Vec::new(),
+        }
+    }
+
     /// Writes the account's row.
     pub fn write(&self, rows: &mut dyn Rows, id: &AccountId) {
         put(rows, &account_row(id), self);
@@ -214,6 +226,11 @@ impl Account {
 /// Whose credential this is.
 pub fn of_credential(rows: &dyn Rows, credential: &[u8]) -> Result<Option<AccountId>, Failure> {
     row(rows, &credential_row(credential))
+}
+
+/// Whose pseudonym this is.
+pub fn of_member(rows: &dyn Rows, tenant: TenantId, sub: &SubjectId) -> Result<Option<AccountId>, Failure> {
+    row(rows, &member_row(tenant, sub))
 }
 
 fn account_row(id: &AccountId) -> String {

@@ -9,6 +9,7 @@ pub mod faults;
 pub mod overview;
 pub mod refusal;
 pub mod regulator;
+mod tour;
 
 use askama::Template;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -55,6 +56,8 @@ pub enum Place {
     Bundle,
     /// One entry.
     Receipt,
+    /// Where an enterprise signs in.
+    SignIn,
     /// An enterprise's first page.
     Desk,
     /// Its requests.
@@ -67,6 +70,22 @@ pub enum Place {
     Gates,
     /// Its settlement.
     Settlement,
+}
+
+impl Place {
+    /// Whether it is an enterprise's.
+    pub fn is_company(self) -> bool {
+        matches!(
+            self,
+            Self::SignIn
+                | Self::Desk
+                | Self::Requests
+                | Self::Grants
+                | Self::Uses
+                | Self::Gates
+                | Self::Settlement
+        )
+    }
 }
 
 /// An entry of the navigation.

@@ -12,15 +12,16 @@ use axum::routing::get;
 use futures_util::StreamExt as _;
 use grantbook_record::TenantId;
 use grantbook_record::day::UnixSeconds;
-use serde::Deserialize;
 
 use crate::assets;
 use crate::backend::read::{Read, ReadFault, Reads};
 use crate::language::{self, Language};
 use crate::page::faults::{Fault, fault};
 use crate::page::{Page, Place, company, customer, erasure, overview, refusal, regulator};
+use crate::view::company::Paging;
 use crate::view::customer::Narrowing;
-use crate::viewer::{Membership, Viewer, Viewers};
+use crate::view::draft::{Draft, PreparedRequest};
+use crate::viewer::{Membership, Role, Viewers};
 use crate::words::Words;
 
 /// What handlers have.
@@ -39,7 +40,7 @@ struct Asked {
 
 impl<R: Reads, V: Viewers> Portal<R, V> {
     async fn asked(&self, uri: &axum::http::Uri, headers: &HeaderMap, place: Place) -> Asked {
-        let viewer = self.viewers.viewer(headers).await;
+        let viewer = self.viewers.viewer(headers, place).await;
         let language = Language::choose(uri.query(), headers);
         let page = Page {
             words: Words(language),
@@ -65,7 +66,11 @@ impl Asked {
     }
 
     fn refuse(self) -> Response {
-        let why = if self.page.viewer == Viewer::visitor() { Fault::SignIn } else { Fault::NotYours };
+        let why = match self.page.viewer.role {
+            Role::Visitor if self.page.place.is_company() => Fault::CompanySignIn,
+            Role::Visitor => Fault::SignIn,
+            Role::Customer(_) | Role::Company(_) => Fault::NotYours,
+        };
         let response = fault(&self.page, why);
         self.finish(response)
     }
@@ -169,7 +174,8 @@ macro_rules! ours {
             let request = (portal, uri, headers);
             match as_company(&request, $place).await {
                 Ok((asked, of)) => {
-                    asked.answer(request.0.reads.desk(of).await, |page, view| $show(page, &view))
+                    let paging = Paging::of_query(request.1.query().unwrap_or_default());
+                    asked.answer(request.0.reads.desk(of, paging).await, |page, view| $show(page, &view))
                 }
                 Err(refused) => refused,
             }
@@ -200,9 +206,11 @@ pub fn router<S: Clone + Send + Sync + 'static, R: Reads, V: Viewers>(reads: R, 
         .route("/my/account/data/{id}/erase", mine!(Place::Account, erasure_review / id, erasure::review))
         .route("/my/account/data/{id}/erased", get(erased::<R, V>))
         .route("/my/account/complaints", mine!(Place::Account, complaints, customer::complaints))
+        .route("/company/sign-in", get(company_sign_in::<R, V>))
         .route("/company", ours!(Place::Desk, company::desk))
-        .route("/company/requests", ours!(Place::Requests, company::requests))
+        .route("/company/requests", get(company_requests::<R, V>))
         .route("/company/requests/refusals", get(refusals::<R, V>))
+        .route("/company/requests/prepared/{id}", get(prepared::<R, V>))
         .route("/company/requests/preview", get(preview::<R, V>))
         .route("/company/grants", ours!(Place::Grants, company::grants))
         .route("/company/uses", ours!(Place::Uses, company::uses))
@@ -370,24 +378,69 @@ async fn refusals<R: Reads, V: Viewers>(
     }
 }
 
-/// Which template.
-#[derive(Deserialize)]
-struct TemplateQuery {
-    template: String,
+async fn company_sign_in<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let asked = portal.asked(&uri, &headers, Place::SignIn).await;
+    let response = company::sign_in(&asked.page, is_marked(&uri, "refused"));
+    asked.finish(response)
 }
 
 async fn preview<R: Reads, V: Viewers>(
     State(portal): State<Portal<R, V>>,
-    Query(query): Query<TemplateQuery>,
+    Query(pairs): Query<Vec<(String, String)>>,
     uri: OriginalUri,
     headers: HeaderMap,
 ) -> Response {
     let request = (portal, uri, headers);
     match as_company(&request, Place::Requests).await {
         Ok((asked, of)) => {
-            let read = request.0.reads.preview(of, &query.template).await;
-            asked.answer(read, |page, view| customer::request_preview(page, &view.review))
+            let read = request.0.reads.preview(of, &Draft::of_pairs(&pairs)).await;
+            asked.answer(read, |page, view| customer::request_preview(page, &view))
         }
         Err(refused) => refused,
     }
+}
+
+async fn company_requests<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let query = uri.query().unwrap_or_default();
+    let made = query.split('&').find_map(|pair| pair.strip_prefix("made=")?.parse().ok());
+    let request = (portal, uri, headers);
+    match as_company(&request, Place::Requests).await {
+        Ok((asked, of)) => {
+            let read = request.0.reads.desk(of, Paging::default()).await;
+            asked.answer(read, |page, view| company::requests(page, &view, made))
+        }
+        Err(refused) => refused,
+    }
+}
+
+async fn prepared<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    Path(id): Path<String>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let refused = is_marked(&uri, "refused");
+    let request = (portal, uri, headers);
+    match as_company(&request, Place::Requests).await {
+        Ok((asked, of)) => {
+            let base_url = request.0.reads.overview().base_url;
+            asked.answer(request.0.reads.prepared(of, &id).await, |page, view| {
+                company::prepared(page, &PreparedRequest { refused, ..view }, &base_url)
+            })
+        }
+        Err(refused) => refused,
+    }
+}
+
+/// Whether the query has a name without a value.
+fn is_marked(uri: &axum::http::Uri, mark: &str) -> bool {
+    uri.query().is_some_and(|query| query.split('&').any(|pair| pair == mark))
 }

@@ -4,12 +4,15 @@
 //! which the operator signs and which says so. Everything else goes through the page at `/sign/`, which signs in the browser
 //! with keys that never leave it, and sends what it signed to `POST /v1/events`, as anybody does.
 
+mod company;
 mod enrol;
 mod erase;
 mod invite;
 mod log_in;
 mod page;
 mod prepare;
+mod request;
+mod sandbox;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,6 +37,7 @@ use crate::account::{self, Account, AccountId, Parting};
 use crate::backend::write::{Rows, WriteSide};
 use crate::failure::Failure;
 use crate::moment::Zone;
+use crate::page::Place;
 use crate::secret::random;
 use crate::session::{self, Current, Lifetimes};
 use crate::viewer::{Membership, Role, Viewer, Viewers};
@@ -53,6 +57,8 @@ pub struct Settings {
     pub relying_party: RelyingParty,
     /// When sessions end.
     pub lifetimes: Lifetimes,
+    /// Whether the front page lets its visitors in as a customer and as the enterprise of the sandbox.
+    pub sandbox_doors: bool,
     /// The vocabulary with its words, JSON: what terms are called on the signing page.
     pub vocabulary: String,
 }
@@ -102,6 +108,12 @@ impl Portal {
         }
     }
 
+    /// Where its doors to the sandbox are open: the portal's own origin. `None` where they are closed.
+    pub fn sandbox_doors(&self) -> Option<&str> {
+        let settings = &self.0.settings;
+        settings.sandbox_doors.then_some(settings.relying_party.origin.as_str())
+    }
+
     /// Its routes.
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         Router::new()
@@ -110,6 +122,11 @@ impl Portal {
             .route("/account/log-in", post(log_in::log_in))
             .route("/account/step-up", post(log_in::step_up))
             .route("/account/log-out", post(log_in::log_out))
+            .route("/company/sign-in", post(company::sign_in))
+            .route("/company/sign-out", post(company::sign_out))
+            .route("/company/requests", post(request::make))
+            .route("/company/requests/prepared/{id}", post(request::signed))
+            .route("/company/requests/prepared/{id}/payload", get(request::payload))
             .route("/account/recover", post(log_in::recover))
             .route("/account/recovered", post(log_in::recovered))
             .route("/account/erase", post(log_in::erase))
@@ -125,6 +142,9 @@ impl Portal {
             .route("/my/grants/{id}/resume", post(prepare::resume))
             .route("/my/grants/{id}/stop", post(prepare::stop))
             .route("/my/account/data/{id}/erase", post(erase::erase))
+            .route("/sandbox/customer", post(sandbox::customer))
+            .route("/sandbox/company", post(sandbox::company))
+            .route("/sandbox/own-key", post(sandbox::own_key))
             .route("/i/{token}", get(invite::open))
             .route("/sign-in", get(log_in::sign_in))
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -144,16 +164,16 @@ impl Portal {
 }
 
 impl Viewers for Portal {
-    async fn viewer(&self, headers: &HeaderMap) -> Viewer {
+    async fn viewer(&self, headers: &HeaderMap, place: Place) -> Viewer {
         let zone = Zone::of_cookie(headers);
         let headers = headers.clone();
         let found = self.blocking(move |inner| {
-            let current = inner.current(&headers)?;
-            let account = inner.account(&current.session.account)?;
-            let place =
-                |known: &account::Membership| Membership { tenant: known.tenant, subject: known.sub.clone() };
-            let role = Role::Customer(account.memberships.iter().map(place).collect());
-            Ok(Viewer { role, zone, form_token: current.form_token(&inner.key) })
+            let (role, form_token) = if place.is_company() {
+                inner.as_company(&headers).or_else(|_| inner.as_customer(&headers))?
+            } else {
+                inner.as_customer(&headers).or_else(|_| inner.as_company(&headers))?
+            };
+            Ok(Viewer { role, zone, form_token })
         });
         found.await.unwrap_or(Viewer { zone, ..Viewer::visitor() })
     }
@@ -198,6 +218,22 @@ impl Inner {
         Ok(current)
     }
 
+    /// The customer whose session it is, and what their forms carry.
+    fn as_customer(&self, headers: &HeaderMap) -> Result<(Role, String), Failure> {
+        let current = self.current(headers)?;
+        let account = self.account(&current.session.account)?;
+        let place =
+            |known: &account::Membership| Membership { tenant: known.tenant, subject: known.sub.clone() };
+        let role = Role::Customer(account.memberships.iter().map(place).collect());
+        Ok((role, current.form_token(&self.key)))
+    }
+
+    /// The enterprise whose session it is, and what its forms carry.
+    fn as_company(&self, headers: &HeaderMap) -> Result<(Role, String), Failure> {
+        let current = self.current_desk(headers)?;
+        Ok((Role::Company(current.session.tenant), current.form_token(&self.key)))
+    }
+
     fn account(&self, id: &AccountId) -> Result<Account, Failure> {
         Account::read(&Reading(self), id)
     }
@@ -212,9 +248,11 @@ impl Inner {
         }
         self.change(|rows| {
             session::sweep(rows, &self.settings.lifetimes, now)?;
+            session::company::sweep(rows, now)?;
             crate::passkey::sweep(rows, now)?;
             invite::sweep(rows, now)?;
             prepare::sweep(rows, now)?;
+            request::sweep(rows, now)?;
             enrol::sweep(rows, now)
         })
     }

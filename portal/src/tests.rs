@@ -105,6 +105,8 @@ async fn pages_that_cannot_be_shown_say_so_with_the_right_status() {
     for (state, status) in [
         ("sign-in", 401),
         ("not-yours", 403),
+        ("company-sign-in", 401),
+        ("not-a-company", 403),
         ("not-found", 404),
         ("erased", 410),
         ("unavailable", 503),

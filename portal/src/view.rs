@@ -3,6 +3,7 @@
 pub mod agreement;
 pub mod company;
 pub mod customer;
+pub mod draft;
 pub mod erasure;
 pub mod money;
 pub mod overview;

@@ -5,6 +5,7 @@ use grantbook_record::{SubjectId, TenantId};
 
 use crate::account::Parting;
 use crate::moment::Zone;
+use crate::page::Place;
 
 /// What somebody is to the portal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,8 +63,9 @@ impl Viewer {
 
 /// Tells who sent a request. Whoever keeps sessions implements it; pages believe nothing else.
 pub trait Viewers: Clone + Send + Sync + 'static {
-    /// Who it is: a visitor where nothing valid says otherwise.
-    fn viewer(&self, headers: &HeaderMap) -> impl Future<Output = Viewer> + Send;
+    /// Who it is: a visitor where nothing valid says otherwise. Where a customer and an enterprise are signed in in one
+    /// browser, enterprises' pages see the enterprise and all others the customer.
+    fn viewer(&self, headers: &HeaderMap, place: Place) -> impl Future<Output = Viewer> + Send;
 
     /// The erasures that they asked for and are still told of.
     fn partings(&self, _headers: &HeaderMap) -> impl Future<Output = Vec<Parting>> + Send {
@@ -76,7 +78,7 @@ pub trait Viewers: Clone + Send + Sync + 'static {
 pub struct VisitorsOnly;
 
 impl Viewers for VisitorsOnly {
-    async fn viewer(&self, _headers: &HeaderMap) -> Viewer {
+    async fn viewer(&self, _headers: &HeaderMap, _place: Place) -> Viewer {
         Viewer::visitor()
     }
 }

@@ -8,6 +8,7 @@
     reason = "a test that fails says where"
 )]
 
+mod browser_desk;
 mod browser_keys;
 mod browser_life;
 mod browser_pages;

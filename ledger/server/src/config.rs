@@ -141,7 +141,13 @@ pub struct PortalConfig {
 
 impl PortalConfig {
     /// As the portal wants it.
-    pub(crate) fn settings(&self, public_url: Option<&str>, tls: bool, address: SocketAddr) -> Settings {
+    pub(crate) fn settings(
+        &self,
+        public_url: Option<&str>,
+        tls: bool,
+        address: SocketAddr,
+        sandbox: bool,
+    ) -> Settings {
         let scheme = if tls { "https" } else { "http" };
         let local = || format!("{scheme}://localhost:{}", address.port());
         let origin = self.origin.clone().or_else(|| public_url.and_then(origin_of)).unwrap_or_else(local);
@@ -153,7 +159,9 @@ impl PortalConfig {
         // string keys, no fallible serialisers
         let vocabulary =
             serde_json::to_string(grantbook_plan::Vocabulary::builtin().latest().words()).unwrap_or_default();
-        Settings { relying_party: RelyingParty { id, origin }, lifetimes, vocabulary }
+        // for whoever sits at this machine, and reaches it by no other name
+        let sandbox_doors = sandbox && address.ip().is_loopback() && host_of(&origin) == "localhost";
+        Settings { relying_party: RelyingParty { id, origin }, lifetimes, sandbox_doors, vocabulary }
     }
 
     fn check(&self) -> Result<(), &'static str> {

@@ -63,7 +63,9 @@ use crate::witnessing::{Witnessing, WitnessingError};
 use problem::Problem;
 
 pub use authzen::{SETTINGS_BYTES_MAX, Settings as AuthzenSettings, SettingsError};
+pub(crate) use events::framed;
 pub use openapi::document as openapi_document;
+pub(crate) use portal::draft;
 pub use tls::TlsError;
 
 /// Why the server did not start, or did not stop in order.
@@ -136,6 +138,8 @@ pub(crate) struct Shared {
     tenants_feeds: places::Places,
     /// What comes without a token.
     events_rate: rate::RateLimiter<IpAddr>,
+    /// Tokens that are shown at the enterprises' sign-in.
+    sign_in_rate: rate::RateLimiter<IpAddr>,
     /// What comes with one.
     tenants_rate: rate::RateLimiter<TenantId>,
     /// Becomes true when the server begins to stop.
@@ -169,6 +173,7 @@ impl App {
             tree_size: size.0,
             root: root.to_string(),
             sandbox: self.config.sandbox,
+            doors: self.portal.sandbox_doors().map(str::to_owned),
             base_url: self.base_url.clone(),
         }
     }
@@ -197,7 +202,8 @@ impl Server {
             made.map_err(|error| ServeError::Close(error.to_string()))??;
         }
         let authzen = authzen_settings(&ledger, config.authzen_settings.as_deref())?;
-        let portal = config.portal.settings(config.public_url.as_deref(), tls.is_some(), address);
+        let portal =
+            config.portal.settings(config.public_url.as_deref(), tls.is_some(), address, config.sandbox);
         let opened = ledger.clone();
         let erasing = Arc::new(Notify::new());
         let told = Arc::clone(&erasing);
@@ -223,6 +229,7 @@ impl Server {
             proofs: proofs::Runs::default(),
             portal,
             events_rate: rate::RateLimiter::new(limits.events_per_second),
+            sign_in_rate: rate::RateLimiter::new(layers::SIGN_INS_PER_SECOND),
             tenants_requests: places::Places::new(limits.tenant_requests_max),
             tenants_feeds: places::Places::new(limits.tenant_feed_subscribers_max),
             tenants_rate: rate::RateLimiter::new(limits.tenant_events_per_second),
@@ -246,6 +253,11 @@ impl Server {
     /// The address by which clients know the server, without a final slash.
     pub fn base_url(&self) -> &str {
         &self.app.base_url
+    }
+
+    /// The address of its pages, which for passkeys' sake may be another one than that of the interface.
+    pub fn pages_url(&self) -> &str {
+        self.app.portal.sandbox_doors().unwrap_or(&self.app.base_url)
     }
 
     /// Answers until `shutdown`; then takes no more connections, ends the feeds, lets requests under way finish within

@@ -13,6 +13,7 @@ mod portal;
 pub mod profiles;
 pub mod proofs;
 pub mod settle;
+pub mod story;
 mod witnessing;
 
 pub use config::{ConfigError, ENVELOPES_DAYS, Flags, ServerConfig};

@@ -5,11 +5,12 @@ use futures_util::Stream;
 use grantbook_record::TenantId;
 
 use crate::account::Parting;
-use crate::view::company::{Desk, Preview};
+use crate::view::company::{Desk, Paging};
 use crate::view::customer::{
     ChangeReview, Complaints, Connections, GrantPage, Home, Keys, MyData, Narrowing, RequestReview,
     StopReview, Stopped,
 };
+use crate::view::draft::{Draft, PreparedRequest, Preview};
 use crate::view::erasure::{ErasureReport, ErasureReview};
 use crate::view::money::Value;
 use crate::view::overview::Overview;
@@ -91,9 +92,11 @@ pub trait Reads: Clone + Send + Sync + 'static {
     fn receipt(&self, of: &[Membership], leaf_index: u64) -> impl Future<Output = Read<String>> + Send;
 
     /// An enterprise's first page, with what its other pages show.
-    fn desk(&self, tenant: TenantId) -> impl Future<Output = Read<Desk>> + Send;
+    fn desk(&self, tenant: TenantId, paging: Paging) -> impl Future<Output = Read<Desk>> + Send;
     /// The latest refusals of an enterprise's requests.
     fn refusals(&self, tenant: TenantId) -> impl Future<Output = Read<Vec<Refusal>>> + Send;
-    /// A request as the customer would see it, from a template.
-    fn preview(&self, tenant: TenantId, template: &str) -> impl Future<Output = Read<Preview>> + Send;
+    /// A request as the customer would see it, from what its form says.
+    fn preview(&self, tenant: TenantId, draft: &Draft) -> impl Future<Output = Read<Preview>> + Send;
+    /// A request that waits for the enterprise's own signature.
+    fn prepared(&self, tenant: TenantId, id: &str) -> impl Future<Output = Read<PreparedRequest>> + Send;
 }

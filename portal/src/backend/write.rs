@@ -3,12 +3,13 @@
 //! Calls may block. None of them has a way to the log that `POST /v1/events` does not have, but for a withdrawal by a
 //! session, which the operator signs and which names its channel.
 
-use grantbook_record::event::{ClientPublished, Evidence};
+use grantbook_record::event::{ClientPublished, Evidence, RequestMade};
 use grantbook_record::vocabulary::Words;
-use grantbook_record::{Jti, SubjectId, TenantId, Terms, Thumbprint, UnixSeconds, VocabularyVersion};
+use grantbook_record::{Jti, Kind, SubjectId, TenantId, Terms, Thumbprint, UnixSeconds, VocabularyVersion};
 
 use crate::failure::Failure;
 use crate::view::agreement::ConsentAsked;
+use crate::view::draft::Draft;
 
 /// Rows as a change sees them: as they are, and what it has changed so far.
 pub trait Rows {
@@ -92,7 +93,47 @@ pub trait CustomerRecords {
     fn new_id(&self) -> Jti;
 }
 
-/// All of it.
-pub trait WriteSide: AccountStore + EventDoor + CustomerRecords + Send + Sync + 'static {}
+/// Whoever bears a token with which an enterprise's people or services come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bearer {
+    /// The enterprise.
+    pub tenant: TenantId,
+    /// Which of its tokens: its id, nothing secret.
+    pub token_id: String,
+}
 
-impl<T: AccountStore + EventDoor + CustomerRecords + Send + Sync + 'static> WriteSide for T {}
+/// The sandbox, for whoever tries it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sandbox {
+    /// As whom one comes to its enterprise.
+    pub company: Bearer,
+    /// The customer at whose pages one looks.
+    pub customer: SubjectId,
+}
+
+/// Who works for which enterprise.
+pub trait Enterprises {
+    /// Who bears this token; `None` where it is none of an enterprise's.
+    fn bearer(&self, token: &str) -> Option<Bearer>;
+    /// Whether the token has not been revoked since.
+    fn still_bears(&self, bearer: &Bearer) -> bool;
+    /// The request that a form comes to; `None` where something is wrong with it, which its preview tells.
+    fn drafted(&self, tenant: TenantId, draft: &Draft) -> Result<Option<RequestMade>, Failure>;
+    /// An envelope over the payload, signed by the enterprise's key; `None` where the enterprise keeps its own, as all do but
+    /// that of a sandbox.
+    fn sign(&self, tenant: TenantId, kind: Kind, payload: &[u8]) -> Result<Option<Vec<u8>>, Failure>;
+    /// The sandbox; `None` where there is none, or nothing in it to look at.
+    fn sandbox(&self) -> Option<Sandbox>;
+    /// Called once a customer's first key is enrolled through the portal: the sandbox's enterprise asks for something.
+    fn enrolled(&self, tenant: TenantId, sub: &SubjectId);
+    /// Appends one compact JWS, as `POST /v1/events` does; gives its leaf index.
+    fn append_jws(&self, tenant: TenantId, jws: &str) -> Result<u64, Failure>;
+}
+
+/// All of it.
+pub trait WriteSide:
+    AccountStore + EventDoor + CustomerRecords + Enterprises + Send + Sync + 'static
+{
+}
+
+impl<T: AccountStore + EventDoor + CustomerRecords + Enterprises + Send + Sync + 'static> WriteSide for T {}

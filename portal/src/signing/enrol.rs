@@ -166,6 +166,7 @@ pub(super) async fn enrol(
             };
             let whole = [envelope.0.as_slice(), &word].concat();
             let leaf_index = inner.backend.append(tenant, &whole, attachment.as_deref())?;
+            inner.backend.enrolled(tenant, &membership.sub);
             Ok(answer(StatusCode::CREATED, &json!({ "state": "enrolled", "leaf_index": leaf_index })))
         })
         .await

@@ -120,14 +120,7 @@ pub(super) async fn register(
                 // one account of each invitation, used or not
                 invited.take(rows, &invitation, &id);
                 passkey::take(rows, &inner.key, Purpose::Register, "", &challenge, now)?;
-                let mut account = Account {
-                    since: now,
-                    passkeys: Vec::new(),
-                    memberships: Vec::new(),
-                    recovery: recovery.clone(),
-                    next_recovery: None,
-                    partings: Vec::new(),
-                };
+                let mut account = Account::without_passkey(now, recovery.clone());
                 recovery.enter(rows, &id)?;
                 account.add_passkey(rows, &id, passkey.clone())?;
                 account.write(rows, &id);

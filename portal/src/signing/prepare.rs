@@ -231,6 +231,10 @@ async fn prepared(
     portal
         .blocking(move |inner| {
             let (current, account) = inner.of_form(&headers, &pairs)?;
+            if account.passkeys.is_empty() && inner.settings.sandbox_doors {
+                // whoever only looks at the sandbox's customer needs a key of their own to sign
+                return Ok(see_other("/#own-key"));
+            }
             current.session.expect_passkey()?;
             let about = Jti::parse(&id).map_err(|_| Failure::NotFound)?;
             for membership in &account.memberships {

@@ -98,7 +98,6 @@ uses-none = No uses yet.
 grants-lead = What customers have agreed to. You see pseudonyms; only you can tell who they are.
 grants-none = No grants yet
 grants-none-says = Ask a customer for one.
-grants-more = There are more:
 gates-lead = A gate that has not heard from the ledger in time refuses every use.
 gates-none = No gates
 gates-none-says = Without gates of your own the ledger answers each question itself.

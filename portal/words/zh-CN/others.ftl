@@ -98,7 +98,6 @@ uses-none = 还没有使用记录。
 grants-lead = 客户同意的内容。您看到的是代号，只有您知道对应的是谁。
 grants-none = 还没有授权
 grants-none-says = 向客户提出请求吧。
-grants-more = 还有更多：
 gates-lead = 网关若没能及时联系上账本，会拒绝一切使用。
 gates-none = 没有网关
 gates-none-says = 没有自己的网关时，由账本直接回答每次询问。

@@ -142,7 +142,12 @@ pub(super) fn router(app: App) -> Router {
             }),
         )
         .merge(portal)
-        .merge(app.portal.router())
+        .merge(
+            app.portal
+                .router()
+                .layer(from_fn_with_state(app.clone(), layers::slow_sign_in))
+                .layer(from_fn(layers::doors_from_here)),
+        )
         .layer(from_fn_with_state(app.clone(), layers::bound))
         .merge(unbounded)
         .fallback(async || Problem::not_found())

@@ -5,6 +5,7 @@
 
 mod company;
 mod customer;
+pub(crate) mod draft;
 mod erasure;
 mod names;
 mod refusal;
@@ -19,11 +20,13 @@ use grantbook_engine::{Ledger, ReadError};
 use grantbook_plan::Status;
 use grantbook_portal::account::Parting;
 use grantbook_portal::backend::read::{Read, ReadFault, Reads};
-use grantbook_portal::view::company::{Desk, Preview};
+use grantbook_portal::failure::Failure;
+use grantbook_portal::view::company::{Desk, Paging};
 use grantbook_portal::view::customer::{
     ChangeReview, Complaints, Connections, GateTaken, GrantPage, Home, Keys, MyData, Narrowing,
     RequestReview, StopReview, Stopped,
 };
+use grantbook_portal::view::draft::{Draft, PreparedRequest, Preview};
 use grantbook_portal::view::erasure::{ErasureReport, ErasureReview};
 use grantbook_portal::view::money::Value;
 use grantbook_portal::view::overview::Overview;
@@ -258,18 +261,25 @@ impl Reads for LedgerReads {
         .await
     }
 
-    async fn desk(&self, tenant: TenantId) -> Read<Desk> {
+    async fn desk(&self, tenant: TenantId, paging: Paging) -> Read<Desk> {
         let app = self.0.clone();
-        self.read(move |ledger| company::desk(ledger, &app.live_gates, tenant, Instant::now())).await
+        self.read(move |ledger| company::desk(ledger, &app.live_gates, tenant, paging, Instant::now())).await
     }
 
     async fn refusals(&self, tenant: TenantId) -> Read<Vec<Refusal>> {
         self.read(move |ledger| refusal::latest(ledger, tenant)).await
     }
 
-    async fn preview(&self, tenant: TenantId, template: &str) -> Read<Preview> {
-        let template = template.to_owned();
-        self.read(move |ledger| company::preview(ledger, tenant, &template)).await
+    async fn preview(&self, tenant: TenantId, draft: &Draft) -> Read<Preview> {
+        let draft = draft.clone();
+        self.read(move |ledger| company::preview(ledger, tenant, &draft)).await
+    }
+
+    async fn prepared(&self, tenant: TenantId, id: &str) -> Read<PreparedRequest> {
+        self.0.portal.prepared_request(tenant, id).await.map_err(|failure| match failure {
+            Failure::NotFound => ReadFault::NotFound,
+            _ => ReadFault::Unavailable,
+        })
     }
 }
 

@@ -2,19 +2,24 @@
 
 use std::sync::Arc;
 
-use grantbook_engine::{AccountChange, EraseError, Ledger};
+use grantbook_engine::{AccountChange, EraseError, Ledger, Role};
 use grantbook_portal::backend::write::{
-    AccountStore, Change, CustomerFacts, CustomerRecords, EventDoor, GrantFacts, Rows,
+    AccountStore, Bearer, Change, CustomerFacts, CustomerRecords, Enterprises, EventDoor, GrantFacts, Rows,
+    Sandbox,
 };
 use grantbook_portal::failure::Failure;
 use grantbook_portal::view::agreement::ConsentAsked;
-use grantbook_record::event::{Channel, ClientPublished, Event, Evidence};
+use grantbook_portal::view::draft::Draft;
+use grantbook_record::event::{Channel, ClientPublished, Event, Evidence, RequestMade};
 use grantbook_record::receipt::VerifiedContent;
 use grantbook_record::vocabulary::Words;
-use grantbook_record::{Envelope, Jti, Kind, SubjectId, TenantId, Terms, UnixSeconds, VocabularyVersion};
+use grantbook_record::{
+    Envelope, Jti, Kind, Signer, SubjectId, TenantId, Terms, UnixSeconds, VocabularyVersion,
+};
 use tokio::sync::Notify;
 
 use crate::http::problem::Problem;
+use crate::story;
 
 /// The ledger, as the portal writes to it, and word of erasures to whoever goes on with them.
 pub(crate) struct LedgerWrites(pub(crate) Ledger, pub(crate) Arc<Notify>);
@@ -70,6 +75,17 @@ fn refused(error: impl Into<Problem>) -> Failure {
     Failure::Ledger { status, slug, detail: problem.detail.into_owned() }
 }
 
+impl LedgerWrites {
+    /// The one enterprise's key that the ledger has: the sandbox's.
+    fn sandbox_key(&self, tenant: TenantId) -> Option<Signer> {
+        if !self.0.tenant(tenant).is_some_and(|tenant| tenant.sandbox) {
+            return None;
+        }
+        let sandbox = self.0.sandbox().ok()?;
+        (sandbox.tenant.id == tenant).then_some(sandbox.enterprise)
+    }
+}
+
 impl EventDoor for LedgerWrites {
     fn publish_client(&self, client: &ClientPublished) -> Result<(), Failure> {
         self.0.publish_client(client).map(drop).map_err(refused)
@@ -104,14 +120,56 @@ impl EventDoor for LedgerWrites {
     ) -> Result<Option<Vec<u8>>, Failure> {
         match evidence {
             Evidence::OperatorsWord => Ok(self.0.operators_word(tenant, payload)),
-            Evidence::Enterprise => {
-                let is_sandbox = self.0.tenant(tenant).is_some_and(|tenant| tenant.sandbox);
-                let sandbox = if is_sandbox { self.0.sandbox().ok() } else { None };
-                let sandbox = sandbox.filter(|sandbox| sandbox.tenant.id == tenant);
-                Ok(sandbox.map(|sandbox| Envelope::sign(Kind::KeyEnrolled, payload, &[&sandbox.enterprise])))
-            }
+            Evidence::Enterprise => self.sign(tenant, Kind::KeyEnrolled, payload),
             Evidence::EnrolledKey => Ok(None),
         }
+    }
+}
+
+impl Enterprises for LedgerWrites {
+    fn bearer(&self, token: &str) -> Option<Bearer> {
+        let principal = self.0.authenticate(token)?;
+        // an operator's token is for what is opened to regulators, over all tenants: it is nobody's desk
+        let works_there = matches!(principal.role, Role::Admin | Role::Service);
+        works_there.then_some(Bearer { tenant: principal.tenant, token_id: principal.token_id })
+    }
+
+    fn drafted(&self, tenant: TenantId, draft: &Draft) -> Result<Option<RequestMade>, Failure> {
+        let drafted = crate::http::draft::drafted(&self.0, tenant, draft, self.now());
+        Ok(drafted.map_err(refused)?.made)
+    }
+
+    fn sign(&self, tenant: TenantId, kind: Kind, payload: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(self.sandbox_key(tenant).map(|key| Envelope::sign(kind, payload, &[&key])))
+    }
+
+    fn sandbox(&self) -> Option<Sandbox> {
+        let has_one = self.0.tenants().iter().any(|tenant| tenant.sandbox);
+        let known = if has_one { self.0.sandbox().ok()? } else { return None };
+        let customer = SubjectId::parse(story::CUSTOMER).ok()?;
+        self.0.customer(known.tenant.id, &customer)?;
+        Some(Sandbox { company: self.bearer(&known.token)?, customer })
+    }
+
+    fn enrolled(&self, tenant: TenantId, sub: &SubjectId) {
+        if self.sandbox_key(tenant).is_none() || self.sandbox().is_none() {
+            return;
+        }
+        for template in ["charging-quote", "battery-report"] {
+            if let Err(error) = story::ask(&self.0, tenant, sub, template) {
+                // the customer has a key all the same; somebody may have published rules that such requests break
+                tracing::warn!(%error, template, "the sandbox asks for nothing");
+            }
+        }
+    }
+
+    fn append_jws(&self, tenant: TenantId, jws: &str) -> Result<u64, Failure> {
+        let envelope = crate::http::framed(jws.as_bytes()).map_err(refused)?;
+        self.append(tenant, &envelope, None)
+    }
+
+    fn still_bears(&self, bearer: &Bearer) -> bool {
+        self.0.tokens(bearer.tenant).iter().any(|token| token.id == bearer.token_id)
     }
 }
 

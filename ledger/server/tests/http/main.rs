@@ -16,6 +16,7 @@ mod authzen_certification;
 mod book;
 mod client;
 mod consents;
+mod desk;
 mod doors;
 mod erasure;
 mod feed;
