@@ -4,6 +4,7 @@
 mod company;
 mod customer;
 mod others;
+mod space;
 mod terms;
 
 use axum::Router;
@@ -66,7 +67,7 @@ pub(crate) fn quote() -> crate::view::agreement::Agreement {
 }
 
 fn all() -> impl Iterator<Item = &'static Shown> {
-    [customer::SHOWN, company::SHOWN, others::SHOWN].into_iter().flatten()
+    [customer::SHOWN, space::SHOWN, company::SHOWN, others::SHOWN].into_iter().flatten()
 }
 
 /// Names of all screens, each with one of its states.

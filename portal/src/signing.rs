@@ -9,6 +9,7 @@ mod invite;
 mod log_in;
 mod page;
 mod prepare;
+mod space;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -123,6 +124,8 @@ impl Portal {
             .route("/my/grants/{id}/pause", post(prepare::pause))
             .route("/my/grants/{id}/resume", post(prepare::resume))
             .route("/my/grants/{id}/stop", post(prepare::stop))
+            .route("/my/space/{tenant}/{id}/wish", post(space::wish))
+            .route("/my/space/{tenant}/{id}/confirm", post(space::confirm))
             .route("/i/{token}", get(invite::open))
             .route("/sign-in", get(log_in::sign_in))
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

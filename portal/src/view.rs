@@ -6,6 +6,7 @@ pub mod customer;
 pub mod money;
 pub mod overview;
 pub mod regulator;
+pub mod space;
 pub mod story;
 
 use grantbook_plan::vocabulary::Version;

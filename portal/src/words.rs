@@ -12,12 +12,14 @@ use crate::language::Language;
 const ENGLISH: &str = concat!(
     include_str!("../words/en/shared.ftl"),
     include_str!("../words/en/customer.ftl"),
+    include_str!("../words/en/space.ftl"),
     include_str!("../words/en/others.ftl"),
     include_str!("../words/en/denials.ftl"),
 );
 const CHINESE: &str = concat!(
     include_str!("../words/zh-CN/shared.ftl"),
     include_str!("../words/zh-CN/customer.ftl"),
+    include_str!("../words/zh-CN/space.ftl"),
     include_str!("../words/zh-CN/others.ftl"),
     include_str!("../words/zh-CN/denials.ftl"),
 );

@@ -1,5 +1,6 @@
-//! Rows that no log leads to: the portal's accounts, their sessions, invitations, and the mirror of enterprises' systems. Kept in a small durable log of their own
-//! beside the leases', sealed under the key epoch's key, carried over when the epoch rolls, and in every backup.
+//! Rows that no log leads to: the portal's accounts, their sessions, invitations, and the mirror of enterprises' systems.
+//! Kept in a small durable log of their own beside the leases', sealed under the key epoch's key, carried over when the
+//! epoch rolls, and in every backup.
 //!
 //! What they mean, the portal knows; here they are names and bytes. All of them are in memory. A change of several rows
 //! is one frame: it is there after a crash, or not at all. A row that was removed is gone from the file when all rows take the

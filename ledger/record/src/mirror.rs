@@ -58,8 +58,9 @@ pub struct MirrorPushed {
     pub source: SourceId,
     /// One more than that of the push before, from 1.
     pub sequence: u64,
-    /// With this push everything is here that the system had by then, by the system's own clock.
-    pub as_of: UnixMillis,
+    /// With this push everything is here that the system had by then, by the system's own clock; absent while more is to come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<UnixMillis>,
     /// Where the source goes on after this push.
     pub mark: Mark,
     /// What has changed.

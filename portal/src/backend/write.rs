@@ -4,7 +4,8 @@
 //! session, which the operator signs and which names its channel.
 
 use grantbook_record::event::{ClientPublished, Evidence};
-use grantbook_record::{Jti, SubjectId, TenantId, Terms, Thumbprint, UnixSeconds};
+use grantbook_record::mirror::{Milestone, Value};
+use grantbook_record::{Jti, RecordId, SubjectId, TenantId, Term, Terms, Thumbprint, UnixSeconds};
 
 use crate::failure::Failure;
 
@@ -83,7 +84,28 @@ pub trait CustomerRecords {
     fn new_id(&self) -> Jti;
 }
 
-/// All of it.
-pub trait WriteSide: AccountStore + EventDoor + CustomerRecords + Send + Sync + 'static {}
+/// What enterprises' systems say of a customer, as far as the customer can do something about it.
+pub trait CustomerSpace {
+    /// Tells the enterprise's system that a field of a record shall hold something else.
+    fn wish(
+        &self,
+        tenant: TenantId,
+        sub: &SubjectId,
+        record: &RecordId,
+        field: &Term,
+        value: Value,
+    ) -> Result<(), Failure>;
+    /// A milestone of a record of the customer's.
+    fn milestone(
+        &self,
+        tenant: TenantId,
+        sub: &SubjectId,
+        record: &RecordId,
+        milestone: &RecordId,
+    ) -> Result<Option<Milestone>, Failure>;
+}
 
-impl<T: AccountStore + EventDoor + CustomerRecords + Send + Sync + 'static> WriteSide for T {}
+/// All of it.
+pub trait WriteSide: AccountStore + EventDoor + CustomerRecords + CustomerSpace + Send + Sync + 'static {}
+
+impl<T: AccountStore + EventDoor + CustomerRecords + CustomerSpace + Send + Sync + 'static> WriteSide for T {}

@@ -36,7 +36,7 @@ struct Prepared {
     expires: UnixSeconds,
 }
 
-type Pairs = Form<Vec<(String, String)>>;
+pub(super) type Pairs = Form<Vec<(String, String)>>;
 
 /// `POST /my/requests/{id}/agree`
 pub(super) async fn agree(
@@ -190,7 +190,7 @@ pub(super) async fn show(
 }
 
 /// Kind, payload, and the page to go to.
-type Payload = (Kind, Vec<u8>, String);
+pub(super) type Payload = (Kind, Vec<u8>, String);
 
 /// Checks the form, finds whose the id is, prepares, and goes on to the signing page.
 async fn prepared(
@@ -207,21 +207,7 @@ async fn prepared(
             let about = Jti::parse(&id).map_err(|_| Failure::NotFound)?;
             for membership in &account.memberships {
                 let Some((kind, payload, next)) = payload(inner, membership, about)? else { continue };
-                let id = to_base64url(&crate::secret::random::<16>());
-                let expires = UnixSeconds(inner.now().0.saturating_add(GOOD_SECONDS));
-                let prepared = Prepared {
-                    account: current.session.account.clone(),
-                    tenant: membership.tenant,
-                    kind: kind.name().to_owned(),
-                    payload: Base64Bytes(payload),
-                    next,
-                    expires,
-                };
-                inner.change(|rows| {
-                    put(rows, &name(&id), &prepared);
-                    Ok(())
-                })?;
-                return Ok(see_other(&format!("/sign/#sign={id}")));
+                return inner.keep_prepared(&current.session.account, membership.tenant, (kind, payload, next));
             }
             Err(Failure::NotFound)
         })
@@ -243,8 +229,26 @@ fn of_grant<T: Serialize>(
 }
 
 impl Inner {
+    /// Keeps what the customer is to sign, and goes on to the signing page.
+    pub(super) fn keep_prepared(
+        &self,
+        account: &AccountId,
+        tenant: TenantId,
+        (kind, payload, next): Payload,
+    ) -> Result<Response, Failure> {
+        let id = to_base64url(&crate::secret::random::<16>());
+        let expires = UnixSeconds(self.now().0.saturating_add(GOOD_SECONDS));
+        let (account, kind, payload) = (account.clone(), kind.name().to_owned(), Base64Bytes(payload));
+        let prepared = Prepared { account, tenant, kind, payload, next, expires };
+        self.change(|rows| {
+            put(rows, &name(&id), &prepared);
+            Ok(())
+        })?;
+        Ok(see_other(&format!("/sign/#sign={id}")))
+    }
+
     /// Who sent a form: the session, whose token the form must carry.
-    fn of_form(
+    pub(super) fn of_form(
         &self,
         headers: &HeaderMap,
         pairs: &[(String, String)],

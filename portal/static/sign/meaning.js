@@ -112,6 +112,14 @@ export function meaning(kind, payload, tenant, enterprise) {
     }
     case 'request.declined':
       return plain(words.sign_decline, [[words.request, only(claims.event, ['sub', 'request']).request]]);
+    case 'milestone.confirmed': {
+      const event = only(claims.event, ['sub', 'record', 'milestone', 'title', 'reached_on']);
+      return plain(words.sign_milestone, [
+        [words.reached, event.title],
+        [words.reached_on, dayNamed(event.reached_on)],
+        [words.record, `${event.record} · ${event.milestone}`],
+      ]);
+    }
     case 'grant.paused':
       return plain(words.sign_pause, [[words.grant, only(claims.event, ['sub', 'grant']).grant]]);
     case 'grant.resumed':

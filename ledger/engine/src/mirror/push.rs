@@ -57,7 +57,7 @@ impl Ledger {
         let now = self.now();
         let (claims, _) = self.verified_statement::<MirrorPushed>(tenant, compact)?;
         let pushed = claims.event;
-        if pushed.as_of.0 > now.0.saturating_add(AHEAD_MS_MAX) {
+        if pushed.as_of.is_some_and(|as_of| as_of.0 > now.0.saturating_add(AHEAD_MS_MAX)) {
             return Err(MirrorError::Ahead);
         }
         let digest = Bytes32::sha256(compact.as_bytes());
@@ -81,7 +81,7 @@ impl Ledger {
             }
             size.write(rows, &names);
             // a system's clock that was set back makes nothing older than it was
-            let as_of = known.as_of.max(Some(UnixMillis(pushed.as_of.0.min(now.0))));
+            let as_of = known.as_of.max(pushed.as_of.map(|as_of| UnixMillis(as_of.0.min(now.0))));
             let (sequence, mark, digest) = (pushed.sequence, pushed.mark.clone(), Some(digest));
             let row = SourceRow { key: known.key, sequence, as_of, mark, digest, skipped };
             rows.put(&name, encode(&row));

@@ -110,12 +110,19 @@ impl Ledger {
         })
     }
 
-    /// Wishes that wait for a source, oldest first, as many as one answer holds.
-    pub fn waiting_wishes(&self, tenant: TenantId, source: &SourceId) -> Result<WaitingWishes, ReadError> {
+    /// Wishes that wait for a source, after this one and oldest first, as many as one answer holds.
+    pub fn waiting_wishes(
+        &self,
+        tenant: TenantId,
+        source: &SourceId,
+        after: Option<Jti>,
+    ) -> Result<WaitingWishes, ReadError> {
         let names = Names::of(tenant);
         self.account_row(&names.source(source)).ok_or(ReadError::NotFound)?;
         let mut wishes = Vec::new();
-        for (name, sub) in self.account_rows(&names.queue(source)).into_iter().take(WISHES_MAX) {
+        let after = after.map(|id| names.queued(source, &id)).unwrap_or_default();
+        let queued = self.account_rows(&names.queue(source)).into_iter().filter(|(name, _)| *name > after);
+        for (name, sub) in queued.take(WISHES_MAX) {
             let sub = std::str::from_utf8(&sub).ok().and_then(|sub| SubjectId::parse(sub).ok());
             let id = rows::last(&name).and_then(|id| Jti::parse(id).ok());
             let (sub, id) = sub.zip(id).ok_or_else(rows::damaged)?;

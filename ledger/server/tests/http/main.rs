@@ -23,6 +23,7 @@ mod limits;
 mod log;
 mod mandates;
 mod matrix;
+mod mirror;
 mod person;
 mod portal;
 mod recovering;
