@@ -157,12 +157,19 @@ async fn rows_come_and_go_and_wishes_travel() {
     let wish = |new: &str| {
         let (sub, record) = (SubjectId::parse(sub).unwrap(), RecordId::parse(record).unwrap());
         let new = Value::new(new).unwrap();
-        stage.world.ledger().wish(stage.enterprise.id, &sub, &record, &Term::parse(field).unwrap(), new).unwrap()
+        stage
+            .world
+            .ledger()
+            .wish(stage.enterprise.id, &sub, &record, &Term::parse(field).unwrap(), new)
+            .unwrap()
     };
     wish("13800000001");
     let table = |what: &str| stage.cluster.sql(&format!("SELECT {what} FROM grantbook.wishes"));
     until(|| table("count(*)") == "1").await;
-    assert_eq!(table("customer || ' ' || record || ' ' || field || ' ' || was || ' ' || value"), "cs-1 ticket-1 phone 138 13800000001");
+    assert_eq!(
+        table("customer || ' ' || record || ' ' || field || ' ' || was || ' ' || value"),
+        "cs-1 ticket-1 phone 138 13800000001"
+    );
     stage.cluster.sql("UPDATE crm_tickets SET phone = '13800000001' WHERE ticket_no = 'ticket-1'");
     stage.cluster.sql("UPDATE grantbook.wishes SET outcome = 'done'");
     let decided = || stage.record(sub, record).expect("the ticket").wishes[0].decided.clone();
@@ -171,7 +178,9 @@ async fn rows_come_and_go_and_wishes_travel() {
     until(|| value(&stage.record(sub, record).expect("the ticket"), field) == "13800000001").await;
     wish("no number");
     until(|| table("count(*)") == "2").await;
-    stage.cluster.sql("UPDATE grantbook.wishes SET outcome = 'refused', answer = 'Digits only.' WHERE outcome IS NULL");
+    stage.cluster.sql(
+        "UPDATE grantbook.wishes SET outcome = 'refused', answer = 'Digits only.' WHERE outcome IS NULL",
+    );
     until(|| matches!(decided(), Some((Outcome::Refused(why), _)) if why.as_str() == "Digits only.")).await;
     running.kill().expect("a process");
     drop(running.wait());

@@ -106,6 +106,9 @@ pub trait CustomerSpace {
 }
 
 /// All of it.
-pub trait WriteSide: AccountStore + EventDoor + CustomerRecords + CustomerSpace + Send + Sync + 'static {}
+pub trait WriteSide:
+    AccountStore + EventDoor + CustomerRecords + CustomerSpace + Send + Sync + 'static
+{
+}
 
 impl<T: AccountStore + EventDoor + CustomerRecords + CustomerSpace + Send + Sync + 'static> WriteSide for T {}

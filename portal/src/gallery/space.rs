@@ -125,7 +125,12 @@ fn contract(flavour: Flavour, behind: u64) -> SpaceRecord {
             },
         ],
         milestones: vec![
-            milestone("phase-1", "第一阶段：12 辆车的充电数据已交付并共同核对", "2025-09-12", Some((ago(20, 60), 88))),
+            milestone(
+                "phase-1",
+                "第一阶段：12 辆车的充电数据已交付并共同核对",
+                "2025-09-12",
+                Some((ago(20, 60), 88)),
+            ),
             milestone("phase-2", "第二阶段：电池健康报告已交付", "2025-10-06", None),
         ],
         wishes: Vec::new(),
@@ -160,7 +165,10 @@ fn ticket(flavour: Flavour) -> SpaceRecord {
                 value: String::new(),
                 ..field(flavour, "note", ("Anything else", "补充说明"), "")
             },
-            SpaceField { label: Wording::same("internal_class"), ..field(flavour, "internal_class", ("", ""), "B2") },
+            SpaceField {
+                label: Wording::same("internal_class"),
+                ..field(flavour, "internal_class", ("", ""), "B2")
+            },
         ],
         milestones: Vec::new(),
         wishes: vec![

@@ -5,7 +5,9 @@ use axum::response::Response;
 use grantbook_record::day::UnixSeconds;
 
 use super::{Page, respond};
-use crate::view::space::{KINDS, RecordKind, Space, SpaceCompany, SpaceFilter, SpaceRecord, WishState, kind_key};
+use crate::view::space::{
+    KINDS, RecordKind, Space, SpaceCompany, SpaceFilter, SpaceRecord, WishState, kind_key,
+};
 
 /// Minutes by which a mirror may be behind its system: what enterprises promise.
 pub const LAG_MINUTES_PROMISED: u64 = 15;
@@ -22,7 +24,12 @@ struct Freshness {
 /// Counted from the moment at which the enterprise's system was read, not from when its records came here.
 fn freshness(page: &Page, as_of: Option<UnixSeconds>) -> Freshness {
     let Some(as_of) = as_of else {
-        return Freshness { says: page.say("space-nothing-yet"), key: "space-none", tone: "off", late: false };
+        return Freshness {
+            says: page.say("space-nothing-yet"),
+            key: "space-none",
+            tone: "off",
+            late: false,
+        };
     };
     let behind = page.now.0.saturating_sub(as_of.0);
     let late = behind > LAG_MINUTES_PROMISED * 60;

@@ -207,7 +207,11 @@ async fn prepared(
             let about = Jti::parse(&id).map_err(|_| Failure::NotFound)?;
             for membership in &account.memberships {
                 let Some((kind, payload, next)) = payload(inner, membership, about)? else { continue };
-                return inner.keep_prepared(&current.session.account, membership.tenant, (kind, payload, next));
+                return inner.keep_prepared(
+                    &current.session.account,
+                    membership.tenant,
+                    (kind, payload, next),
+                );
             }
             Err(Failure::NotFound)
         })

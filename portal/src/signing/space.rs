@@ -41,7 +41,8 @@ pub(super) async fn wish(
             // browsers send two characters for a line's end
             let value = field(&pairs, "value")?.replace("\r\n", "\n");
             let expected = "at most 2000 bytes without control or invisible characters";
-            let value = Value::new(value.trim_end()).ok_or_else(|| Failure::Malformed(expected.to_owned()))?;
+            let value =
+                Value::new(value.trim_end()).ok_or_else(|| Failure::Malformed(expected.to_owned()))?;
             inner.backend.wish(of, sub, &record, &name, value)?;
             Ok(see_other(&format!("/my/space/{of}/{record}")))
         })

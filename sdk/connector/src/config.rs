@@ -100,7 +100,8 @@ impl Config {
             .map_err(|source| ConfigError::Unreadable { file: file.to_owned(), source })?;
         // what stands in the file may be a password, so the message says where and not what
         let written: Written = toml::from_str(&text).map_err(|error| {
-            let line = error.span().map_or(0, |span| text.get(..span.start).unwrap_or_default().lines().count());
+            let line =
+                error.span().map_or(0, |span| text.get(..span.start).unwrap_or_default().lines().count());
             let why = format!("line {}: {}", line.max(1), error.message());
             ConfigError::Malformed { file: file.to_owned(), why }
         })?;
@@ -109,28 +110,36 @@ impl Config {
 
     fn check(written: Written) -> Result<Self, ConfigError> {
         let refuse = |key, expected| ConfigError::Value { key, expected };
-        let is_local = |rest: &str| ["localhost", "127.0.0.1", "[::1]"].iter().any(|host| {
-            rest.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
-        });
+        let is_local = |rest: &str| {
+            ["localhost", "127.0.0.1", "[::1]"].iter().any(|host| {
+                rest.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
+            })
+        };
         let ledger = written.ledger.trim_end_matches('/').to_owned();
         if !ledger.starts_with("https://") && !ledger.strip_prefix("http://").is_some_and(is_local) {
             return Err(refuse("ledger", "an https:// address, or http:// on this machine"));
         }
-        let database: postgres::Config =
-            written.database.parse().map_err(|_| refuse("database", "key=value pairs or a postgres:// address"))?;
+        let database: postgres::Config = written
+            .database
+            .parse()
+            .map_err(|_| refuse("database", "key=value pairs or a postgres:// address"))?;
         // the connection is not encrypted, so it does not leave the machine
         let stays = |host: &Host| match host {
             Host::Unix(_) => true,
             Host::Tcp(name) => ["localhost", "127.0.0.1", "::1"].contains(&name.as_str()),
         };
         if database.get_hosts().is_empty() || !database.get_hosts().iter().all(stays) {
-            return Err(refuse("database", "a host on this machine: a socket's folder, localhost, or a tunnel's end"));
+            return Err(refuse(
+                "database",
+                "a host on this machine: a socket's folder, localhost, or a tunnel's end",
+            ));
         }
         let names: Option<Vec<_>> = written.views.iter().map(|name| TableName::parse(name)).collect();
         let names = names.filter(|names| (1..=VIEWS_MAX).contains(&names.len()));
         let views = names.ok_or(refuse("views", "1 to 32 names in lower case, with or without a schema"))?;
         let wishes = written.wishes_table.map(|name| {
-            TableName::parse(&name).ok_or(refuse("wishes_table", "a name in lower case, with or without a schema"))
+            TableName::parse(&name)
+                .ok_or(refuse("wishes_table", "a name in lower case, with or without a schema"))
         });
         let within = |key, value: u64, least: u64, most: u64, expected| {
             if (least..=most).contains(&value) { Ok(value) } else { Err(refuse(key, expected)) }
@@ -178,10 +187,12 @@ wishes_table = "mirror.wishes"
 
     #[test]
     fn a_file_is_read_strictly() {
-        let read = |text: &str| Config::check(toml::from_str(text).map_err(|_| "toml")?).map_err(|error| match error {
-            ConfigError::Value { key, .. } => key,
-            _ => "other",
-        });
+        let read = |text: &str| {
+            Config::check(toml::from_str(text).map_err(|_| "toml")?).map_err(|error| match error {
+                ConfigError::Value { key, .. } => key,
+                _ => "other",
+            })
+        };
         let good = read(GOOD).unwrap();
         assert_eq!((good.ledger.as_str(), good.poll.as_secs()), ("https://ledger.example", 30));
         for (from, to, why) in [

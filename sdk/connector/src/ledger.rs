@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use grantbook_record::event::Claims;
 use grantbook_record::list::List;
 use grantbook_record::mirror::{
-    self, MirrorDecided, MirrorPushAnswer, MirrorPushed, MirroredChange, Outcome, SourceState,
-    Statement, WaitingWishes, WishOutcome,
+    self, MirrorDecided, MirrorPushAnswer, MirrorPushed, MirroredChange, Outcome, SourceState, Statement,
+    WaitingWishes, WishOutcome,
 };
 use grantbook_record::{Jti, Signer, SourceId, TenantId, UnixMillis, strict_json};
 use rand_core::{OsRng, RngCore as _};
@@ -112,7 +112,8 @@ fn answer(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Re
     let unreachable = |error: ureq::Error| LedgerError::Unreachable(error.to_string());
     let mut response = response.map_err(unreachable)?;
     let status = response.status();
-    let bytes = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec().map_err(unreachable)?;
+    let bytes =
+        response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec().map_err(unreachable)?;
     if status.is_success() {
         return Ok(bytes);
     }

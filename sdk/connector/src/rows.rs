@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use grantbook_record::list::List;
 use grantbook_record::mirror::{
-    FIELDS_MAX, MILESTONES_MAX, Milestone, MirroredChange, MirroredField, RecordContent, RecordKind, RecordNow,
+    FIELDS_MAX, MILESTONES_MAX, Milestone, MirroredChange, MirroredField, RecordContent, RecordKind,
+    RecordNow,
 };
 use grantbook_record::{DataDay, PlainText, RecordId, SubjectId, Term, UnixSeconds};
 use serde::{Deserialize, Serialize};
@@ -165,7 +166,8 @@ mod tests {
             kind: "ticket".to_owned(),
             title: "Fault\u{202e} E-17".to_owned(),
             happened_at: 1_795_000_000,
-            fields: r#"[{"name":"phone","value":"1","editable":true},{"name":"note","value":null}]"#.to_owned(),
+            fields: r#"[{"name":"phone","value":"1","editable":true},{"name":"note","value":null}]"#
+                .to_owned(),
             milestones: None,
             removed: false,
         }

@@ -49,15 +49,26 @@ impl Cluster {
         }
         let data = folder.path().join("data");
         let mut initdb = as_its_user(&programs.join("initdb"));
-        let made = initdb.arg("-D").arg(&data).args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]);
+        let made =
+            initdb.arg("-D").arg(&data).args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]);
         let made = made.current_dir(folder.path()).output().expect("initdb");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let mut server = as_its_user(&programs.join("postgres"));
-        server.arg("-D").arg(&data).arg("-k").arg(folder.path()).args(["-c", "listen_addresses=", "-c", "fsync=off"]);
+        server.arg("-D").arg(&data).arg("-k").arg(folder.path()).args([
+            "-c",
+            "listen_addresses=",
+            "-c",
+            "fsync=off",
+        ]);
         let server = server.current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
         let cluster = Self { server: server.spawn().expect("a server"), folder, programs };
         let begun = Instant::now();
-        while !cluster.psql("postgres").args(["-c", "SELECT 1"]).output().is_ok_and(|done| done.status.success()) {
+        while !cluster
+            .psql("postgres")
+            .args(["-c", "SELECT 1"])
+            .output()
+            .is_ok_and(|done| done.status.success())
+        {
             assert!(begun.elapsed() < Duration::from_secs(60), "the server does not answer");
             std::thread::sleep(Duration::from_millis(100));
         }
@@ -71,7 +82,15 @@ impl Cluster {
 
     fn psql(&self, user: &str) -> Command {
         let mut psql = Command::new(self.programs.join("psql"));
-        psql.arg("-h").arg(self.socket()).args(["-U", user, "-d", "postgres", "-AtqX", "-v", "ON_ERROR_STOP=1"]);
+        psql.arg("-h").arg(self.socket()).args([
+            "-U",
+            user,
+            "-d",
+            "postgres",
+            "-AtqX",
+            "-v",
+            "ON_ERROR_STOP=1",
+        ]);
         psql
     }
 
@@ -89,7 +108,8 @@ impl Cluster {
 
     /// A transaction that has done this and is not committed.
     pub(super) fn transaction(&self, text: &str) -> Open {
-        let mut child = self.psql("postgres").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("psql");
+        let mut child =
+            self.psql("postgres").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("psql");
         let mut told = child.stdin.take().expect("a pipe");
         writeln!(told, "BEGIN; {text}; SELECT 'done';").expect("a reader");
         let mut says = std::io::BufReader::new(child.stdout.take().expect("a pipe"));

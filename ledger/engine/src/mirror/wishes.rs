@@ -9,8 +9,8 @@ use grantbook_record::mirror::{
 use grantbook_record::{Jti, RecordId, SourceId, SubjectId, TenantId, Term, UnixSeconds};
 use serde::{Deserialize, Serialize};
 
-use super::rows::{self, Names, StoredRecord};
 use super::MirrorError;
+use super::rows::{self, Names, StoredRecord};
 use crate::accounts::AccountChange;
 use crate::error::ReadError;
 use crate::ledger::Ledger;

@@ -12,10 +12,10 @@ use grantbook_record::event::{
     Acknowledger, Act, AssetIssued, AssetTerms, AssetTransferred, Basis, Bounds, Claims, ClientPublished,
     ConsentSentence, DataDeleted, DataSource, Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed,
     GrantRevoked, GrantWithdrawn, GuardianNamed, KeyEnrolled, KeyRevoked, KeyRotated, Law, LicenceOffer,
-    LocalText, MandateGiven, MandateWithdrawn, MilestoneConfirmed, NoticeContents, NoticePublished, OfPool, OperatorActed, Owner,
-    PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed, Period, PolicyPublished,
-    ProofPublished, RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade, Revenue,
-    RevenueDeclared, ReversedEntry, Revoker, SettlementClosed, SettlementPosted, SignatoriesAgreed,
+    LocalText, MandateGiven, MandateWithdrawn, MilestoneConfirmed, NoticeContents, NoticePublished, OfPool,
+    OperatorActed, Owner, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed, Period,
+    PolicyPublished, ProofPublished, RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade,
+    Revenue, RevenueDeclared, ReversedEntry, Revoker, SettlementClosed, SettlementPosted, SignatoriesAgreed,
     SourceOwned, StateRoot, SubjectErased, TemplatePublished, Tier, TierAgreed, Wish, about_tenant,
 };
 use grantbook_record::lease::{LeasesReleased, Release};
@@ -30,8 +30,8 @@ use grantbook_record::uses::{Denied, Outcome, Permitted, UseFacts, UseId, UseRec
 use grantbook_record::vocabulary::VocabularyPublished;
 use grantbook_record::webauthn::RelyingParty;
 use grantbook_record::{
-    CountryCode, Currency, DenialReason, Envelope, GateId, Jti, Kind, PlainText, Price, RecordId, Salt, Scope, Signer, SubjectId,
-    TenantId, Term, Terms, UnixSeconds,
+    CountryCode, Currency, DenialReason, Envelope, GateId, Jti, Kind, PlainText, Price, RecordId, Salt,
+    Scope, Signer, SubjectId, TenantId, Term, Terms, UnixSeconds,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -445,7 +445,8 @@ fn sample_of_people(kind: Kind) -> Sample {
 /// The pilot's first step, of a contract that the customer has with the enterprise.
 fn milestone(sub: SubjectId) -> MilestoneConfirmed {
     let id = |id: &str| RecordId::parse(id).unwrap();
-    let title = PlainText::new("Phase 1 delivered: charging data of twelve vehicles, checked together").unwrap();
+    let title =
+        PlainText::new("Phase 1 delivered: charging data of twelve vehicles, checked together").unwrap();
     let reached_on = DataDay::parse("2026-10-30").unwrap();
     MilestoneConfirmed { sub, record: id("contract-12"), milestone: id("phase-1"), title, reached_on }
 }

@@ -180,7 +180,10 @@ pub(super) async fn decide(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn read_statement<T: serde::de::DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Problem> {
+async fn read_statement<T: serde::de::DeserializeOwned>(
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, Problem> {
     body::expect_json(headers)?;
     let bytes = body::read(body, STATEMENT_BYTES_MAX + FRAME_BYTES).await?;
     Ok(grantbook_record::strict_json::parse(&bytes)?)

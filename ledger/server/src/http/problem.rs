@@ -8,7 +8,9 @@ use axum::Json;
 use axum::body::HttpBody as _;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use grantbook_engine::{AppendError, CosignatureError, DrawnError, MirrorError, ReadError, TenantError, WitnessedError};
+use grantbook_engine::{
+    AppendError, CosignatureError, DrawnError, MirrorError, ReadError, TenantError, WitnessedError,
+};
 use grantbook_plan::Refusal;
 use grantbook_record::EnvelopeError;
 use grantbook_record::attachment::AttachmentError;

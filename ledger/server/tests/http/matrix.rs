@@ -238,7 +238,10 @@ impl Stage {
 
     /// What only the tenant's own tokens may read.
     fn words(&self) -> Vec<String> {
-        let own = [LABEL, REASON, GATE, SOURCE, crate::mirror::VALUE].into_iter().chain(CUSTOMERS).map(str::to_owned);
+        let own = [LABEL, REASON, GATE, SOURCE, crate::mirror::VALUE]
+            .into_iter()
+            .chain(CUSTOMERS)
+            .map(str::to_owned);
         own.chain([
             self.asset.to_string(),
             self.grant.to_string(),

@@ -32,7 +32,8 @@ fn term(text: &str) -> Term {
 }
 
 fn ticket(sub: &str, name: &str, value: &str) -> MirroredChange {
-    let field = |name: &str, value: &str, editable| MirroredField { name: term(name), value: text(value), editable };
+    let field =
+        |name: &str, value: &str, editable| MirroredField { name: term(name), value: text(value), editable };
     let content = RecordContent {
         kind: RecordKind::Ticket,
         title: text(&format!("<b>ticket</b> of {sub}")),
@@ -133,7 +134,10 @@ async fn each_customer_sees_their_own_records_and_how_old_they_are() {
 
     let list = one.get("/my/space?lang=en").await.expect(200).text().to_owned();
     assert!(list.contains("&#60;b&#62;ticket&#60;/b&#62; of cs-00001") && !list.contains("<b>"), "{list}");
-    assert!(list.contains("7 minutes behind.") && list.contains("At most 15 minutes are promised."), "{list}");
+    assert!(
+        list.contains("7 minutes behind.") && list.contains("At most 15 minutes are promised."),
+        "{list}"
+    );
     assert!(!list.contains("Some of this may have changed since."));
     let page = one.get(&stage.page("ticket-1")).await.expect(200).text().to_owned();
     assert!(page.contains(VALUE) && page.contains("Phase 1 delivered"), "{page}");
@@ -207,7 +211,10 @@ async fn a_wish_goes_to_the_system_and_comes_back_decided() {
 
     let waiting = stage.ask("/v1/mirror/wishes?source=crm").await["wishes"].clone();
     let wish = &waiting[0];
-    assert_eq!((&wish["sub"], &wish["was"], &wish["value"]), (&json!("cs-00001"), &json!(VALUE), &json!("139")));
+    assert_eq!(
+        (&wish["sub"], &wish["was"], &wish["value"]),
+        (&json!("cs-00001"), &json!(VALUE), &json!("139"))
+    );
     let id = Jti::parse(wish["id"].as_str().unwrap()).unwrap();
     let decide = async |statement: String| {
         let call = Call::post("/v1/mirror/wishes").token(&stage.book.service_token);

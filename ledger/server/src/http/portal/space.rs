@@ -60,11 +60,7 @@ fn card(tenant: TenantId, company: &Wording, record: &MirrorRecord, confirmed: &
 }
 
 /// All records, as far as the filter wants them.
-pub(super) fn space(
-    ledger: &Ledger,
-    of: &[Membership],
-    filter: &SpaceFilter,
-) -> Result<Space, ReadError> {
+pub(super) fn space(ledger: &Ledger, of: &[Membership], filter: &SpaceFilter) -> Result<Space, ReadError> {
     let mut space = Space { filter: filter.clone(), ..Space::default() };
     for place in of {
         let Mirrored { records, as_of } = ledger.mirrored(place.tenant, &place.subject)?;
