@@ -13,7 +13,6 @@ mod browser_pages;
 mod bulk;
 mod client;
 mod conformance;
-mod connector;
 mod crash;
 mod doors;
 mod durability;
