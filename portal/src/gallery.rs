@@ -6,6 +6,7 @@ mod customer;
 mod erasure;
 mod others;
 mod refusal;
+mod space;
 mod terms;
 
 use axum::Router;
@@ -68,7 +69,9 @@ pub(crate) fn quote() -> crate::view::agreement::Agreement {
 }
 
 fn all() -> impl Iterator<Item = &'static Shown> {
-    [customer::SHOWN, erasure::SHOWN, company::SHOWN, others::SHOWN, refusal::SHOWN].into_iter().flatten()
+    [customer::SHOWN, erasure::SHOWN, space::SHOWN, company::SHOWN, others::SHOWN, refusal::SHOWN]
+        .into_iter()
+        .flatten()
 }
 
 /// Names of all screens, each with one of its states.

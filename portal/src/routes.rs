@@ -17,10 +17,11 @@ use crate::assets;
 use crate::backend::read::{Read, ReadFault, Reads};
 use crate::language::{self, Language};
 use crate::page::faults::{Fault, fault};
-use crate::page::{Page, Place, company, customer, erasure, overview, refusal, regulator};
+use crate::page::{Page, Place, company, customer, erasure, overview, refusal, regulator, space};
 use crate::view::company::Paging;
 use crate::view::customer::Narrowing;
 use crate::view::draft::{Draft, PreparedRequest};
+use crate::view::space::SpaceFilter;
 use crate::viewer::{Membership, Role, Viewers};
 use crate::words::Words;
 
@@ -198,6 +199,8 @@ pub fn router<S: Clone + Send + Sync + 'static, R: Reads, V: Viewers>(reads: R, 
         .route("/my/grants/{id}/stop", mine!(Place::Connections, stop / id, customer::stop))
         .route("/my/grants/{id}/stopped", mine!(Place::Connections, stopped / id, customer::stopped))
         .route("/my/grants/{id}/taken", get(taken::<R, V>))
+        .route("/my/space", get(data_space::<R, V>))
+        .route("/my/space/{tenant}/{id}", get(space_record::<R, V>))
         .route("/my/value", mine!(Place::Value, value, customer::value))
         .route("/my/receipts/{leaf}", get(receipt::<R, V>))
         .route("/my/receipts/{leaf}/file", get(receipt_file::<R, V>))
@@ -244,6 +247,38 @@ async fn request<R: Reads, V: Viewers>(
         Ok((asked, of)) => {
             let read = request.0.reads.request(&of, &id, &narrowing).await;
             asked.answer(read, |page, view| customer::request(page, &view, lacking))
+        }
+        Err(refused) => refused,
+    }
+}
+
+async fn data_space<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let filter = SpaceFilter::of_query(uri.query().unwrap_or_default());
+    let request = (portal, uri, headers);
+    match as_customer(&request, Place::Space).await {
+        Ok((asked, of)) => {
+            let read = request.0.reads.space(&of, &filter).await;
+            asked.answer(read, |page, view| space::space(page, &view))
+        }
+        Err(refused) => refused,
+    }
+}
+
+async fn space_record<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    Path((tenant, id)): Path<(String, String)>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let request = (portal, uri, headers);
+    match as_customer(&request, Place::Space).await {
+        Ok((asked, of)) => {
+            let read = request.0.reads.space_record(&of, &tenant, &id).await;
+            asked.answer(read, |page, view| space::record(page, &view))
         }
         Err(refused) => refused,
     }

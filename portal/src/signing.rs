@@ -13,6 +13,7 @@ mod page;
 mod prepare;
 mod request;
 mod sandbox;
+mod space;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -145,6 +146,8 @@ impl Portal {
             .route("/sandbox/customer", post(sandbox::customer))
             .route("/sandbox/company", post(sandbox::company))
             .route("/sandbox/own-key", post(sandbox::own_key))
+            .route("/my/space/{tenant}/{id}/wish", post(space::wish))
+            .route("/my/space/{tenant}/{id}/confirm", post(space::confirm))
             .route("/i/{token}", get(invite::open))
             .route("/sign-in", get(log_in::sign_in))
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

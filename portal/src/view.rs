@@ -9,6 +9,7 @@ pub mod money;
 pub mod overview;
 pub mod refusal;
 pub mod regulator;
+pub mod space;
 pub mod story;
 
 use grantbook_plan::vocabulary::Version;

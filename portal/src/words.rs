@@ -12,6 +12,7 @@ use crate::language::Language;
 const ENGLISH: &str = concat!(
     include_str!("../words/en/shared.ftl"),
     include_str!("../words/en/customer.ftl"),
+    include_str!("../words/en/space.ftl"),
     include_str!("../words/en/others.ftl"),
     include_str!("../words/en/company.ftl"),
     include_str!("../words/en/tours.ftl"),
@@ -20,6 +21,7 @@ const ENGLISH: &str = concat!(
 const CHINESE: &str = concat!(
     include_str!("../words/zh-CN/shared.ftl"),
     include_str!("../words/zh-CN/customer.ftl"),
+    include_str!("../words/zh-CN/space.ftl"),
     include_str!("../words/zh-CN/others.ftl"),
     include_str!("../words/zh-CN/company.ftl"),
     include_str!("../words/zh-CN/tours.ftl"),

@@ -29,6 +29,7 @@ pub mod leases;
 mod ledger;
 mod mandates;
 mod migrate;
+mod mirror;
 mod nodes;
 mod open;
 mod owed;
@@ -75,6 +76,7 @@ pub use kit::{Kit, KitError, KitRequest};
 pub use ledger::{Appended, AppendedUse, Ledger, Recorded};
 pub use mandates::{MandateRow, RequestRow, Simulation};
 pub use migrate::{Migration, migrate};
+pub use mirror::{KeptWish, MirrorError, MirrorRecord, Mirrored, WishError};
 pub use owed::{Acknowledgement, Ending};
 pub use proofs::{
     DayMaterial, DayRequest, DaySecrets, OnProgress, ProofShelf, ProveError, ProvedDay, ShelvedDay, date_of,

@@ -29,6 +29,7 @@ mod live_gates;
 mod log;
 mod mandates;
 mod metrics;
+mod mirror;
 mod openapi;
 mod page;
 mod places;

@@ -16,6 +16,7 @@ use crate::view::money::Value;
 use crate::view::overview::Overview;
 use crate::view::refusal::Refusal;
 use crate::view::regulator::LogState;
+use crate::view::space::{Space, SpaceFilter, SpaceRecord};
 use crate::viewer::Membership;
 
 /// Why a view cannot be had.
@@ -72,6 +73,15 @@ pub trait Reads: Clone + Send + Sync + 'static {
         of: &[Membership],
         id: &str,
     ) -> impl Future<Output = Read<impl Stream<Item = Stopped> + Send + 'static>> + Send;
+    /// What enterprises' systems say of the customer.
+    fn space(&self, of: &[Membership], filter: &SpaceFilter) -> impl Future<Output = Read<Space>> + Send;
+    /// One record of it.
+    fn space_record(
+        &self,
+        of: &[Membership],
+        tenant: &str,
+        id: &str,
+    ) -> impl Future<Output = Read<SpaceRecord>> + Send;
     /// Uses and what they brought.
     fn value(&self, of: &[Membership]) -> impl Future<Output = Read<Value>> + Send;
     /// The customer's keys.

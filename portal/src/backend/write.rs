@@ -4,8 +4,11 @@
 //! session, which the operator signs and which names its channel.
 
 use grantbook_record::event::{ClientPublished, Evidence, RequestMade};
+use grantbook_record::mirror::{Milestone, Value};
 use grantbook_record::vocabulary::Words;
-use grantbook_record::{Jti, Kind, SubjectId, TenantId, Terms, Thumbprint, UnixSeconds, VocabularyVersion};
+use grantbook_record::{
+    Jti, Kind, RecordId, SubjectId, TenantId, Term, Terms, Thumbprint, UnixSeconds, VocabularyVersion,
+};
 
 use crate::failure::Failure;
 use crate::view::agreement::ConsentAsked;
@@ -130,10 +133,34 @@ pub trait Enterprises {
     fn append_jws(&self, tenant: TenantId, jws: &str) -> Result<u64, Failure>;
 }
 
+/// What enterprises' systems say of a customer, as far as the customer can do something about it.
+pub trait CustomerSpace {
+    /// Tells the enterprise's system that a field of a record shall hold something else.
+    fn wish(
+        &self,
+        tenant: TenantId,
+        sub: &SubjectId,
+        record: &RecordId,
+        field: &Term,
+        value: Value,
+    ) -> Result<(), Failure>;
+    /// A milestone of a record of the customer's.
+    fn milestone(
+        &self,
+        tenant: TenantId,
+        sub: &SubjectId,
+        record: &RecordId,
+        milestone: &RecordId,
+    ) -> Result<Option<Milestone>, Failure>;
+}
+
 /// All of it.
 pub trait WriteSide:
-    AccountStore + EventDoor + CustomerRecords + Enterprises + Send + Sync + 'static
+    AccountStore + EventDoor + CustomerRecords + CustomerSpace + Enterprises + Send + Sync + 'static
 {
 }
 
-impl<T: AccountStore + EventDoor + CustomerRecords + Enterprises + Send + Sync + 'static> WriteSide for T {}
+impl<T: AccountStore + EventDoor + CustomerRecords + CustomerSpace + Enterprises + Send + Sync + 'static>
+    WriteSide for T
+{
+}

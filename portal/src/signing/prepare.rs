@@ -220,6 +220,9 @@ enum Next {
     Page(String),
 }
 
+/// Kind, payload, and the page to go to.
+pub(super) type Payload = (Kind, Vec<u8>, String);
+
 /// Checks the form, finds whose the id is, prepares, and goes on to the signing page.
 async fn prepared(
     portal: Portal,
@@ -238,27 +241,14 @@ async fn prepared(
             current.session.expect_passkey()?;
             let about = Jti::parse(&id).map_err(|_| Failure::NotFound)?;
             for membership in &account.memberships {
-                let (kind, payload, next) = match payload(inner, membership, about)? {
+                let payload = match payload(inner, membership, about)? {
                     None => continue,
                     Some(Next::Page(page)) => return Ok(see_other(&page)),
                     Some(Next::Sign(kind, payload, next)) => (kind, payload, next),
                 };
-                let id = to_base64url(&crate::secret::random::<16>());
-                let expires = UnixSeconds(inner.now().0.saturating_add(GOOD_SECONDS));
-                let prepared = Prepared {
-                    account: current.session.account.clone(),
-                    tenant: membership.tenant,
-                    kind: kind.name().to_owned(),
-                    payload: Base64Bytes(payload),
-                    next,
-                    back: WayBack::of(&Reading(inner), &current.session.account, &about, inner.now()),
-                    expires,
-                };
-                inner.change(|rows| {
-                    put(rows, &name(&id), &prepared);
-                    Ok(())
-                })?;
-                return Ok(see_other(&format!("/sign/#sign={id}")));
+                let account = &current.session.account;
+                let back = WayBack::of(&Reading(inner), account, &about, inner.now());
+                return inner.keep_prepared(account, membership.tenant, payload, back);
             }
             Err(Failure::NotFound)
         })
@@ -326,6 +316,25 @@ fn of_grant<T: Serialize>(
 }
 
 impl Inner {
+    /// Keeps what the customer is to sign, and goes on to the signing page.
+    pub(super) fn keep_prepared(
+        &self,
+        account: &AccountId,
+        tenant: TenantId,
+        (kind, payload, next): Payload,
+        back: Option<WayBack>,
+    ) -> Result<Response, Failure> {
+        let id = to_base64url(&crate::secret::random::<16>());
+        let expires = UnixSeconds(self.now().0.saturating_add(GOOD_SECONDS));
+        let (account, kind, payload) = (account.clone(), kind.name().to_owned(), Base64Bytes(payload));
+        let prepared = Prepared { account, tenant, kind, payload, next, back, expires };
+        self.change(|rows| {
+            put(rows, &name(&id), &prepared);
+            Ok(())
+        })?;
+        Ok(see_other(&format!("/sign/#sign={id}")))
+    }
+
     /// Who sent a form: the session, whose token the form must carry.
     pub(super) fn of_form(
         &self,

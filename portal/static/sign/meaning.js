@@ -134,6 +134,14 @@ export function meaning(kind, payload, tenant, enterprise, vocabulary) {
       const { request, unless } = only(claims.event, ['sub', 'request', 'unless']);
       return plain(words.sign_decline, [[words.request, request], ...wishInWords(unless)]);
     }
+    case 'milestone.confirmed': {
+      const event = only(claims.event, ['sub', 'record', 'milestone', 'title', 'reached_on']);
+      return plain(words.sign_milestone, [
+        [words.reached, event.title],
+        [words.reached_on, dayNamed(event.reached_on)],
+        [words.record, `${event.record} · ${event.milestone}`],
+      ]);
+    }
     case 'grant.paused':
       return plain(words.sign_pause, [[words.grant, only(claims.event, ['sub', 'grant']).grant]]);
     case 'grant.resumed':

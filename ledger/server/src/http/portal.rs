@@ -9,6 +9,7 @@ pub(crate) mod draft;
 mod erasure;
 mod names;
 mod refusal;
+mod space;
 mod story;
 mod value;
 
@@ -32,6 +33,7 @@ use grantbook_portal::view::money::Value;
 use grantbook_portal::view::overview::Overview;
 use grantbook_portal::view::refusal::Refusal;
 use grantbook_portal::view::regulator::LogState;
+use grantbook_portal::view::space::{Space, SpaceFilter, SpaceRecord};
 use grantbook_portal::viewer::Membership;
 use grantbook_record::{Jti, TenantId, UnixMillis, UnixSeconds};
 use grantbook_tlog::LeafIndex;
@@ -213,6 +215,16 @@ impl Reads for LedgerReads {
                 Some((view, (heard, stopping, done)))
             }
         }))
+    }
+
+    async fn space(&self, of: &[Membership], filter: &SpaceFilter) -> Read<Space> {
+        let (of, filter) = (of.to_vec(), filter.clone());
+        self.read(move |ledger| space::space(ledger, &of, &filter)).await
+    }
+
+    async fn space_record(&self, of: &[Membership], tenant: &str, id: &str) -> Read<SpaceRecord> {
+        let (of, tenant, id) = (of.to_vec(), tenant.to_owned(), id.to_owned());
+        self.read(move |ledger| space::record(ledger, &of, &tenant, &id)).await
     }
 
     async fn value(&self, of: &[Membership]) -> Read<Value> {

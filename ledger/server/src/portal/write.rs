@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use grantbook_engine::{AccountChange, EraseError, Ledger, Role};
+use grantbook_engine::{AccountChange, EraseError, Ledger, Role, WishError};
 use grantbook_portal::backend::write::{
-    AccountStore, Bearer, Change, CustomerFacts, CustomerRecords, Enterprises, EventDoor, GrantFacts, Rows,
-    Sandbox,
+    AccountStore, Bearer, Change, CustomerFacts, CustomerRecords, CustomerSpace, Enterprises, EventDoor,
+    GrantFacts, Rows, Sandbox,
 };
 use grantbook_portal::failure::Failure;
 use grantbook_portal::view::agreement::ConsentAsked;
 use grantbook_portal::view::draft::Draft;
 use grantbook_record::event::{Channel, ClientPublished, Event, Evidence, RequestMade};
+use grantbook_record::mirror::{Milestone, Value};
 use grantbook_record::receipt::VerifiedContent;
 use grantbook_record::vocabulary::Words;
 use grantbook_record::{
-    Envelope, Jti, Kind, Signer, SubjectId, TenantId, Terms, UnixSeconds, VocabularyVersion,
+    Envelope, Jti, Kind, RecordId, Signer, SubjectId, TenantId, Term, Terms, UnixSeconds, VocabularyVersion,
 };
 use tokio::sync::Notify;
 
@@ -227,5 +228,40 @@ impl CustomerRecords for LedgerWrites {
 
     fn new_id(&self) -> Jti {
         self.0.new_id()
+    }
+}
+
+impl CustomerSpace for LedgerWrites {
+    fn wish(
+        &self,
+        tenant: TenantId,
+        sub: &SubjectId,
+        record: &RecordId,
+        field: &Term,
+        value: Value,
+    ) -> Result<(), Failure> {
+        match self.0.wish(tenant, sub, record, field, value) {
+            // the same once more is no mistake
+            Ok(_) | Err(WishError::Unchanged) => Ok(()),
+            Err(WishError::NotFound) => Err(Failure::NotFound),
+            Err(WishError::NotEditable) => Err(Failure::Conflict("a field that the enterprise has opened")),
+            Err(WishError::Waiting) => Err(Failure::Conflict("the wish before to be decided first")),
+            Err(WishError::TooMany) => Err(Failure::TooMany),
+            Err(WishError::Read(error)) => Err(refused(error)),
+            Err(WishError::Store(fault)) => Err(Refused::from(fault).0),
+        }
+    }
+
+    fn milestone(
+        &self,
+        tenant: TenantId,
+        sub: &SubjectId,
+        record: &RecordId,
+        milestone: &RecordId,
+    ) -> Result<Option<Milestone>, Failure> {
+        let records = self.0.mirrored(tenant, sub).map_err(refused)?.records;
+        let found = records.into_iter().find(|known| known.id == *record);
+        let milestones = found.iter().flat_map(|known| known.content.milestones.iter());
+        Ok(milestones.filter(|known| known.id == *milestone).next().cloned())
     }
 }

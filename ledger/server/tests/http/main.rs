@@ -25,6 +25,7 @@ mod limits;
 mod log;
 mod mandates;
 mod matrix;
+mod mirror;
 mod parting;
 mod person;
 mod portal;
