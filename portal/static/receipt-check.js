@@ -4,7 +4,7 @@ import { sameBytes, textOf, utf8 } from '../../sdk/verifier/src/bytes.js';
 import { verifyCosignature } from '../../sdk/verifier/src/checkpoint.js';
 import { verifyOpening } from '../../sdk/verifier/src/commitment.js';
 import { entryDigest, entryLink, parseEntry } from '../../sdk/verifier/src/entry.js';
-import { parseKey, verifyJws } from '../../sdk/verifier/src/jws.js';
+import { parseKey, signaturesOf, verifyJws } from '../../sdk/verifier/src/jws.js';
 import { parseProofFile, verifyProofFile } from '../../sdk/verifier/src/proof-file.js';
 import { CLASSES, CURRENCIES } from '../../sdk/verifier/src/registry.js';
 import { sha256 } from '../../sdk/verifier/src/sha2.js';
@@ -168,7 +168,7 @@ function checkLink(link, entry) {
 function checkEvent(event, salt, entry) {
     const envelope = base64(event, 'envelope');
     demand(sameBytes(entryDigest(salt, sha256(envelope)), entry.digest), 'digest', 'the digest is not the entry’s');
-    const signatures = frames(envelope);
+    const signatures = signaturesOf(envelope);
     const keys = list(event, 'keys');
     demand(keys.length === signatures.length, 'signed', `${signatures.length} signatures by ${keys.length} keys`);
     const signed = signatures.map((signature, i) => verifyJws(signature, parseKey(keys[i])));
@@ -178,19 +178,6 @@ function checkEvent(event, salt, entry) {
         demand(sameBytes(payload, first.payload), 'signed', 'signatures over different payloads');
     }
     return textOf(first.payload) ?? '';
-}
-
-/** The JWSs of an envelope, each behind its length. @param {Uint8Array} bytes */
-function frames(bytes) {
-    const found = [];
-    for (let at = 0; at < bytes.length;) {
-        const length = bytes.length - at < 2 ? Infinity : bytes[at] << 8 | bytes[at + 1];
-        demand(at + 2 + length <= bytes.length && found.length < 4, 'signed', 'the envelope is malformed');
-        found.push(String.fromCharCode(...bytes.subarray(at + 2, at + 2 + length)));
-        at += 2 + length;
-    }
-    demand(found.length > 0, 'signed', 'the envelope has no signature');
-    return found;
 }
 
 /** Step 8. @param {Members} use @param {Uint8Array} salt @param {Entry} entry @returns {string} the record */

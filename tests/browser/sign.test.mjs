@@ -51,8 +51,8 @@ test('a JWS is spelt as the specification does, over the payload as it is', asyn
     assert.equal(decode(fromBase64url(first)), header);
     assert.equal(decode(fromBase64url(second)), payload);
     const framed = envelope(jws, jws);
-    assert.equal(framed[0] * 256 + framed[1], jws.length);
-    assert.equal(framed.length, 2 * (2 + jws.length));
+    assert.deepEqual([...framed.subarray(0, 4)], [0, 0, jws.length >> 8, jws.length & 255]);
+    assert.equal(framed.length, 2 * (4 + jws.length));
 });
 
 test('an id is a UUIDv7 of its second', () => {

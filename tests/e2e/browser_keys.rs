@@ -87,7 +87,7 @@ async fn keys_in_a_browser_from_the_invitation_to_the_end() {
     let payload = from_base64url(waiting["payload"].as_str().unwrap()).unwrap();
     let voucher = Envelope::sign(Kind::KeyEnrolled, &payload, &[&voltway.signer]);
     let path = format!("/v1/enrolments/{}", waiting["id"].as_str().unwrap());
-    let call = Call::post(&path, "application/jose", voucher[2..].to_vec()).token(Some(&voltway.service));
+    let call = Call::post(&path, "application/jose", voucher[4..].to_vec()).token(Some(&voltway.service));
     world.send(call).await.expect(201);
     let sub = SubjectId::parse(SUB).unwrap();
     let customer = || world.ledger().customer(voltway.id, &sub).unwrap();

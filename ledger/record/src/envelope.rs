@@ -1,4 +1,4 @@
-//! Envelopes: one or more compact JWSs over one payload, each with a 16-bit big-endian length before it.
+//! Envelopes: one or more compact JWSs over one payload, each with a 32-bit big-endian length before it.
 //!
 //! The signed bytes are kept as they came; there is no canonical form to compute. Specification: `docs/spec/envelope.md`.
 
@@ -42,7 +42,7 @@ pub enum EnvelopeError {
         got: usize,
     },
     /// A length prefix that reaches past the end, or a signature that is not text.
-    #[error("malformed envelope, expected JWSs each behind a 16-bit length")]
+    #[error("malformed envelope, expected JWSs each behind a 32-bit length")]
     Framing,
     /// No signature, or more than [`SIGNATURES_MAX`].
     #[error("{got} signatures, expected 1 to {SIGNATURES_MAX}")]
@@ -193,8 +193,8 @@ impl Envelope {
         let mut bytes = Vec::new();
         for signer in signers {
             let text = jws::sign(&typ, payload, signer);
-            // a payload within its limit makes a JWS of at most 33 kB
-            let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
+            // what is longer than that is far past ENVELOPE_BYTES_MAX, and refused as such
+            let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
             bytes.extend_from_slice(&length.to_be_bytes());
             bytes.extend_from_slice(text.as_bytes());
         }
@@ -213,8 +213,8 @@ fn split(mut bytes: &[u8]) -> Result<Vec<&str>, EnvelopeError> {
         if texts.len() == SIGNATURES_MAX {
             return Err(EnvelopeError::SignatureCount { got: SIGNATURES_MAX + 1 });
         }
-        let (prefix, rest) = bytes.split_first_chunk::<2>().ok_or(EnvelopeError::Framing)?;
-        let length = usize::from(u16::from_be_bytes(*prefix));
+        let (prefix, rest) = bytes.split_first_chunk::<4>().ok_or(EnvelopeError::Framing)?;
+        let length = usize::try_from(u32::from_be_bytes(*prefix)).map_err(|_| EnvelopeError::Framing)?;
         let (text, rest) = rest.split_at_checked(length).ok_or(EnvelopeError::Framing)?;
         texts.push(std::str::from_utf8(text).map_err(|_| EnvelopeError::Framing)?);
         bytes = rest;

@@ -1,6 +1,6 @@
 /** Compact JWSs in the profile of docs/spec/envelope.md, and the keys that sign them. */
 import { decodeBase64url } from './base64.js';
-import { concat, sameBytes, utf8 } from './bytes.js';
+import { concat, sameBytes, textOf, utf8 } from './bytes.js';
 import { isPublicKey, verifyEd25519 } from './ed25519.js';
 import { VerifyError } from './error.js';
 import { sha256 } from './sha2.js';
@@ -53,12 +53,31 @@ export function verifyJws(text, { key, thumbprint }) {
 }
 
 /**
- * What an envelope with one signature says: the JWS behind its 16-bit length.
+ * The JWSs of an envelope, each behind its length in four bytes.
+ * @param {Uint8Array} bytes
+ */
+export function signaturesOf(bytes) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const found = [];
+    for (let at = 0; at < bytes.length;) {
+        const end = bytes.length - at < 4 ? Infinity : at + 4 + view.getUint32(at);
+        const text = end > bytes.length ? undefined : textOf(bytes.subarray(at + 4, end));
+        if (text === undefined || found.length === 4) throw refused('an envelope of one to four signatures');
+        found.push(text);
+        at = end;
+    }
+    if (found.length === 0) throw refused('an envelope of one to four signatures');
+    return found;
+}
+
+/**
+ * What an envelope with one signature says.
  * @param {Uint8Array} bytes @param {{ key: Uint8Array, thumbprint: Uint8Array }} signer
  */
 export function verifyEnvelope(bytes, signer) {
-    if (bytes.length < 2 || bytes.length !== 2 + (bytes[0] << 8 | bytes[1])) throw refused('an envelope of one signature');
-    return verifyJws(String.fromCharCode(...bytes.subarray(2)), signer);
+    const [text, ...others] = signaturesOf(bytes);
+    if (others.length > 0) throw refused('an envelope of one signature');
+    return verifyJws(text, signer);
 }
 
 /** The id under which a log records public events. @param {string} origin */

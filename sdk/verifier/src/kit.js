@@ -6,7 +6,7 @@ import { dateText } from './calendar.js';
 import { parseLogKeys, verifyCheckpoint } from './checkpoint.js';
 import { entryDigest, entryLink, parseEntry } from './entry.js';
 import { VerifyError } from './error.js';
-import { idOfLog, parseKey, verifyEnvelope, verifyJws } from './jws.js';
+import { idOfLog, parseKey, signaturesOf, verifyEnvelope, verifyJws } from './jws.js';
 import { sameKey } from './note.js';
 import { verifyWitnessed } from './policy.js';
 import { parseProofFile, verifyProofFile } from './proof-file.js';
@@ -225,7 +225,7 @@ function verifyIssued(bytes, rules) {
 
 /** @param {Uint8Array} envelope that was verified */
 function headerOf(envelope) {
-    const [header] = String.fromCharCode(...envelope.subarray(2)).split('.');
+    const [header] = signaturesOf(envelope)[0].split('.');
     return decodeBase64url(header) ?? new Uint8Array();
 }
 

@@ -20,7 +20,7 @@ function jws(header, payload) {
 
 /** @param {string} text */
 function envelope(text) {
-    return Uint8Array.of(text.length >> 8, text.length & 255, ...utf8(text));
+    return Uint8Array.of(0, 0, text.length >> 8, text.length & 255, ...utf8(text));
 }
 
 test('what a key has signed verifies, and nothing else', () => {

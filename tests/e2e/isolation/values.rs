@@ -123,12 +123,12 @@ impl std::fmt::Display for Values {
     }
 }
 
-/// Texts, each behind a 16-bit length, to the last byte.
+/// Texts, each behind a 32-bit length, to the last byte.
 fn framed(mut bytes: &[u8]) -> Option<Vec<&str>> {
     let mut texts = Vec::new();
     while !bytes.is_empty() {
         let (length, rest) = bytes.split_first_chunk()?;
-        let (text, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        let (text, rest) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
         texts.push(std::str::from_utf8(text).ok()?);
         bytes = rest;
     }
@@ -148,7 +148,7 @@ fn values_are_found_however_they_are_wrapped() {
     let inner = URL_SAFE_NO_PAD.encode(br#"{"kid":"somebody's key"}"#);
     let jws =
         format!("{inner}.{}.{}", URL_SAFE_NO_PAD.encode("a payload"), URL_SAFE_NO_PAD.encode("a signature"));
-    let mut envelope = u16::try_from(jws.len()).expect("short").to_be_bytes().to_vec();
+    let mut envelope = u32::try_from(jws.len()).expect("short").to_be_bytes().to_vec();
     envelope.extend_from_slice(jws.as_bytes());
     let record = r#"{"data_subject":"somebody"}"#;
     let mut values = Values::default();

@@ -1,10 +1,11 @@
 //! Rules of law and of the house, as the ledger takes them in and judges by them.
 
 use grantbook_engine::{AppendError, Recorded};
+use grantbook_plan::rules::PLAN_BYTES_MAX;
 use grantbook_plan::{Decision, Denial, Refusal};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::PolicyPublished;
-use grantbook_record::{DenialReason, Kind};
+use grantbook_record::{DenialReason, EnvelopeError, Kind};
 use serde_json::{Value, json};
 
 use crate::world::{self, World};
@@ -75,4 +76,39 @@ fn rules_that_cannot_be_evaluated_or_come_out_of_turn_are_refused() {
     // a customer's key is nobody's where the event is about no customer
     assert!(world.append(Kind::PolicyPublished, good, &[&stranger]).is_err());
     assert!(world.ledger.tenant_state(world.tenant).unwrap().policy.is_none());
+}
+
+#[test]
+fn the_largest_plan_that_fits_is_published_and_judges() {
+    const RULES: usize = 200;
+    let world = World::new();
+    let customer = world.enrol("cs-1");
+    world.grant(&customer, "cs-1", |_| ());
+    let small = event(&world, 1, &json!({"equal": [{"attribute": "purpose"}, {"word": "marketing"}]}));
+    // what the texts of so many rules come to is spread over them
+    let with_text = |total: usize| {
+        let rules = small.plan["rules"].as_array().unwrap().clone();
+        let more = (0..RULES).map(|number| {
+            let length = total / RULES + usize::from(number < total % RULES);
+            let when = json!({"equal": [{"attribute": "recipient"}, {"word": "nobody"}]});
+            let text = json!({"en": "e".repeat(length), "zh-CN": "请求"});
+            json!({"id": format!("house-{number}"), "effect": "forbid", "text": text, "when": when})
+        });
+        json!({"version": 1, "rules": rules.into_iter().chain(more).collect::<Vec<_>>()})
+    };
+    let bytes = |plan: &Value| serde_json::to_vec(plan).unwrap().len();
+    let most = RULES + PLAN_BYTES_MAX - bytes(&with_text(RULES));
+    let largest = PolicyPublished { plan: with_text(most), ..small.clone() };
+    assert_eq!(bytes(&largest.plan), PLAN_BYTES_MAX);
+    let publish = |event: PolicyPublished| world.append(Kind::PolicyPublished, event, &[&world.enterprise]);
+    let larger = PolicyPublished { plan: with_text(most + 4096), ..small.clone() };
+    let refused = publish(larger);
+    assert!(
+        matches!(refused, Err(AppendError::Envelope(EnvelopeError::PayloadTooLarge { .. }))),
+        "{refused:?}"
+    );
+    publish(largest).unwrap();
+    assert_eq!(denial(world.decide(&world::facts("cs-1"))), None);
+    let reopened = world.reopen(|_| ());
+    assert_eq!(reopened.ledger.tenant_state(reopened.tenant).unwrap().policy.unwrap().version, 1);
 }

@@ -351,7 +351,7 @@ fn jws_with(header: &str, payload: &[u8], signer: &Signer) -> String {
 fn framed<T: AsRef<[u8]>>(texts: &[T]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for text in texts {
-        bytes.extend_from_slice(&u16::try_from(text.as_ref().len()).unwrap().to_be_bytes());
+        bytes.extend_from_slice(&u32::try_from(text.as_ref().len()).unwrap().to_be_bytes());
         bytes.extend_from_slice(text.as_ref());
     }
     bytes

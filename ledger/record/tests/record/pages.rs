@@ -38,15 +38,14 @@ pub(crate) fn example(name: &str) -> String {
         "kinds" => kinds(),
         "classes" => classes(),
         "recovery-code" => recovery_code(),
-        "envelope-header" => decoded(&sample(Kind::GrantWithdrawn).envelope()[2..], 0),
-        "envelope-payload" => decoded(&sample(Kind::GrantWithdrawn).envelope()[2..], 1),
+        "envelope-header" => decoded(&sample(Kind::GrantWithdrawn).envelope()[4..], 0),
+        "envelope-payload" => decoded(&sample(Kind::GrantWithdrawn).envelope()[4..], 1),
         "envelope" => {
             let bytes = sample(Kind::GrantWithdrawn).envelope();
+            let [a, b, c, d] = bytes[..4] else { unreachable!("a length of four bytes") };
             format!(
-                "{:02x} {:02x}  {}",
-                bytes[0],
-                bytes[1],
-                String::from_utf8_lossy(&bytes[2..]).replace('.', "\n       .")
+                "{a:02x} {b:02x} {c:02x} {d:02x}  {}",
+                String::from_utf8_lossy(&bytes[4..]).replace('.', "\n             .")
             )
         }
         "attachment" => pretty(&passkey::attachments(&[passkey::first()]).to_json()),

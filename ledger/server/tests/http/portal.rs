@@ -332,7 +332,7 @@ async fn an_enterprise_vouches_for_its_own_customers_first_key() {
     let path = format!("/v1/enrolments/{}", waiting[0]["id"].as_str().unwrap());
     let vouch = async |token: &str, by: &grantbook_record::Signer| {
         let word = Envelope::sign(Kind::KeyEnrolled, &payload, &[by]);
-        let call = Call::post(&path).token(token).bytes("application/jose", word[2..].to_vec());
+        let call = Call::post(&path).token(token).bytes("application/jose", word[4..].to_vec());
         call.send(book.address).await
     };
     vouch(&book.sandbox.token, &enterprise).await.expect(404);
