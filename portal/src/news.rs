@@ -191,12 +191,12 @@ impl Portal {
     /// The first entry of the log that is still to be read for news. At first that is the log's end: nobody is told what was
     /// before.
     pub fn news_position(&self, size: u64) -> Result<u64, Failure> {
-        self.0.change(|rows| match row::<Position>(rows, ROW)? {
-            Some(Position { next, .. }) => Ok(next),
-            None => {
-                put(rows, ROW, &Position { next: size, page: None });
-                Ok(size)
+        self.0.change(|rows| {
+            if let Some(Position { next, .. }) = row(rows, ROW)? {
+                return Ok(next);
             }
+            put(rows, ROW, &Position { next: size, page: None });
+            Ok(size)
         })
     }
 

@@ -142,14 +142,12 @@ impl Mailing {
 
     /// A connection that is secured and logged in as configured.
     pub(crate) async fn connect(&self) -> Option<AsyncSmtpConnection> {
-        match tokio::time::timeout(STEP, self.connected()).await {
-            Ok(Ok(connection)) => Some(connection),
-            // what the server said may name the user
-            Ok(Err(_)) | Err(_) => {
-                self.count("unreachable");
-                None
-            }
+        // what the server said of a failure may name the user
+        let connected = tokio::time::timeout(STEP, self.connected()).await.ok().and_then(Result::ok);
+        if connected.is_none() {
+            self.count("unreachable");
         }
+        connected
     }
 
     async fn connected(&self) -> Result<AsyncSmtpConnection, ()> {

@@ -462,7 +462,7 @@ fn happened(flavour: Flavour) -> News {
             at: ago(at as u64, 3),
             tenant: Some(grantbook_record::TenantId::of_log("gallery")),
             about: None,
-            amount: Currency::parse("CNY").ok().filter(|_| flavour == Plain).map(|cny| (cny, 1_234)),
+            amount: Currency::parse("CNY").filter(|_| flavour == Plain).map(|cny| (cny, 1_234)),
         },
         company: if flavour == Hostile { HOSTILE.to_owned() } else { "Meridian Motors".to_owned() },
         link: "/my".to_owned(),

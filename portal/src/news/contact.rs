@@ -149,7 +149,7 @@ pub struct Contact {
     /// Whether whoever reads mail there has confirmed it.
     pub confirmed: bool,
     /// Tag of the language.
-    language: String,
+    pub(super) language: String,
     /// How often.
     pub digest: Digest,
     /// About what.
@@ -159,7 +159,7 @@ pub struct Contact {
     /// The question that is out, until it is answered.
     pub(super) question: Option<Question>,
     /// When questions were asked lately.
-    asked: Vec<UnixSeconds>,
+    pub(super) asked: Vec<UnixSeconds>,
     /// How often the mail server has put off what is to be mailed, in a row.
     #[serde(default)]
     pub(super) put_off: u8,

@@ -42,11 +42,12 @@ impl MailTemplate<'_> {
         [first, first.other()]
     }
 
-    /// What is chosen, which for nobody who has chosen nothing is.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
     fn has_digest(&self, digest: &Digest) -> bool {
         self.view.digest == Some(*digest)
     }
 
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
     fn has_topic(&self, topic: &Topic) -> bool {
         self.view.topics.contains(topic)
     }

@@ -93,12 +93,17 @@ impl<'b> Stage<'b> {
             ("GET", _) => Body::None,
             ("POST", "/my/grants/{id}/change") => Body::Form("&uses=3"),
             ("POST", "/my/account/notifications") => Body::Form("&address=&language=en&digest=off"),
-            ("POST", "/my/notifications/seen")
-            | ("POST", "/mail/confirm/{secret}" | "/mail/unsubscribe/{secret}")
-            | ("POST", "/my/requests/{id}/agree" | "/my/requests/{id}/decline")
-            | ("POST", "/my/grants/{id}/pause" | "/my/grants/{id}/resume" | "/my/grants/{id}/stop") => {
-                Body::Form("")
-            }
+            (
+                "POST",
+                "/my/notifications/seen"
+                | "/mail/confirm/{secret}"
+                | "/mail/unsubscribe/{secret}"
+                | "/my/requests/{id}/agree"
+                | "/my/requests/{id}/decline"
+                | "/my/grants/{id}/pause"
+                | "/my/grants/{id}/resume"
+                | "/my/grants/{id}/stop",
+            ) => Body::Form(""),
             ("POST", "/account/challenge") => Body::Json(json!({"purpose": "step_up"})),
             ("POST", "/account/log-out" | "/account/erase") => Body::Json(json!({})),
             ("POST", "/account/invitation" | "/account/join") => Body::Json(json!({"invitation": secret})),
