@@ -24,6 +24,7 @@ mod log;
 mod mail;
 mod mandates;
 mod matrix;
+mod operator;
 mod pages_matrix;
 mod person;
 mod portal;
