@@ -46,6 +46,11 @@ impl AccountId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Out of a row's name.
+    pub(crate) fn of_row(id: &str) -> Self {
+        Self(id.to_owned())
+    }
 }
 
 /// A person's account.
@@ -209,7 +214,8 @@ impl Account {
     }
 
     /// Removes everything that there is of the account but its sessions.
-    pub fn erase(&self, rows: &mut dyn Rows, id: &AccountId) {
+    pub fn erase(&self, rows: &mut dyn Rows, id: &AccountId) -> Result<(), Failure> {
+        crate::news::forget(rows, id)?;
         for passkey in &self.passkeys {
             rows.remove(&credential_row(&passkey.credential.0));
         }
@@ -220,7 +226,14 @@ impl Account {
             login.forget(rows);
         }
         rows.remove(&account_row(id));
+        Ok(())
     }
+}
+
+/// All accounts.
+pub(crate) fn all(rows: &dyn Rows) -> Vec<AccountId> {
+    let names = rows.names("account/");
+    names.iter().filter_map(|name| name.strip_prefix("account/")).map(AccountId::of_row).collect()
 }
 
 /// Whose credential this is.

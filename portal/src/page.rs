@@ -6,6 +6,7 @@ mod diff;
 pub mod erasure;
 mod facts;
 pub mod faults;
+pub mod news;
 pub mod overview;
 pub mod refusal;
 pub mod regulator;
@@ -53,6 +54,8 @@ pub enum Place {
     Value,
     /// Keys, data, complaints.
     Account,
+    /// What has happened.
+    News,
     /// The log.
     Log,
     /// A bundle of proofs.

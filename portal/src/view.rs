@@ -6,6 +6,7 @@ pub mod customer;
 pub mod draft;
 pub mod erasure;
 pub mod money;
+pub mod news;
 pub mod overview;
 pub mod refusal;
 pub mod regulator;

@@ -6,6 +6,7 @@ use grantbook_record::{SubjectId, TenantId};
 use crate::account::Parting;
 use crate::moment::Zone;
 use crate::page::Place;
+use crate::view::news::{MailSettings, News};
 
 /// What somebody is to the portal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,12 +37,14 @@ pub struct Viewer {
     pub zone: Zone,
     /// What forms carry, so that no other site can send them; empty for visitors.
     pub form_token: String,
+    /// How much has happened that they have not seen.
+    pub unseen: usize,
 }
 
 impl Viewer {
     /// Nobody who is known.
     pub fn visitor() -> Self {
-        Self { role: Role::Visitor, zone: Zone::default(), form_token: String::new() }
+        Self { role: Role::Visitor, zone: Zone::default(), form_token: String::new(), unseen: 0 }
     }
 
     /// The customer's places; `None` for anybody else.
@@ -71,6 +74,11 @@ pub trait Viewers: Clone + Send + Sync + 'static {
     fn partings(&self, _headers: &HeaderMap) -> impl Future<Output = Vec<Parting>> + Send {
         std::future::ready(Vec::new())
     }
+
+    /// What has happened to whoever it is; nothing for visitors.
+    fn news(&self, headers: &HeaderMap) -> impl Future<Output = Option<News>> + Send;
+    /// Where they want mail; nothing for visitors.
+    fn mail(&self, headers: &HeaderMap) -> impl Future<Output = Option<MailSettings>> + Send;
 }
 
 /// Nobody is ever known: for a server without accounts.
@@ -80,5 +88,13 @@ pub struct VisitorsOnly;
 impl Viewers for VisitorsOnly {
     async fn viewer(&self, _headers: &HeaderMap, _place: Place) -> Viewer {
         Viewer::visitor()
+    }
+
+    async fn news(&self, _headers: &HeaderMap) -> Option<News> {
+        None
+    }
+
+    async fn mail(&self, _headers: &HeaderMap) -> Option<MailSettings> {
+        None
     }
 }

@@ -11,6 +11,7 @@ use grantbook_record::{
 };
 
 use crate::failure::Failure;
+use crate::news::OpenGrant;
 use crate::view::agreement::ConsentAsked;
 use crate::view::draft::Draft;
 
@@ -90,6 +91,8 @@ pub trait CustomerRecords {
     fn words(&self, tenant: TenantId, version: VocabularyVersion) -> Result<Option<Words>, Failure>;
     /// A grant of the customer's.
     fn grant(&self, tenant: TenantId, sub: &SubjectId, grant: &Jti) -> Result<Option<GrantFacts>, Failure>;
+    /// The customer's grants that have not ended.
+    fn open_grants(&self, tenant: TenantId, sub: &SubjectId) -> Result<Vec<OpenGrant>, Failure>;
     /// The ledger's clock.
     fn now(&self) -> UnixSeconds;
     /// An id that nobody has, made now.
