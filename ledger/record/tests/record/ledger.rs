@@ -324,6 +324,9 @@ impl Ledger {
             },
             subject: None,
             checkpoint: self.checkpoint(),
+            earlier: None,
+            complete_below: None,
+            states: None,
             records: leaves.len() as u64,
         });
         let mut lines = vec![first];
