@@ -143,7 +143,7 @@ impl Book {
     }
 
     async fn knock(&self, door: Door<'_>, envelope: &[u8]) -> u16 {
-        let text = || envelope.get(2..).unwrap_or_default().to_vec();
+        let text = || envelope.get(4..).unwrap_or_default().to_vec();
         let sent = |answer: Answer| answer.status;
         match door {
             Door::Events(token) => {
@@ -246,7 +246,7 @@ async fn no_forged_grant_comes_in_by_a_door_for_something_else() {
     }
     let before = book.size_root();
     for (name, envelope) in book.forgeries() {
-        let text = String::from_utf8_lossy(envelope.get(2..).unwrap_or_default()).into_owned();
+        let text = String::from_utf8_lossy(envelope.get(4..).unwrap_or_default()).into_owned();
         let payload = Envelope::parse(&envelope).map(|parsed| parsed.payload().to_vec()).unwrap_or_default();
         let payload = String::from_utf8_lossy(&payload).into_owned();
         let salt = to_base64url(&[7; 32]);

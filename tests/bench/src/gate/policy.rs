@@ -117,8 +117,9 @@ impl Customers {
         let mut plan = CompactPlan::default();
         let terms = questions::all_terms()?;
         let at = Clock::system().now().seconds();
-        let key =
-            |number: usize| CustomerKey::from(number as u128 * 0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
+        let key = |number: usize| {
+            CustomerKey::from((number as u128).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835))
+        };
         let mut by_name = BTreeMap::new();
         for (number, terms) in (0..CUSTOMERS).zip(terms.iter().cycle()) {
             let sub = SubjectId::parse(&questions::customer(number))?;
