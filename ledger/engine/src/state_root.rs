@@ -30,6 +30,15 @@ impl Ledger {
         Ok(map.root()? != recorded)
     }
 
+    /// Signs the next root where the last one does not show what a customer's grants come to now, so that
+    /// [`Self::state_proof`] has it. Nothing is appended for somebody who is not known.
+    pub fn sign_states_of(&self, tenant: TenantId, sub: &SubjectId) -> Result<(), AppendError> {
+        match self.state_proof(tenant, sub) {
+            Err(ReadError::NotYet) => self.record_state_root().map(drop),
+            _ => Ok(()),
+        }
+    }
+
     /// Proves what a customer's grants came to under the last root on the log, or that there were none.
     /// [`ReadError::NotYet`] where they have changed since: then the next root proves it.
     pub fn state_proof(&self, tenant: TenantId, sub: &SubjectId) -> Result<StateProof, ReadError> {

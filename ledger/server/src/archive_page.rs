@@ -3,14 +3,14 @@
 
 use std::sync::OnceLock;
 
-use grantbook_record::Terms;
+use grantbook_plan::Vocabulary;
 use grantbook_record::archive::{ArchiveError, Reader};
 use grantbook_record::encoding::{from_base64url, to_base64url};
 use grantbook_record::event::Law;
 use grantbook_record::strict_json::{self, JsonError};
 use grantbook_tlog::LogKeys;
 
-use crate::consents::{Names, Summary, SummaryError, laws_in};
+use crate::consents::{Summary, SummaryError, laws_in};
 use crate::one_file::{policy, script};
 
 const PAGE: &str = include_str!("../../../portal/static/archive/page.html");
@@ -97,15 +97,23 @@ fn write(lines: &[Vec<u8>], summary: &Summary) -> String {
     page.replacen("{{summary}}", &summary, 1)
 }
 
-/// Makes the page of an archive, which is verified on the way. `names` gives what terms are called.
+/// Makes the page of an archive, which is verified on the way. The vocabulary says what terms are called.
 pub fn page(
     lines: &[Vec<u8>],
     keys: &LogKeys,
-    names: &dyn Fn(&Terms) -> Names,
+    vocabulary: &Vocabulary,
 ) -> Result<String, ArchiveError> {
+    Ok(write(lines, &summary(lines, keys, vocabulary)?))
+}
+
+/// What an archive's records say of the consents, once they have verified.
+pub fn summary(
+    lines: &[Vec<u8>],
+    keys: &LogKeys,
+    vocabulary: &Vocabulary,
+) -> Result<Summary, ArchiveError> {
     let (reader, laws) = read(lines, Some(keys))?;
-    let summary = Summary::of(reader.header(), reader.grants().all(), laws, names);
-    Ok(write(lines, &summary))
+    Ok(Summary::of(reader.header(), reader.grants().all(), laws, vocabulary))
 }
 
 /// Reads lines to their end; gives the laws that the enterprise has said it keeps to as well.

@@ -7,6 +7,8 @@
 mod iso27560;
 mod kantara;
 
+use grantbook_plan::Vocabulary;
+use grantbook_portal::view::{Names as _, Wording};
 use grantbook_record::archive::{ArchivedGrant, Header, VerifiedRecord};
 use grantbook_record::day::{DataDay, UnixSeconds};
 use grantbook_record::event::{Law, Stage};
@@ -120,9 +122,10 @@ impl Summary {
         header: &Header,
         grants: &[ArchivedGrant],
         laws: Vec<Law>,
-        names: &dyn Fn(&Terms) -> Names,
+        vocabulary: &Vocabulary,
     ) -> Self {
-        let consents = grants.iter().map(|grant| Consent::of(header, grant, &laws, names(&grant.terms)));
+        let named = |grant: &ArchivedGrant| Names::of(&grant.terms, vocabulary);
+        let consents = grants.iter().map(|grant| Consent::of(header, grant, &laws, named(grant)));
         Self { v: VERSION, consents: consents.collect(), laws }
     }
 
@@ -185,6 +188,19 @@ impl Consent {
 }
 
 impl Names {
+    /// What terms are called in the words that they pin.
+    pub fn of(terms: &Terms, vocabulary: &Vocabulary) -> Self {
+        let version = vocabulary.version(terms.vocabulary).unwrap_or_else(|| vocabulary.latest());
+        let name = |id: &Term, Wording { english, chinese }| Name { id: id.clone(), english, chinese };
+        let included = terms.scope.include.iter().map(|clause| &clause.category);
+        Self {
+            recipient: name(&terms.recipient, version.party(&terms.recipient)),
+            controller: name(&terms.controller, version.party(&terms.controller)),
+            purpose: name(&terms.purpose, version.purpose(&terms.purpose)),
+            data: included.map(|category| name(category, version.category(category))).collect(),
+        }
+    }
+
     fn are_of(&self, terms: &Terms) -> bool {
         let included = terms.scope.include.iter().map(|clause| &clause.category);
         self.recipient.id == terms.recipient
