@@ -40,7 +40,11 @@ fn changed(page: &str) -> Vec<(&'static str, String, &'static str)> {
         ("flipped", page.replace(archive, &flipped), ""),
         ("summary", page.replacen("\"status\":\"withdrawn\"", "\"status\":\"active\"", 1), "summary: state"),
         ("record", page.replacen("dpv:ConsentWithdrawn", "dpv:ConsentGiven", 1), "summary: consent record"),
-        ("receipt", page.replacen("\"jurisdiction\":\"", "\"jurisdiction\":\"X", 1), "summary: consent receipt"),
+        (
+            "receipt",
+            page.replacen("\"jurisdiction\":\"", "\"jurisdiction\":\"X", 1),
+            "summary: consent receipt",
+        ),
     ]
 }
 
@@ -95,7 +99,10 @@ fn the_page_checks_itself_from_a_disk_without_a_network() {
     let said = String::from_utf8_lossy(&run.stdout).into_owned();
     assert!(run.status.success(), "{said}{}", String::from_utf8_lossy(&run.stderr));
     let lines: Vec<&str> = said.lines().collect();
-    assert!(lines[0].starts_with("good: Everything holds 8 records") && lines[0].ends_with("[withdrawn]"), "{said}");
+    assert!(
+        lines[0].starts_with("good: Everything holds 8 records") && lines[0].ends_with("[withdrawn]"),
+        "{said}"
+    );
     assert!(lines[0].contains("none that changed a consent is missing"), "{said}");
     assert!(lines[1].starts_with("good: 全部成立"), "{said}");
     for (at, name) in copies.iter().enumerate() {
@@ -115,21 +122,30 @@ fn consent_records_are_what_their_standards_say() {
     let python = outside_tools().join("python/bin/python");
     let there = Command::new(&python).args(["-c", "import pyld, rdflib, jsonschema"]).status();
     if !there.is_ok_and(|status| status.success()) {
-        return skip("consent records as others read them", "there is no Python with pyld, rdflib and jsonschema");
+        return skip(
+            "consent records as others read them",
+            "there is no Python with pyld, rdflib and jsonschema",
+        );
     }
     let script = workspace().join("tests/outside/python/consent_records.py");
     let read = |files: [&std::path::Path; 2]| {
         let run = Command::new(&python).arg(&script).args(files).output().expect("python starts");
-        (run.status.success(), String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr))
+        (
+            run.status.success(),
+            String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr),
+        )
     };
     let (iso, kantara) = (place.path("iso27560.jsonld"), place.path("kantara.json"));
     let (good, said) = read([&iso, &kantara]);
     assert!(good && said.contains("dpv:ConsentWithdrawn"), "{said}");
     // the script can tell
-    let wrong = place.write("wrong.jsonld", consent["iso27560"].to_string().replace("dpv:hasPurpose", "dpv:hasAim"));
+    let wrong =
+        place.write("wrong.jsonld", consent["iso27560"].to_string().replace("dpv:hasPurpose", "dpv:hasAim"));
     assert!(!read([&wrong, &kantara]).0);
-    let dropped = place.write("dropped.jsonld", consent["iso27560"].to_string().replace("dct:valid", "valid"));
+    let dropped =
+        place.write("dropped.jsonld", consent["iso27560"].to_string().replace("dct:valid", "valid"));
     assert!(!read([&dropped, &kantara]).0);
-    let none = place.write("none.json", consent["kantara"].to_string().replace("consentTimestamp", "timestamp"));
+    let none =
+        place.write("none.json", consent["kantara"].to_string().replace("consentTimestamp", "timestamp"));
     assert!(!read([&iso, &none]).0);
 }

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use grantbook_plan::Parties;
 use grantbook_record::archive::{
-    ArchiveError, ArchivedGate, ArchivedTenant, Earlier, First, Header, Reader, Record, VERSION, VerifiedRecord,
-    Writer,
+    ArchiveError, ArchivedGate, ArchivedTenant, Earlier, First, Header, Reader, Record, VERSION,
+    VerifiedRecord, Writer,
 };
 use grantbook_record::day::{SecondsSince2020, UnixSeconds};
 use grantbook_record::encoding::Bytes32;
@@ -116,7 +116,8 @@ impl Ledger {
         let inner = &self.inner;
         let (number, known) = inner.keyring.tenant(tenant).ok_or(ReadError::NotFound)?;
         let trees = inner.trees().map_err(E::from)?;
-        let (leaves, erased) = inner.leaves_for(number, tenant, subject, trees.last.size.0).map_err(E::from)?;
+        let (leaves, erased) =
+            inner.leaves_for(number, tenant, subject, trees.last.size.0).map_err(E::from)?;
         let states = match subject {
             Some(subject) => inner.states_of(tenant, subject, &trees).map_err(E::from)?,
             None => None,

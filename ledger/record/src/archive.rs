@@ -476,7 +476,10 @@ impl Reader {
             return Err(of_another_tree());
         }
         if self.last_leaf.is_some_and(|last| here.leaf_index.0 <= last) {
-            return Err(LineError::Mismatch { what: "the order of records", expected: "rising leaf indexes" });
+            return Err(LineError::Mismatch {
+                what: "the order of records",
+                expected: "rising leaf indexes",
+            });
         }
         let first = match first {
             Some(first) => {

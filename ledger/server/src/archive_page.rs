@@ -98,20 +98,12 @@ fn write(lines: &[Vec<u8>], summary: &Summary) -> String {
 }
 
 /// Makes the page of an archive, which is verified on the way. The vocabulary says what terms are called.
-pub fn page(
-    lines: &[Vec<u8>],
-    keys: &LogKeys,
-    vocabulary: &Vocabulary,
-) -> Result<String, ArchiveError> {
+pub fn page(lines: &[Vec<u8>], keys: &LogKeys, vocabulary: &Vocabulary) -> Result<String, ArchiveError> {
     Ok(write(lines, &summary(lines, keys, vocabulary)?))
 }
 
 /// What an archive's records say of the consents, once they have verified.
-pub fn summary(
-    lines: &[Vec<u8>],
-    keys: &LogKeys,
-    vocabulary: &Vocabulary,
-) -> Result<Summary, ArchiveError> {
+pub fn summary(lines: &[Vec<u8>], keys: &LogKeys, vocabulary: &Vocabulary) -> Result<Summary, ArchiveError> {
     let (reader, laws) = read(lines, Some(keys))?;
     Ok(Summary::of(reader.header(), reader.grants().all(), laws, vocabulary))
 }
@@ -181,7 +173,17 @@ mod tests {
     fn the_page_is_one_file_that_loads_nothing() {
         let page = shell();
         assert_eq!((page.matches("<script").count(), page.matches("</script").count()), (3, 3));
-        for loads in ["{{policy}}", "{{style}}", "{{script}}", "<link", " src=", "\nimport ", "\nexport ", "innerHTML", "fetch("] {
+        for loads in [
+            "{{policy}}",
+            "{{style}}",
+            "{{script}}",
+            "<link",
+            " src=",
+            "\nimport ",
+            "\nexport ",
+            "innerHTML",
+            "fetch(",
+        ] {
             assert!(!page.contains(loads), "{loads}");
         }
         assert!(page.contains("default-src 'none'; script-src 'sha256-"));

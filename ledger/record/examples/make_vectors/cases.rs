@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
-    cases_of_archives, cases_of_assets, cases_of_attachments, cases_of_audits, cases_of_events, cases_of_leases,
-    cases_of_state_proofs, cases_of_the_log,
+    cases_of_archives, cases_of_assets, cases_of_attachments, cases_of_audits, cases_of_events,
+    cases_of_leases, cases_of_state_proofs, cases_of_the_log,
 };
 
 /// Name and input of a case.

@@ -47,12 +47,18 @@ pub(crate) fn archives() -> Vec<Case> {
     add("records out of order", customers(&[0, 1, 2, GRANT_AT, WITHDRAWN_AT, USES_AT], &|_| ()));
     add("a record twice", customers(&[0, 0], &|_| ()));
     add("no claim to be complete", customers(all, &|header| header.complete_below = None));
-    add("complete below less than the checkpoint", customers(all, &|header| header.complete_below = Some(11)));
+    add(
+        "complete below less than the checkpoint",
+        customers(all, &|header| header.complete_below = Some(11)),
+    );
     add("a tenant's that claims to be complete", customers(all, &|header| header.subject = None));
     let other = SubjectId::parse("cs-00005").unwrap();
     add("states of another customer", customers(all, &|header| header.subject = Some(other.clone())));
     let elsewhere = *story::signer(0x05).public_key();
-    add("states signed by another operator", customers(all, &|header| header.tenant.operator_key = elsewhere));
+    add(
+        "states signed by another operator",
+        customers(all, &|header| header.tenant.operator_key = elsewhere),
+    );
     add(
         "states of another tree",
         customers(all, &|header| {
@@ -111,7 +117,8 @@ fn of_two_checkpoints(log: &Ledger) -> Vec<(&'static str, Value)> {
     };
     let proof = consistency_proof(before.range.size(), log.range.size(), log).unwrap();
     let proof: Vec<Bytes32> = proof.into_iter().map(|hash| Bytes32(hash.0)).collect();
-    let with = |proof: Vec<Bytes32>| Earlier { checkpoint: before.checkpoint(), proof: List::new(proof).unwrap() };
+    let with =
+        |proof: Vec<Bytes32>| Earlier { checkpoint: before.checkpoint(), proof: List::new(proof).unwrap() };
     let mut wrong = proof.clone();
     wrong[0].0[0] ^= 1;
     vec![

@@ -121,7 +121,10 @@ impl ArchivedGrants {
 fn said(state: Option<StateOfGrant>) -> String {
     match state {
         Some(StateOfGrant { given, terms, status, since }) => {
-            format!("grant of entry {given} {} by entry {since}, with the terms of entry {terms}", status.name())
+            format!(
+                "grant of entry {given} {} by entry {since}, with the terms of entry {terms}",
+                status.name()
+            )
         }
         None => "no such grant".to_owned(),
     }

@@ -211,9 +211,11 @@ struct Verified {
 fn verified(args: &ArchiveArgs, keys: Option<&LogKeys>) -> Result<Verified, Failure> {
     let named = |error: std::io::Error| Failure::Input(format!("{}: {error}", args.file.display()));
     let mut begins = [0; 64];
-    let count = std::io::Read::read(&mut File::open(&args.file).map_err(named)?, &mut begins).map_err(named)?;
+    let count =
+        std::io::Read::read(&mut File::open(&args.file).map_err(named)?, &mut begins).map_err(named)?;
     if archive_page::is_page(begins.get(..count).unwrap_or_default()) {
-        let parts = archive_page::parse(&files::read_large(&args.file, PAGE_BYTES_MAX)?).map_err(Failure::no)?;
+        let parts =
+            archive_page::parse(&files::read_large(&args.file, PAGE_BYTES_MAX)?).map_err(Failure::no)?;
         let header = archive_page::verify(&parts, keys).map_err(Failure::no)?.header().clone();
         return Ok(Verified { header, earlier: 0, page: Some(parts.own) });
     }
@@ -257,7 +259,8 @@ pub(crate) fn verify_archive(args: &ArchiveArgs, output: Output) -> Result<Verdi
         });
     }
     if page == Some(false) {
-        output.say("the page around the archive is not this program's: do not believe what it shows by itself");
+        output
+            .say("the page around the archive is not this program's: do not believe what it shows by itself");
     }
     if keys.is_none() {
         output.say(

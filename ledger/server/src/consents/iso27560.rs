@@ -54,7 +54,8 @@ pub(super) fn record(context: &Context<'_>, grant: &ArchivedGrant) -> Value {
         GrantStatus::Superseded | GrantStatus::Revoked => "dpv:ConsentRevoked",
     };
     let subject = header.subject.as_ref().map(|subject| subject.as_str()).unwrap_or_default();
-    let by = if grant.state.status == GrantStatus::Revoked { "dpv:DataController" } else { "dpv:DataSubject" };
+    let by =
+        if grant.state.status == GrantStatus::Revoked { "dpv:DataController" } else { "dpv:DataSubject" };
     let event = |status: &str, at, by: &str| {
         json!({
             "@type": status,

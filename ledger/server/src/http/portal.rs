@@ -249,9 +249,8 @@ impl Reads for LedgerReads {
     }
 
     async fn consent(&self, of: &[Membership], id: &str, form: ConsentForm) -> Read<String> {
-        let read = move |ledger: &Ledger, place: &Membership, id| {
-            taken_along::consent(ledger, place, id, form)
-        };
+        let read =
+            move |ledger: &Ledger, place: &Membership, id| taken_along::consent(ledger, place, id, form);
         self.with_grant(of, id, read).await
     }
 
