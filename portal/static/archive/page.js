@@ -111,7 +111,7 @@ function verdict({ records, proved, below, vkey, pinned }) {
         element('p', {}, `${records.length} ${say('records')}`),
         element('p', {}, proved === undefined ? say('notProved') : `${say('proved')} ${proved.size} `, ...(proved === undefined ? [] : ['(', moment(proved.signedAt), ')'])),
         element('p', {}, `${say('claimed')} ${below}`),
-        ...(pinned ? [element('p', {}, say('pinned'))] : [element('p', {}, say('onWord')), element('pre', {}, vkey)]));
+        ...(pinned ? [element('p', {}, say('pinned'))] : [element('details', {}, element('summary', {}, say('onWord')), element('pre', {}, vkey))]));
 }
 
 /** @param {Error} error */
