@@ -1,5 +1,7 @@
 //! Routes: who asks, what is read, which page shows it.
 
+mod download;
+
 use std::convert::Infallible;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -210,6 +212,9 @@ pub fn router<S: Clone + Send + Sync + 'static, R: Reads, V: Viewers>(reads: R, 
         .route("/my/account/data", get(data::<R, V>))
         .route("/my/account/data/{id}/erase", mine!(Place::Account, erasure_review / id, erasure::review))
         .route("/my/account/data/{id}/erased", get(erased::<R, V>))
+        .route("/my/account/data/{id}/archive", get(download::archive::<R, V>))
+        .route("/my/grants/{id}/iso27560", get(download::iso27560::<R, V>))
+        .route("/my/grants/{id}/kantara", get(download::kantara::<R, V>))
         .route("/my/account/complaints", mine!(Place::Account, complaints, customer::complaints))
         .route("/company/sign-in", get(company_sign_in::<R, V>))
         .route("/my/notifications", get(happened::<R, V>))
