@@ -33,7 +33,8 @@ async function picture(page, name) {
 }
 
 async function go(page, button) {
-    await Promise.all([page.waitForURL((url) => url.href !== page.url()), page.click(button)]);
+    const before = page.url();
+    await Promise.all([page.waitForURL((url) => url.href !== before), page.click(button)]);
 }
 
 const SUBMIT = (action) => `form[action="${action}"] button[type="submit"]`;
@@ -46,9 +47,8 @@ async function tour(page) {
         const [said, heading] = [await aside.boundingBox(), await page.locator('main h1').boundingBox()];
         if (said.y + said.height > heading.y) throw new Error('the tour covers what it explains');
         passed.push(await page.locator('main h1').innerText());
-        const next = aside.locator('a[rel="next"]');
-        if (await next.count() === 0) break;
-        await Promise.all([page.waitForURL((url) => url.href !== page.url()), next.click()]);
+        if (await aside.locator('a[rel="next"]').count() === 0) break;
+        await go(page, 'aside.tour a[rel="next"]');
     }
     await page.locator('aside.tour a:last-of-type').click();
     if (await page.locator('aside.tour').count() !== 0) throw new Error('the tour does not end');

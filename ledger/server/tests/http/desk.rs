@@ -57,9 +57,9 @@ async fn a_token_opens_the_desk_of_its_own_enterprise_alone() {
     let ours = signed_in(&book, &book.sandbox.token).await;
     let theirs = signed_in(&book, &book.stranger_token).await;
     for (cookie, name, has_template) in [(&ours, "sandbox", true), (&theirs, "stranger", false)] {
-        let desk = page(&book, "/company", cookie).await.expect(200).text();
+        let desk = page(&book, "/company", cookie).await.expect(200).text().to_owned();
         assert!(desk.contains(&format!("<h1>{name}</h1>")), "{desk}");
-        let requests = page(&book, "/company/requests", cookie).await.expect(200).text();
+        let requests = page(&book, "/company/requests", cookie).await.expect(200).text().to_owned();
         assert_eq!(requests.contains("recommendations"), has_template, "{name}");
     }
     let preview = "/company/requests/preview?template=recommendations";
@@ -80,7 +80,7 @@ async fn a_token_that_is_none_opens_nothing() {
         assert_eq!(answer.header("location"), "/company/sign-in?refused", "{token}");
         assert!(answer.headers.get("set-cookie").is_none());
     }
-    let said = page(&book, "/company/sign-in?refused", "").await.expect(200).text();
+    let said = page(&book, "/company/sign-in?refused", "").await.expect(200).text().to_owned();
     assert!(said.contains("role=\"alert\"") && !said.contains("value=\"gbk_"), "{said}");
     let tries = async || shown(&book, "gbk_wrong", "").await.status.as_u16();
     let mut statuses = Vec::new();
@@ -318,7 +318,7 @@ async fn long_lists_are_paged_and_nothing_is_left_out() {
         let text = shown.text();
         seen += text.matches("<td data-label=\"Customer\"").count();
         pages += 1;
-        let Some((_, next)) = text.split_once("href=\"/company/uses?before=") else { break };
+        let Some((_, next)) = text.split_once("class=\"button\" href=\"/company/uses?before=") else { break };
         address = format!("/company/uses?before={}", next.split('"').next().unwrap());
     }
     assert_eq!((seen, pages), (130, 2));

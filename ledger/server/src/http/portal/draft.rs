@@ -246,13 +246,12 @@ impl Reading<'_> {
     fn notice(&mut self, notices: &[NoticePublished], now: UnixSeconds) -> NoticeShown {
         let hash = |notice: &NoticePublished| Bytes32::sha256(notice.text.as_bytes());
         let chosen = notices.iter().find(|notice| to_base64url(&hash(notice).0) == self.draft.notice);
-        match chosen.or(notices.first()) {
-            Some(notice) => NoticeShown { hash: hash(notice), language: notice.language, shown_at: now },
-            None => {
-                self.faults.push(Fault::Notice);
-                NoticeShown { hash: Bytes32([0; 32]), language: Language::English, shown_at: now }
-            }
+        let notice = chosen.or(notices.first());
+        if notice.is_none() {
+            self.faults.push(Fault::Notice);
         }
+        let language = notice.map_or(Language::English, |notice| notice.language);
+        NoticeShown { hash: notice.map_or(Bytes32([0; 32]), hash), language, shown_at: now }
     }
 
     fn terms(&mut self, template: TemplateRef, notice: NoticeShown, now: UnixSeconds) -> Option<Terms> {
