@@ -4,7 +4,7 @@ use crate::day::UnixSeconds;
 use crate::event::{Claims, Event};
 use crate::id::Jti;
 use crate::receipt::VerifiedContent;
-use crate::state_proof::{GrantStatus, StateOfGrant, VerifiedState};
+use crate::state_proof::{GrantStates, GrantStatus, StateOfGrant, VerifiedState};
 use crate::terms::Terms;
 
 use super::{LineError, VerifiedRecord};
@@ -106,7 +106,7 @@ impl ArchivedGrants {
 
     /// Holds the grants against those that the operator has signed: the same ones, in the same states by the same entries.
     pub(super) fn check(&self, signed: &VerifiedState) -> Result<(), LineError> {
-        let signed = signed.states.as_ref().map(|states| states.grants()).unwrap_or_default();
+        let signed = signed.states.as_ref().map(GrantStates::grants).unwrap_or_default();
         for at in 0..self.0.len().max(signed.len()) {
             let records = self.0.get(at).map(|grant| grant.state);
             let signed = signed.get(at).copied();
