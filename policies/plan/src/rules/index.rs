@@ -129,7 +129,9 @@ impl Index {
                     let is =
                         |(attribute, word): &(Attribute, Box<str>)| asked.word(*attribute) == Some(&**word);
                     if also.as_ref().is_none_or(is) {
-                        rules.iter().for_each(|at| each(*at));
+                        for at in rules {
+                            each(*at);
+                        }
                     }
                 }
             };
