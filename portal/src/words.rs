@@ -15,6 +15,7 @@ const ENGLISH: &str = concat!(
     include_str!("../words/en/space.ftl"),
     include_str!("../words/en/others.ftl"),
     include_str!("../words/en/denials.ftl"),
+    include_str!("../words/en/news.ftl"),
 );
 const CHINESE: &str = concat!(
     include_str!("../words/zh-CN/shared.ftl"),
@@ -22,6 +23,7 @@ const CHINESE: &str = concat!(
     include_str!("../words/zh-CN/space.ftl"),
     include_str!("../words/zh-CN/others.ftl"),
     include_str!("../words/zh-CN/denials.ftl"),
+    include_str!("../words/zh-CN/news.ftl"),
 );
 
 type Bundle = FluentBundle<FluentResource>;

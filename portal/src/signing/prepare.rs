@@ -252,7 +252,7 @@ impl Inner {
     }
 
     /// Who sent a form: the session, whose token the form must carry.
-    pub(super) fn of_form(
+    pub(crate) fn of_form(
         &self,
         headers: &HeaderMap,
         pairs: &[(String, String)],
