@@ -4,6 +4,7 @@ pub mod agreement;
 pub mod company;
 pub mod customer;
 pub mod money;
+pub mod news;
 pub mod overview;
 pub mod regulator;
 pub mod story;

@@ -14,12 +14,14 @@ const ENGLISH: &str = concat!(
     include_str!("../words/en/customer.ftl"),
     include_str!("../words/en/others.ftl"),
     include_str!("../words/en/denials.ftl"),
+    include_str!("../words/en/news.ftl"),
 );
 const CHINESE: &str = concat!(
     include_str!("../words/zh-CN/shared.ftl"),
     include_str!("../words/zh-CN/customer.ftl"),
     include_str!("../words/zh-CN/others.ftl"),
     include_str!("../words/zh-CN/denials.ftl"),
+    include_str!("../words/zh-CN/news.ftl"),
 );
 
 type Bundle = FluentBundle<FluentResource>;

@@ -11,6 +11,7 @@ pub mod fixture;
 pub mod http;
 pub mod kit;
 pub mod logging;
+mod mailing;
 mod one_file;
 mod portal;
 pub mod profiles;
@@ -18,7 +19,8 @@ pub mod proofs;
 pub mod settle;
 mod witnessing;
 
-pub use config::{ConfigError, ENVELOPES_DAYS, Flags, ServerConfig};
+pub use config::{ConfigError, ENVELOPES_DAYS, Flags, MailConfig, MailTls, ServerConfig};
 pub use fixture::{Fixture, FixtureError};
 pub use http::{ServeError, Server, serve};
+pub use mailing::MailError;
 pub use witnessing::WitnessingError;

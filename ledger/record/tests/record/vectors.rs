@@ -80,7 +80,7 @@ fn every_error_is_provoked() {
         ),
         (
             "archive",
-            "Header/Mismatch Header/Version Header/Schema/UnknownField Header/Consistency Header/StateProof/Map Record \
+            "Header/Mismatch Header/Version Header/Schema/UnknownField Header/Consistency/Root Header/StateProof/Map Record \
              End/States CutShort GoesOn",
         ),
         (

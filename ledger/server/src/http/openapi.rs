@@ -143,6 +143,7 @@ pub(super) fn router(app: App) -> Router {
         )
         .merge(portal)
         .merge(app.portal.router())
+        .layer(from_fn_with_state(app.clone(), layers::by_address))
         .layer(from_fn_with_state(app.clone(), layers::bound))
         .merge(unbounded)
         .fallback(async || Problem::not_found())
