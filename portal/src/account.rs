@@ -44,6 +44,11 @@ impl AccountId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Out of a row's name.
+    pub(crate) fn of_row(id: &str) -> Self {
+        Self(id.to_owned())
+    }
 }
 
 /// A person's account.
@@ -168,7 +173,8 @@ impl Account {
     }
 
     /// Removes everything that there is of the account but its sessions.
-    pub fn erase(&self, rows: &mut dyn Rows, id: &AccountId) {
+    pub fn erase(&self, rows: &mut dyn Rows, id: &AccountId) -> Result<(), Failure> {
+        crate::news::forget(rows, id)?;
         for passkey in &self.passkeys {
             rows.remove(&credential_row(&passkey.credential.0));
         }
@@ -179,7 +185,23 @@ impl Account {
             login.forget(rows);
         }
         rows.remove(&account_row(id));
+        Ok(())
     }
+}
+
+/// All accounts.
+pub(crate) fn all(rows: &dyn Rows) -> Vec<AccountId> {
+    let names = rows.names("account/");
+    names.iter().filter_map(|name| name.strip_prefix("account/")).map(AccountId::of_row).collect()
+}
+
+/// Whose pseudonym this is.
+pub(crate) fn of_member(
+    rows: &dyn Rows,
+    tenant: TenantId,
+    sub: &SubjectId,
+) -> Result<Option<AccountId>, Failure> {
+    row(rows, &member_row(tenant, sub))
 }
 
 /// Whose credential this is.

@@ -107,6 +107,6 @@ fn page(shown: &Shown, language: Language, path: String) -> Page {
         (Who::Visitor | Who::Customer, _) => Role::Visitor,
     };
     let zone = Zone::new(480).unwrap_or_default();
-    let viewer = Viewer { role, zone, form_token: "gallery".to_owned() };
+    let viewer = Viewer { role, zone, form_token: "gallery".to_owned(), unseen: 3 };
     Page { words: Words(language), viewer, path, place: shown.place, sandbox: true, now: NOW }
 }

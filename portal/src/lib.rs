@@ -15,6 +15,7 @@ pub mod gallery;
 mod language;
 mod moment;
 pub mod narrowing;
+pub mod news;
 pub mod page;
 pub mod passkey;
 mod routes;

@@ -5,6 +5,7 @@ pub mod customer;
 mod diff;
 mod facts;
 pub mod faults;
+pub mod news;
 pub mod overview;
 pub mod regulator;
 mod tour;
@@ -48,6 +49,8 @@ pub enum Place {
     Value,
     /// Keys, data, complaints.
     Account,
+    /// What has happened.
+    News,
     /// The log.
     Log,
     /// A bundle of proofs.

@@ -17,7 +17,9 @@ use crate::assets;
 use crate::backend::read::{Read, ReadFault, Reads};
 use crate::language::{self, Language};
 use crate::page::faults::{Fault, fault};
-use crate::page::{Page, Place, company, customer, overview, regulator};
+use crate::page::news::MailLink;
+use crate::page::{Page, Place, company, customer, news, overview, regulator};
+use crate::secret::Secret;
 use crate::view::company::Paging;
 use crate::view::customer::Narrowing;
 use crate::view::draft::{Draft, PreparedRequest};
@@ -205,6 +207,18 @@ pub fn router<S: Clone + Send + Sync + 'static, R: Reads, V: Viewers>(reads: R, 
         .route("/my/account/data", mine!(Place::Account, data, customer::data))
         .route("/my/account/complaints", mine!(Place::Account, complaints, customer::complaints))
         .route("/company/sign-in", get(company_sign_in::<R, V>))
+        .route("/my/notifications", get(happened::<R, V>))
+        .route("/my/account/notifications", get(mail::<R, V>))
+        .route("/mail/confirm/{secret}", get(confirm::<R, V>))
+        .route(
+            "/mail/confirmed",
+            open!(Place::Elsewhere, |_portal, page| news::mail_link(page, MailLink::Confirmed)),
+        )
+        .route("/mail/unsubscribe/{secret}", get(unsubscribe::<R, V>))
+        .route(
+            "/mail/unsubscribed",
+            open!(Place::Elsewhere, |_portal, page| news::mail_link(page, MailLink::Unsubscribed)),
+        )
         .route("/company", ours!(Place::Desk, company::desk))
         .route("/company/requests", get(company_requests::<R, V>))
         .route("/company/requests/prepared/{id}", get(prepared::<R, V>))
@@ -215,6 +229,66 @@ pub fn router<S: Clone + Send + Sync + 'static, R: Reads, V: Viewers>(reads: R, 
         .route("/company/settlement", ours!(Place::Settlement, company::settlement))
         .route(assets::ROUTE, get(assets::serve))
         .with_state(Portal { reads, viewers })
+}
+
+async fn happened<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let request = (portal, uri, headers);
+    match as_customer(&request, Place::News).await {
+        Ok((asked, _)) => {
+            let read = request.0.viewers.news(&request.2).await.ok_or(ReadFault::Unavailable);
+            asked.answer(read, |page, view| news::news(page, &view))
+        }
+        Err(refused) => refused,
+    }
+}
+
+async fn mail<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let request = (portal, uri, headers);
+    match as_customer(&request, Place::Account).await {
+        Ok((asked, _)) => {
+            let read = request.0.viewers.mail(&request.2).await.ok_or(ReadFault::Unavailable);
+            asked.answer(read, |page, view| news::mail(page, &view))
+        }
+        Err(refused) => refused,
+    }
+}
+
+/// A page that a link of a mail leads to, if its secret has the form of one.
+async fn of_mail<R: Reads, V: Viewers>(
+    portal: Portal<R, V>,
+    secret: &str,
+    (OriginalUri(uri), headers): (OriginalUri, HeaderMap),
+    link: MailLink<'_>,
+) -> Response {
+    let asked = portal.asked(&uri, &headers, Place::Elsewhere).await;
+    let read = Secret::parse(secret).map(drop).ok_or(ReadFault::NotFound);
+    asked.answer(read, |page, ()| news::mail_link(page, link))
+}
+
+async fn confirm<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    Path(secret): Path<String>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    of_mail(portal, &secret, (uri, headers), MailLink::Confirm(&secret)).await
+}
+
+async fn unsubscribe<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    Path(secret): Path<String>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    of_mail(portal, &secret, (uri, headers), MailLink::Unsubscribe(&secret)).await
 }
 
 async fn log<R: Reads, V: Viewers>(

@@ -36,9 +36,11 @@ use crate::account::{self, Account, AccountId};
 use crate::backend::write::{Rows, WriteSide};
 use crate::failure::Failure;
 use crate::moment::Zone;
+use crate::news;
 use crate::page::Place;
 use crate::secret::random;
 use crate::session::{self, Current, Lifetimes};
+use crate::view::news::{MailSettings, News};
 use crate::viewer::{Membership, Role, Viewer, Viewers};
 
 /// Bytes of a request's body.
@@ -60,13 +62,15 @@ pub struct Settings {
     pub sandbox_doors: bool,
     /// The vocabulary with its words, JSON: what terms are called on the signing page.
     pub vocabulary: String,
+    /// Whether the server sends mail.
+    pub mails: bool,
 }
 
 /// The portal's signing side. A clone is the same one.
 #[derive(Clone)]
-pub struct Portal(Arc<Inner>);
+pub struct Portal(pub(crate) Arc<Inner>);
 
-struct Inner {
+pub(crate) struct Inner {
     backend: Box<dyn WriteSide>,
     settings: Settings,
     /// Keys form tokens and challenges.
@@ -145,14 +149,16 @@ impl Portal {
             .route("/sandbox/own-key", post(sandbox::own_key))
             .route("/i/{token}", get(invite::open))
             .route("/sign-in", get(log_in::sign_in))
+            .merge(news::routes())
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .layer(from_fn_with_state(self.clone(), guard))
             .merge(page::routes())
+            .merge(news::routes_of_mail())
             .with_state(self.clone())
     }
 
     /// Runs a call that may block.
-    async fn blocking<T: Send + 'static>(
+    pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         call: impl FnOnce(&Inner) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
@@ -166,24 +172,37 @@ impl Viewers for Portal {
         let zone = Zone::of_cookie(headers);
         let headers = headers.clone();
         let found = self.blocking(move |inner| {
-            let (role, form_token) = if place.is_company() {
+            let viewer = if place.is_company() {
                 inner.as_company(&headers).or_else(|_| inner.as_customer(&headers))?
             } else {
                 inner.as_customer(&headers).or_else(|_| inner.as_company(&headers))?
             };
-            Ok(Viewer { role, zone, form_token })
+            Ok(Viewer { zone, ..viewer })
         });
         found.await.unwrap_or(Viewer { zone, ..Viewer::visitor() })
+    }
+
+    async fn news(&self, headers: &HeaderMap) -> Option<News> {
+        let headers = headers.clone();
+        self.blocking(move |inner| inner.news(&headers)).await.ok()
+    }
+
+    async fn mail(&self, headers: &HeaderMap) -> Option<MailSettings> {
+        let headers = headers.clone();
+        self.blocking(move |inner| inner.mail(&headers)).await.ok()
     }
 }
 
 impl Inner {
-    fn now(&self) -> UnixSeconds {
+    pub(crate) fn now(&self) -> UnixSeconds {
         self.backend.now()
     }
 
     /// Changes rows, all or none, and gives what the change comes to.
-    fn change<T>(&self, mut change: impl FnMut(&mut dyn Rows) -> Result<T, Failure>) -> Result<T, Failure> {
+    pub(crate) fn change<T>(
+        &self,
+        mut change: impl FnMut(&mut dyn Rows) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let mut value = None;
         self.backend.change(&mut |rows| {
             value = Some(change(rows)?);
@@ -193,7 +212,7 @@ impl Inner {
     }
 
     /// The session of a request. Its use is noted, now and then.
-    fn current(&self, headers: &HeaderMap) -> Result<Current, Failure> {
+    pub(crate) fn current(&self, headers: &HeaderMap) -> Result<Current, Failure> {
         let now = self.now();
         let current = session::current(&Reading(self), headers, &self.settings.lifetimes, now)?;
         if current.is_to_be_noted(now) {
@@ -207,23 +226,41 @@ impl Inner {
     }
 
     /// The customer whose session it is, and what their forms carry.
-    fn as_customer(&self, headers: &HeaderMap) -> Result<(Role, String), Failure> {
+    fn as_customer(&self, headers: &HeaderMap) -> Result<Viewer, Failure> {
         let current = self.current(headers)?;
         let account = self.account(&current.session.account)?;
         let place =
             |known: &account::Membership| Membership { tenant: known.tenant, subject: known.sub.clone() };
         let role = Role::Customer(account.memberships.iter().map(place).collect());
-        Ok((role, current.form_token(&self.key)))
+        let unseen = news::Inbox::read(&Reading(self), &current.session.account)?.unseen();
+        Ok(Viewer { role, form_token: current.form_token(&self.key), unseen, ..Viewer::visitor() })
     }
 
     /// The enterprise whose session it is, and what its forms carry.
-    fn as_company(&self, headers: &HeaderMap) -> Result<(Role, String), Failure> {
+    fn as_company(&self, headers: &HeaderMap) -> Result<Viewer, Failure> {
         let current = self.current_desk(headers)?;
-        Ok((Role::Company(current.session.tenant), current.form_token(&self.key)))
+        let role = Role::Company(current.session.tenant);
+        Ok(Viewer { role, form_token: current.form_token(&self.key), ..Viewer::visitor() })
     }
 
-    fn account(&self, id: &AccountId) -> Result<Account, Failure> {
+    pub(crate) fn account(&self, id: &AccountId) -> Result<Account, Failure> {
         Account::read(&Reading(self), id)
+    }
+
+    pub(crate) fn backend(&self) -> &dyn WriteSide {
+        &*self.backend
+    }
+
+    pub(crate) fn key(&self) -> &[u8; 32] {
+        &self.key
+    }
+
+    pub(crate) fn origin(&self) -> &str {
+        &self.settings.relying_party.origin
+    }
+
+    pub(crate) fn mails(&self) -> bool {
+        self.settings.mails
     }
 
     /// Removes what has ended, now and then.
@@ -239,6 +276,7 @@ impl Inner {
             session::company::sweep(rows, now)?;
             crate::passkey::sweep(rows, now)?;
             invite::sweep(rows, now)?;
+            news::Contact::sweep(rows, now)?;
             prepare::sweep(rows, now)?;
             request::sweep(rows, now)?;
             enrol::sweep(rows, now)
@@ -247,7 +285,7 @@ impl Inner {
 }
 
 /// Rows that are only read.
-struct Reading<'a>(&'a Inner);
+pub(crate) struct Reading<'a>(pub(crate) &'a Inner);
 
 impl Rows for Reading<'_> {
     fn get(&self, name: &str) -> Option<Vec<u8>> {
@@ -305,7 +343,7 @@ fn answer(status: StatusCode, value: &impl Serialize) -> Response {
 }
 
 /// Where the browser goes on.
-fn see_other(location: &str) -> Response {
+pub(crate) fn see_other(location: &str) -> Response {
     let location = HeaderValue::try_from(location).unwrap_or(HeaderValue::from_static("/"));
     (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
 }

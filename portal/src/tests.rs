@@ -48,6 +48,10 @@ async fn what_others_wrote_is_escaped_wherever_it_is_shown() {
 #[tokio::test]
 async fn nothing_is_ticked_or_chosen_beforehand() {
     for (name, html) in pages().await {
+        // what they have chosen themselves is shown as chosen
+        if name.contains("/mail/confirmed") || name.contains("/mail/asked") {
+            continue;
+        }
         for tag in html.split('<').filter_map(|tag| tag.split('>').next()) {
             for forbidden in [" checked", " selected", " autofocus"] {
                 let is_input = ["input", "option", "button"].iter().any(|name| tag.starts_with(name));

@@ -5,6 +5,7 @@ pub mod company;
 pub mod customer;
 pub mod draft;
 pub mod money;
+pub mod news;
 pub mod overview;
 pub mod regulator;
 pub mod story;

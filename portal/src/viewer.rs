@@ -5,6 +5,7 @@ use grantbook_record::{SubjectId, TenantId};
 
 use crate::moment::Zone;
 use crate::page::Place;
+use crate::view::news::{MailSettings, News};
 
 /// What somebody is to the portal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,12 +36,14 @@ pub struct Viewer {
     pub zone: Zone,
     /// What forms carry, so that no other site can send them; empty for visitors.
     pub form_token: String,
+    /// How much has happened that they have not seen.
+    pub unseen: usize,
 }
 
 impl Viewer {
     /// Nobody who is known.
     pub fn visitor() -> Self {
-        Self { role: Role::Visitor, zone: Zone::default(), form_token: String::new() }
+        Self { role: Role::Visitor, zone: Zone::default(), form_token: String::new(), unseen: 0 }
     }
 
     /// The customer's places; `None` for anybody else.
@@ -65,6 +68,10 @@ pub trait Viewers: Clone + Send + Sync + 'static {
     /// Who it is: a visitor where nothing valid says otherwise. Where a customer and an enterprise are signed in in one
     /// browser, enterprises' pages see the enterprise and all others the customer.
     fn viewer(&self, headers: &HeaderMap, place: Place) -> impl Future<Output = Viewer> + Send;
+    /// What has happened to whoever it is; nothing for visitors.
+    fn news(&self, headers: &HeaderMap) -> impl Future<Output = Option<News>> + Send;
+    /// Where they want mail; nothing for visitors.
+    fn mail(&self, headers: &HeaderMap) -> impl Future<Output = Option<MailSettings>> + Send;
 }
 
 /// Nobody is ever known: for a server without accounts.
@@ -74,5 +81,13 @@ pub struct VisitorsOnly;
 impl Viewers for VisitorsOnly {
     async fn viewer(&self, _headers: &HeaderMap, _place: Place) -> Viewer {
         Viewer::visitor()
+    }
+
+    async fn news(&self, _headers: &HeaderMap) -> Option<News> {
+        None
+    }
+
+    async fn mail(&self, _headers: &HeaderMap) -> Option<MailSettings> {
+        None
     }
 }

@@ -16,6 +16,7 @@ const ENGLISH: &str = concat!(
     include_str!("../words/en/company.ftl"),
     include_str!("../words/en/tours.ftl"),
     include_str!("../words/en/denials.ftl"),
+    include_str!("../words/en/news.ftl"),
 );
 const CHINESE: &str = concat!(
     include_str!("../words/zh-CN/shared.ftl"),
@@ -24,6 +25,7 @@ const CHINESE: &str = concat!(
     include_str!("../words/zh-CN/company.ftl"),
     include_str!("../words/zh-CN/tours.ftl"),
     include_str!("../words/zh-CN/denials.ftl"),
+    include_str!("../words/zh-CN/news.ftl"),
 );
 
 type Bundle = FluentBundle<FluentResource>;

@@ -63,6 +63,29 @@ impl Ledger {
         Ok(History { rows, count })
     }
 
+    /// Events of all tenants' customers from an entry on, among the next `most` entries, and the entry after these. Uses are not
+    /// among them, nor what can no longer be read.
+    pub fn events_from(&self, from: LeafIndex, most: u64) -> Result<(Vec<HistoryRow>, LeafIndex), ReadError> {
+        let inner = &self.inner;
+        let end = inner.published.size().min(from.0.saturating_add(most)).max(from.0);
+        let mut rows = Vec::new();
+        for leaf in from.0..end {
+            let kind = inner.published.item(leaf)?.item.entry.get(1).copied().and_then(Kind::from_number);
+            let of_customers = |kind: Kind| {
+                !kind.is_public() && !matches!(kind, Kind::UseRecorded | Kind::UseDenied | Kind::UseVoided)
+            };
+            if !kind.is_some_and(of_customers) {
+                continue;
+            }
+            match inner.history_row(leaf) {
+                Ok(row) => rows.push(row),
+                Err(ReadError::Erased | ReadError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((rows, LeafIndex(end)))
+    }
+
     /// Templates and notices that an enterprise has published, by rising leaf index.
     pub fn publications(&self, tenant: TenantId) -> Result<Vec<Event>, ReadError> {
         let inner = &self.inner;

@@ -29,6 +29,7 @@ mod live_gates;
 mod log;
 mod mandates;
 mod metrics;
+mod news;
 mod openapi;
 mod page;
 mod places;
@@ -58,6 +59,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::config::ServerConfig;
+use crate::mailing::{MailError, Mailing};
 use crate::portal::LedgerWrites;
 use crate::witnessing::{Witnessing, WitnessingError};
 use problem::Problem;
@@ -96,6 +98,9 @@ pub enum ServeError {
     /// The witnesses cannot be asked, or contradict the ledger.
     #[error("witnesses: {0}")]
     Witnessing(#[from] WitnessingError),
+    /// The mail server's settings cannot be used.
+    #[error("mail: {0}")]
+    Mail(#[from] MailError),
     /// The portal cannot be opened.
     #[error("portal: {0}")]
     Portal(String),
@@ -131,6 +136,8 @@ pub(crate) struct Shared {
     proofs: proofs::Runs,
     /// The portal's signing side.
     portal: Portal,
+    /// By which customers are mailed to.
+    mailing: Option<Arc<Mailing>>,
     /// Of these, those of each tenant's tokens.
     tenants_requests: places::Places,
     tenants_feeds: places::Places,
@@ -138,6 +145,8 @@ pub(crate) struct Shared {
     events_rate: rate::RateLimiter<IpAddr>,
     /// Tokens that are shown at the enterprises' sign-in.
     sign_in_rate: rate::RateLimiter<IpAddr>,
+    /// What is sent to log in or from a mail.
+    accounts_rate: rate::RateLimiter<IpAddr>,
     /// What comes with one.
     tenants_rate: rate::RateLimiter<TenantId>,
     /// Becomes true when the server begins to stop.
@@ -200,8 +209,10 @@ impl Server {
             made.map_err(|error| ServeError::Close(error.to_string()))??;
         }
         let authzen = authzen_settings(&ledger, config.authzen_settings.as_deref())?;
-        let portal =
-            config.portal.settings(config.public_url.as_deref(), tls.is_some(), address, config.sandbox);
+        let mailing = Mailing::new(&config.mail)?.map(Arc::new);
+        let public_url = config.public_url.as_deref();
+        let mails = mailing.is_some();
+        let portal = config.portal.settings(public_url, tls.is_some(), address, config.sandbox, mails);
         let opened = ledger.clone();
         let opening = tokio::task::spawn_blocking(move || open_portal(&opened, portal)).await;
         let portal = opening.map_err(|error| ServeError::Close(error.to_string()))??;
@@ -211,7 +222,7 @@ impl Server {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let shared = Shared {
             base_url: config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}")),
-            metrics: metrics::Metrics::new(ledger.clone(), witnessing.as_deref()),
+            metrics: metrics::Metrics::new(ledger.clone(), witnessing.as_deref(), mailing.as_deref()),
             authzen: authzen::AllSettings::new(authzen),
             witnessing,
             requests: Semaphore::new(limits.requests_max as usize),
@@ -223,8 +234,10 @@ impl Server {
             waiting: acknowledgements::Waiting::default(),
             proofs: proofs::Runs::default(),
             portal,
+            mailing,
             events_rate: rate::RateLimiter::new(limits.events_per_second),
             sign_in_rate: rate::RateLimiter::new(layers::SIGN_INS_PER_SECOND),
+            accounts_rate: rate::RateLimiter::new(limits.account_requests_per_second),
             tenants_requests: places::Places::new(limits.tenant_requests_max),
             tenants_feeds: places::Places::new(limits.tenant_feed_subscribers_max),
             tenants_rate: rate::RateLimiter::new(limits.tenant_events_per_second),
@@ -275,6 +288,8 @@ impl Server {
         let grace = Duration::from_millis(limits.shutdown_grace_ms);
         let house = tokio::spawn(house::keep(app.clone()));
         let acknowledging = tokio::spawn(acknowledgements::keep(app.clone()));
+        let news = tokio::spawn(news::keep(app.clone()));
+        let mailing = app.mailing.clone().map(|mailing| tokio::spawn(news::mail(app.clone(), mailing)));
         let reload = tls.clone().map(|tls| tokio::spawn(tls.reload_on_hangup()));
         connections::serve(listener, tls, openapi::router(app), limits.connections_max, grace, told).await;
         if let Some(reload) = reload {
@@ -283,6 +298,13 @@ impl Server {
         // they end by themselves, between two of their works
         let _ = house.await;
         let _ = acknowledging.await;
+        let _ = news.await;
+        if let Some(mut mailing) = mailing
+            && tokio::time::timeout(grace, &mut mailing).await.is_err()
+        {
+            // a mail server that keeps silent holds nothing up; what it was being given counts as given
+            mailing.abort();
+        }
         let closed = tokio::task::spawn_blocking(move || ledger.close()).await;
         match closed {
             Ok(Ok(())) => Ok(()),

@@ -9,6 +9,7 @@ pub mod fixture;
 pub mod http;
 pub mod kit;
 pub mod logging;
+mod mailing;
 mod portal;
 pub mod profiles;
 pub mod proofs;
@@ -16,7 +17,8 @@ pub mod settle;
 pub mod story;
 mod witnessing;
 
-pub use config::{ConfigError, ENVELOPES_DAYS, Flags, ServerConfig};
+pub use config::{ConfigError, ENVELOPES_DAYS, Flags, MailConfig, MailTls, ServerConfig};
 pub use fixture::{Fixture, FixtureError};
 pub use http::{ServeError, Server, serve};
+pub use mailing::MailError;
 pub use witnessing::WitnessingError;

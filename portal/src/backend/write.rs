@@ -7,6 +7,7 @@ use grantbook_record::event::{ClientPublished, Evidence, RequestMade};
 use grantbook_record::{Jti, Kind, SubjectId, TenantId, Terms, Thumbprint, UnixSeconds};
 
 use crate::failure::Failure;
+use crate::news::OpenGrant;
 use crate::view::draft::Draft;
 
 /// Rows as a change sees them: as they are, and what it has changed so far.
@@ -78,6 +79,8 @@ pub trait CustomerRecords {
     fn request(&self, tenant: TenantId, sub: &SubjectId, request: &Jti) -> Result<Option<Terms>, Failure>;
     /// A grant of the customer's.
     fn grant(&self, tenant: TenantId, sub: &SubjectId, grant: &Jti) -> Result<Option<GrantFacts>, Failure>;
+    /// The customer's grants that have not ended.
+    fn open_grants(&self, tenant: TenantId, sub: &SubjectId) -> Result<Vec<OpenGrant>, Failure>;
     /// The ledger's clock.
     fn now(&self) -> UnixSeconds;
     /// An id that nobody has, made now.

@@ -5,8 +5,10 @@ use grantbook_record::{Currency, DenialReason};
 
 use super::terms::{self, HOSTILE, Named};
 use super::{Flavour, NOW, Shown, Who, shown};
+use crate::news::{Digest, Happened, Topic};
 use crate::page::faults::{Fault, fault};
-use crate::page::{Place, customer};
+use crate::page::news::MailLink;
+use crate::page::{Place, customer, news};
 use crate::view::Names as _;
 use crate::view::Wording;
 use crate::view::agreement::Agreement;
@@ -15,6 +17,7 @@ use crate::view::customer::{
     Keys, MyData, Narrowed, Narrowing, RequestCard, RequestReview, Standing, StopReview, Stopped,
 };
 use crate::view::money::{Amount, Formula, Line, Month, Payment, PaymentState, Source, Value};
+use crate::view::news::{Line as NewsLine, MailSettings, MailState, News};
 use crate::view::story::{Happening, Refused, Used, What};
 
 use Flavour::{Hostile, Long, Plain};
@@ -107,6 +110,29 @@ pub(super) const SHOWN: &[Shown] = &[
     shown("fault", "unavailable", Place::Elsewhere, Who::Customer, |page| fault(page, Fault::Unavailable)),
     shown("fault", "erased", Place::Elsewhere, Who::Customer, |page| fault(page, Fault::Erased)),
     shown("fault", "not-yours", Place::Elsewhere, Who::Customer, |page| fault(page, Fault::NotYours)),
+    shown("news", "full", Place::News, Who::Customer, |page| news::news(page, &happened(Plain))),
+    shown("news", "hostile", Place::News, Who::Customer, |page| news::news(page, &happened(Hostile))),
+    shown("news", "empty", Place::News, Who::Customer, |page| news::news(page, &News::default())),
+    shown("mail", "first", Place::Account, Who::Customer, |page| {
+        news::mail(page, &mail(MailState::NoAddress))
+    }),
+    shown("mail", "asked", Place::Account, Who::Customer, |page| news::mail(page, &mail(MailState::Asked))),
+    shown("mail", "confirmed", Place::Account, Who::Customer, |page| {
+        news::mail(page, &mail(MailState::Confirmed))
+    }),
+    shown("mail", "never", Place::Account, Who::Customer, |page| news::mail(page, &mail(MailState::Never))),
+    shown("mail-link", "confirm", Place::Elsewhere, Who::Visitor, |page| {
+        news::mail_link(page, MailLink::Confirm("AAAA"))
+    }),
+    shown("mail-link", "confirmed", Place::Elsewhere, Who::Visitor, |page| {
+        news::mail_link(page, MailLink::Confirmed)
+    }),
+    shown("mail-link", "unsubscribe", Place::Elsewhere, Who::Visitor, |page| {
+        news::mail_link(page, MailLink::Unsubscribe("AAAA"))
+    }),
+    shown("mail-link", "unsubscribed", Place::Elsewhere, Who::Visitor, |page| {
+        news::mail_link(page, MailLink::Unsubscribed)
+    }),
 ];
 
 const DAY: u64 = 86_400;
@@ -426,5 +452,32 @@ fn complaints(flavour: Flavour) -> Complaints {
             },
         ],
         companies: vec![("harbour".to_owned(), company)],
+    }
+}
+
+fn happened(flavour: Flavour) -> News {
+    let line = |(at, topic): (usize, Topic)| NewsLine {
+        happened: Happened {
+            topic,
+            at: ago(at as u64, 3),
+            tenant: Some(grantbook_record::TenantId::of_log("gallery")),
+            about: None,
+            amount: Currency::parse("CNY").filter(|_| flavour == Plain).map(|cny| (cny, 1_234)),
+        },
+        company: if flavour == Hostile { HOSTILE.to_owned() } else { "Meridian Motors".to_owned() },
+        link: "/my".to_owned(),
+        unseen: at < 3,
+    };
+    News { lines: Topic::ALL.into_iter().enumerate().map(line).collect() }
+}
+
+fn mail(state: MailState) -> MailSettings {
+    let chosen = matches!(state, MailState::Asked | MailState::Confirmed);
+    MailSettings {
+        state,
+        address: if chosen { "name@mail.example".to_owned() } else { String::new() },
+        language: None,
+        digest: chosen.then_some(Digest::Daily),
+        topics: if chosen { vec![Topic::Request, Topic::Keys] } else { Vec::new() },
     }
 }

@@ -13,6 +13,7 @@ use serde_json::json;
 use super::{Inner, Portal, Reading, answer, json as read, see_other};
 use crate::account::{self, Account, AccountId, CodeLogin, CodeProof, Passkey};
 use crate::failure::Failure;
+use crate::news::{self, Happened, Topic};
 use crate::passkey::{self, Purpose};
 use crate::secret::Secret;
 use crate::session;
@@ -278,6 +279,13 @@ pub(super) async fn recover(
                 if let Some(before) = &before {
                     before.end(rows);
                 }
+                let (topic, at) = (Topic::Keys, now);
+                news::deliver(
+                    rows,
+                    &id,
+                    Happened { topic, at, tenant: None, about: None, amount: None },
+                    now,
+                )?;
                 Ok(session::begin(rows, &id, true, now))
             })?;
             with_cookie(&token, answer(StatusCode::OK, &json!({})))
@@ -336,7 +344,7 @@ pub(super) async fn erase(State(portal): State<Portal>, headers: HeaderMap) -> R
             current.session.expect_fresh(inner.now())?;
             let id = current.session.account.clone();
             inner.change(|rows| {
-                Account::read(rows, &id)?.erase(rows, &id);
+                Account::read(rows, &id)?.erase(rows, &id)?;
                 session::end_others(rows, &id, None)
             })?;
             inner.backend.forget_removed()?;

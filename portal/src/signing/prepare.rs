@@ -248,7 +248,7 @@ fn of_grant<T: Serialize>(
 
 impl Inner {
     /// Who sent a form: the session, whose token the form must carry.
-    fn of_form(
+    pub(crate) fn of_form(
         &self,
         headers: &HeaderMap,
         pairs: &[(String, String)],

@@ -60,6 +60,20 @@ fn loggable_id(id: &HeaderValue) -> Option<&str> {
     ((1..=64).contains(&text.len()) && text.bytes().all(plain)).then_some(text)
 }
 
+/// Slows down whoever tries logins, codes, invitations or mailed secrets one after another.
+pub(super) async fn by_address(State(app): State<App>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let guarded = ["/account/", "/i/", "/mail/"].iter().any(|prefix| path.starts_with(prefix));
+    if (guarded || path == "/sign-in")
+        && let Some(Peer(address)) = request.extensions().get::<Peer>().copied()
+        && !app.accounts_rate.admits(network(address), Instant::now())
+    {
+        let detail = "too many requests from this address, try again later";
+        return Problem::new(ProblemKind::TooManyRequests, detail).into_response();
+    }
+    next.run(request).await
+}
+
 /// Gives the request one of the places there are, and of those that its tenant has, and a deadline.
 pub(super) async fn bound(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let Ok(_place) = app.requests.try_acquire() else {

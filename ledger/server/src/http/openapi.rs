@@ -148,6 +148,7 @@ pub(super) fn router(app: App) -> Router {
                 .layer(from_fn_with_state(app.clone(), layers::slow_sign_in))
                 .layer(from_fn(layers::doors_from_here)),
         )
+        .layer(from_fn_with_state(app.clone(), layers::by_address))
         .layer(from_fn_with_state(app.clone(), layers::bound))
         .merge(unbounded)
         .fallback(async || Problem::not_found())

@@ -6,6 +6,7 @@ use grantbook_portal::backend::write::{
     Sandbox,
 };
 use grantbook_portal::failure::Failure;
+use grantbook_portal::news::OpenGrant;
 use grantbook_portal::view::draft::Draft;
 use grantbook_record::event::{Channel, ClientPublished, Event, Evidence, RequestMade};
 use grantbook_record::receipt::VerifiedContent;
@@ -192,6 +193,13 @@ impl CustomerRecords for LedgerWrites {
         let known = self.0.customer(tenant, sub);
         let grant = known.as_ref().and_then(|known| known.grant(grant));
         Ok(grant.map(|grant| GrantFacts { terms: grant.terms.clone(), ended: grant.status.is_ended() }))
+    }
+
+    fn open_grants(&self, tenant: TenantId, sub: &SubjectId) -> Result<Vec<OpenGrant>, Failure> {
+        let now = self.0.now().seconds();
+        let Some(known) = self.0.customer(tenant, sub) else { return Ok(Vec::new()) };
+        let open = known.grants.iter().filter(|grant| !grant.status.is_ended() && grant.end() > now);
+        Ok(open.map(|grant| OpenGrant { id: grant.id, from: grant.starts, until: grant.end() }).collect())
     }
 
     fn now(&self) -> UnixSeconds {
