@@ -58,7 +58,7 @@ struct SpaceTemplate<'a> {
 }
 
 impl SpaceTemplate<'_> {
-    fn kind(&self, kind: &RecordKind) -> String {
+    pub fn kind(&self, kind: &RecordKind) -> String {
         self.page.say(kind_key(*kind))
     }
 }

@@ -81,11 +81,11 @@ impl Database {
                 "refused" => why.as_deref().and_then(Why::cleaned).map(Outcome::Refused),
                 _ => None,
             };
-            match Jti::parse(&id).ok().zip(outcome) {
-                Some(pair) => decided.push(pair),
-                None => tracing::warn!(
-                    "a wish with a malformed outcome, expected done, or refused with an answer: passed over"
-                ),
+            if let Some(pair) = Jti::parse(&id).ok().zip(outcome) {
+                decided.push(pair);
+            } else {
+                let expected = "done, or refused with an answer";
+                tracing::warn!(expected, "a wish with a malformed outcome is passed over");
             }
         }
         Ok(decided)
