@@ -58,7 +58,8 @@ struct SpaceTemplate<'a> {
 }
 
 impl SpaceTemplate<'_> {
-    pub fn kind(&self, kind: &RecordKind) -> String {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
+    fn kind(&self, kind: &RecordKind) -> String {
         self.page.say(kind_key(*kind))
     }
 }
