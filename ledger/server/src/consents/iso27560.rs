@@ -53,7 +53,7 @@ pub(super) fn record(context: &Context<'_>, grant: &ArchivedGrant) -> Value {
         // another one, or somebody else, took its place
         GrantStatus::Superseded | GrantStatus::Revoked => "dpv:ConsentRevoked",
     };
-    let subject = header.subject.as_ref().map(|subject| subject.as_str()).unwrap_or_default();
+    let subject = header.subject.as_ref().map(grantbook_record::SubjectId::as_str).unwrap_or_default();
     let by =
         if grant.state.status == GrantStatus::Revoked { "dpv:DataController" } else { "dpv:DataSubject" };
     let event = |status: &str, at, by: &str| {

@@ -56,7 +56,7 @@ pub(super) fn receipt(context: &Context<'_>, grant: &ArchivedGrant) -> Value {
         "collectionMethod": "grant signed with the customer's own key",
         "consentReceiptID": grant.id,
         "language": serde_json::to_value(terms.notice.language).unwrap_or_default(),
-        "piiPrincipalId": header.subject.as_ref().map(|subject| subject.as_str()).unwrap_or_default(),
+        "piiPrincipalId": header.subject.as_ref().map(grantbook_record::SubjectId::as_str).unwrap_or_default(),
         "piiControllers": [{
             "piiController": names.controller.english,
             "contact": header.tenant.name,
