@@ -14,6 +14,10 @@ use crate::rows::{Lately, Mark, Row, record};
 const UNKNOWN_MAX: usize = 10_000;
 /// Of these, so many in each round.
 const UNKNOWN_AT_ONCE: usize = 50;
+/// Rows that are read at once.
+const ROWS_AT_ONCE: i64 = 256;
+/// Rows of customers who are tried again: more than the ledger keeps of so many.
+const UNKNOWN_ROWS_MAX: i64 = 25_000;
 /// Bytes of records in one push: the signature's base64 and what surrounds it make them half as long again.
 const PUSH_BYTES_MAX: usize = 600_000;
 
@@ -61,7 +65,7 @@ struct Pushes<'a> {
 }
 
 impl Pushes<'_> {
-    fn take(&mut self, view: &TableName, row: &Row) -> Result<(), RoundError> {
+    fn take(&mut self, view: &TableName, row: &Row) {
         match record(row) {
             Ok(record) => {
                 self.bytes += serde_json::to_vec(&record).map_or(0, |json| json.len());
@@ -72,7 +76,6 @@ impl Pushes<'_> {
                 tracing::warn!(view = view.as_str(), column, "a row is malformed and is not mirrored");
             }
         }
-        Ok(())
     }
 
     fn is_full(&self) -> bool {
@@ -162,11 +165,11 @@ fn push_view(
 ) -> Result<(), RoundError> {
     let mut from = pushes.mark.from(view.as_str(), overlap_us);
     loop {
-        let rows = snapshot.after(view, &from, RECORDS_MAX as i64)?;
+        let rows = snapshot.after(view, &from, ROWS_AT_ONCE)?;
         let Some(last) = rows.last() else { return Ok(()) };
         from = last.at.clone();
-        for row in rows.iter().filter(|row| lately.is_new(view.as_str(), &row.at)).collect::<Vec<_>>() {
-            pushes.take(view, row)?;
+        for row in rows.iter().filter(|row| lately.is_new(view.as_str(), &row.at)) {
+            pushes.take(view, row);
             pushes.mark.advance(view.as_str(), &row.at, read_at);
             if pushes.is_full() {
                 pushes.send(None)?;
@@ -194,8 +197,8 @@ fn push_unknown(
     let Some(last) = subs.last() else { return Ok(()) };
     memory.tried.clone_from(last);
     for view in &config.views {
-        for row in snapshot.of(view, &subs, (RECORDS_MAX * UNKNOWN_AT_ONCE) as i64)? {
-            pushes.take(view, &row)?;
+        for row in snapshot.of(view, &subs, UNKNOWN_ROWS_MAX)? {
+            pushes.take(view, &row);
             if pushes.is_full() {
                 pushes.send(None)?;
             }

@@ -186,7 +186,7 @@ impl CustomerSpace for LedgerWrites {
     ) -> Result<Option<Milestone>, Failure> {
         let records = self.0.mirrored(tenant, sub).map_err(refused)?.records;
         let found = records.into_iter().find(|known| known.id == *record);
-        let milestones = found.iter().flat_map(|known| known.content.milestones.iter());
-        Ok(milestones.filter(|known| known.id == *milestone).next().cloned())
+        let mut milestones = found.iter().flat_map(|known| known.content.milestones.iter());
+        Ok(milestones.find(|known| known.id == *milestone).cloned())
     }
 }
