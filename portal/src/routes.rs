@@ -1,5 +1,7 @@
 //! Routes: who asks, what is read, which page shows it.
 
+mod download;
+
 use std::convert::Infallible;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -202,6 +204,9 @@ pub fn router<S: Clone + Send + Sync + 'static, R: Reads, V: Viewers>(reads: R, 
         .route("/my/receipts/{leaf}/file", get(receipt_file::<R, V>))
         .route("/my/account", mine!(Place::Account, keys, customer::account))
         .route("/my/account/data", mine!(Place::Account, data, customer::data))
+        .route("/my/account/data/{tenant}/archive", get(download::archive::<R, V>))
+        .route("/my/grants/{id}/iso27560", get(download::iso27560::<R, V>))
+        .route("/my/grants/{id}/kantara", get(download::kantara::<R, V>))
         .route("/my/account/complaints", mine!(Place::Account, complaints, customer::complaints))
         .route("/my/notifications", get(happened::<R, V>))
         .route("/my/account/notifications", get(mail::<R, V>))

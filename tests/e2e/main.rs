@@ -17,6 +17,7 @@ mod crash;
 mod doors;
 mod durability;
 mod erasure;
+mod export;
 mod failures;
 mod faults;
 mod fleet;

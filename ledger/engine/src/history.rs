@@ -110,7 +110,7 @@ impl Ledger {
 
 impl Inner {
     /// Ids of the data keys under which a customer's records lie: the customer's own, and one for each grant.
-    fn keys_of(&self, tenant: TenantId, sub: &SubjectId) -> Result<BTreeSet<u64>, ReadError> {
+    pub(crate) fn keys_of(&self, tenant: TenantId, sub: &SubjectId) -> Result<BTreeSet<u64>, ReadError> {
         let number = self.number(tenant)?;
         let customer =
             self.state.customer(self.state.customer_key(tenant, sub))?.ok_or(ReadError::NotFound)?;

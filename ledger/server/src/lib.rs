@@ -4,12 +4,15 @@
 //! [`grantbook_engine::Ledger`] and its answers into responses; [`http::problem`] is the one place that maps errors to
 //! HTTP. Reference: `docs/reference/http.md`, `docs/reference/configuration.md`.
 
+pub mod archive_page;
 pub mod config;
+pub mod consents;
 pub mod fixture;
 pub mod http;
 pub mod kit;
 pub mod logging;
 mod mailing;
+mod one_file;
 mod portal;
 pub mod profiles;
 pub mod proofs;

@@ -32,6 +32,15 @@ pub enum ReadFault {
 /// What a call comes to.
 pub type Read<T> = Result<T, ReadFault>;
 
+/// Forms in which others read what a grant says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConsentForm {
+    /// A consent record of ISO/IEC TS 27560, in JSON-LD.
+    Iso27560,
+    /// A Kantara consent receipt 1.1.
+    Kantara,
+}
+
 /// Reads from a ledger.
 pub trait Reads: Clone + Send + Sync + 'static {
     /// The front page.
@@ -88,6 +97,16 @@ pub trait Reads: Clone + Send + Sync + 'static {
     fn complaints(&self, of: &[Membership]) -> impl Future<Output = Read<Complaints>> + Send;
     /// The receipt of an entry that is about the customer, as JSON in its one spelling.
     fn receipt(&self, of: &[Membership], leaf_index: u64) -> impl Future<Output = Read<String>> + Send;
+
+    /// All records about the customer at one enterprise, as a page that checks itself.
+    fn archive(&self, of: &[Membership], tenant: &str) -> impl Future<Output = Read<String>> + Send;
+    /// One grant's record in a form that others read, as JSON.
+    fn consent(
+        &self,
+        of: &[Membership],
+        id: &str,
+        form: ConsentForm,
+    ) -> impl Future<Output = Read<String>> + Send;
 
     /// An enterprise's first page, with what its other pages show.
     fn desk(&self, tenant: TenantId) -> impl Future<Output = Read<Desk>> + Send;

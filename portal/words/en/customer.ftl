@@ -102,6 +102,9 @@ entry-check = Entry { $entry }
 proof-title = Proof
 proof-says = You need not believe this page. Your browser can check your own agreement against the public log.
 proof-check = Check the proof yourself
+consent-files = For other programs:
+consent-iso27560 = consent record (ISO/IEC TS 27560)
+consent-kantara = consent receipt (Kantara)
 
 stop-title = Stop sharing with { $who }?
 stop-means = What this means
@@ -181,7 +184,7 @@ data-holding = { $records ->
    *[other] { $open } open connections
 }
 export-title = Take along
-export-says = One file with everything: each entry, its proof and what lay hidden in it. It verifies by itself, also when this server is gone.
+export-says = One page with everything: each entry, its proof and what lay hidden in it. It checks itself when you open it, also without a network and when this server is gone.
 export-archive = Save my record
 erase-title = Erase
 erase-held = A legal duty forbids erasing just now. You will be told when it ends.

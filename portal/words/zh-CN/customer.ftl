@@ -100,6 +100,9 @@ entry-check = 第 { $entry } 条记录
 proof-title = 证明
 proof-says = 您不必相信这个页面。您的浏览器可以拿公开日志核对您签过的内容。
 proof-check = 自己查验
+consent-files = 供其他程序使用：
+consent-iso27560 = 授权记录（ISO/IEC TS 27560）
+consent-kantara = 授权回执（Kantara）
 
 stop-title = 停止向{ $who }授权？
 stop-means = 停止之后
@@ -172,7 +175,7 @@ data-holding = { $records } 条记录 · { $open ->
    *[other] { $open } 项有效授权
 }
 export-title = 带走
-export-says = 一个文件，什么都有：每条记录、它的证明、里面隐藏的内容。即使本服务器不在了，也能自行查验。
+export-says = 一个网页文件，什么都有：每条记录、它的证明、里面隐藏的内容。打开时会自行查验，断网或本服务器不在了也能查验。
 export-archive = 保存我的记录
 erase-title = 删除
 erase-held = 因法定义务，目前不能删除。期满后会通知您。

@@ -8,6 +8,7 @@ mod customer;
 mod names;
 mod space;
 mod story;
+mod taken_along;
 mod value;
 
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use grantbook_engine::{Ledger, ReadError};
 use grantbook_plan::Status;
-use grantbook_portal::backend::read::{Read, ReadFault, Reads};
+use grantbook_portal::backend::read::{ConsentForm, Read, ReadFault, Reads};
 use grantbook_portal::view::company::{Desk, Preview};
 use grantbook_portal::view::customer::{
     ChangeReview, Complaints, Connections, GateTaken, GrantPage, Home, Keys, MyData, Narrowing,
@@ -251,6 +252,18 @@ impl Reads for LedgerReads {
                 .map_err(|_| ReadError::Damaged(format!("receipt {leaf_index}")))
         })
         .await
+    }
+
+    async fn archive(&self, of: &[Membership], tenant: &str) -> Read<String> {
+        let place = of.iter().find(|place| place.tenant.to_string() == tenant).cloned();
+        let place = place.ok_or(ReadFault::NotFound)?;
+        self.read(move |ledger| taken_along::archive(ledger, &place)).await
+    }
+
+    async fn consent(&self, of: &[Membership], id: &str, form: ConsentForm) -> Read<String> {
+        let read =
+            move |ledger: &Ledger, place: &Membership, id| taken_along::consent(ledger, place, id, form);
+        self.with_grant(of, id, read).await
     }
 
     async fn desk(&self, tenant: TenantId) -> Read<Desk> {

@@ -32,6 +32,11 @@ impl TenantNames {
     pub(super) fn agreement(&self, terms: &Terms) -> Agreement {
         Agreement::of(terms, self.0.version(terms.vocabulary).unwrap_or_else(|| self.0.latest()))
     }
+
+    /// The words themselves.
+    pub(super) fn vocabulary(&self) -> &Vocabulary {
+        &self.0
+    }
 }
 
 /// What stands outside of terms is named in today's words.
