@@ -14,8 +14,10 @@ use crate::rows::{Lately, Mark, Row, record};
 const UNKNOWN_MAX: usize = 10_000;
 /// Of these, so many in each round.
 const UNKNOWN_AT_ONCE: usize = 50;
-/// Rows that are read at a time: as many as a push takes.
+/// Rows that are read at once.
 const ROWS_AT_ONCE: i64 = 256;
+/// Rows of customers who are tried again: more than the ledger keeps of so many.
+const UNKNOWN_ROWS_MAX: i64 = 25_000;
 /// Bytes of records in one push: the signature's base64 and what surrounds it make them half as long again.
 const PUSH_BYTES_MAX: usize = 600_000;
 
@@ -166,7 +168,7 @@ fn push_view(
         let rows = snapshot.after(view, &from, ROWS_AT_ONCE)?;
         let Some(last) = rows.last() else { return Ok(()) };
         from = last.at.clone();
-        for row in rows.iter().filter(|row| lately.is_new(view.as_str(), &row.at)).collect::<Vec<_>>() {
+        for row in rows.iter().filter(|row| lately.is_new(view.as_str(), &row.at)) {
             pushes.take(view, row);
             pushes.mark.advance(view.as_str(), &row.at, read_at);
             if pushes.is_full() {
@@ -197,7 +199,7 @@ fn push_unknown(
     let Some(last) = subs.last() else { return Ok(()) };
     memory.tried.clone_from(last);
     for view in &config.views {
-        for row in snapshot.of(view, &subs, ROWS_AT_ONCE * 50)? {
+        for row in snapshot.of(view, &subs, UNKNOWN_ROWS_MAX)? {
             pushes.take(view, &row);
             if pushes.is_full() {
                 pushes.send(None)?;

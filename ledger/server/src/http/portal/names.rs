@@ -23,7 +23,7 @@ impl TenantNames {
 
     /// A field of a record that no terms speak of: of whatever category has it.
     pub(super) fn field(&self, name: &Term) -> Wording {
-        let categories = self.0.latest().words().categories.values();
+        let mut categories = self.0.latest().words().categories.values();
         let label = categories.find_map(|category| category.fields.get(name));
         label.map_or_else(|| Wording::same(name.as_str()), Wording::from)
     }
