@@ -184,7 +184,8 @@ async fn terms_of_a_later_vocabulary_are_named_by_it() {
     let book = Book::open().await;
     let word = json!({"en": "Day of purchase", "zh-CN": "购买日期"});
     let fields = json!({"date": word, "dollars": word, "product": word, "quantity": word});
-    let label = json!({"en": "Till receipts", "zh-CN": "购物小票"});
+    let label =
+        json!({"en": "Till receipts", "zh-CN": "购物小票", "iri": "https://w3id.org/dpv/pd#Purchase"});
     let event: VocabularyPublished = serde_json::from_value(
         json!({"version": 2, "put": {"categories": {"purchases": {"label": label, "fields": fields}}}}),
     )
