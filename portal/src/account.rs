@@ -26,6 +26,8 @@ use crate::failure::Failure;
 
 /// Passkeys of one account.
 pub const PASSKEYS_MAX: usize = 8;
+/// How long somebody who was erased is told how far that is, in seconds: past the end of the key epoch.
+const PARTING_SECONDS: u64 = 60 * 86_400;
 /// Memberships of one account.
 pub const MEMBERSHIPS_MAX: usize = 256;
 
@@ -62,6 +64,9 @@ pub struct Account {
     /// By which the code logs in that takes the place of that one, while a recovery is under way.
     #[serde(default)]
     pub next_recovery: Option<CodeLogin>,
+    /// Enterprises where the person had everything erased not long ago.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partings: Vec<Parting>,
 }
 
 /// A passkey that logs in.
@@ -88,6 +93,25 @@ pub struct Membership {
     pub since: UnixSeconds,
     /// Who vouches for the first key, as the enterprise chose.
     pub evidence: Evidence,
+}
+
+/// An erasure that the person asked for. It does not say under which pseudonym they were known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parting {
+    /// The enterprise.
+    pub tenant: TenantId,
+    /// The erasure's number; `None` where nothing was held.
+    pub erasure: Option<u64>,
+    /// When it was asked for.
+    pub asked: UnixSeconds,
+}
+
+impl Parting {
+    /// Whether the person is still told of it.
+    pub fn is_told(&self, now: UnixSeconds) -> bool {
+        now.0 < self.asked.0.saturating_add(PARTING_SECONDS)
+    }
 }
 
 impl Account {
@@ -160,6 +184,16 @@ impl Account {
         put(rows, &name, id);
         self.memberships.push(membership);
         Ok(())
+    }
+
+    /// Forgets a membership, and keeps that everything of it is erased.
+    pub fn part(&mut self, rows: &mut dyn Rows, parting: Parting) {
+        for gone in self.memberships.iter().filter(|known| known.tenant == parting.tenant) {
+            rows.remove(&member_row(gone.tenant, &gone.sub));
+        }
+        self.memberships.retain(|known| known.tenant != parting.tenant);
+        self.partings.retain(|known| known.tenant != parting.tenant && known.is_told(parting.asked));
+        self.partings.push(parting);
     }
 
     /// Removes everything that there is of the account but its sessions.

@@ -3,7 +3,9 @@
 
 mod company;
 mod customer;
+mod erasure;
 mod others;
+mod refusal;
 mod terms;
 
 use axum::Router;
@@ -66,7 +68,7 @@ pub(crate) fn quote() -> crate::view::agreement::Agreement {
 }
 
 fn all() -> impl Iterator<Item = &'static Shown> {
-    [customer::SHOWN, company::SHOWN, others::SHOWN].into_iter().flatten()
+    [customer::SHOWN, erasure::SHOWN, company::SHOWN, others::SHOWN, refusal::SHOWN].into_iter().flatten()
 }
 
 /// Names of all screens, each with one of its states.

@@ -23,6 +23,7 @@ pub mod session;
 pub mod signing;
 pub mod view;
 pub mod viewer;
+pub mod wish;
 mod words;
 
 pub use language::Language;

@@ -3,9 +3,11 @@
 pub mod company;
 pub mod customer;
 mod diff;
+pub mod erasure;
 mod facts;
 pub mod faults;
 pub mod overview;
+pub mod refusal;
 pub mod regulator;
 
 use askama::Template;

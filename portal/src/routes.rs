@@ -18,7 +18,7 @@ use crate::assets;
 use crate::backend::read::{Read, ReadFault, Reads};
 use crate::language::{self, Language};
 use crate::page::faults::{Fault, fault};
-use crate::page::{Page, Place, company, customer, overview, regulator};
+use crate::page::{Page, Place, company, customer, erasure, overview, refusal, regulator};
 use crate::view::customer::Narrowing;
 use crate::viewer::{Membership, Viewer, Viewers};
 use crate::words::Words;
@@ -196,10 +196,13 @@ pub fn router<S: Clone + Send + Sync + 'static, R: Reads, V: Viewers>(reads: R, 
         .route("/my/receipts/{leaf}", get(receipt::<R, V>))
         .route("/my/receipts/{leaf}/file", get(receipt_file::<R, V>))
         .route("/my/account", mine!(Place::Account, keys, customer::account))
-        .route("/my/account/data", mine!(Place::Account, data, customer::data))
+        .route("/my/account/data", get(data::<R, V>))
+        .route("/my/account/data/{id}/erase", mine!(Place::Account, erasure_review / id, erasure::review))
+        .route("/my/account/data/{id}/erased", get(erased::<R, V>))
         .route("/my/account/complaints", mine!(Place::Account, complaints, customer::complaints))
         .route("/company", ours!(Place::Desk, company::desk))
         .route("/company/requests", ours!(Place::Requests, company::requests))
+        .route("/company/requests/refusals", get(refusals::<R, V>))
         .route("/company/requests/preview", get(preview::<R, V>))
         .route("/company/grants", ours!(Place::Grants, company::grants))
         .route("/company/uses", ours!(Place::Uses, company::uses))
@@ -225,12 +228,14 @@ async fn request<R: Reads, V: Viewers>(
     uri: OriginalUri,
     headers: HeaderMap,
 ) -> Response {
-    let narrowing = Narrowing::of_query(uri.query().unwrap_or_default());
+    let query = uri.query().unwrap_or_default();
+    let narrowing = Narrowing::of_query(query);
+    let lacking = query.split('&').any(|pair| pair == customer::LACKING);
     let request = (portal, uri, headers);
     match as_customer(&request, Place::Home).await {
         Ok((asked, of)) => {
             let read = request.0.reads.request(&of, &id, &narrowing).await;
-            asked.answer(read, |page, view| customer::request(page, &view))
+            asked.answer(read, |page, view| customer::request(page, &view, lacking))
         }
         Err(refused) => refused,
     }
@@ -278,6 +283,48 @@ async fn taken<R: Reads, V: Viewers>(
     }
 }
 
+async fn data<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let request = (portal, uri, headers);
+    match as_customer(&request, Place::Account).await {
+        Ok((asked, of)) => {
+            let (Portal { reads, viewers }, _, headers) = &request;
+            let mut read = reads.data(&of).await;
+            if let Ok(view) = &mut read {
+                for parting in viewers.partings(headers).await {
+                    view.erased.extend(reads.erasure(&parting).await.ok());
+                }
+            }
+            asked.answer(read, |page, view| customer::data(page, &view))
+        }
+        Err(refused) => refused,
+    }
+}
+
+async fn erased<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    Path(tenant): Path<String>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let request = (portal, uri, headers);
+    match as_customer(&request, Place::Account).await {
+        Ok((asked, _)) => {
+            let (Portal { reads, viewers }, _, headers) = &request;
+            let partings = viewers.partings(headers).await;
+            let read = match partings.iter().find(|parting| parting.tenant.to_string() == tenant) {
+                Some(parting) => reads.erasure(parting).await,
+                None => Err(ReadFault::NotFound),
+            };
+            asked.answer(read, |page, view| erasure::report(page, &view))
+        }
+        Err(refused) => refused,
+    }
+}
+
 async fn receipt<R: Reads, V: Viewers>(
     State(portal): State<Portal<R, V>>,
     Path(leaf): Path<u64>,
@@ -305,6 +352,20 @@ async fn receipt_file<R: Reads, V: Viewers>(
             let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
             (headers, json).into_response()
         }),
+        Err(refused) => refused,
+    }
+}
+
+async fn refusals<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let request = (portal, uri, headers);
+    match as_company(&request, Place::Requests).await {
+        Ok((asked, of)) => {
+            asked.answer(request.0.reads.refusals(of).await, |page, view| refusal::refusals(page, &view))
+        }
         Err(refused) => refused,
     }
 }

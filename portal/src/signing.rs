@@ -5,6 +5,7 @@
 //! with keys that never leave it, and sends what it signed to `POST /v1/events`, as anybody does.
 
 mod enrol;
+mod erase;
 mod invite;
 mod log_in;
 mod page;
@@ -29,7 +30,7 @@ use tokio::sync::Semaphore;
 pub use enrol::{PendingEnrolment, PendingEnrolments};
 pub use invite::{INVITATION_SECONDS_MAX, Invitation, Invited, NewInvitation};
 
-use crate::account::{self, Account, AccountId};
+use crate::account::{self, Account, AccountId, Parting};
 use crate::backend::write::{Rows, WriteSide};
 use crate::failure::Failure;
 use crate::moment::Zone;
@@ -123,6 +124,7 @@ impl Portal {
             .route("/my/grants/{id}/pause", post(prepare::pause))
             .route("/my/grants/{id}/resume", post(prepare::resume))
             .route("/my/grants/{id}/stop", post(prepare::stop))
+            .route("/my/account/data/{id}/erase", post(erase::erase))
             .route("/i/{token}", get(invite::open))
             .route("/sign-in", get(log_in::sign_in))
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -154,6 +156,16 @@ impl Viewers for Portal {
             Ok(Viewer { role, zone, form_token: current.form_token(&inner.key) })
         });
         found.await.unwrap_or(Viewer { zone, ..Viewer::visitor() })
+    }
+
+    async fn partings(&self, headers: &HeaderMap) -> Vec<Parting> {
+        let headers = headers.clone();
+        let found = self.blocking(move |inner| {
+            let now = inner.now();
+            let account = inner.account(&inner.current(&headers)?.session.account)?;
+            Ok(account.partings.into_iter().filter(|parting| parting.is_told(now)).collect())
+        });
+        found.await.unwrap_or_default()
     }
 }
 

@@ -3,8 +3,10 @@
 pub mod agreement;
 pub mod company;
 pub mod customer;
+pub mod erasure;
 pub mod money;
 pub mod overview;
+pub mod refusal;
 pub mod regulator;
 pub mod story;
 

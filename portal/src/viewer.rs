@@ -3,6 +3,7 @@
 use axum::http::HeaderMap;
 use grantbook_record::{SubjectId, TenantId};
 
+use crate::account::Parting;
 use crate::moment::Zone;
 
 /// What somebody is to the portal.
@@ -63,6 +64,11 @@ impl Viewer {
 pub trait Viewers: Clone + Send + Sync + 'static {
     /// Who it is: a visitor where nothing valid says otherwise.
     fn viewer(&self, headers: &HeaderMap) -> impl Future<Output = Viewer> + Send;
+
+    /// The erasures that they asked for and are still told of.
+    fn partings(&self, _headers: &HeaderMap) -> impl Future<Output = Vec<Parting>> + Send {
+        std::future::ready(Vec::new())
+    }
 }
 
 /// Nobody is ever known: for a server without accounts.

@@ -55,7 +55,7 @@ use grantbook_portal::Overview;
 use grantbook_portal::signing::{Portal, Settings};
 use grantbook_record::TenantId;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::config::ServerConfig;
 use crate::portal::LedgerWrites;
@@ -124,6 +124,8 @@ pub(crate) struct Shared {
     /// One past is judged by other rules at a time.
     simulations: Arc<Semaphore>,
     followers: erasures::Followers,
+    /// Told of an erasure that the portal has begun.
+    erasing: Arc<Notify>,
     live_gates: live_gates::LiveGates,
     waiting: acknowledgements::Waiting,
     proofs: proofs::Runs,
@@ -197,7 +199,9 @@ impl Server {
         let authzen = authzen_settings(&ledger, config.authzen_settings.as_deref())?;
         let portal = config.portal.settings(config.public_url.as_deref(), tls.is_some(), address);
         let opened = ledger.clone();
-        let opening = tokio::task::spawn_blocking(move || open_portal(&opened, portal)).await;
+        let erasing = Arc::new(Notify::new());
+        let told = Arc::clone(&erasing);
+        let opening = tokio::task::spawn_blocking(move || open_portal(&opened, told, portal)).await;
         let portal = opening.map_err(|error| ServeError::Close(error.to_string()))??;
         let witnessing = Witnessing::begin(ledger.clone(), &config.witness).await?;
         let (stop, stopping) = watch::channel(false);
@@ -213,6 +217,7 @@ impl Server {
             audits: Arc::new(Semaphore::new(1)),
             simulations: Arc::new(Semaphore::new(1)),
             followers: erasures::Followers::new(),
+            erasing,
             live_gates: live_gates::LiveGates::new(3 * ledger.freshness_bound(), Instant::now()),
             waiting: acknowledgements::Waiting::default(),
             proofs: proofs::Runs::default(),
@@ -282,8 +287,8 @@ impl Server {
 
 /// The portal. Its signing page goes on the log with the first invitation, and from then on at each start that changes it: a
 /// ledger whose portal nobody uses has no entry about it.
-fn open_portal(ledger: &Ledger, settings: Settings) -> Result<Portal, ServeError> {
-    let portal = Portal::new(LedgerWrites(ledger.clone()), settings);
+fn open_portal(ledger: &Ledger, erasing: Arc<Notify>, settings: Settings) -> Result<Portal, ServeError> {
+    let portal = Portal::new(LedgerWrites(ledger.clone(), erasing), settings);
     let portal = portal.map_err(|error| ServeError::Portal(error.to_string()))?;
     if ledger.has_client() {
         ledger.publish_client(&portal.client()).map_err(|error| ServeError::Portal(error.to_string()))?;

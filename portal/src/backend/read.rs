@@ -4,13 +4,16 @@
 use futures_util::Stream;
 use grantbook_record::TenantId;
 
+use crate::account::Parting;
 use crate::view::company::{Desk, Preview};
 use crate::view::customer::{
     ChangeReview, Complaints, Connections, GrantPage, Home, Keys, MyData, Narrowing, RequestReview,
     StopReview, Stopped,
 };
+use crate::view::erasure::{ErasureReport, ErasureReview};
 use crate::view::money::Value;
 use crate::view::overview::Overview;
+use crate::view::refusal::Refusal;
 use crate::view::regulator::LogState;
 use crate::viewer::Membership;
 
@@ -74,6 +77,14 @@ pub trait Reads: Clone + Send + Sync + 'static {
     fn keys(&self, of: &[Membership]) -> impl Future<Output = Read<Keys>> + Send;
     /// What is held about the customer.
     fn data(&self, of: &[Membership]) -> impl Future<Output = Read<MyData>> + Send;
+    /// What erasing everything at one enterprise means.
+    fn erasure_review(
+        &self,
+        of: &[Membership],
+        tenant: &str,
+    ) -> impl Future<Output = Read<ErasureReview>> + Send;
+    /// How far an erasure is.
+    fn erasure(&self, asked: &Parting) -> impl Future<Output = Read<ErasureReport>> + Send;
     /// The customer's complaints.
     fn complaints(&self, of: &[Membership]) -> impl Future<Output = Read<Complaints>> + Send;
     /// The receipt of an entry that is about the customer, as JSON in its one spelling.
@@ -81,6 +92,8 @@ pub trait Reads: Clone + Send + Sync + 'static {
 
     /// An enterprise's first page, with what its other pages show.
     fn desk(&self, tenant: TenantId) -> impl Future<Output = Read<Desk>> + Send;
+    /// The latest refusals of an enterprise's requests.
+    fn refusals(&self, tenant: TenantId) -> impl Future<Output = Read<Vec<Refusal>>> + Send;
     /// A request as the customer would see it, from a template.
     fn preview(&self, tenant: TenantId, template: &str) -> impl Future<Output = Read<Preview>> + Send;
 }

@@ -4,9 +4,11 @@
 //! session, which the operator signs and which names its channel.
 
 use grantbook_record::event::{ClientPublished, Evidence};
-use grantbook_record::{Jti, SubjectId, TenantId, Terms, Thumbprint, UnixSeconds};
+use grantbook_record::vocabulary::Words;
+use grantbook_record::{Jti, SubjectId, TenantId, Terms, Thumbprint, UnixSeconds, VocabularyVersion};
 
 use crate::failure::Failure;
+use crate::view::agreement::ConsentAsked;
 
 /// Rows as a change sees them: as they are, and what it has changed so far.
 pub trait Rows {
@@ -41,6 +43,9 @@ pub trait EventDoor {
     fn append(&self, tenant: TenantId, envelope: &[u8], attachment: Option<&[u8]>) -> Result<u64, Failure>;
     /// Withdraws a grant for a customer who is logged in; gives the leaf index.
     fn withdraw_by_session(&self, tenant: TenantId, sub: &SubjectId, grant: Jti) -> Result<u64, Failure>;
+    /// Begins to erase a customer who is logged in, as `POST /v1/erasures` does; gives the erasure's number, or `None` where
+    /// the ledger knows nobody of this pseudonym.
+    fn begin_erasure(&self, tenant: TenantId, sub: &SubjectId) -> Result<Option<u64>, Failure>;
     /// An envelope of the evidence's signature alone over a `key.enrolled`; `None` where an enterprise must give it that keeps
     /// its own key.
     fn vouch(&self, tenant: TenantId, evidence: Evidence, payload: &[u8])
@@ -75,6 +80,10 @@ pub trait CustomerRecords {
     fn customer(&self, tenant: TenantId, sub: &SubjectId) -> Result<CustomerFacts, Failure>;
     /// The terms of an open request.
     fn request(&self, tenant: TenantId, sub: &SubjectId, request: &Jti) -> Result<Option<Terms>, Failure>;
+    /// The separate consents that terms ask for.
+    fn consents(&self, tenant: TenantId, terms: &Terms) -> Result<Vec<ConsentAsked>, Failure>;
+    /// The words of a version of an enterprise's vocabulary; `None` where there is no such version.
+    fn words(&self, tenant: TenantId, version: VocabularyVersion) -> Result<Option<Words>, Failure>;
     /// A grant of the customer's.
     fn grant(&self, tenant: TenantId, sub: &SubjectId, grant: &Jti) -> Result<Option<GrantFacts>, Failure>;
     /// The ledger's clock.

@@ -1,7 +1,8 @@
 //! Customers' screens.
 
 use grantbook_record::day::UnixSeconds;
-use grantbook_record::{Currency, DenialReason};
+use grantbook_record::event::Law;
+use grantbook_record::{Currency, DenialReason, Term};
 
 use super::terms::{self, HOSTILE, Named};
 use super::{Flavour, NOW, Shown, Who, shown};
@@ -9,7 +10,7 @@ use crate::page::faults::{Fault, fault};
 use crate::page::{Place, customer};
 use crate::view::Names as _;
 use crate::view::Wording;
-use crate::view::agreement::Agreement;
+use crate::view::agreement::{Agreement, ConsentAsked};
 use crate::view::customer::{
     ChangeReview, Complaint, Complaints, Connection, Connections, GateTaken, GrantPage, Holding, Home, Key,
     Keys, MyData, Narrowed, Narrowing, RequestCard, RequestReview, Standing, StopReview, Stopped,
@@ -34,20 +35,34 @@ pub(super) const SHOWN: &[Shown] = &[
         customer::connections(page, &Connections::default())
     }),
     shown("request", "plain", Place::Home, Who::Customer, |page| {
-        customer::request(page, &request(terms::quote(Plain), Plain))
+        customer::request(page, &request(terms::quote(Plain), Plain), false)
     }),
-    shown("request", "narrowed", Place::Home, Who::Customer, |page| customer::request(page, &narrowed())),
+    shown("request", "narrowed", Place::Home, Who::Customer, |page| {
+        customer::request(page, &narrowed(), false)
+    }),
     shown("request", "rising", Place::Home, Who::Customer, |page| {
-        customer::request(page, &request(terms::rising(Plain), Plain))
+        customer::request(page, &request(terms::rising(Plain), Plain), false)
     }),
     shown("request", "benefit", Place::Home, Who::Customer, |page| {
-        customer::request(page, &request(terms::benefit(Plain), Plain))
+        customer::request(page, &request(terms::benefit(Plain), Plain), false)
     }),
     shown("request", "long", Place::Home, Who::Customer, |page| {
-        customer::request(page, &request(terms::quote(Long), Long))
+        customer::request(page, &request(terms::quote(Long), Long), false)
     }),
     shown("request", "hostile", Place::Home, Who::Customer, |page| {
-        customer::request(page, &request(terms::quote(Hostile), Hostile))
+        customer::request(page, &request(terms::quote(Hostile), Hostile), false)
+    }),
+    shown("request", "consents", Place::Home, Who::Customer, |page| {
+        customer::request(page, &separate(Plain), false)
+    }),
+    shown("request", "consents-lacking", Place::Home, Who::Customer, |page| {
+        customer::request(page, &separate(Plain), true)
+    }),
+    shown("request", "consents-hostile", Place::Home, Who::Customer, |page| {
+        customer::request(page, &separate(Hostile), false)
+    }),
+    shown("request", "consents-unasked", Place::Home, Who::Customer, |page| {
+        customer::request(page, &unasked(), false)
     }),
     shown("grant", "active", Place::Connections, Who::Customer, |page| {
         customer::grant(page, &grant(Standing::Active, Plain))
@@ -119,7 +134,7 @@ pub(super) fn ago(days: u64, seconds: u64) -> UnixSeconds {
     UnixSeconds(NOW.0 - days * DAY - seconds)
 }
 
-fn ahead(days: u64) -> UnixSeconds {
+pub(super) fn ahead(days: u64) -> UnixSeconds {
     UnixSeconds(NOW.0 + days * DAY)
 }
 
@@ -191,6 +206,7 @@ pub(super) fn request(asked: Agreement, flavour: Flavour) -> RequestReview {
         id: "0199b2a4-7c00-7000-8000-00000000000b".to_owned(),
         asked,
         narrowed: None,
+        consents: Vec::new(),
         notice: Some((title, text)),
         expires: ahead(12),
         already: (flavour == Long).then(|| "0199b2a4-7c00-7000-8000-00000000000a".to_owned()),
@@ -204,6 +220,58 @@ fn narrowed() -> RequestReview {
         narrowed: Some(Narrowed { agreement: terms::narrowed(Plain), answer }),
         ..request(terms::quote(Plain), Plain)
     }
+}
+
+/// The law asks for three consents by themselves; the enterprise for one that the customer may leave out.
+fn separate(flavour: Flavour) -> RequestReview {
+    let asked = |to: &str, sentence: &str, basis: &[(Law, &'static str)], required| {
+        let sentence = match flavour {
+            Plain => sentence.to_owned(),
+            Long => format!("{sentence} {}", terms::LONG),
+            Hostile => HOSTILE.to_owned(),
+        };
+        let to = Term::parse(to).ok()?;
+        Some(ConsentAsked { to, sentence: Some(sentence), basis: basis.to_vec(), required })
+    };
+    let consents = [
+        asked(
+            "third-party",
+            "Harbour Insurance may have my charging records.",
+            &[(Law::Pipl, "23"), (Law::DataAct, "8(4)")],
+            true,
+        ),
+        asked(
+            "sensitive",
+            "My charging records show where I have been. They may be used.",
+            &[(Law::Pipl, "29")],
+            true,
+        ),
+        asked(
+            "cross-border",
+            "My charging records may go to Harbour Insurance in Singapore.",
+            &[(Law::Pipl, "39")],
+            true,
+        ),
+        asked(
+            "automated-decision",
+            "My price may be set without a person looking at it.",
+            &[(Law::Gdpr, "22(2)(c)")],
+            false,
+        ),
+    ];
+    RequestReview {
+        consents: consents.into_iter().flatten().collect(),
+        ..request(terms::quote(flavour), flavour)
+    }
+}
+
+/// A consent is needed for which there are no words.
+fn unasked() -> RequestReview {
+    let mut review = separate(Plain);
+    for consent in review.consents.iter_mut().take(1) {
+        consent.sentence = None;
+    }
+    review
 }
 
 fn grant(standing: Standing, flavour: Flavour) -> GrantPage {
@@ -398,6 +466,7 @@ fn data() -> MyData {
             holding("meridian", named.word("Meridian Motors", "子午汽车"), 214, 2, false),
             holding("harbour", named.word("Harbour Insurance", "海港保险"), 1, 0, true),
         ],
+        erased: vec![super::erasure::report(named.word("Tide Research", "潮汐研究所"), super::erasure::DONE)],
     }
 }
 

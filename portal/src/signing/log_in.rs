@@ -126,6 +126,7 @@ pub(super) async fn register(
                     memberships: Vec::new(),
                     recovery: recovery.clone(),
                     next_recovery: None,
+                    partings: Vec::new(),
                 };
                 recovery.enter(rows, &id)?;
                 account.add_passkey(rows, &id, passkey.clone())?;

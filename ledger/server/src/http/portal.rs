@@ -5,7 +5,9 @@
 
 mod company;
 mod customer;
+mod erasure;
 mod names;
+mod refusal;
 mod story;
 mod value;
 
@@ -15,14 +17,17 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use grantbook_engine::{Ledger, ReadError};
 use grantbook_plan::Status;
+use grantbook_portal::account::Parting;
 use grantbook_portal::backend::read::{Read, ReadFault, Reads};
 use grantbook_portal::view::company::{Desk, Preview};
 use grantbook_portal::view::customer::{
     ChangeReview, Complaints, Connections, GateTaken, GrantPage, Home, Keys, MyData, Narrowing,
     RequestReview, StopReview, Stopped,
 };
+use grantbook_portal::view::erasure::{ErasureReport, ErasureReview};
 use grantbook_portal::view::money::Value;
 use grantbook_portal::view::overview::Overview;
+use grantbook_portal::view::refusal::Refusal;
 use grantbook_portal::view::regulator::LogState;
 use grantbook_portal::viewer::Membership;
 use grantbook_record::{Jti, TenantId, UnixMillis, UnixSeconds};
@@ -222,6 +227,18 @@ impl Reads for LedgerReads {
         self.read(move |ledger| customer::data(ledger, &of)).await
     }
 
+    async fn erasure_review(&self, of: &[Membership], tenant: &str) -> Read<ErasureReview> {
+        let place = of.iter().find(|place| place.tenant.to_string() == tenant).cloned();
+        let place = place.ok_or(ReadFault::NotFound)?;
+        let app = self.0.clone();
+        self.read(move |ledger| erasure::review(ledger, &app.config, &place)).await
+    }
+
+    async fn erasure(&self, asked: &Parting) -> Read<ErasureReport> {
+        let (app, asked) = (self.0.clone(), *asked);
+        self.read(move |ledger| erasure::report(&app, ledger, &asked)).await
+    }
+
     async fn complaints(&self, _of: &[Membership]) -> Read<Complaints> {
         Ok(Complaints::default())
     }
@@ -244,6 +261,10 @@ impl Reads for LedgerReads {
     async fn desk(&self, tenant: TenantId) -> Read<Desk> {
         let app = self.0.clone();
         self.read(move |ledger| company::desk(ledger, &app.live_gates, tenant, Instant::now())).await
+    }
+
+    async fn refusals(&self, tenant: TenantId) -> Read<Vec<Refusal>> {
+        self.read(move |ledger| refusal::latest(ledger, tenant)).await
     }
 
     async fn preview(&self, tenant: TenantId, template: &str) -> Read<Preview> {

@@ -1,18 +1,23 @@
 //! What the portal changes. Every event goes through `Ledger::append_with`, the door of `POST /v1/events`.
 
-use grantbook_engine::{AccountChange, Ledger};
+use std::sync::Arc;
+
+use grantbook_engine::{AccountChange, EraseError, Ledger};
 use grantbook_portal::backend::write::{
     AccountStore, Change, CustomerFacts, CustomerRecords, EventDoor, GrantFacts, Rows,
 };
 use grantbook_portal::failure::Failure;
+use grantbook_portal::view::agreement::ConsentAsked;
 use grantbook_record::event::{Channel, ClientPublished, Event, Evidence};
 use grantbook_record::receipt::VerifiedContent;
-use grantbook_record::{Envelope, Jti, Kind, SubjectId, TenantId, Terms, UnixSeconds};
+use grantbook_record::vocabulary::Words;
+use grantbook_record::{Envelope, Jti, Kind, SubjectId, TenantId, Terms, UnixSeconds, VocabularyVersion};
+use tokio::sync::Notify;
 
 use crate::http::problem::Problem;
 
-/// The ledger, as the portal writes to it.
-pub(crate) struct LedgerWrites(pub(crate) Ledger);
+/// The ledger, as the portal writes to it, and word of erasures to whoever goes on with them.
+pub(crate) struct LedgerWrites(pub(crate) Ledger, pub(crate) Arc<Notify>);
 
 struct Changing<'a, 'b>(&'a mut AccountChange<'b>);
 
@@ -80,6 +85,17 @@ impl EventDoor for LedgerWrites {
         Ok(withdrawn.map_err(refused)?.leaf_index.0)
     }
 
+    fn begin_erasure(&self, tenant: TenantId, sub: &SubjectId) -> Result<Option<u64>, Failure> {
+        match self.0.begin_erasure(tenant, sub, Channel::Session) {
+            Ok(begun) => {
+                self.1.notify_one();
+                Ok(Some(begun.id))
+            }
+            Err(EraseError::UnknownCustomer) => Ok(None),
+            Err(error) => Err(refused(error)),
+        }
+    }
+
     fn vouch(
         &self,
         tenant: TenantId,
@@ -130,6 +146,15 @@ impl CustomerRecords for LedgerWrites {
             },
             VerifiedContent::Use { .. } => Ok(None),
         }
+    }
+
+    fn consents(&self, tenant: TenantId, terms: &Terms) -> Result<Vec<ConsentAsked>, Failure> {
+        super::consents::asked(&self.0, tenant, terms).map_err(refused)
+    }
+
+    fn words(&self, tenant: TenantId, version: VocabularyVersion) -> Result<Option<Words>, Failure> {
+        let known = self.0.tenant_state(tenant).map_err(refused)?;
+        Ok(known.vocabulary.version(version).map(|version| version.words().clone()))
     }
 
     fn grant(&self, tenant: TenantId, sub: &SubjectId, grant: &Jti) -> Result<Option<GrantFacts>, Failure> {

@@ -5,6 +5,7 @@ use std::time::Instant;
 use grantbook_engine::settlement::{Books, Line};
 use grantbook_engine::{Ledger, ReadError, UseRow};
 use grantbook_portal::view::Names as _;
+use grantbook_portal::view::agreement::ConsentAsked;
 use grantbook_portal::view::company::{Desk, Gate, Held, Period, Preview, TemplateCard, UseLine};
 use grantbook_portal::view::customer::RequestReview;
 use grantbook_portal::view::money::Amount;
@@ -22,6 +23,7 @@ use grantbook_tlog::LeafIndex;
 use super::customer::{listed, notice, wording};
 use super::names::TenantNames;
 use crate::http::live_gates::LiveGates;
+use crate::portal::consents::sentences_of;
 
 /// Rows of a table on a page; the API has the rest.
 const ROWS_MAX: usize = 100;
@@ -161,12 +163,28 @@ pub(super) fn preview(ledger: &Ledger, tenant: TenantId, id: &str) -> Result<Pre
             id: template.id.as_str().to_owned(),
             asked: TenantNames::of(ledger, tenant)?.agreement(&terms),
             narrowed: None,
+            consents: consents_of(ledger, tenant, &template)?,
             notice: notice(ledger, tenant, &terms)?,
             expires: UnixSeconds(now.0 + ANSWER_DAYS * SECONDS_PER_DAY),
             already: None,
         },
         template: card(&template),
     })
+}
+
+/// What the template asks for separately, in the sentences that were published last.
+fn consents_of(
+    ledger: &Ledger,
+    tenant: TenantId,
+    template: &TemplatePublished,
+) -> Result<Vec<ConsentAsked>, ReadError> {
+    let published = ledger.publications(tenant)?;
+    let one = |to: &grantbook_record::Term| {
+        let mut sentences = published.iter().rev().flat_map(sentences_of);
+        let sentence = sentences.find(|known| known.to == *to).map(|known| known.sentence.clone());
+        ConsentAsked { to: to.clone(), sentence, basis: Vec::new(), required: true }
+    };
+    Ok(template.bounds.consents.iter().map(one).collect())
 }
 
 fn widest(template: &TemplatePublished, vocabulary: VocabularyVersion) -> Option<Terms> {
