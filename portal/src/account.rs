@@ -209,11 +209,6 @@ pub fn of_credential(rows: &dyn Rows, credential: &[u8]) -> Result<Option<Accoun
     row(rows, &credential_row(credential))
 }
 
-/// Whose pseudonym this is.
-pub fn of_member(rows: &dyn Rows, tenant: TenantId, sub: &SubjectId) -> Result<Option<AccountId>, Failure> {
-    row(rows, &member_row(tenant, sub))
-}
-
 fn account_row(id: &AccountId) -> String {
     format!("account/{}", id.as_str())
 }
