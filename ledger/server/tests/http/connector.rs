@@ -47,21 +47,21 @@ impl Stage {
         }
         let folder = tempfile::tempdir().expect("a folder");
         let stage = Self { cluster, book, folder };
-        let made = stage.program().arg("keygen").arg(stage.path("key")).output().expect("the connector");
+        let made = Self::program().arg("keygen").arg(stage.path("key")).output().expect("the connector");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let register =
             Call::new(hyper::Method::PUT, "/v1/mirror/sources/crm").token(&stage.book.sandbox.token);
         register.bytes("application/json", made.stdout).send(stage.book.address).await.expect(204);
         std::fs::write(stage.path("token"), &stage.book.service_token).expect("a file");
         let config = format!(
-            "ledger = \"http://127.0.0.1:{}\"\ntoken_file = {:?}\ntenant = \"{}\"\nsource = \"crm\"\nkey_file = {:?}\n\
+            "ledger = \"http://127.0.0.1:{}\"\ntoken_file = \"{}\"\ntenant = \"{}\"\nsource = \"crm\"\nkey_file = \"{}\"\n\
              database = \"host={} user=grantbook_connector dbname=postgres\"\n\
              views = [\"grantbook.tickets\", \"grantbook.contract_terms\"]\nwishes_table = \"grantbook.wishes\"\n\
              poll_seconds = {poll_seconds}\noverlap_seconds = 60\n",
             stage.book.address.port(),
-            stage.path("token"),
+            stage.path("token").display(),
             stage.book.tenant(),
-            stage.path("key"),
+            stage.path("key").display(),
             stage.cluster.socket().display(),
         );
         std::fs::write(stage.path("connector.toml"), config).expect("a file");
@@ -72,12 +72,12 @@ impl Stage {
         self.folder.path().join(name)
     }
 
-    fn program(&self) -> Command {
+    fn program() -> Command {
         Command::new(root().join("target/debug/grantbook-connector"))
     }
 
     fn run(&self) -> Command {
-        let mut command = self.program();
+        let mut command = Self::program();
         command.arg("run").arg(self.path("connector.toml"));
         command
     }

@@ -17,8 +17,8 @@ async fn an_operator_with_every_key_but_the_customers_gives_no_grant() {
     let before = book.size_root();
 
     // straight into the engine, past HTTP, with whatever key, and with an assertion that the passkey really made
-    let forger = signer(66);
-    for key in [&forger, &book.sandbox.enterprise] {
+    let stranger = signer(66);
+    for key in [&stranger, &book.sandbox.enterprise] {
         let forged = signed_by(&prepared, key);
         for attachment in [None, Some(person.passkey.attached(&book, &forged))] {
             book.ledger.append_with(tenant, &forged, attachment.as_deref()).unwrap_err();
@@ -27,9 +27,9 @@ async fn an_operator_with_every_key_but_the_customers_gives_no_grant() {
     // the operator's and the enterprise's word make no second first key
     for evidence in [Evidence::OperatorsWord, Evidence::Enterprise] {
         let event =
-            KeyEnrolled { sub: person.sub.clone(), key: *forger.public_key(), evidence, recovery: None };
+            KeyEnrolled { sub: person.sub.clone(), key: *stranger.public_key(), evidence, recovery: None };
         let payload = Claims::new(tenant, jti(), event).to_json();
-        let own = Envelope::sign(Kind::KeyEnrolled, &payload, &[&forger]);
+        let own = Envelope::sign(Kind::KeyEnrolled, &payload, &[&stranger]);
         let word = match evidence {
             Evidence::OperatorsWord => book.ledger.operators_word(tenant, &payload).unwrap(),
             _ => Envelope::sign(Kind::KeyEnrolled, &payload, &[&book.sandbox.enterprise]),
@@ -51,8 +51,8 @@ async fn an_operator_with_every_key_but_the_customers_gives_no_grant() {
     let text = String::from_utf8(receipt.to_json()).unwrap();
     let base64 = |bytes: &[u8]| grantbook_record::encoding::to_base64url(bytes);
     let swaps = [
-        (base64(&envelope), base64(&signed_by(&prepared, &forger))),
-        (base64(person.signer.public_key().as_bytes()), base64(forger.public_key().as_bytes())),
+        (base64(&envelope), base64(&signed_by(&prepared, &stranger))),
+        (base64(person.signer.public_key().as_bytes()), base64(stranger.public_key().as_bytes())),
     ];
     for (real, forged) in swaps {
         assert!(text.contains(&real));
