@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `inbox/` account's id | an [`Inbox`] |
 //! | `contact/` account's id | a [`Contact`] |
-//! | `due/` account's id | a [`Due`]: something waits to be mailed |
+//! | `due/` account's id | a `Due`: something waits to be mailed |
 //! | `confirm/` SHA-256 of a secret | whose address the secret confirms |
 //! | `unsubscribe/` SHA-256 of a secret | whose mails the secret ends |
 //! | `news` | up to where the log was read, and which signing page customers were told of |

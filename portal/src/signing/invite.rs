@@ -158,11 +158,11 @@ impl WayBack {
     /// For the signing page: the addresses once an event of this kind is signed, and if nothing is.
     pub(super) fn both(&self, kind: &str) -> Value {
         let outcome = if kind == Kind::RequestDeclined.name() { "declined" } else { "agreed" };
-        json!({"signed": self.with(outcome), "unsigned": self.with("unanswered")})
+        json!({"signed": self.telling(outcome), "unsigned": self.telling("unanswered")})
     }
 
     /// The address with what came of it: a word, and nothing about anybody.
-    pub(super) fn with(&self, outcome: &str) -> String {
+    pub(super) fn telling(&self, outcome: &str) -> String {
         let (address, fragment) = match self.url.split_once('#') {
             Some((address, fragment)) => (address, format!("#{fragment}")),
             None => (self.url.as_str(), String::new()),

@@ -80,8 +80,8 @@ fn every_error_is_provoked() {
         ),
         (
             "archive",
-            "Header/Mismatch Header/Version Header/Schema/UnknownField Header/Consistency Header/StateProof/Map Record \
-             End/States CutShort GoesOn",
+            "Header/Mismatch Header/Version Header/Schema/UnknownField Header/Consistency/Root Header/StateProof/Map Record \
+             End/Mismatch End/States CutShort GoesOn",
         ),
         (
             "attachment",

@@ -69,7 +69,7 @@ fn the_way_back_says_what_came_of_it_and_nothing_else() {
         ("https://voltway.example/app#x?y", "https://voltway.example/app?outcome=agreed#x?y"),
     ] {
         let back = WayBack { url: url.to_owned(), expires: UnixSeconds(1) };
-        assert_eq!(back.with("agreed"), with);
+        assert_eq!(back.telling("agreed"), with);
     }
     let mut rows = Memory::default();
     let (one, two) = (AccountId::random(), AccountId::random());
