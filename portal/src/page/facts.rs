@@ -169,11 +169,17 @@ impl Page {
 
     /// What a separate consent is to; as it is where it is none that laws know.
     pub fn consent(&self, to: &Term) -> String {
-        match to.as_str() {
-            "automated-decision" | "cross-border" | "derived-asset" | "public-disclosure" | "sensitive"
-            | "special" | "third-party" => self.say(&format!("consent-{to}")),
-            other => other.to_owned(),
-        }
+        let key = match to.as_str() {
+            "automated-decision" => "consent-automated-decision",
+            "cross-border" => "consent-cross-border",
+            "derived-asset" => "consent-derived-asset",
+            "public-disclosure" => "consent-public-disclosure",
+            "sensitive" => "consent-sensitive",
+            "special" => "consent-special",
+            "third-party" => "consent-third-party",
+            other => return other.to_owned(),
+        };
+        self.say(key)
     }
 
     /// Several of them.
@@ -184,7 +190,12 @@ impl Page {
     /// Laws that ask for a consent, each with its article.
     pub fn basis(&self, basis: &[(Law, &'static str)]) -> String {
         let one = |(law, at): &(Law, &'static str)| {
-            let law = self.say(&format!("law-{}", law.word()));
+            let law = self.say(match law {
+                Law::DataAct => "law-data-act",
+                Law::Dpdp => "law-dpdp",
+                Law::Gdpr => "law-gdpr",
+                Law::Pipl => "law-pipl",
+            });
             self.with_two("law-article", "law", law, "article", *at)
         };
         figures::list(basis.iter().map(one), self.language())
