@@ -88,12 +88,12 @@ impl Current {
         rows.remove(&name(&self.token));
     }
 
-    /// What a form of this session brings along: no other session's fits.
+    /// What a form of one session brings along: that of another does not fit.
     pub fn form_token(&self, key: &[u8; 32]) -> String {
         form_token(key, FORM, &self.token)
     }
 
-    /// Whether a form came from a page that was made for this session.
+    /// Whether a form came from a page that was made for the same session.
     pub fn check_form(&self, key: &[u8; 32], sent: &str) -> Result<(), Failure> {
         is_of_form(&self.form_token(key), sent)
     }

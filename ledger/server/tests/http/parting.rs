@@ -35,7 +35,7 @@ async fn everything_is_erased_and_the_result_is_dated() {
     for said in ["records about you", "open connection", "Records of money", "no backup opens"] {
         assert!(page.contains(said), "{said}: {page}");
     }
-    // one form, of this session, and nothing else begins it
+    // one form, of the session that is there, and nothing else begins it
     let token = person.form_token().await;
     assert_eq!(person.form(&path, &other.form_token().await, "").await.expect(403).slug(), "cross-site");
     other.form("/my/account/data/somewhere/erase", &other.form_token().await, "").await.expect(404);
