@@ -26,6 +26,8 @@ use crate::failure::Failure;
 
 /// Passkeys of one account.
 pub const PASSKEYS_MAX: usize = 8;
+/// How long somebody who was erased is told how far that is, in seconds: past the end of the key epoch.
+const PARTING_SECONDS: u64 = 60 * 86_400;
 /// Memberships of one account.
 pub const MEMBERSHIPS_MAX: usize = 256;
 
@@ -43,6 +45,11 @@ impl AccountId {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Out of a row's name.
+    pub(crate) fn of_row(id: &str) -> Self {
+        Self(id.to_owned())
     }
 }
 
@@ -62,6 +69,9 @@ pub struct Account {
     /// By which the code logs in that takes the place of that one, while a recovery is under way.
     #[serde(default)]
     pub next_recovery: Option<CodeLogin>,
+    /// Enterprises where the person had everything erased not long ago.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partings: Vec<Parting>,
 }
 
 /// A passkey that logs in.
@@ -90,10 +100,41 @@ pub struct Membership {
     pub evidence: Evidence,
 }
 
+/// An erasure that the person asked for. It does not say under which pseudonym they were known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parting {
+    /// The enterprise.
+    pub tenant: TenantId,
+    /// The erasure's number; `None` where nothing was held.
+    pub erasure: Option<u64>,
+    /// When it was asked for.
+    pub asked: UnixSeconds,
+}
+
+impl Parting {
+    /// Whether the person is still told of it.
+    pub fn is_told(&self, now: UnixSeconds) -> bool {
+        now.0 < self.asked.0.saturating_add(PARTING_SECONDS)
+    }
+}
+
 impl Account {
     /// The account's row.
     pub fn read(rows: &dyn Rows, id: &AccountId) -> Result<Self, Failure> {
         row(rows, &account_row(id))?.ok_or(Failure::NotLoggedIn)
+    }
+
+    /// One that no passkey opens yet.
+    pub fn without_passkey(since: UnixSeconds, recovery: CodeLogin) -> Self {
+        Self {
+            since,
+            passkeys: Vec::new(),
+            memberships: Vec::new(),
+            recovery,
+            next_recovery: None,
+            partings: Vec::new(),
+        }
     }
 
     /// Writes the account's row.
@@ -162,8 +203,19 @@ impl Account {
         Ok(())
     }
 
+    /// Forgets a membership, and keeps that everything of it is erased.
+    pub fn part(&mut self, rows: &mut dyn Rows, parting: Parting) {
+        for gone in self.memberships.iter().filter(|known| known.tenant == parting.tenant) {
+            rows.remove(&member_row(gone.tenant, &gone.sub));
+        }
+        self.memberships.retain(|known| known.tenant != parting.tenant);
+        self.partings.retain(|known| known.tenant != parting.tenant && known.is_told(parting.asked));
+        self.partings.push(parting);
+    }
+
     /// Removes everything that there is of the account but its sessions.
-    pub fn erase(&self, rows: &mut dyn Rows, id: &AccountId) {
+    pub fn erase(&self, rows: &mut dyn Rows, id: &AccountId) -> Result<(), Failure> {
+        crate::news::forget(rows, id)?;
         for passkey in &self.passkeys {
             rows.remove(&credential_row(&passkey.credential.0));
         }
@@ -174,12 +226,24 @@ impl Account {
             login.forget(rows);
         }
         rows.remove(&account_row(id));
+        Ok(())
     }
+}
+
+/// All accounts.
+pub(crate) fn all(rows: &dyn Rows) -> Vec<AccountId> {
+    let names = rows.names("account/");
+    names.iter().filter_map(|name| name.strip_prefix("account/")).map(AccountId::of_row).collect()
 }
 
 /// Whose credential this is.
 pub fn of_credential(rows: &dyn Rows, credential: &[u8]) -> Result<Option<AccountId>, Failure> {
     row(rows, &credential_row(credential))
+}
+
+/// Whose pseudonym this is.
+pub fn of_member(rows: &dyn Rows, tenant: TenantId, sub: &SubjectId) -> Result<Option<AccountId>, Failure> {
+    row(rows, &member_row(tenant, sub))
 }
 
 fn account_row(id: &AccountId) -> String {

@@ -3,7 +3,10 @@
 
 mod company;
 mod customer;
+mod erasure;
 mod others;
+mod refusal;
+mod space;
 mod terms;
 
 use axum::Router;
@@ -66,7 +69,9 @@ pub(crate) fn quote() -> crate::view::agreement::Agreement {
 }
 
 fn all() -> impl Iterator<Item = &'static Shown> {
-    [customer::SHOWN, company::SHOWN, others::SHOWN].into_iter().flatten()
+    [customer::SHOWN, erasure::SHOWN, space::SHOWN, company::SHOWN, others::SHOWN, refusal::SHOWN]
+        .into_iter()
+        .flatten()
 }
 
 /// Names of all screens, each with one of its states.
@@ -107,6 +112,6 @@ fn page(shown: &Shown, language: Language, path: String) -> Page {
         (Who::Visitor | Who::Customer, _) => Role::Visitor,
     };
     let zone = Zone::new(480).unwrap_or_default();
-    let viewer = Viewer { role, zone, form_token: "gallery".to_owned() };
+    let viewer = Viewer { role, zone, form_token: "gallery".to_owned(), unseen: 3 };
     Page { words: Words(language), viewer, path, place: shown.place, sandbox: true, now: NOW }
 }

@@ -75,6 +75,14 @@ impl Language {
         }
     }
 
+    /// What it calls itself.
+    pub fn own_name(self) -> &'static str {
+        match self {
+            Self::English => "English",
+            Self::Chinese => "简体中文",
+        }
+    }
+
     /// The language that pages link to.
     #[must_use]
     pub fn other(self) -> Self {

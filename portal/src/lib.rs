@@ -15,6 +15,7 @@ pub mod gallery;
 mod language;
 mod moment;
 pub mod narrowing;
+pub mod news;
 pub mod page;
 pub mod passkey;
 mod routes;
@@ -24,6 +25,7 @@ pub mod session;
 pub mod signing;
 pub mod view;
 pub mod viewer;
+pub mod wish;
 mod words;
 
 pub use language::Language;

@@ -59,6 +59,14 @@ impl Narrowing {
         Ok(())
     }
 
+    /// The query that [`Self::of_query`] reads.
+    pub fn to_query(&self) -> String {
+        let without = self.without.iter().map(|left_out| format!("without={}", left_out.replace('/', "%2F")));
+        let days = self.days.map(|days| format!("days={days}"));
+        let uses = self.uses.map(|uses| format!("uses={uses}"));
+        without.chain(days).chain(uses).collect::<Vec<_>>().join("&")
+    }
+
     /// Whether nothing is narrowed.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

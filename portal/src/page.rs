@@ -3,11 +3,16 @@
 pub mod company;
 pub mod customer;
 mod diff;
+pub mod erasure;
 mod facts;
 pub mod faults;
+pub mod news;
 pub mod overview;
+pub mod refusal;
 pub mod regulator;
 pub mod rules;
+pub mod space;
+mod tour;
 
 use askama::Template;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -44,16 +49,22 @@ pub enum Place {
     Home,
     /// A customer's grants.
     Connections,
+    /// What enterprises' systems say of a customer.
+    Space,
     /// Uses and money.
     Value,
     /// Keys, data, complaints.
     Account,
+    /// What has happened.
+    News,
     /// The log.
     Log,
     /// A bundle of proofs.
     Bundle,
     /// One entry.
     Receipt,
+    /// Where an enterprise signs in.
+    SignIn,
     /// An enterprise's first page.
     Desk,
     /// Its requests.
@@ -66,6 +77,22 @@ pub enum Place {
     Gates,
     /// Its settlement.
     Settlement,
+}
+
+impl Place {
+    /// Whether it is an enterprise's.
+    pub fn is_company(self) -> bool {
+        matches!(
+            self,
+            Self::SignIn
+                | Self::Desk
+                | Self::Requests
+                | Self::Grants
+                | Self::Uses
+                | Self::Gates
+                | Self::Settlement
+        )
+    }
 }
 
 /// An entry of the navigation.
@@ -89,6 +116,7 @@ const HOUSE: &str = "M4 11l8-7 8 7v9h-5v-6H9v6H4z";
 const LINKS: &str = "M9 15l6-6M8 11l-2 2a4 4 0 006 6l2-2M16 13l2-2a4 4 0 00-6-6l-2 2";
 const BARS: &str = "M5 20v-7M12 20V4M19 20v-11";
 const PERSON: &str = "M12 12a4 4 0 100-8 4 4 0 000 8zM4 21c1-4 4-6 8-6s7 2 8 6";
+const BOX: &str = "M4 7l8-4 8 4v10l-8 4-8-4zM4 7l8 4 8-4M12 11v10";
 const LINES: &str = "M5 6h14M5 12h14M5 18h9";
 const CHECK: &str = "M12 3l7 3v6c0 4-3 7-7 9-4-2-7-5-7-9V6zM9 12l2 2 4-4";
 const SLIP: &str = "M6 3h12v18l-3-2-3 2-3-2-3 2zM9 8h6M9 12h6";
@@ -105,6 +133,7 @@ const VISITOR: &[Entry] = &[
 const CUSTOMER: &[Entry] = &[
     entry("/my", "nav-home", Place::Home, HOUSE),
     entry("/my/connections", "nav-connections", Place::Connections, LINKS),
+    entry("/my/space", "nav-space", Place::Space, BOX),
     entry("/my/value", "nav-value", Place::Value, BARS),
     entry("/my/account", "nav-account", Place::Account, PERSON),
 ];

@@ -1,5 +1,7 @@
 //! Routes: who asks, what is read, which page shows it.
 
+mod download;
+
 use std::convert::Infallible;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,17 +15,23 @@ use axum::routing::get;
 use futures_util::StreamExt as _;
 use grantbook_record::TenantId;
 use grantbook_record::day::UnixSeconds;
-use serde::Deserialize;
 
 use crate::assets;
 use crate::backend::read::{Read, ReadFault, Reads};
 use crate::failure::Failure;
 use crate::language::{self, Language};
 use crate::page::faults::{Fault, fault};
-use crate::page::{Page, Place, company, customer, overview, regulator, rules};
+use crate::page::news::MailLink;
+use crate::page::{
+    Page, Place, company, customer, erasure, news, overview, refusal, regulator, rules, space,
+};
 use crate::rules::RuleForm;
+use crate::secret::Secret;
+use crate::view::company::Paging;
 use crate::view::customer::Narrowing;
-use crate::viewer::{Membership, Viewer, Viewers};
+use crate::view::draft::{Draft, PreparedRequest};
+use crate::view::space::SpaceFilter;
+use crate::viewer::{Membership, Role, Viewers};
 use crate::words::Words;
 
 /// What handlers have.
@@ -42,7 +50,7 @@ struct Asked {
 
 impl<R: Reads, V: Viewers> Portal<R, V> {
     async fn asked(&self, uri: &axum::http::Uri, headers: &HeaderMap, place: Place) -> Asked {
-        let viewer = self.viewers.viewer(headers).await;
+        let viewer = self.viewers.viewer(headers, place).await;
         let language = Language::choose(uri.query(), headers);
         let page = Page {
             words: Words(language),
@@ -68,7 +76,11 @@ impl Asked {
     }
 
     fn refuse(self) -> Response {
-        let why = if self.page.viewer == Viewer::visitor() { Fault::SignIn } else { Fault::NotYours };
+        let why = match self.page.viewer.role {
+            Role::Visitor if self.page.place.is_company() => Fault::CompanySignIn,
+            Role::Visitor => Fault::SignIn,
+            Role::Customer(_) | Role::Company(_) => Fault::NotYours,
+        };
         let response = fault(&self.page, why);
         self.finish(response)
     }
@@ -172,7 +184,8 @@ macro_rules! ours {
             let request = (portal, uri, headers);
             match as_company(&request, $place).await {
                 Ok((asked, of)) => {
-                    asked.answer(request.0.reads.desk(of).await, |page, view| $show(page, &view))
+                    let paging = Paging::of_query(request.1.query().unwrap_or_default());
+                    asked.answer(request.0.reads.desk(of, paging).await, |page, view| $show(page, &view))
                 }
                 Err(refused) => refused,
             }
@@ -195,16 +208,38 @@ pub fn router<S: Clone + Send + Sync + 'static, R: Reads, V: Viewers>(reads: R, 
         .route("/my/grants/{id}/stop", mine!(Place::Connections, stop / id, customer::stop))
         .route("/my/grants/{id}/stopped", mine!(Place::Connections, stopped / id, customer::stopped))
         .route("/my/grants/{id}/taken", get(taken::<R, V>))
+        .route("/my/space", get(data_space::<R, V>))
+        .route("/my/space/{tenant}/{id}", get(space_record::<R, V>))
         .route("/my/value", mine!(Place::Value, value, customer::value))
         .route("/my/receipts/{leaf}", get(receipt::<R, V>))
         .route("/my/receipts/{leaf}/file", get(receipt_file::<R, V>))
         .route("/my/rules", mine!(Place::Account, rules, rules::book))
         .route("/my/rules/{tenant}/new", get(rule_draft::<R, V>))
         .route("/my/account", mine!(Place::Account, keys, customer::account))
-        .route("/my/account/data", mine!(Place::Account, data, customer::data))
+        .route("/my/account/data", get(data::<R, V>))
+        .route("/my/account/data/{id}/erase", mine!(Place::Account, erasure_review / id, erasure::review))
+        .route("/my/account/data/{id}/erased", get(erased::<R, V>))
+        .route("/my/account/data/{id}/archive", get(download::archive::<R, V>))
+        .route("/my/grants/{id}/iso27560", get(download::iso27560::<R, V>))
+        .route("/my/grants/{id}/kantara", get(download::kantara::<R, V>))
         .route("/my/account/complaints", mine!(Place::Account, complaints, customer::complaints))
+        .route("/company/sign-in", get(company_sign_in::<R, V>))
+        .route("/my/notifications", get(happened::<R, V>))
+        .route("/my/account/notifications", get(mail::<R, V>))
+        .route("/mail/confirm/{secret}", get(confirm::<R, V>))
+        .route(
+            "/mail/confirmed",
+            open!(Place::Elsewhere, |_portal, page| news::mail_link(page, MailLink::Confirmed)),
+        )
+        .route("/mail/unsubscribe/{secret}", get(unsubscribe::<R, V>))
+        .route(
+            "/mail/unsubscribed",
+            open!(Place::Elsewhere, |_portal, page| news::mail_link(page, MailLink::Unsubscribed)),
+        )
         .route("/company", ours!(Place::Desk, company::desk))
-        .route("/company/requests", ours!(Place::Requests, company::requests))
+        .route("/company/requests", get(company_requests::<R, V>))
+        .route("/company/requests/refusals", get(refusals::<R, V>))
+        .route("/company/requests/prepared/{id}", get(prepared::<R, V>))
         .route("/company/requests/preview", get(preview::<R, V>))
         .route("/company/grants", ours!(Place::Grants, company::grants))
         .route("/company/uses", ours!(Place::Uses, company::uses))
@@ -212,6 +247,66 @@ pub fn router<S: Clone + Send + Sync + 'static, R: Reads, V: Viewers>(reads: R, 
         .route("/company/settlement", ours!(Place::Settlement, company::settlement))
         .route(assets::ROUTE, get(assets::serve))
         .with_state(Portal { reads, viewers })
+}
+
+async fn happened<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let request = (portal, uri, headers);
+    match as_customer(&request, Place::News).await {
+        Ok((asked, _)) => {
+            let read = request.0.viewers.news(&request.2).await.ok_or(ReadFault::Unavailable);
+            asked.answer(read, |page, view| news::news(page, &view))
+        }
+        Err(refused) => refused,
+    }
+}
+
+async fn mail<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let request = (portal, uri, headers);
+    match as_customer(&request, Place::Account).await {
+        Ok((asked, _)) => {
+            let read = request.0.viewers.mail(&request.2).await.ok_or(ReadFault::Unavailable);
+            asked.answer(read, |page, view| news::mail(page, &view))
+        }
+        Err(refused) => refused,
+    }
+}
+
+/// A page that a link of a mail leads to, if its secret has the form of one.
+async fn of_mail<R: Reads, V: Viewers>(
+    portal: Portal<R, V>,
+    secret: &str,
+    (OriginalUri(uri), headers): (OriginalUri, HeaderMap),
+    link: MailLink<'_>,
+) -> Response {
+    let asked = portal.asked(&uri, &headers, Place::Elsewhere).await;
+    let read = Secret::parse(secret).map(drop).ok_or(ReadFault::NotFound);
+    asked.answer(read, |page, ()| news::mail_link(page, link))
+}
+
+async fn confirm<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    Path(secret): Path<String>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    of_mail(portal, &secret, (uri, headers), MailLink::Confirm(&secret)).await
+}
+
+async fn unsubscribe<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    Path(secret): Path<String>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    of_mail(portal, &secret, (uri, headers), MailLink::Unsubscribe(&secret)).await
 }
 
 async fn log<R: Reads, V: Viewers>(
@@ -230,12 +325,46 @@ async fn request<R: Reads, V: Viewers>(
     uri: OriginalUri,
     headers: HeaderMap,
 ) -> Response {
-    let narrowing = Narrowing::of_query(uri.query().unwrap_or_default());
+    let query = uri.query().unwrap_or_default();
+    let narrowing = Narrowing::of_query(query);
+    let lacking = query.split('&').any(|pair| pair == customer::LACKING);
     let request = (portal, uri, headers);
     match as_customer(&request, Place::Home).await {
         Ok((asked, of)) => {
             let read = request.0.reads.request(&of, &id, &narrowing).await;
-            asked.answer(read, |page, view| customer::request(page, &view))
+            asked.answer(read, |page, view| customer::request(page, &view, lacking))
+        }
+        Err(refused) => refused,
+    }
+}
+
+async fn data_space<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let filter = SpaceFilter::of_query(uri.query().unwrap_or_default());
+    let request = (portal, uri, headers);
+    match as_customer(&request, Place::Space).await {
+        Ok((asked, of)) => {
+            let read = request.0.reads.space(&of, &filter).await;
+            asked.answer(read, |page, view| space::space(page, &view))
+        }
+        Err(refused) => refused,
+    }
+}
+
+async fn space_record<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    Path((tenant, id)): Path<(String, String)>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let request = (portal, uri, headers);
+    match as_customer(&request, Place::Space).await {
+        Ok((asked, of)) => {
+            let read = request.0.reads.space_record(&of, &tenant, &id).await;
+            asked.answer(read, |page, view| space::record(page, &view))
         }
         Err(refused) => refused,
     }
@@ -302,6 +431,48 @@ async fn taken<R: Reads, V: Viewers>(
     }
 }
 
+async fn data<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let request = (portal, uri, headers);
+    match as_customer(&request, Place::Account).await {
+        Ok((asked, of)) => {
+            let (Portal { reads, viewers }, _, headers) = &request;
+            let mut read = reads.data(&of).await;
+            if let Ok(view) = &mut read {
+                for parting in viewers.partings(headers).await {
+                    view.erased.extend(reads.erasure(&parting).await.ok());
+                }
+            }
+            asked.answer(read, |page, view| customer::data(page, &view))
+        }
+        Err(refused) => refused,
+    }
+}
+
+async fn erased<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    Path(tenant): Path<String>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let request = (portal, uri, headers);
+    match as_customer(&request, Place::Account).await {
+        Ok((asked, _)) => {
+            let (Portal { reads, viewers }, _, headers) = &request;
+            let partings = viewers.partings(headers).await;
+            let read = match partings.iter().find(|parting| parting.tenant.to_string() == tenant) {
+                Some(parting) => reads.erasure(parting).await,
+                None => Err(ReadFault::NotFound),
+            };
+            asked.answer(read, |page, view| erasure::report(page, &view))
+        }
+        Err(refused) => refused,
+    }
+}
+
 async fn receipt<R: Reads, V: Viewers>(
     State(portal): State<Portal<R, V>>,
     Path(leaf): Path<u64>,
@@ -333,24 +504,83 @@ async fn receipt_file<R: Reads, V: Viewers>(
     }
 }
 
-/// Which template.
-#[derive(Deserialize)]
-struct TemplateQuery {
-    template: String,
-}
-
-async fn preview<R: Reads, V: Viewers>(
+async fn refusals<R: Reads, V: Viewers>(
     State(portal): State<Portal<R, V>>,
-    Query(query): Query<TemplateQuery>,
     uri: OriginalUri,
     headers: HeaderMap,
 ) -> Response {
     let request = (portal, uri, headers);
     match as_company(&request, Place::Requests).await {
         Ok((asked, of)) => {
-            let read = request.0.reads.preview(of, &query.template).await;
-            asked.answer(read, |page, view| customer::request_preview(page, &view.review))
+            asked.answer(request.0.reads.refusals(of).await, |page, view| refusal::refusals(page, &view))
         }
         Err(refused) => refused,
     }
+}
+
+async fn company_sign_in<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let asked = portal.asked(&uri, &headers, Place::SignIn).await;
+    let response = company::sign_in(&asked.page, is_marked(&uri, "refused"));
+    asked.finish(response)
+}
+
+async fn preview<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    Query(pairs): Query<Vec<(String, String)>>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let request = (portal, uri, headers);
+    match as_company(&request, Place::Requests).await {
+        Ok((asked, of)) => {
+            let read = request.0.reads.preview(of, &Draft::of_pairs(&pairs)).await;
+            asked.answer(read, |page, view| customer::request_preview(page, &view))
+        }
+        Err(refused) => refused,
+    }
+}
+
+async fn company_requests<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let query = uri.query().unwrap_or_default();
+    let made = query.split('&').find_map(|pair| pair.strip_prefix("made=")?.parse().ok());
+    let request = (portal, uri, headers);
+    match as_company(&request, Place::Requests).await {
+        Ok((asked, of)) => {
+            let read = request.0.reads.desk(of, Paging::default()).await;
+            asked.answer(read, |page, view| company::requests(page, &view, made))
+        }
+        Err(refused) => refused,
+    }
+}
+
+async fn prepared<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    Path(id): Path<String>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let refused = is_marked(&uri, "refused");
+    let request = (portal, uri, headers);
+    match as_company(&request, Place::Requests).await {
+        Ok((asked, of)) => {
+            let base_url = request.0.reads.overview().base_url;
+            asked.answer(request.0.reads.prepared(of, &id).await, |page, view| {
+                company::prepared(page, &PreparedRequest { refused, ..view }, &base_url)
+            })
+        }
+        Err(refused) => refused,
+    }
+}
+
+/// Whether the query has a name without a value.
+fn is_marked(uri: &axum::http::Uri, mark: &str) -> bool {
+    uri.query().is_some_and(|query| query.split('&').any(|pair| pair == mark))
 }

@@ -5,6 +5,8 @@
 //! |---|---|
 //! | `session/` SHA-256 of the token | a [`Session`] |
 
+pub mod company;
+
 use axum::http::{HeaderMap, HeaderValue, header};
 use grantbook_record::UnixSeconds;
 use grantbook_record::encoding::to_base64url;
@@ -30,6 +32,14 @@ pub struct Lifetimes {
     pub idle_seconds: u64,
     /// After so long whatever happens, in seconds.
     pub absolute_seconds: u64,
+}
+
+impl Lifetimes {
+    /// Whether a session has ended that began and was last used then.
+    fn are_over(&self, since: UnixSeconds, seen: UnixSeconds, now: UnixSeconds) -> bool {
+        now.0 >= seen.0.saturating_add(self.idle_seconds)
+            || now.0 >= since.0.saturating_add(self.absolute_seconds)
+    }
 }
 
 /// A session as it is kept.
@@ -72,15 +82,14 @@ pub fn current(
     lifetimes: &Lifetimes,
     now: UnixSeconds,
 ) -> Result<Current, Failure> {
-    let token = token_of(headers).ok_or(Failure::NotLoggedIn)?;
+    let token = token_of(headers, COOKIE).ok_or(Failure::NotLoggedIn)?;
     let session: Session = row(rows, &name(&token))?.ok_or(Failure::NotLoggedIn)?;
     if session.has_ended(lifetimes, now) { Err(Failure::NotLoggedIn) } else { Ok(Current { session, token }) }
 }
 
 impl Session {
     fn has_ended(&self, lifetimes: &Lifetimes, now: UnixSeconds) -> bool {
-        now.0 >= self.seen.0.saturating_add(lifetimes.idle_seconds)
-            || now.0 >= self.since.0.saturating_add(lifetimes.absolute_seconds)
+        lifetimes.are_over(self.since, self.seen, now)
     }
 
     /// Whether the passkey was just shown; [`Failure::NotFresh`] otherwise.
@@ -113,18 +122,17 @@ impl Current {
         rows.remove(&name(&self.token));
     }
 
-    /// What a form of this session brings along: another session's does not fit.
+    /// What a form of one session brings along: that of another does not fit.
     pub fn form_token(&self, key: &[u8; 32]) -> String {
-        to_base64url(&mac(key, &[b"form", self.token.name().as_bytes()]))
+        form_token(key, b"form", &self.token)
     }
 
-    /// Whether a form came from a page that was made for this session.
+    /// Whether a form came from a page that was made for the same session.
     pub fn check_form(&self, key: &[u8; 32], sent: &str) -> Result<(), Failure> {
-        let expected = self.form_token(key);
-        if bool::from(expected.as_bytes().ct_eq(sent.as_bytes())) { Ok(()) } else { Err(Failure::CrossSite) }
+        is_of_form(&self.form_token(key), sent)
     }
 
-    /// Ties a challenge to this session.
+    /// Ties a challenge to the session.
     pub fn binding(&self) -> String {
         self.token.name()
     }
@@ -154,8 +162,20 @@ pub fn sweep(rows: &mut dyn Rows, lifetimes: &Lifetimes, now: UnixSeconds) -> Re
 
 /// The header that hands a token to the browser.
 pub fn cookie(token: &Secret) -> Option<HeaderValue> {
-    HeaderValue::try_from(format!("{COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Strict", token.reveal()))
+    cookie_named(COOKIE, token)
+}
+
+fn cookie_named(cookie: &str, token: &Secret) -> Option<HeaderValue> {
+    HeaderValue::try_from(format!("{cookie}={}; Path=/; Secure; HttpOnly; SameSite=Strict", token.reveal()))
         .ok()
+}
+
+fn form_token(key: &[u8; 32], purpose: &[u8], token: &Secret) -> String {
+    to_base64url(&mac(key, &[purpose, token.name().as_bytes()]))
+}
+
+fn is_of_form(expected: &str, sent: &str) -> Result<(), Failure> {
+    if bool::from(expected.as_bytes().ct_eq(sent.as_bytes())) { Ok(()) } else { Err(Failure::CrossSite) }
 }
 
 /// The header that takes it away.
@@ -164,12 +184,12 @@ pub fn no_cookie() -> HeaderValue {
 }
 
 /// The one token of the request; none where there are two, since one of them was planted.
-fn token_of(headers: &HeaderMap) -> Option<Secret> {
+fn token_of(headers: &HeaderMap, cookie: &str) -> Option<Secret> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut tokens = cookies
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(name, _)| *name == COOKIE);
+        .filter(|(name, _)| *name == cookie);
     match (tokens.next(), tokens.next()) {
         (Some((_, token)), None) => Secret::parse(token),
         _ => None,

@@ -4,12 +4,17 @@
 //! which the operator signs and which says so. Everything else goes through the page at `/sign/`, which signs in the browser
 //! with keys that never leave it, and sends what it signed to `POST /v1/events`, as anybody does.
 
+mod company;
 mod enrol;
+mod erase;
 mod invite;
 mod log_in;
 mod page;
 mod prepare;
+mod request;
 mod rules;
+mod sandbox;
+mod space;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,12 +35,15 @@ use tokio::sync::Semaphore;
 pub use enrol::{PendingEnrolment, PendingEnrolments};
 pub use invite::{INVITATION_SECONDS_MAX, Invitation, Invited, NewInvitation};
 
-use crate::account::{self, Account, AccountId};
+use crate::account::{self, Account, AccountId, Parting};
 use crate::backend::write::{Rows, WriteSide};
 use crate::failure::Failure;
 use crate::moment::Zone;
+use crate::news;
+use crate::page::Place;
 use crate::secret::random;
 use crate::session::{self, Current, Lifetimes};
+use crate::view::news::{MailSettings, News};
 use crate::viewer::{Membership, Role, Viewer, Viewers};
 
 /// Bytes of a request's body.
@@ -53,15 +61,19 @@ pub struct Settings {
     pub relying_party: RelyingParty,
     /// When sessions end.
     pub lifetimes: Lifetimes,
+    /// Whether the front page lets its visitors in as a customer and as the enterprise of the sandbox.
+    pub sandbox_doors: bool,
     /// The vocabulary with its words, JSON: what terms are called on the signing page.
     pub vocabulary: String,
+    /// Whether the server sends mail.
+    pub mails: bool,
 }
 
 /// The portal's signing side. A clone is the same one.
 #[derive(Clone)]
-pub struct Portal(Arc<Inner>);
+pub struct Portal(pub(crate) Arc<Inner>);
 
-struct Inner {
+pub(crate) struct Inner {
     backend: Box<dyn WriteSide>,
     settings: Settings,
     /// Keys form tokens and challenges.
@@ -102,6 +114,12 @@ impl Portal {
         }
     }
 
+    /// Where its doors to the sandbox are open: the portal's own origin. `None` where they are closed.
+    pub fn sandbox_doors(&self) -> Option<&str> {
+        let settings = &self.0.settings;
+        settings.sandbox_doors.then_some(settings.relying_party.origin.as_str())
+    }
+
     /// Its routes.
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         Router::new()
@@ -110,6 +128,11 @@ impl Portal {
             .route("/account/log-in", post(log_in::log_in))
             .route("/account/step-up", post(log_in::step_up))
             .route("/account/log-out", post(log_in::log_out))
+            .route("/company/sign-in", post(company::sign_in))
+            .route("/company/sign-out", post(company::sign_out))
+            .route("/company/requests", post(request::make))
+            .route("/company/requests/prepared/{id}", post(request::signed))
+            .route("/company/requests/prepared/{id}/payload", get(request::payload))
             .route("/account/recover", post(log_in::recover))
             .route("/account/recovered", post(log_in::recovered))
             .route("/account/erase", post(log_in::erase))
@@ -127,16 +150,24 @@ impl Portal {
             .route("/my/rules/{tenant}", post(rules::make))
             .route("/my/rules/{tenant}/{mandate}/end", post(rules::end))
             .route("/account/answers", get(rules::answers))
+            .route("/my/account/data/{id}/erase", post(erase::erase))
+            .route("/sandbox/customer", post(sandbox::customer))
+            .route("/sandbox/company", post(sandbox::company))
+            .route("/sandbox/own-key", post(sandbox::own_key))
+            .route("/my/space/{tenant}/{id}/wish", post(space::wish))
+            .route("/my/space/{tenant}/{id}/confirm", post(space::confirm))
             .route("/i/{token}", get(invite::open))
             .route("/sign-in", get(log_in::sign_in))
+            .merge(news::routes())
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .layer(from_fn_with_state(self.clone(), guard))
             .merge(page::routes())
+            .merge(news::routes_of_mail())
             .with_state(self.clone())
     }
 
     /// Runs a call that may block.
-    async fn blocking<T: Send + 'static>(
+    pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         call: impl FnOnce(&Inner) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
@@ -146,28 +177,52 @@ impl Portal {
 }
 
 impl Viewers for Portal {
-    async fn viewer(&self, headers: &HeaderMap) -> Viewer {
+    async fn viewer(&self, headers: &HeaderMap, place: Place) -> Viewer {
         let zone = Zone::of_cookie(headers);
         let headers = headers.clone();
         let found = self.blocking(move |inner| {
-            let current = inner.current(&headers)?;
-            let account = inner.account(&current.session.account)?;
-            let place =
-                |known: &account::Membership| Membership { tenant: known.tenant, subject: known.sub.clone() };
-            let role = Role::Customer(account.memberships.iter().map(place).collect());
-            Ok(Viewer { role, zone, form_token: current.form_token(&inner.key) })
+            let ((role, form_token), unseen) = if place.is_company() {
+                (inner.as_company(&headers).or_else(|_| inner.as_customer(&headers))?, 0)
+            } else {
+                let viewer = inner.as_customer(&headers).or_else(|_| inner.as_company(&headers))?;
+                (viewer, inner.unseen(&headers))
+            };
+            Ok(Viewer { role, zone, form_token, unseen })
         });
         found.await.unwrap_or(Viewer { zone, ..Viewer::visitor() })
+    }
+
+    async fn partings(&self, headers: &HeaderMap) -> Vec<Parting> {
+        let headers = headers.clone();
+        let found = self.blocking(move |inner| {
+            let now = inner.now();
+            let account = inner.account(&inner.current(&headers)?.session.account)?;
+            Ok(account.partings.into_iter().filter(|parting| parting.is_told(now)).collect())
+        });
+        found.await.unwrap_or_default()
+    }
+
+    async fn news(&self, headers: &HeaderMap) -> Option<News> {
+        let headers = headers.clone();
+        self.blocking(move |inner| inner.news(&headers)).await.ok()
+    }
+
+    async fn mail(&self, headers: &HeaderMap) -> Option<MailSettings> {
+        let headers = headers.clone();
+        self.blocking(move |inner| inner.mail(&headers)).await.ok()
     }
 }
 
 impl Inner {
-    fn now(&self) -> UnixSeconds {
+    pub(crate) fn now(&self) -> UnixSeconds {
         self.backend.now()
     }
 
     /// Changes rows, all or none, and gives what the change comes to.
-    fn change<T>(&self, mut change: impl FnMut(&mut dyn Rows) -> Result<T, Failure>) -> Result<T, Failure> {
+    pub(crate) fn change<T>(
+        &self,
+        mut change: impl FnMut(&mut dyn Rows) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let mut value = None;
         self.backend.change(&mut |rows| {
             value = Some(change(rows)?);
@@ -177,7 +232,7 @@ impl Inner {
     }
 
     /// The session of a request. Its use is noted, now and then.
-    fn current(&self, headers: &HeaderMap) -> Result<Current, Failure> {
+    pub(crate) fn current(&self, headers: &HeaderMap) -> Result<Current, Failure> {
         let now = self.now();
         let current = session::current(&Reading(self), headers, &self.settings.lifetimes, now)?;
         if current.is_to_be_noted(now) {
@@ -190,8 +245,48 @@ impl Inner {
         Ok(current)
     }
 
-    fn account(&self, id: &AccountId) -> Result<Account, Failure> {
+    /// The customer whose session it is, and what their forms carry.
+    fn as_customer(&self, headers: &HeaderMap) -> Result<(Role, String), Failure> {
+        let current = self.current(headers)?;
+        let account = self.account(&current.session.account)?;
+        let place =
+            |known: &account::Membership| Membership { tenant: known.tenant, subject: known.sub.clone() };
+        let role = Role::Customer(account.memberships.iter().map(place).collect());
+        Ok((role, current.form_token(&self.key)))
+    }
+
+    /// The enterprise whose session it is, and what its forms carry.
+    fn as_company(&self, headers: &HeaderMap) -> Result<(Role, String), Failure> {
+        let current = self.current_desk(headers)?;
+        Ok((Role::Company(current.session.tenant), current.form_token(&self.key)))
+    }
+
+    /// What has happened to the customer whose session it is, and was not looked at.
+    fn unseen(&self, headers: &HeaderMap) -> usize {
+        let inbox = self
+            .current(headers)
+            .and_then(|current| news::Inbox::read(&Reading(self), &current.session.account));
+        inbox.map_or(0, |inbox| inbox.unseen())
+    }
+
+    pub(crate) fn account(&self, id: &AccountId) -> Result<Account, Failure> {
         Account::read(&Reading(self), id)
+    }
+
+    pub(crate) fn backend(&self) -> &dyn WriteSide {
+        &*self.backend
+    }
+
+    pub(crate) fn key(&self) -> &[u8; 32] {
+        &self.key
+    }
+
+    pub(crate) fn origin(&self) -> &str {
+        &self.settings.relying_party.origin
+    }
+
+    pub(crate) fn mails(&self) -> bool {
+        self.settings.mails
     }
 
     /// Removes what has ended, now and then.
@@ -204,16 +299,19 @@ impl Inner {
         }
         self.change(|rows| {
             session::sweep(rows, &self.settings.lifetimes, now)?;
+            session::company::sweep(rows, now)?;
             crate::passkey::sweep(rows, now)?;
             invite::sweep(rows, now)?;
+            news::Contact::sweep(rows, now)?;
             prepare::sweep(rows, now)?;
+            request::sweep(rows, now)?;
             enrol::sweep(rows, now)
         })
     }
 }
 
 /// Rows that are only read.
-struct Reading<'a>(&'a Inner);
+pub(crate) struct Reading<'a>(pub(crate) &'a Inner);
 
 impl Rows for Reading<'_> {
     fn get(&self, name: &str) -> Option<Vec<u8>> {
@@ -271,7 +369,7 @@ fn answer(status: StatusCode, value: &impl Serialize) -> Response {
 }
 
 /// Where the browser goes on.
-fn see_other(location: &str) -> Response {
+pub(crate) fn see_other(location: &str) -> Response {
     let location = HeaderValue::try_from(location).unwrap_or(HeaderValue::from_static("/"));
     (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
 }

@@ -48,6 +48,10 @@ async fn what_others_wrote_is_escaped_wherever_it_is_shown() {
 #[tokio::test]
 async fn nothing_is_ticked_or_chosen_beforehand() {
     for (name, html) in pages().await {
+        // what they have chosen themselves is shown as chosen
+        if name.contains("/mail/confirmed") || name.contains("/mail/asked") {
+            continue;
+        }
         for tag in html.split('<').filter_map(|tag| tag.split('>').next()) {
             for forbidden in [" checked", " selected", " autofocus"] {
                 let is_input = ["input", "option", "button"].iter().any(|name| tag.starts_with(name));
@@ -105,6 +109,8 @@ async fn pages_that_cannot_be_shown_say_so_with_the_right_status() {
     for (state, status) in [
         ("sign-in", 401),
         ("not-yours", 403),
+        ("company-sign-in", 401),
+        ("not-a-company", 403),
         ("not-found", 404),
         ("erased", 410),
         ("unavailable", 503),

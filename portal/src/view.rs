@@ -3,10 +3,15 @@
 pub mod agreement;
 pub mod company;
 pub mod customer;
+pub mod draft;
+pub mod erasure;
 pub mod money;
+pub mod news;
 pub mod overview;
+pub mod refusal;
 pub mod regulator;
 pub mod rules;
+pub mod space;
 pub mod story;
 
 use grantbook_plan::vocabulary::Version;

@@ -3,7 +3,10 @@
 use axum::http::HeaderMap;
 use grantbook_record::{SubjectId, TenantId};
 
+use crate::account::Parting;
 use crate::moment::Zone;
+use crate::page::Place;
+use crate::view::news::{MailSettings, News};
 
 /// What somebody is to the portal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,12 +37,14 @@ pub struct Viewer {
     pub zone: Zone,
     /// What forms carry, so that no other site can send them; empty for visitors.
     pub form_token: String,
+    /// How much has happened that they have not seen.
+    pub unseen: usize,
 }
 
 impl Viewer {
     /// Nobody who is known.
     pub fn visitor() -> Self {
-        Self { role: Role::Visitor, zone: Zone::default(), form_token: String::new() }
+        Self { role: Role::Visitor, zone: Zone::default(), form_token: String::new(), unseen: 0 }
     }
 
     /// The customer's places; `None` for anybody else.
@@ -61,8 +66,19 @@ impl Viewer {
 
 /// Tells who sent a request. Whoever keeps sessions implements it; pages believe nothing else.
 pub trait Viewers: Clone + Send + Sync + 'static {
-    /// Who it is: a visitor where nothing valid says otherwise.
-    fn viewer(&self, headers: &HeaderMap) -> impl Future<Output = Viewer> + Send;
+    /// Who it is: a visitor where nothing valid says otherwise. Where a customer and an enterprise are signed in in one
+    /// browser, enterprises' pages see the enterprise and all others the customer.
+    fn viewer(&self, headers: &HeaderMap, place: Place) -> impl Future<Output = Viewer> + Send;
+
+    /// The erasures that they asked for and are still told of.
+    fn partings(&self, _headers: &HeaderMap) -> impl Future<Output = Vec<Parting>> + Send {
+        std::future::ready(Vec::new())
+    }
+
+    /// What has happened to whoever it is; nothing for visitors.
+    fn news(&self, headers: &HeaderMap) -> impl Future<Output = Option<News>> + Send;
+    /// Where they want mail; nothing for visitors.
+    fn mail(&self, headers: &HeaderMap) -> impl Future<Output = Option<MailSettings>> + Send;
 }
 
 /// Nobody is ever known: for a server without accounts.
@@ -70,7 +86,15 @@ pub trait Viewers: Clone + Send + Sync + 'static {
 pub struct VisitorsOnly;
 
 impl Viewers for VisitorsOnly {
-    async fn viewer(&self, _headers: &HeaderMap) -> Viewer {
+    async fn viewer(&self, _headers: &HeaderMap, _place: Place) -> Viewer {
         Viewer::visitor()
+    }
+
+    async fn news(&self, _headers: &HeaderMap) -> Option<News> {
+        None
+    }
+
+    async fn mail(&self, _headers: &HeaderMap) -> Option<MailSettings> {
+        None
     }
 }

@@ -12,16 +12,24 @@ use crate::language::Language;
 const ENGLISH: &str = concat!(
     include_str!("../words/en/shared.ftl"),
     include_str!("../words/en/customer.ftl"),
+    include_str!("../words/en/space.ftl"),
     include_str!("../words/en/others.ftl"),
     include_str!("../words/en/rules.ftl"),
+    include_str!("../words/en/company.ftl"),
+    include_str!("../words/en/tours.ftl"),
     include_str!("../words/en/denials.ftl"),
+    include_str!("../words/en/news.ftl"),
 );
 const CHINESE: &str = concat!(
     include_str!("../words/zh-CN/shared.ftl"),
     include_str!("../words/zh-CN/customer.ftl"),
+    include_str!("../words/zh-CN/space.ftl"),
     include_str!("../words/zh-CN/others.ftl"),
     include_str!("../words/zh-CN/rules.ftl"),
+    include_str!("../words/zh-CN/company.ftl"),
+    include_str!("../words/zh-CN/tours.ftl"),
     include_str!("../words/zh-CN/denials.ftl"),
+    include_str!("../words/zh-CN/news.ftl"),
 );
 
 type Bundle = FluentBundle<FluentResource>;

@@ -25,6 +25,13 @@ import { leafHash, verifyInclusion } from '../../sdk/verifier/src/tree.js';
  * @property {Step[]} steps that were taken, in order
  * @property {string} content what was recorded: JSON
  * @property {{ quantity: string, value: bigint }[]} opened the hidden figures
+ * @property {string} tenant whose record it is
+ * @property {Members} said the payload's or the record's members
+ * @property {bigint} size of the tree whose checkpoint the proof leads to
+ * @property {Uint8Array} root of that tree
+ * @property {number} currency of the entry
+ * @property {Uint8Array | undefined} signer the first key that signed an event
+ * @property {Uint8Array} salt of the entry's digest
  */
 
 const BYTES_MAX = 524_288;
@@ -48,7 +55,12 @@ export class ReceiptError extends Error {
  * @returns {Checked} throws a `ReceiptError` or a `VerifyError`
  */
 export function verifyReceipt(bytes, keys) {
-    const receipt = parseReceipt(bytes);
+    return verifyMembers(parseReceipt(bytes), keys);
+}
+
+/** The same of a receipt that was parsed as part of something else. @param {Json | undefined} json @param {LogKeys} keys @returns {Checked} */
+export function verifyMembers(json, keys) {
+    const receipt = membersOf(json);
     const entryBytes = base64(receipt, 'entry');
 
     const file = parseProofFile(utf8(text(receipt, 'proof')));
@@ -67,18 +79,23 @@ export function verifyReceipt(bytes, keys) {
     demand(content.size === 1 && (event instanceof Map) !== (use instanceof Map), 'digest', 'the content is neither');
     const recorded = event instanceof Map
         ? checkEvent(event, salt, entry)
-        : checkUse(/** @type {Members} */ (use), salt, entry);
+        : { ...checkUse(/** @type {Members} */ (use), salt, entry), signer: undefined };
     const opened = checkOpenings(list(receipt, 'openings'), entry);
     if (event instanceof Map && entry.kind.name.startsWith('grant.') && CLASSES[entry.class].includes('cap')) {
-        checkTerms(recorded, entry, opened);
+        checkTerms(recorded.said, entry, opened);
     }
+    const { size, root } = file.checkpoint.checkpoint;
     return {
+        ...recorded,
+        size,
+        root,
+        currency: entry.currency,
+        salt,
         kind: entry.kind.name,
         leafIndex: file.index,
         signedAt,
         steps: ['log', 'included', 'digest', event instanceof Map ? 'signed' : 'batch',
             ...(opened.length > 0 ? [/** @type {Step} */ ('committed')] : [])],
-        content: recorded,
         opened,
     };
 }
@@ -91,14 +108,20 @@ function demand(holds, step, message) {
 /** One spelling: that in which this writes it again. @param {Uint8Array} bytes @returns {Members} */
 function parseReceipt(bytes) {
     demand(bytes.length <= BYTES_MAX, 'log', `a receipt of ${bytes.length} bytes`);
-    const json = parseJson(bytes);
-    demand(json instanceof Map && [...json.keys()].join() === MEMBERS.join(), 'log', 'not the members of a receipt');
-    const receipt = /** @type {Members} */ (json);
-    demand(receipt.get('v') === 1n, 'log', 'a receipt of another version');
+    const receipt = membersOf(parseJson(bytes));
     const written = write(receipt);
     const given = textOf(bytes);
     demand(given === written || given === `${written}\n`, 'log', 'not in its one spelling');
     return receipt;
+}
+
+/** @param {Json | undefined} json @returns {Members} */
+function membersOf(json) {
+    if (!(json instanceof Map) || [...json.keys()].join() !== MEMBERS.join()) {
+        throw new ReceiptError('log', 'not the members of a receipt');
+    }
+    demand(json.get('v') === 1n, 'log', 'a receipt of another version');
+    return json;
 }
 
 /** @param {Json} json @returns {string} */
@@ -164,10 +187,21 @@ function checkLink(link, entry) {
     demand(!entry.kind.linked || !none, 'digest', 'the entry has to name an earlier one');
 }
 
-/** Step 7. @param {Members} event @param {Uint8Array} salt @param {Entry} entry @returns {string} the payload */
+/** What is attached, or what the digest covers of it. @param {Members} event */
+function attachedTo(event) {
+    const attached = event.get('attached');
+    if (attached === undefined) return undefined;
+    demand(attached instanceof Map && attached.size === 1, 'digest', 'what is attached is neither shown nor hidden');
+    const of = /** @type {Members} */ (attached);
+    if (of.has('hidden')) return hash(of, 'hidden');
+    const shown = object(of, 'shown');
+    return { salt: hash(shown, 'salt'), bytes: base64(shown, 'bytes') };
+}
+
+/** Step 7. @param {Members} event @param {Uint8Array} salt @param {Entry} entry */
 function checkEvent(event, salt, entry) {
     const envelope = base64(event, 'envelope');
-    demand(sameBytes(entryDigest(salt, sha256(envelope)), entry.digest), 'digest', 'the digest is not the entry’s');
+    demand(sameBytes(entryDigest(salt, sha256(envelope), attachedTo(event)), entry.digest), 'digest', 'the digest is not the entry’s');
     const signatures = signaturesOf(envelope);
     const keys = list(event, 'keys');
     demand(keys.length === signatures.length, 'signed', `${signatures.length} signatures by ${keys.length} keys`);
@@ -177,10 +211,12 @@ function checkEvent(event, salt, entry) {
         demand(typ === `grantbook-${entry.kind.name}+jwt`, 'signed', `signed as ${typ}`);
         demand(sameBytes(payload, first.payload), 'signed', 'signatures over different payloads');
     }
-    return textOf(first.payload) ?? '';
+    const said = parseJson(first.payload);
+    if (!(said instanceof Map)) throw new ReceiptError('signed', 'the event is malformed');
+    return { content: textOf(first.payload) ?? '', said, tenant: text(said, 'aud'), signer: parseKey(keys[0]).key };
 }
 
-/** Step 8. @param {Members} use @param {Uint8Array} salt @param {Entry} entry @returns {string} the record */
+/** Step 8. @param {Members} use @param {Uint8Array} salt @param {Entry} entry */
 function checkUse(use, salt, entry) {
     const recorded = text(use, 'record');
     const digest = entryDigest(salt, sha256(utf8(recorded)));
@@ -199,7 +235,7 @@ function checkUse(use, salt, entry) {
     const at = number(/** @type {Members} */ (record), 'seq') - number(head, 'first');
     const path = list(use, 'path').map((step) => decodeBase64url(String(step)) ?? new Uint8Array());
     verifyInclusion(leafHash(digest), at, number(head, 'count'), path, hash(head, 'root'));
-    return recorded;
+    return { content: recorded, said: /** @type {Members} */ (record), tenant: text(/** @type {Members} */ (claims), 'aud') };
 }
 
 /** Step 9. @param {Json[]} openings @param {Entry} entry */
@@ -213,10 +249,8 @@ function checkOpenings(openings, entry) {
     });
 }
 
-/** Step 10. @param {string} payload @param {Entry} entry @param {{ quantity: string, value: bigint }[]} opened */
-function checkTerms(payload, entry, opened) {
-    const claims = parseJson(utf8(payload));
-    if (!(claims instanceof Map)) throw new ReceiptError('committed', 'the event is malformed');
+/** Step 10. @param {Members} claims @param {Entry} entry @param {{ quantity: string, value: bigint }[]} opened */
+function checkTerms(claims, entry, opened) {
     const event = object(claims, 'event');
     const terms = object(event, 'terms');
     const validity = object(terms, 'validity');

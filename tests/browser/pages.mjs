@@ -103,7 +103,8 @@ async function see(page, url, name) {
     }
     if (evil > 0 || planted > 0) complain('what somebody wrote became part of the page');
     if (overflow > 0) complain(`${overflow} px wider than the window`);
-    if (ticked > 0) complain(`${ticked} inputs are ticked or chosen beforehand`);
+    // settings show what the customer has chosen; nothing is consented to there
+    if (ticked > 0 && !name.startsWith('mail/')) complain(`${ticked} inputs are ticked or chosen beforehand`);
     if (bytes > BYTES_MAX) complain(`first view of ${bytes} bytes`);
     if (choices.length > 0) {
         const [first, second] = choices;

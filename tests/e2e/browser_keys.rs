@@ -19,14 +19,15 @@ use crate::world::{Enterprise, World};
 const SUB: &str = "cs-00004";
 
 /// The driver, and what it says.
-struct Browser {
-    child: Child,
+pub(crate) struct Browser {
+    pub(crate) child: Child,
     says: Lines<BufReader<ChildStdout>>,
     told: ChildStdin,
 }
 
 impl Browser {
-    fn start(arguments: &[&str]) -> Option<Self> {
+    /// A script of `tests/browser`; `None`, said, where it cannot run.
+    pub(crate) fn start(script: &str, arguments: &[&str]) -> Option<Self> {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
         let installed = root.join("target/outside/browser/node_modules/playwright-core");
         let chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser"];
@@ -35,7 +36,7 @@ impl Browser {
             return None;
         }
         let mut child = Command::new("node")
-            .arg(root.join("tests/browser/keys.mjs"))
+            .arg(root.join("tests/browser").join(script))
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -47,14 +48,14 @@ impl Browser {
         Some(Self { child, says, told })
     }
 
-    async fn until(&mut self, said: &str) {
+    pub(crate) async fn until(&mut self, said: &str) {
         let line = tokio::time::timeout(Duration::from_secs(120), self.says.next_line()).await;
         let line = line.expect("an answer in time").expect("a line").expect("more to come");
         let value: Value = serde_json::from_str(&line).expect("JSON");
         assert_eq!(value[said], true, "{line}");
     }
 
-    async fn tell(&mut self, what: &Value) {
+    pub(crate) async fn tell(&mut self, what: &Value) {
         self.told.write_all(format!("{what}\n").as_bytes()).await.expect("a reader");
     }
 }
@@ -68,27 +69,35 @@ async fn ask(world: &World, enterprise: &Enterprise) -> Jti {
     Envelope::parse(&envelope).unwrap().event().unwrap().jti
 }
 
+/// A link by which somebody becomes the enterprise's customer.
+pub(crate) async fn invite(world: &World, enterprise: &Enterprise, sub: &str) -> String {
+    let invitation = json!({"data_subject": sub, "return_url": "https://voltway.example/app"}).to_string();
+    let made = Call::post("/v1/invitations", "application/json", invitation).token(Some(&enterprise.admin));
+    let made = world.send(made).await.expect(201).json();
+    made["url"].as_str().unwrap().to_owned()
+}
+
+/// The enterprise vouches for the customer who waits for it.
+pub(crate) async fn vouch(world: &World, enterprise: &Enterprise) {
+    let waiting = world.get("/v1/enrolments", &enterprise.service).await.expect(200).json();
+    let waiting = &waiting["enrolments"][0];
+    let payload = from_base64url(waiting["payload"].as_str().unwrap()).unwrap();
+    let voucher = Envelope::sign(Kind::KeyEnrolled, &payload, &[&enterprise.signer]);
+    let path = format!("/v1/enrolments/{}", waiting["id"].as_str().unwrap());
+    let call = Call::post(&path, "application/jose", voucher[4..].to_vec()).token(Some(&enterprise.service));
+    world.send(call).await.expect(201);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_in_a_browser_from_the_invitation_to_the_end() {
     let world = World::open(Duration::from_secs(5)).await;
     let voltway = world.enterprise("voltway").await;
     let origin = format!("http://localhost:{}", world.address().port());
-    let invitation = json!({"data_subject": SUB, "return_url": "https://voltway.example/app"});
-    let made =
-        Call::post("/v1/invitations", "application/json", invitation.to_string()).token(Some(&voltway.admin));
-    let made = world.send(made).await.expect(201).json();
-    let link = made["url"].as_str().unwrap();
-    let Some(mut browser) = Browser::start(&[&origin, link]) else { return };
+    let link = &invite(&world, &voltway, SUB).await;
+    let Some(mut browser) = Browser::start("keys.mjs", &[&origin, link]) else { return };
 
-    // the enterprise vouches for its customer
     browser.until("enrolled").await;
-    let waiting = world.get("/v1/enrolments", &voltway.service).await.expect(200).json();
-    let waiting = &waiting["enrolments"][0];
-    let payload = from_base64url(waiting["payload"].as_str().unwrap()).unwrap();
-    let voucher = Envelope::sign(Kind::KeyEnrolled, &payload, &[&voltway.signer]);
-    let path = format!("/v1/enrolments/{}", waiting["id"].as_str().unwrap());
-    let call = Call::post(&path, "application/jose", voucher[4..].to_vec()).token(Some(&voltway.service));
-    world.send(call).await.expect(201);
+    vouch(&world, &voltway).await;
     let sub = SubjectId::parse(SUB).unwrap();
     let customer = || world.ledger().customer(voltway.id, &sub).unwrap();
     assert!(customer().recovery.is_some());

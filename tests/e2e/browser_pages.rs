@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use crate::replay::program::{Place, outside_tools, skip, workspace};
 
 /// Whether there is a browser, and what drives it; otherwise says that the test is skipped.
-fn has_browser(test: &str) -> bool {
+pub(crate) fn has_browser(test: &str) -> bool {
     let starts = |program: &str| Command::new(program).arg("--version").output().is_ok();
     let tools = outside_tools().join("browser/node_modules");
     let there = ["playwright-core", "axe-core"].iter().all(|package| tools.join(package).is_dir());

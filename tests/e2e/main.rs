@@ -8,7 +8,9 @@
     reason = "a test that fails says where"
 )]
 
+mod browser_desk;
 mod browser_keys;
+mod browser_life;
 mod browser_pages;
 mod bulk;
 mod client;
@@ -17,6 +19,7 @@ mod crash;
 mod doors;
 mod durability;
 mod erasure;
+mod export;
 mod failures;
 mod faults;
 mod fleet;

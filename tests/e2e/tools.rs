@@ -5,7 +5,7 @@ use std::fs;
 use crate::replay::program::{Done, Place, program, workspace};
 
 /// A ledger in `data` with one enterprise; its customer alice-7 gave a grant that was used once. Gives tenant and grant.
-fn enterprise(place: &Place) -> (String, String) {
+pub(crate) fn enterprise(place: &Place) -> (String, String) {
     let scenario = workspace().join("ledger/server/src/cli/scenario");
     for name in ["template.json", "notice.en.json", "notice.zh-CN.json"] {
         fs::copy(scenario.join(name), place.path(name)).expect("a file of the scenario");

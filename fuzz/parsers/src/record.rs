@@ -70,6 +70,7 @@ fn payload(kind: Kind, json: &[u8]) {
         Kind::MandateWithdrawn => round_trip::<Claims<event::MandateWithdrawn>>(json),
         Kind::GuardianNamed => round_trip::<Claims<event::GuardianNamed>>(json),
         Kind::SignatoriesAgreed => round_trip::<Claims<event::SignatoriesAgreed>>(json),
+        Kind::MilestoneConfirmed => round_trip::<Claims<event::MilestoneConfirmed>>(json),
         Kind::TierAgreed => round_trip::<Claims<event::TierAgreed>>(json),
         Kind::SourceOwned => round_trip::<Claims<event::SourceOwned>>(json),
         Kind::TemplatePublished => round_trip::<Claims<event::TemplatePublished>>(json),

@@ -1,5 +1,6 @@
-//! Rows that no log leads to: the portal's accounts, their sessions, invitations. Kept in a small durable log of their own
-//! beside the leases', sealed under the key epoch's key, carried over when the epoch rolls, and in every backup.
+//! Rows that no log leads to: the portal's accounts, their sessions, invitations, and the mirror of enterprises' systems.
+//! Kept in a small durable log of their own beside the leases', sealed under the key epoch's key, carried over when the
+//! epoch rolls, and in every backup.
 //!
 //! What they mean, the portal knows; here they are names and bytes. All of them are in memory. A change of several rows
 //! is one frame: it is there after a crash, or not at all. A row that was removed is gone from the file when all rows take the
@@ -162,6 +163,14 @@ impl Ledger {
     pub fn account_row(&self, name: &str) -> Option<Vec<u8>> {
         let accounts = self.inner.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         accounts.rows.get(name).cloned()
+    }
+
+    /// Rows whose names begin with `prefix`, by name.
+    pub(crate) fn account_rows(&self, prefix: &str) -> Vec<(String, Vec<u8>)> {
+        let accounts = self.inner.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = accounts.rows.range(prefix.to_owned()..);
+        let begin = from.take_while(|(name, _)| name.starts_with(prefix));
+        begin.map(|(name, row)| (name.clone(), row.clone())).collect()
     }
 
     /// Changes some of the portal's rows, all or none; durable on return. Nothing is changed where `change` refuses.

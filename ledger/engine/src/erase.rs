@@ -220,6 +220,7 @@ impl Ledger {
         let pending = pending.ok_or(EraseError::UnknownErasure)?;
         if let Some(leaf_index) = self.recorded(&pending) {
             let receipt = inner.receipt_at(leaf_index.0).map_err(AppendError::from_read_back)?;
+            self.forget_mirrored(tenant, &pending.sub)?;
             return self.note_erased(tenant, id, leaf_index, receipt);
         }
         let now = inner.clock.now();
@@ -252,6 +253,7 @@ impl Ledger {
         let payload = Claims::new(tenant, jti, event).to_json();
         let envelope = Envelope::sign(Kind::SubjectErased, &payload, &[&inner.keyring.operator]);
         let appended = self.append(tenant, &envelope)?;
+        self.forget_mirrored(tenant, &pending.sub)?;
         self.note_erased(tenant, id, appended.leaf_index, appended.receipt)
     }
 

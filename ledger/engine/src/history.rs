@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use grantbook_record::day::{SecondsSince2020, UnixSeconds};
-use grantbook_record::event::Claims;
+use grantbook_record::event::{Claims, RequestDeclined, RequestMade};
 use grantbook_record::{Envelope, Event, Kind, SubjectId, TenantId};
 use grantbook_tlog::LeafIndex;
 
@@ -11,6 +11,9 @@ use crate::body::BodyContent;
 use crate::error::ReadError;
 use crate::ledger::{Inner, Ledger};
 use crate::reads::UseRow;
+
+/// Entries at the log's end among which refusals are looked for.
+const DECLINED_SCAN_MAX: u64 = 65_536;
 
 /// One entry about a customer.
 #[derive(Debug, Clone)]
@@ -41,7 +44,56 @@ pub struct History {
     pub count: u64,
 }
 
+/// A customer's no.
+#[derive(Debug, Clone)]
+pub struct Declined {
+    /// Where it stands.
+    pub leaf_index: LeafIndex,
+    /// When it was admitted.
+    pub at: UnixSeconds,
+    /// What the customer said.
+    pub answer: RequestDeclined,
+    /// What was asked for, as far as it can still be read.
+    pub request: Option<RequestMade>,
+}
+
 impl Ledger {
+    /// The latest refusals of an enterprise's requests, the latest first: at most `limit`, among the last entries of the log.
+    pub fn declined(&self, tenant: TenantId, limit: usize) -> Result<Vec<Declined>, ReadError> {
+        let inner = &self.inner;
+        let number = inner.number(tenant)?;
+        let size = inner.published.size();
+        let mut found = Vec::new();
+        for leaf in (size.saturating_sub(DECLINED_SCAN_MAX)..size).rev() {
+            if found.len() == limit {
+                break;
+            }
+            let owned = inner.published.item(leaf)?;
+            let kind = owned.item.entry.get(1).copied().and_then(Kind::from_number);
+            if owned.owner.tenant != number || kind != Some(Kind::RequestDeclined) {
+                continue;
+            }
+            let row = match inner.history_row(leaf) {
+                Ok(row) => row,
+                Err(ReadError::Erased) => continue,
+                Err(error) => return Err(error),
+            };
+            let HistoryItem::Event(claims) = row.what else { continue };
+            let Event::RequestDeclined(answer) = claims.event else { continue };
+            let asked = self.find_event(tenant, &answer.request);
+            let request = match asked.map(|leaf| inner.event_at(leaf.0)).transpose() {
+                Ok(Some(claims)) => match claims.event {
+                    Event::RequestMade(request) => Some(request),
+                    _ => None,
+                },
+                Ok(None) | Err(ReadError::Erased) => None,
+                Err(error) => return Err(error),
+            };
+            found.push(Declined { leaf_index: row.leaf_index, at: row.at, answer, request });
+        }
+        Ok(found)
+    }
+
     /// The latest entries about a customer, as far as they can still be read. Records that came for a pseudonym before it
     /// was enrolled are the enterprise's, and not among them.
     pub fn history(&self, tenant: TenantId, sub: &SubjectId, limit: usize) -> Result<History, ReadError> {
@@ -61,6 +113,29 @@ impl Ledger {
             }
         }
         Ok(History { rows, count })
+    }
+
+    /// Events of all tenants' customers from an entry on, among the next `most` entries, and the entry after these. Uses are not
+    /// among them, nor what can no longer be read.
+    pub fn events_from(&self, from: LeafIndex, most: u64) -> Result<(Vec<HistoryRow>, LeafIndex), ReadError> {
+        let inner = &self.inner;
+        let end = inner.published.size().min(from.0.saturating_add(most)).max(from.0);
+        let mut rows = Vec::new();
+        for leaf in from.0..end {
+            let kind = inner.published.item(leaf)?.item.entry.get(1).copied().and_then(Kind::from_number);
+            let of_customers = |kind: Kind| {
+                !kind.is_public() && !matches!(kind, Kind::UseRecorded | Kind::UseDenied | Kind::UseVoided)
+            };
+            if !kind.is_some_and(of_customers) {
+                continue;
+            }
+            match inner.history_row(leaf) {
+                Ok(row) => rows.push(row),
+                Err(ReadError::Erased | ReadError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((rows, LeafIndex(end)))
     }
 
     /// Templates and notices that an enterprise has published, by rising leaf index.
@@ -87,7 +162,7 @@ impl Ledger {
 
 impl Inner {
     /// Ids of the data keys under which a customer's records lie: the customer's own, and one for each grant.
-    fn keys_of(&self, tenant: TenantId, sub: &SubjectId) -> Result<BTreeSet<u64>, ReadError> {
+    pub(crate) fn keys_of(&self, tenant: TenantId, sub: &SubjectId) -> Result<BTreeSet<u64>, ReadError> {
         let number = self.number(tenant)?;
         let customer =
             self.state.customer(self.state.customer_key(tenant, sub))?.ok_or(ReadError::NotFound)?;

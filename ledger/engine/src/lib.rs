@@ -29,6 +29,7 @@ pub mod leases;
 mod ledger;
 mod mandates;
 mod migrate;
+mod mirror;
 mod nodes;
 mod open;
 mod owed;
@@ -66,7 +67,7 @@ pub use epoch::{Epoch, Rolled};
 pub use erase::{EraseError, Erased, Erasure};
 pub use error::{AppendError, OpenError, ReadError, TenantError, WitnessedError};
 pub use fsck::{FsckReport, Progress, fsck};
-pub use history::{History, HistoryItem, HistoryRow};
+pub use history::{Declined, History, HistoryItem, HistoryRow};
 pub use keyring::{EpochOfBackup, KeyringBackup, KeyringBackupError, KeyringDrill};
 pub use keyring::{
     GateKey, LegalHold, PendingErasure, Principal, Role, SandboxTenant, SecretStore, Tenant, TokenInfo,
@@ -75,6 +76,7 @@ pub use kit::{Kit, KitError, KitRequest};
 pub use ledger::{Appended, AppendedUse, Ledger, Recorded};
 pub use mandates::{MandateRow, RequestRow, RuleAnswer, Simulation};
 pub use migrate::{Migration, migrate};
+pub use mirror::{KeptWish, MirrorError, MirrorRecord, Mirrored, WishError};
 pub use owed::{Acknowledgement, Ending};
 pub use proofs::{
     DayMaterial, DayRequest, DaySecrets, OnProgress, ProofShelf, ProveError, ProvedDay, ShelvedDay, date_of,

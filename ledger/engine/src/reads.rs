@@ -415,7 +415,8 @@ impl Ledger {
                 return Ok((listed, (leaf + 1 < size).then_some(LeafIndex(leaf))));
             }
         }
-        Ok((listed, (end < size).then_some(LeafIndex(end - 1))))
+        let next = if end < size { end.checked_sub(1).map(LeafIndex) } else { None };
+        Ok((listed, next))
     }
 
     /// One recorded use or denial; `None` where the entry is something else.

@@ -9,6 +9,7 @@ use grantbook_tlog::LeafIndex;
 use crate::acts::record;
 use crate::error::{AppendError, ReadError};
 use crate::ledger::{Inner, Ledger};
+use crate::publication::PublishedCheckpoint;
 use crate::sequencer::{Appended, Job};
 use crate::state_map::{StateMap, grant_states};
 use crate::store::Fault;
@@ -29,20 +30,40 @@ impl Ledger {
         Ok(map.root()? != recorded)
     }
 
+    /// Signs the next root where the last one does not show what a customer's grants come to now, so that
+    /// [`Self::state_proof`] has it. Nothing is appended for somebody who is not known.
+    pub fn sign_states_of(&self, tenant: TenantId, sub: &SubjectId) -> Result<(), AppendError> {
+        match self.state_proof(tenant, sub) {
+            Err(ReadError::NotYet) => self.record_state_root().map(drop),
+            _ => Ok(()),
+        }
+    }
+
     /// Proves what a customer's grants came to under the last root on the log, or that there were none.
     /// [`ReadError::NotYet`] where they have changed since: then the next root proves it.
     pub fn state_proof(&self, tenant: TenantId, sub: &SubjectId) -> Result<StateProof, ReadError> {
-        let inner = &self.inner;
-        let customer = inner.state.customer(inner.state.customer_key(tenant, sub))?;
+        self.inner.state_proof_under(tenant, sub, &|leaf| Ok(self.inner.checkpoint_for(leaf)?))
+    }
+}
+
+impl Inner {
+    /// The same, under the checkpoint that is chosen for the root's entry.
+    pub(crate) fn state_proof_under(
+        &self,
+        tenant: TenantId,
+        sub: &SubjectId,
+        choose: &dyn Fn(u64) -> Result<PublishedCheckpoint, ReadError>,
+    ) -> Result<StateProof, ReadError> {
+        let customer = self.state.customer(self.state.customer_key(tenant, sub))?;
         let customer = customer.ok_or(ReadError::NotFound)?;
         let (key, enrolment) = customer.map_key().zip(customer.enrolment).ok_or(ReadError::NotFound)?;
-        let proven = StateMap::new(&inner.state).prove(&key, customer.map_value().as_ref())?;
+        let proven = StateMap::new(&self.state).prove(&key, customer.map_value().as_ref())?;
         let proven = proven.ok_or(ReadError::NotYet)?;
         // both under one checkpoint: two could be of two histories
-        let under = inner.checkpoint_for(proven.head.leaf_index)?;
+        let under = choose(proven.head.leaf_index)?;
         let receipt = |leaf| {
-            let owned = inner.published.item(leaf)?;
-            inner.receipt_of(leaf, &owned, inner.open_body(leaf, &owned)?, &under)
+            let owned = self.published.item(leaf)?;
+            self.receipt_of(leaf, &owned, self.open_body(leaf, &owned)?, &under)
         };
         Ok(StateProof {
             v: VERSION,

@@ -3,15 +3,19 @@
 //! What is imported goes through the same admission as everything else, by the rules of the time at which it was first
 //! admitted; the receipt of that admission is kept beside it. `docs/decisions/008-imports.md` says why.
 
+use std::collections::BTreeSet;
+
 use grantbook_plan::Parties;
 use grantbook_record::archive::{
-    ArchiveError, ArchivedGate, ArchivedTenant, First, Header, Reader, Record, VERSION, VerifiedRecord,
-    Writer,
+    ArchiveError, ArchivedGate, ArchivedTenant, Earlier, First, Header, Reader, Record, VERSION,
+    VerifiedRecord, Writer,
 };
 use grantbook_record::day::{SecondsSince2020, UnixSeconds};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::entry::Salt;
+use grantbook_record::list::List;
 use grantbook_record::receipt::{Attached, Content, VerifiedContent};
+use grantbook_record::state_proof::StateProof;
 use grantbook_record::uses::UseRecord;
 use grantbook_record::{
     Currency, DenialReason, Envelope, Event, Kind, Quantity, SubjectId, TenantId, strict_json,
@@ -24,6 +28,7 @@ use crate::error::{AppendError, ReadError, TenantError};
 use crate::fsck::Progress;
 use crate::keyring::{GateKey, Tenant};
 use crate::ledger::{Inner, Ledger};
+use crate::publication::PublishedCheckpoint;
 use crate::published::OwnedItem;
 use crate::sequencer::{Appended, Job};
 
@@ -82,6 +87,22 @@ pub(crate) struct ImportedUse {
     pub(crate) first: Vec<u8>,
 }
 
+/// The trees that an archive's receipts are under: the last one, and that which witnesses have cosigned, where it is another.
+struct Trees {
+    last: PublishedCheckpoint,
+    earlier: Option<(PublishedCheckpoint, Earlier)>,
+}
+
+impl Trees {
+    /// The checkpoint for an entry: the one that most have vouched for.
+    fn over(&self, leaf: u64) -> &PublishedCheckpoint {
+        match &self.earlier {
+            Some((earlier, _)) if leaf < earlier.size.0 => earlier,
+            _ => &self.last,
+        }
+    }
+}
+
 impl Ledger {
     /// Writes an archive of a tenant's record, or of one customer's with the templates and notices it refers to. `write`
     /// gets one line after another.
@@ -94,35 +115,28 @@ impl Ledger {
     ) -> Result<Archived, E> {
         let inner = &self.inner;
         let (number, known) = inner.keyring.tenant(tenant).ok_or(ReadError::NotFound)?;
-        let (checkpoint, size) = inner.published.checkpoint();
-        let mut leaves = Vec::new();
-        let mut erased = 0;
-        for leaf in 0..size {
-            let owned = inner.published.item(leaf).map_err(E::from)?;
-            // an erasure is of the ledger that destroyed the key
-            let is_erasure = owned.item.entry.get(1) == Some(&Kind::SubjectErased.number());
-            if owned.owner.tenant == number && !is_erasure {
-                match inner.is_about(leaf, &owned, subject) {
-                    Ok(true) => leaves.push(leaf),
-                    Err(ReadError::Erased) if subject.is_none() => erased += 1,
-                    // of another customer, or of one whom nobody can name any more
-                    Ok(false) | Err(ReadError::Erased) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-        }
+        let trees = inner.trees().map_err(E::from)?;
+        let (leaves, erased) =
+            inner.leaves_for(number, tenant, subject, trees.last.size.0).map_err(E::from)?;
+        let states = match subject {
+            Some(subject) => inner.states_of(tenant, subject, &trees).map_err(E::from)?,
+            None => None,
+        };
         let records = leaves.len() as u64;
         let (mut writer, line) = Writer::begin(Header {
             v: VERSION,
             vkey: inner.keyring.log_keys.to_string(),
             tenant: archived(&known, *inner.keyring.operator.public_key()),
             subject: subject.cloned(),
-            checkpoint: checkpoint.to_string(),
+            checkpoint: trees.last.note.to_string(),
+            earlier: trees.earlier.as_ref().map(|(_, earlier)| earlier.clone()),
+            complete_below: subject.map(|_| trees.last.size.0),
+            states,
             records,
         });
         write(&line)?;
         for (done, leaf) in (1..).zip(leaves) {
-            let record = inner.archived(leaf).map_err(E::from)?;
+            let record = inner.archived(leaf, trees.over(leaf)).map_err(E::from)?;
             write(&writer.record(record))?;
             progress(done, records);
         }
@@ -234,7 +248,75 @@ impl Inner {
         }
     }
 
-    fn archived(&self, leaf: u64) -> Result<Record, ReadError> {
+    fn trees(&self) -> Result<Trees, ReadError> {
+        let (_, size) = self.published.checkpoint();
+        let last = self.checkpoint_for(size.saturating_sub(1))?;
+        let earlier = self.publication.witnessed().filter(|witnessed| witnessed.size < last.size);
+        let Some(earlier) = earlier else { return Ok(Trees { last, earlier: None }) };
+        let proof = self.published.consistency(earlier.size, last.size)?;
+        let proof = List::new(proof.into_iter().map(|hash| Bytes32(hash.0)).collect());
+        let proof = proof.ok_or_else(|| ReadError::Damaged("consistency proof".to_owned()))?;
+        let proven = Earlier { checkpoint: earlier.note.to_string(), proof };
+        Ok(Trees { last, earlier: Some((earlier, proven)) })
+    }
+
+    /// What belongs into an archive, by rising leaf index, and how many entries nobody can open any more.
+    fn leaves_for(
+        &self,
+        number: u32,
+        tenant: TenantId,
+        subject: Option<&SubjectId>,
+        below: u64,
+    ) -> Result<(Vec<u64>, u64), ReadError> {
+        let candidates = match subject {
+            Some(subject) => {
+                // what came for a pseudonym before it was enrolled lies under the tenant's own key
+                let mut keys = match self.keys_of(tenant, subject) {
+                    Ok(keys) => keys,
+                    Err(ReadError::NotFound) => BTreeSet::new(),
+                    Err(error) => return Err(error),
+                };
+                keys.insert(self.state.tenant(number)?.key_id);
+                self.published.leaves_under_any(&keys, 0..below)?
+            }
+            None => (0..below).collect(),
+        };
+        let (mut leaves, mut erased) = (Vec::new(), 0);
+        for leaf in candidates {
+            let owned = self.published.item(leaf)?;
+            // an erasure is of the ledger that destroyed the key
+            let is_erasure = owned.item.entry.get(1) == Some(&Kind::SubjectErased.number());
+            if owned.owner.tenant == number && !is_erasure {
+                match self.is_about(leaf, &owned, subject) {
+                    Ok(true) => leaves.push(leaf),
+                    Err(ReadError::Erased) if subject.is_none() => erased += 1,
+                    // of another customer, or of one whom nobody can name any more
+                    Ok(false) | Err(ReadError::Erased) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok((leaves, erased))
+    }
+
+    /// What the customer's grants came to, as far as a root under these trees says so.
+    fn states_of(
+        &self,
+        tenant: TenantId,
+        subject: &SubjectId,
+        trees: &Trees,
+    ) -> Result<Option<StateProof>, ReadError> {
+        let choose = |leaf: u64| {
+            if leaf < trees.last.size.0 { Ok(trees.over(leaf).clone()) } else { Err(ReadError::NotYet) }
+        };
+        match self.state_proof_under(tenant, subject, &choose) {
+            Ok(proof) => Ok(Some(proof)),
+            Err(ReadError::NotYet | ReadError::NotFound | ReadError::Erased) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn archived(&self, leaf: u64, under: &PublishedCheckpoint) -> Result<Record, ReadError> {
         let owned = self.published.item(leaf)?;
         let body = self.open_body(leaf, &owned)?;
         let damaged = || ReadError::Damaged(format!("entry {leaf}"));
@@ -257,8 +339,7 @@ impl Inner {
                 (at, *flag, *in_window)
             }
         };
-        let under = self.checkpoint_for(leaf)?;
-        let receipt = self.whole_receipt_of(leaf, &owned, body, &under)?;
+        let receipt = self.whole_receipt_of(leaf, &owned, body, under)?;
         Ok(Record { before: Bytes32([0; 32]), admitted_at, flag, in_window, receipt, first })
     }
 }

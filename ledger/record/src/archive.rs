@@ -3,7 +3,11 @@
 //! Specification: `docs/spec/archive.md`. A [`Reader`] takes one line after another, so that an archive of any size is
 //! read in little memory; nothing that it gives is unverified.
 
-use grantbook_tlog::{CheckpointError, LogKeys};
+mod grants;
+
+pub use grants::{ArchivedGrant, ArchivedGrants};
+
+use grantbook_tlog::{CheckpointError, Hash, LogKeys, TreeSize, VerifyError, verify_consistency};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -12,8 +16,10 @@ use crate::day::UnixSeconds;
 use crate::encoding::{Base64Bytes, Bytes32};
 use crate::id::{GateId, SubjectId, TenantId};
 use crate::jwk::PublicKey;
+use crate::list::List;
 use crate::receipt::{Content, RECEIPT_BYTES_MAX, Receipt, ReceiptError, VerifiedContent, VerifiedReceipt};
 use crate::signer::Signer;
+use crate::state_proof::{StateProof, StateProofError, VerifiedState};
 use crate::strict_json::{self, JsonError};
 use crate::{DenialReason, Event};
 
@@ -78,6 +84,20 @@ pub enum LineError {
     /// The receipt does not verify.
     #[error(transparent)]
     Receipt(#[from] ReceiptError),
+    /// The earlier checkpoint is not of the history that the last one is of.
+    #[error("earlier checkpoint: {0}")]
+    Consistency(#[from] VerifyError),
+    /// The proof of what the customer's grants came to.
+    #[error("states: {0}")]
+    StateProof(#[from] StateProofError),
+    /// The records come to something else than the operator has signed: one is missing.
+    #[error("{records} by the records, expected {signed}, as the operator has signed")]
+    States {
+        /// What the records come to.
+        records: String,
+        /// What the operator has signed.
+        signed: String,
+    },
     /// One part says something else than another.
     #[error("{what} does not match, expected {expected}")]
     Mismatch {
@@ -103,8 +123,28 @@ pub struct Header {
     pub subject: Option<SubjectId>,
     /// The log's last checkpoint when the archive was begun.
     pub checkpoint: String,
+    /// A checkpoint from before it that receipts are under as well: the last one that witnesses have cosigned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<Earlier>,
+    /// Of one customer: every entry about them with a leaf index below this is in the archive, but for those of grants
+    /// whose records were shredded. The size of the checkpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub complete_below: Option<u64>,
+    /// Of one customer: what their grants came to under the last root of the map that was signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub states: Option<StateProof>,
     /// How many records follow.
     pub records: u64,
+}
+
+/// An earlier checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Earlier {
+    /// The checkpoint.
+    pub checkpoint: String,
+    /// Consistency proof (RFC 6962) from it to the last one.
+    pub proof: List<Bytes32, 0, 128>,
 }
 
 /// The tenant, with every key that its records were checked against.
@@ -272,8 +312,14 @@ impl Writer {
 pub struct Reader {
     header: Header,
     keys: LogKeys,
+    /// Trees of one history, whose checkpoints receipts may be under.
+    trees: Vec<(TreeSize, Hash)>,
     chain: LineChain,
     records: u64,
+    last_leaf: Option<u64>,
+    grants: ArchivedGrants,
+    /// What the operator has signed of the grants, until all records below its size were read.
+    signed: Option<VerifiedState>,
     ended: bool,
 }
 
@@ -293,10 +339,54 @@ impl Reader {
         if pinned.is_some_and(|pinned| *pinned != keys) {
             return Err(LineError::Mismatch { what: "the log's keys", expected: "those that were pinned" });
         }
-        keys.verify_checkpoint(header.checkpoint.as_bytes())?;
+        let last = keys.verify_checkpoint(header.checkpoint.as_bytes())?.checkpoint;
+        let mut trees = vec![(last.size(), last.root())];
+        if let Some(Earlier { checkpoint, proof }) = &header.earlier {
+            let earlier = keys.verify_checkpoint(checkpoint.as_bytes())?.checkpoint;
+            let proof: Vec<Hash> = proof.iter().map(|hash| Hash(hash.0)).collect();
+            verify_consistency(earlier.size(), &earlier.root(), last.size(), &last.root(), &proof)?;
+            trees.push((earlier.size(), earlier.root()));
+        }
+        // only one customer's archive makes the claim, and none goes without it
+        let claimed = header.subject.as_ref().map(|_| last.size().0);
+        if header.complete_below != claimed {
+            let expected = "the size of the checkpoint, in the archive of one customer alone";
+            return Err(LineError::Mismatch { what: "complete_below", expected });
+        }
+        let signed = header.states.as_ref().map(|states| states.verify(&keys)).transpose()?;
+        if let Some(signed) = &signed {
+            let same = signed.tenant == header.tenant.id
+                && Some(&signed.sub) == header.subject.as_ref()
+                && signed.signed_by == header.tenant.operator_key;
+            if !same {
+                let expected = "of the header's tenant and customer, signed by its operator";
+                return Err(LineError::Mismatch { what: "the proof of the states", expected });
+            }
+            // both of its receipts are under one checkpoint
+            let root = header.states.as_ref().map(|states| states.root.verify(&keys)).transpose();
+            let root = root.map_err(StateProofError::Root)?;
+            if !root.is_some_and(|root| trees.contains(&(root.tree_size, root.root))) {
+                return Err(of_another_tree());
+            }
+        }
         let mut chain = LineChain::start();
         chain.take(line);
-        Ok(Self { header, keys, chain, records: 0, ended: false })
+        Ok(Self {
+            header,
+            keys,
+            trees,
+            chain,
+            records: 0,
+            last_leaf: None,
+            grants: ArchivedGrants::default(),
+            signed,
+            ended: false,
+        })
+    }
+
+    /// What the records so far come to, in the archive of one customer.
+    pub fn grants(&self) -> &ArchivedGrants {
+        &self.grants
     }
 
     /// The first line.
@@ -316,13 +406,19 @@ impl Reader {
         }
         if self.records == self.header.records {
             self.end(line).map_err(ArchiveError::End)?;
+            self.check_states(None).map_err(ArchiveError::End)?;
             self.ended = true;
             return Ok(None);
         }
         let number = self.records + 1;
-        let verified =
-            self.record(line, number).map_err(|error| ArchiveError::Record { record: number, error });
-        let verified = verified?;
+        let named = |error| ArchiveError::Record { record: number, error };
+        let verified = self.record(line, number).map_err(named)?;
+        let leaf = verified.here.leaf_index.0;
+        self.check_states(Some(leaf)).map_err(named)?;
+        if self.header.subject.is_some() {
+            self.grants.take(&verified);
+        }
+        self.last_leaf = Some(leaf);
         self.records = number;
         self.chain.take(line);
         Ok(Some(verified))
@@ -363,10 +459,28 @@ impl Reader {
         })
     }
 
+    /// Once all records below the size of the signed states were read, they must come to these.
+    fn check_states(&mut self, next: Option<u64>) -> Result<(), LineError> {
+        let passed = |signed: &mut VerifiedState| next.is_none_or(|leaf| leaf >= signed.size.0);
+        match self.signed.take_if(passed) {
+            Some(signed) => self.grants.check(&signed),
+            None => Ok(()),
+        }
+    }
+
     fn record(&self, line: &[u8], number: u64) -> Result<VerifiedRecord, LineError> {
         let Record { before, admitted_at, flag, in_window, receipt, first } = parse(line)?;
         self.follows(&before)?;
         let here = receipt.verify(&self.keys)?;
+        if !self.trees.contains(&(here.tree_size, here.root)) {
+            return Err(of_another_tree());
+        }
+        if self.last_leaf.is_some_and(|last| here.leaf_index.0 <= last) {
+            return Err(LineError::Mismatch {
+                what: "the order of records",
+                expected: "rising leaf indexes",
+            });
+        }
         let first = match first {
             Some(first) => {
                 let there = first.receipt.verify(&LogKeys::parse(&first.vkey)?)?;
@@ -408,6 +522,13 @@ impl Reader {
             }
             _ => Ok(()),
         }
+    }
+}
+
+fn of_another_tree() -> LineError {
+    LineError::Mismatch {
+        what: "the checkpoint of a receipt",
+        expected: "that of the header, or the earlier one that it proves",
     }
 }
 

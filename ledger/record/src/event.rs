@@ -22,7 +22,7 @@ pub use money::{
     Period, Revenue, RevenueDeclared, ReversedEntry, SettlementClosed, SettlementPosted,
 };
 pub use notices::{ConsentSentence, CrossBorder, Law, NoticeContents, NoticePublished};
-pub use people::{GuardianNamed, RequestDeclined, SignatoriesAgreed, Wish};
+pub use people::{GuardianNamed, MilestoneConfirmed, RequestDeclined, SignatoriesAgreed, Wish};
 pub use policy::{PolicyPublished, Promotion, Shadow, Stage};
 pub use sources::{DataSource, SourceOwned};
 pub use templates::{
@@ -147,6 +147,8 @@ pub enum Event {
     MandateWithdrawn(MandateWithdrawn),
     /// `tier.agreed`
     TierAgreed(TierAgreed),
+    /// `milestone.confirmed`
+    MilestoneConfirmed(MilestoneConfirmed),
     /// `source.owned`
     SourceOwned(SourceOwned),
     /// `data.deleted`
@@ -205,6 +207,7 @@ impl Event {
             Kind::MandateGiven => read(payload, Self::MandateGiven),
             Kind::MandateWithdrawn => read(payload, Self::MandateWithdrawn),
             Kind::TierAgreed => read(payload, Self::TierAgreed),
+            Kind::MilestoneConfirmed => read(payload, Self::MilestoneConfirmed),
             Kind::SourceOwned => read(payload, Self::SourceOwned),
             Kind::DataDeleted => read(payload, Self::DataDeleted),
             Kind::RecipientAcknowledged => read(payload, Self::RecipientAcknowledged),
@@ -250,6 +253,7 @@ impl Event {
             Self::MandateGiven(_) => Kind::MandateGiven,
             Self::MandateWithdrawn(_) => Kind::MandateWithdrawn,
             Self::TierAgreed(_) => Kind::TierAgreed,
+            Self::MilestoneConfirmed(_) => Kind::MilestoneConfirmed,
             Self::SourceOwned(_) => Kind::SourceOwned,
             Self::DataDeleted(_) => Kind::DataDeleted,
             Self::RecipientAcknowledged(_) => Kind::RecipientAcknowledged,
@@ -320,6 +324,7 @@ impl Event {
             Self::MandateGiven(event) => Some(&event.sub),
             Self::MandateWithdrawn(event) => Some(&event.sub),
             Self::TierAgreed(event) => Some(&event.sub),
+            Self::MilestoneConfirmed(event) => Some(&event.sub),
             Self::SourceOwned(event) => Some(&event.sub),
             Self::DataDeleted(event) => Some(&event.sub),
             Self::RecipientAcknowledged(event) => Some(&event.sub),

@@ -93,6 +93,22 @@ text_id!(
     |t| within(t, 64, |b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 );
 
+text_id!(
+    /// The name of a system whose records are mirrored, unique within its tenant.
+    SourceId,
+    "source",
+    "1 to 64 letters, digits, `.`, `_` or `-`",
+    |t| within(t, 64, |b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+);
+
+text_id!(
+    /// The name of a mirrored record, unique among those of its data subject.
+    RecordId,
+    "record",
+    "1 to 64 letters, digits, `.`, `_`, `:` or `-`",
+    |t| within(t, 64, |b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-'))
+);
+
 fn parse_uuid(text: &str) -> Option<Uuid> {
     let uuid = Uuid::try_parse(text).ok()?;
     // one spelling only: lower case, hyphenated

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::day::DataPeriod;
 use crate::id::Term;
 use crate::list::List;
+use crate::plain_text::is_hidden;
 
 /// A value of a row attribute: 1 to 64 bytes of text without control or invisible characters. Compared byte by byte.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,14 +31,6 @@ impl TryFrom<String> for AttributeValue {
             Err("malformed value, expected 1 to 64 bytes without control or invisible characters")
         }
     }
-}
-
-/// Characters with which two values can look the same, or one can look like another: control characters, zero-width
-/// ones, line separators and the marks that reverse the direction of text.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Included minus excluded.

@@ -33,6 +33,7 @@ mod prove;
 mod published;
 mod remote;
 mod replay;
+mod request;
 mod sandbox;
 mod scenario;
 mod secret;
@@ -120,6 +121,11 @@ Every key of docs/reference/configuration.md can also be set in grantbook.toml o
     /// Check and publish templates
     #[command(subcommand)]
     Template(template::TemplateCommand),
+    /// Sign a request that the company's page has prepared, where the company's key is
+    #[command(after_help = "Example:
+  grantbook request request.json --key acme.key.json --out request.jws
+The page takes what this writes; so does POST /v1/events, as application/jose.")]
+    Request(request::RequestArgs),
     /// Check and publish rules of law and of the house, written in Cedar
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -285,7 +291,7 @@ pub(crate) fn main() -> ExitCode {
 
 fn run(command: Option<Command>, output: Output) -> Result<Verdict, Failure> {
     match command {
-        None => serve::run(&serve::ServeArgs::default(), output),
+        None => serve::run(&serve::ServeArgs::with_story(), output),
         Some(Command::Serve(args)) => serve::run(&args, output),
         Some(Command::Demo) => demo::run(output),
         Some(Command::Tenant(command)) => tenant::run(&command, output),
@@ -297,6 +303,7 @@ fn run(command: Option<Command>, output: Output) -> Result<Verdict, Failure> {
         Some(Command::Vocabulary(command)) => vocabulary::run(&command, output),
         Some(Command::Map(command)) => map::run(&command, output),
         Some(Command::Template(command)) => template::run(&command, output),
+        Some(Command::Request(args)) => request::run(&args, output),
         Some(Command::Policy(command)) => policy::run(&command, output),
         Some(Command::Grant(args)) => grant::give(&args, output),
         Some(Command::Withdraw(args)) => grant::withdraw(&args, output),

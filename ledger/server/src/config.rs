@@ -16,6 +16,10 @@ use grantbook_record::{DataDay, UnixSeconds};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
+mod mail;
+
+pub use mail::{MailConfig, MailTls};
+
 /// The embedded defaults, which name every key.
 pub const DEFAULTS: &str = include_str!("default.toml");
 
@@ -81,6 +85,8 @@ pub struct ServerConfig {
     pub tls: TlsConfig,
     /// Where customers find the portal, and how long they stay logged in.
     pub portal: PortalConfig,
+    /// By which mail server customers are notified.
+    pub mail: MailConfig,
     /// Who cosigns checkpoints before they are published.
     pub witness: WitnessConfig,
     /// What is logged and how.
@@ -141,7 +147,13 @@ pub struct PortalConfig {
 
 impl PortalConfig {
     /// As the portal wants it.
-    pub(crate) fn settings(&self, public_url: Option<&str>, tls: bool, address: SocketAddr) -> Settings {
+    pub(crate) fn settings(
+        &self,
+        public_url: Option<&str>,
+        tls: bool,
+        address: SocketAddr,
+        (sandbox, mails): (bool, bool),
+    ) -> Settings {
         let scheme = if tls { "https" } else { "http" };
         let local = || format!("{scheme}://localhost:{}", address.port());
         let origin = self.origin.clone().or_else(|| public_url.and_then(origin_of)).unwrap_or_else(local);
@@ -153,7 +165,9 @@ impl PortalConfig {
         // string keys, no fallible serialisers
         let vocabulary =
             serde_json::to_string(grantbook_plan::Vocabulary::builtin().latest().words()).unwrap_or_default();
-        Settings { relying_party: RelyingParty { id, origin }, lifetimes, vocabulary }
+        // for whoever sits at this machine, and reaches it by no other name
+        let sandbox_doors = sandbox && address.ip().is_loopback() && host_of(&origin) == "localhost";
+        Settings { relying_party: RelyingParty { id, origin }, lifetimes, sandbox_doors, vocabulary, mails }
     }
 
     fn check(&self) -> Result<(), &'static str> {
@@ -246,6 +260,8 @@ pub struct Limits {
     pub shutdown_grace_ms: u64,
     /// Events that one address may send without a token, per second.
     pub events_per_second: u32,
+    /// Requests to log in, register, recover, confirm or unsubscribe that one address may send, per second.
+    pub account_requests_per_second: u32,
     /// Requests of one tenant's tokens under way, feeds aside; further ones get 429.
     pub tenant_requests_max: u32,
     /// Open feeds of one tenant; further ones get 429.
@@ -309,6 +325,7 @@ impl ServerConfig {
             limits.connections_max,
             limits.requests_max,
             limits.page_rows_max.into(),
+            limits.account_requests_per_second,
             limits.tenant_requests_max,
             limits.tenant_feed_subscribers_max,
             limits.tenant_events_per_second,
@@ -334,7 +351,7 @@ impl ServerConfig {
             (Some(_), Some(_)) | (None, None) => {}
             _ => return refuse("one of tls.certificate and tls.key, expected both or none"),
         }
-        if let Err(why) = self.portal.check() {
+        if let Err(why) = self.portal.check().and_then(|()| self.mail.check()) {
             return refuse(why);
         }
         if self.tls.handshake_ms == 0 {

@@ -29,6 +29,8 @@ mod live_gates;
 mod log;
 mod mandates;
 mod metrics;
+mod mirror;
+mod news;
 mod openapi;
 mod page;
 mod places;
@@ -55,15 +57,18 @@ use grantbook_portal::Overview;
 use grantbook_portal::signing::{Portal, Settings};
 use grantbook_record::TenantId;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::config::ServerConfig;
+use crate::mailing::{MailError, Mailing};
 use crate::portal::LedgerWrites;
 use crate::witnessing::{Witnessing, WitnessingError};
 use problem::Problem;
 
 pub use authzen::{SETTINGS_BYTES_MAX, Settings as AuthzenSettings, SettingsError};
+pub(crate) use events::framed;
 pub use openapi::document as openapi_document;
+pub(crate) use portal::draft;
 pub use tls::TlsError;
 
 /// Why the server did not start, or did not stop in order.
@@ -94,6 +99,9 @@ pub enum ServeError {
     /// The witnesses cannot be asked, or contradict the ledger.
     #[error("witnesses: {0}")]
     Witnessing(#[from] WitnessingError),
+    /// The mail server's settings cannot be used.
+    #[error("mail: {0}")]
+    Mail(#[from] MailError),
     /// The portal cannot be opened.
     #[error("portal: {0}")]
     Portal(String),
@@ -124,16 +132,24 @@ pub(crate) struct Shared {
     /// One past is judged by other rules at a time.
     simulations: Arc<Semaphore>,
     followers: erasures::Followers,
+    /// Told of an erasure that the portal has begun.
+    erasing: Arc<Notify>,
     live_gates: live_gates::LiveGates,
     waiting: acknowledgements::Waiting,
     proofs: proofs::Runs,
     /// The portal's signing side.
     portal: Portal,
+    /// By which customers are mailed to.
+    mailing: Option<Arc<Mailing>>,
     /// Of these, those of each tenant's tokens.
     tenants_requests: places::Places,
     tenants_feeds: places::Places,
     /// What comes without a token.
     events_rate: rate::RateLimiter<IpAddr>,
+    /// Tokens that are shown at the enterprises' sign-in.
+    sign_in_rate: rate::RateLimiter<IpAddr>,
+    /// What is sent to log in or from a mail.
+    accounts_rate: rate::RateLimiter<IpAddr>,
     /// What comes with one.
     tenants_rate: rate::RateLimiter<TenantId>,
     /// Becomes true when the server begins to stop.
@@ -167,6 +183,7 @@ impl App {
             tree_size: size.0,
             root: root.to_string(),
             sandbox: self.config.sandbox,
+            doors: self.portal.sandbox_doors().map(str::to_owned),
             base_url: self.base_url.clone(),
         }
     }
@@ -195,9 +212,14 @@ impl Server {
             made.map_err(|error| ServeError::Close(error.to_string()))??;
         }
         let authzen = authzen_settings(&ledger, config.authzen_settings.as_deref())?;
-        let portal = config.portal.settings(config.public_url.as_deref(), tls.is_some(), address);
+        let mailing = Mailing::new(&config.mail)?.map(Arc::new);
+        let public_url = config.public_url.as_deref();
+        let opened_to = (config.sandbox, mailing.is_some());
+        let portal = config.portal.settings(public_url, tls.is_some(), address, opened_to);
         let opened = ledger.clone();
-        let opening = tokio::task::spawn_blocking(move || open_portal(&opened, portal)).await;
+        let erasing = Arc::new(Notify::new());
+        let told = Arc::clone(&erasing);
+        let opening = tokio::task::spawn_blocking(move || open_portal(&opened, told, portal)).await;
         let portal = opening.map_err(|error| ServeError::Close(error.to_string()))??;
         let witnessing = Witnessing::begin(ledger.clone(), &config.witness).await?;
         let (stop, stopping) = watch::channel(false);
@@ -205,7 +227,7 @@ impl Server {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let shared = Shared {
             base_url: config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}")),
-            metrics: metrics::Metrics::new(ledger.clone(), witnessing.as_deref()),
+            metrics: metrics::Metrics::new(ledger.clone(), witnessing.as_deref(), mailing.as_deref()),
             authzen: authzen::AllSettings::new(authzen),
             witnessing,
             requests: Semaphore::new(limits.requests_max as usize),
@@ -213,11 +235,15 @@ impl Server {
             audits: Arc::new(Semaphore::new(1)),
             simulations: Arc::new(Semaphore::new(1)),
             followers: erasures::Followers::new(),
+            erasing,
             live_gates: live_gates::LiveGates::new(3 * ledger.freshness_bound(), Instant::now()),
             waiting: acknowledgements::Waiting::default(),
             proofs: proofs::Runs::default(),
             portal,
+            mailing,
             events_rate: rate::RateLimiter::new(limits.events_per_second),
+            sign_in_rate: rate::RateLimiter::new(layers::SIGN_INS_PER_SECOND),
+            accounts_rate: rate::RateLimiter::new(limits.account_requests_per_second),
             tenants_requests: places::Places::new(limits.tenant_requests_max),
             tenants_feeds: places::Places::new(limits.tenant_feed_subscribers_max),
             tenants_rate: rate::RateLimiter::new(limits.tenant_events_per_second),
@@ -243,6 +269,11 @@ impl Server {
         &self.app.base_url
     }
 
+    /// The address of its pages, which for passkeys' sake may be another one than that of the interface.
+    pub fn pages_url(&self) -> &str {
+        self.app.portal.sandbox_doors().unwrap_or(&self.app.base_url)
+    }
+
     /// Answers until `shutdown`; then takes no more connections, ends the feeds, lets requests under way finish within
     /// their grace, and closes the ledger. A fault of the ledger ends it likewise, with an error.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
@@ -263,6 +294,8 @@ impl Server {
         let grace = Duration::from_millis(limits.shutdown_grace_ms);
         let house = tokio::spawn(house::keep(app.clone()));
         let acknowledging = tokio::spawn(acknowledgements::keep(app.clone()));
+        let news = tokio::spawn(news::keep(app.clone()));
+        let mailing = app.mailing.clone().map(|mailing| tokio::spawn(news::mail(app.clone(), mailing)));
         let reload = tls.clone().map(|tls| tokio::spawn(tls.reload_on_hangup()));
         connections::serve(listener, tls, openapi::router(app), limits.connections_max, grace, told).await;
         if let Some(reload) = reload {
@@ -271,6 +304,13 @@ impl Server {
         // they end by themselves, between two of their works
         let _ = house.await;
         let _ = acknowledging.await;
+        let _ = news.await;
+        if let Some(mut mailing) = mailing
+            && tokio::time::timeout(grace, &mut mailing).await.is_err()
+        {
+            // a mail server that keeps silent holds nothing up; what it was being given counts as given
+            mailing.abort();
+        }
         let closed = tokio::task::spawn_blocking(move || ledger.close()).await;
         match closed {
             Ok(Ok(())) => Ok(()),
@@ -282,8 +322,8 @@ impl Server {
 
 /// The portal. Its signing page goes on the log with the first invitation, and from then on at each start that changes it: a
 /// ledger whose portal nobody uses has no entry about it.
-fn open_portal(ledger: &Ledger, settings: Settings) -> Result<Portal, ServeError> {
-    let portal = Portal::new(LedgerWrites(ledger.clone()), settings);
+fn open_portal(ledger: &Ledger, erasing: Arc<Notify>, settings: Settings) -> Result<Portal, ServeError> {
+    let portal = Portal::new(LedgerWrites(ledger.clone(), erasing), settings);
     let portal = portal.map_err(|error| ServeError::Portal(error.to_string()))?;
     if ledger.has_client() {
         ledger.publish_client(&portal.client()).map_err(|error| ServeError::Portal(error.to_string()))?;

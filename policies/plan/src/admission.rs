@@ -104,7 +104,7 @@ fn check_kind(
         }
         Event::MandateGiven(event) => mandate::check_given(event, signers, customer, context),
         Event::MandateWithdrawn(event) => mandate::check_withdrawn(event, signers, customer, context),
-        Event::TierAgreed(_) => by_customer(signers, customer),
+        Event::TierAgreed(_) | Event::MilestoneConfirmed(_) => by_customer(signers, customer),
         Event::SourceOwned(event) => check_owner_period(event, signers, customer, context),
         Event::RequestDeclined(event) => check_declined(event, signers, customer, context.now),
         Event::GrantGiven(event) => check_given(event, signers, customer, context),

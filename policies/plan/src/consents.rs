@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use grantbook_record::event::Law;
 use grantbook_record::{Term, Terms};
 
 use crate::admission::Refusal;
 use crate::cover::has_some_of_field;
 use crate::rules::PolicyPlan;
+use crate::tenant::TenantState;
 use crate::vocabulary::{Sensitivity, Version};
 
 /// To another recipient than the controller, and to whom that one passes the data on.
@@ -23,6 +25,18 @@ pub const AUTOMATED_DECISION: &str = "automated-decision";
 pub const PUBLIC_DISCLOSURE: &str = "public-disclosure";
 /// The recipient that stands for everybody.
 pub const EVERYBODY: &str = "public";
+
+/// Which law asks for a separate consent of which kind, by which article. The rules of these laws in `policies/law` ask for
+/// them at the gate.
+pub const BASIS: &[(&str, Law, &str)] = &[
+    (AUTOMATED_DECISION, Law::Gdpr, "22(2)(c)"),
+    (CROSS_BORDER, Law::Pipl, "39"),
+    (PUBLIC_DISCLOSURE, Law::Pipl, "25"),
+    (SENSITIVE, Law::Pipl, "29"),
+    (SPECIAL, Law::Gdpr, "9(2)(a)"),
+    (THIRD_PARTY, Law::DataAct, "8(4)"),
+    (THIRD_PARTY, Law::Pipl, "23"),
+];
 
 /// In which way consents are not given one by one; `given`: whether they are, or only asked for.
 pub fn ticks(terms: &Terms, given: bool) -> Result<(), Refusal> {
@@ -99,6 +113,31 @@ pub fn missing<'p>(
     let demanded = plan.map(|plan| plan.protections().consents.as_slice()).unwrap_or_default();
     let lacks = move |to: &str| !terms.has_consent(to) && is_needed(to, terms, words, plan);
     demanded.iter().filter(move |to| lacks(to.as_str()))
+}
+
+/// Whether a customer who gives all else under these terms has to give this consent, too: their template asks for it, or the
+/// rules do and the terms show that it is needed. Any other they may leave out.
+pub fn is_required(to: &Term, terms: &Terms, tenant: &TenantState) -> bool {
+    let template = tenant.template(&terms.template);
+    let by_template = template.is_some_and(|template| template.bounds.consents.contains(to));
+    let by_rules = || {
+        let words = tenant.vocabulary.version(terms.vocabulary)?;
+        Some(is_needed(to.as_str(), terms, words, tenant.rules()))
+    };
+    by_template || (tenant.protections().consents.contains(to) && by_rules() == Some(true))
+}
+
+/// Articles of the laws that a notice is made for, or that the rules demand of notices, which ask for this consent.
+pub fn basis(to: &str, terms: &Terms, tenant: &TenantState) -> Vec<(Law, &'static str)> {
+    let notice = tenant.notices.get(&terms.notice.hash);
+    let named = notice.map(crate::notice::PublishedNotice::laws).unwrap_or_default();
+    let demanded = &tenant.protections().notices;
+    let applies = |law: &Law| named.contains(law) || demanded.contains(law);
+    BASIS
+        .iter()
+        .filter(|(kind, law, _)| *kind == to && applies(law))
+        .map(|(_, law, at)| (*law, *at))
+        .collect()
 }
 
 #[cfg(test)]

@@ -360,6 +360,7 @@ impl CustomerState {
             | Event::TemplatePublished(_)
             | Event::NoticePublished(_)
             | Event::PolicyPublished(_)
+            | Event::MilestoneConfirmed(_)
             | Event::DataDeleted(_)
             | Event::RecipientAcknowledged(_)
             | Event::SubjectErased(_)

@@ -499,7 +499,7 @@ fn judge_addressed(
         return denied_by(DenialReason::Onward, Detail::Onward(recipient.clone()));
     }
     if let Some(rules) = basis.rules {
-        let asked = Asked::new((rules, version), *grant, facts, basis, now);
+        let asked = Asked::new((rules, version), grant, facts, &basis, now);
         rules.judge(&asked).map_err(|broken| Denial::by_rule(grant, broken))?;
     }
     if terms.limits.uses.is_none() && terms.limits.rate.is_none() {

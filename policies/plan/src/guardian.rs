@@ -219,6 +219,7 @@ fn widens(event: &Event) -> bool {
             | Event::GrantAmended(_)
             | Event::GrantResumed(_)
             | Event::TierAgreed(_)
+            | Event::MilestoneConfirmed(_)
             | Event::SignatoriesAgreed(_)
             | Event::AssetTransferred(_)
             | Event::MandateGiven(_)

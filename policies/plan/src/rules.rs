@@ -9,6 +9,7 @@
 
 mod asked;
 mod attribute;
+mod checks;
 mod condition;
 mod evaluate;
 mod format;
@@ -30,6 +31,7 @@ pub use format::{PLAN_BYTES_MAX, PlanError, RULES_MAX, VERSION};
 pub use values::{OwnedValue, Values, ValuesError};
 
 use crate::protections::Protections;
+use checks::Checks;
 use index::Index;
 
 /// Rules that hold together, ready to be asked.
@@ -44,6 +46,8 @@ struct Compiled {
     parties: BTreeMap<Term, Party>,
     protections: Protections,
     rules: Vec<Rule>,
+    /// What is left of each rule's condition to be evaluated.
+    checks: Vec<Checks>,
     index: Index,
 }
 
@@ -137,8 +141,8 @@ impl PolicyPlan {
         rules: Vec<Rule>,
     ) -> Result<Self, PlanError> {
         format::check(&parties, &protections, &rules)?;
-        let index = Index::over(&rules);
-        Ok(Self(Arc::new(Compiled { parties, protections, rules, index })))
+        let (index, checks) = Index::over(&rules);
+        Ok(Self(Arc::new(Compiled { parties, protections, rules, checks, index })))
     }
 
     /// The plan's JSON.
@@ -174,8 +178,8 @@ impl PolicyPlan {
         let mut forbidden: Option<usize> = None;
         let mut failed: Option<(usize, EvaluationError)> = None;
         self.0.index.for_each_candidate(asked, |at| {
-            let Some(rule) = self.0.rules.get(at) else { return };
-            match (rule.when.holds(asked), rule.effect) {
+            let Some((rule, checks)) = self.0.rules.get(at).zip(self.0.checks.get(at)) else { return };
+            match (checks.holds(asked), rule.effect) {
                 (Ok(true), Effect::Permit) => permitted = true,
                 (Ok(true), Effect::Forbid) => forbidden = Some(forbidden.map_or(at, |first| first.min(at))),
                 (Err(error), _) if failed.is_none_or(|(first, _)| at < first) => failed = Some((at, error)),
@@ -197,14 +201,14 @@ impl PolicyPlan {
 impl Default for PolicyPlan {
     fn default() -> Self {
         let (parties, protections, rules) = (BTreeMap::new(), Protections::default(), Vec::new());
-        let index = Index::over(&rules);
-        Self(Arc::new(Compiled { parties, protections, rules, index }))
+        let (index, checks) = Index::over(&rules);
+        Self(Arc::new(Compiled { parties, protections, rules, checks, index }))
     }
 }
 
 impl PartialEq for PolicyPlan {
     fn eq(&self, other: &Self) -> bool {
-        let Compiled { parties, protections, rules, index: _ } = &*self.0;
+        let Compiled { parties, protections, rules, checks: _, index: _ } = &*self.0;
         *parties == other.0.parties && *protections == other.0.protections && *rules == other.0.rules
     }
 }

@@ -64,6 +64,7 @@ pub(crate) fn check(event: &Event, signers: &[Thumbprint], customer: &CustomerSt
         Event::GrantAmended(_)
         | Event::GrantResumed(_)
         | Event::TierAgreed(_)
+        | Event::MilestoneConfirmed(_)
         | Event::SignatoriesAgreed(_) => true,
         // nobody alone ends the others' keys, and the recovery key is one key
         Event::KeyRevoked(event) => signers != [event.key],

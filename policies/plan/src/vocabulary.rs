@@ -5,6 +5,7 @@
 //! whose words they are and are judged by it alone, whatever later versions say.
 
 mod publication;
+mod sensitivities;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -16,6 +17,7 @@ use grantbook_record::{Term, VocabularyVersion};
 use serde::{Deserialize, Serialize};
 
 pub use publication::{MAPPINGS_MAX, VERSIONS_MAX, VocabularyError, WORDS_MAX};
+pub use sensitivities::Sensitivities;
 
 /// One version: its words, and which columns of the enterprise's systems hold which of its fields.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -99,6 +101,17 @@ impl Version {
     pub fn sensitivity(&self, category: &Term, field: &Term) -> Option<Sensitivity> {
         let category = self.words.categories.get(category)?;
         Some(category.fields.get(field)?.sensitivity.unwrap_or(category.sensitivity))
+    }
+
+    /// How sensitive these fields are, each in whichever of the categories has it.
+    pub(crate) fn sensitivities(&self, categories: &[Term], fields: &[Term]) -> Sensitivities {
+        let mut found = Sensitivities::default();
+        for category in categories.iter().filter_map(|category| self.words.categories.get(category)) {
+            for field in fields.iter().filter_map(|field| category.fields.get(field)) {
+                found.insert(field.sensitivity.unwrap_or(category.sensitivity));
+            }
+        }
+        found
     }
 }
 

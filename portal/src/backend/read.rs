@@ -4,17 +4,22 @@
 use futures_util::Stream;
 use grantbook_record::TenantId;
 
+use crate::account::Parting;
 use crate::failure::Failure;
 use crate::rules::RuleForm;
-use crate::view::company::{Desk, Preview};
+use crate::view::company::{Desk, Paging};
 use crate::view::customer::{
     ChangeReview, Complaints, Connections, GrantPage, Home, Keys, MyData, Narrowing, RequestReview,
     StopReview, Stopped,
 };
+use crate::view::draft::{Draft, PreparedRequest, Preview};
+use crate::view::erasure::{ErasureReport, ErasureReview};
 use crate::view::money::Value;
 use crate::view::overview::Overview;
+use crate::view::refusal::Refusal;
 use crate::view::regulator::LogState;
 use crate::view::rules::{RuleBook, RuleDraft};
+use crate::view::space::{Space, SpaceFilter, SpaceRecord};
 use crate::viewer::Membership;
 
 /// Why a view cannot be had.
@@ -33,6 +38,15 @@ pub enum ReadFault {
 
 /// What a call comes to.
 pub type Read<T> = Result<T, ReadFault>;
+
+/// Forms in which others read what a grant says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConsentForm {
+    /// A consent record of ISO/IEC TS 27560, in JSON-LD.
+    Iso27560,
+    /// A Kantara consent receipt 1.1.
+    Kantara,
+}
 
 /// Reads from a ledger.
 pub trait Reads: Clone + Send + Sync + 'static {
@@ -71,12 +85,29 @@ pub trait Reads: Clone + Send + Sync + 'static {
         of: &[Membership],
         id: &str,
     ) -> impl Future<Output = Read<impl Stream<Item = Stopped> + Send + 'static>> + Send;
+    /// What enterprises' systems say of the customer.
+    fn space(&self, of: &[Membership], filter: &SpaceFilter) -> impl Future<Output = Read<Space>> + Send;
+    /// One record of it.
+    fn space_record(
+        &self,
+        of: &[Membership],
+        tenant: &str,
+        id: &str,
+    ) -> impl Future<Output = Read<SpaceRecord>> + Send;
     /// Uses and what they brought.
     fn value(&self, of: &[Membership]) -> impl Future<Output = Read<Value>> + Send;
     /// The customer's keys.
     fn keys(&self, of: &[Membership]) -> impl Future<Output = Read<Keys>> + Send;
     /// What is held about the customer.
     fn data(&self, of: &[Membership]) -> impl Future<Output = Read<MyData>> + Send;
+    /// What erasing everything at one enterprise means.
+    fn erasure_review(
+        &self,
+        of: &[Membership],
+        tenant: &str,
+    ) -> impl Future<Output = Read<ErasureReview>> + Send;
+    /// How far an erasure is.
+    fn erasure(&self, asked: &Parting) -> impl Future<Output = Read<ErasureReport>> + Send;
     /// The customer's complaints.
     fn complaints(&self, of: &[Membership]) -> impl Future<Output = Read<Complaints>> + Send;
     /// The customer's standing rules.
@@ -91,8 +122,22 @@ pub trait Reads: Clone + Send + Sync + 'static {
     /// The receipt of an entry that is about the customer, as JSON in its one spelling.
     fn receipt(&self, of: &[Membership], leaf_index: u64) -> impl Future<Output = Read<String>> + Send;
 
+    /// All records about the customer at one enterprise, as a page that checks itself.
+    fn archive(&self, of: &[Membership], tenant: &str) -> impl Future<Output = Read<String>> + Send;
+    /// One grant's record in a form that others read, as JSON.
+    fn consent(
+        &self,
+        of: &[Membership],
+        id: &str,
+        form: ConsentForm,
+    ) -> impl Future<Output = Read<String>> + Send;
+
     /// An enterprise's first page, with what its other pages show.
-    fn desk(&self, tenant: TenantId) -> impl Future<Output = Read<Desk>> + Send;
-    /// A request as the customer would see it, from a template.
-    fn preview(&self, tenant: TenantId, template: &str) -> impl Future<Output = Read<Preview>> + Send;
+    fn desk(&self, tenant: TenantId, paging: Paging) -> impl Future<Output = Read<Desk>> + Send;
+    /// The latest refusals of an enterprise's requests.
+    fn refusals(&self, tenant: TenantId) -> impl Future<Output = Read<Vec<Refusal>>> + Send;
+    /// A request as the customer would see it, from what its form says.
+    fn preview(&self, tenant: TenantId, draft: &Draft) -> impl Future<Output = Read<Preview>> + Send;
+    /// A request that waits for the enterprise's own signature.
+    fn prepared(&self, tenant: TenantId, id: &str) -> impl Future<Output = Read<PreparedRequest>> + Send;
 }

@@ -3,12 +3,17 @@
 //! Calls may block. None of them has a way to the log that `POST /v1/events` does not have, but for a withdrawal by a
 //! session, which the operator signs and which names its channel.
 
-use grantbook_record::event::{ClientPublished, Evidence};
+use grantbook_record::event::{ClientPublished, Evidence, RequestMade};
+use grantbook_record::mirror::{Milestone, Value};
+use grantbook_record::vocabulary::Words;
 use grantbook_record::{
-    Jti, PublicKey, SubjectId, TenantId, Terms, Thumbprint, UnixSeconds, VocabularyVersion,
+    Jti, Kind, PublicKey, RecordId, SubjectId, TenantId, Term, Terms, Thumbprint, UnixSeconds, VocabularyVersion,
 };
 
 use crate::failure::Failure;
+use crate::news::OpenGrant;
+use crate::view::agreement::ConsentAsked;
+use crate::view::draft::Draft;
 
 /// Rows as a change sees them: as they are, and what it has changed so far.
 pub trait Rows {
@@ -43,6 +48,9 @@ pub trait EventDoor {
     fn append(&self, tenant: TenantId, envelope: &[u8], attachment: Option<&[u8]>) -> Result<u64, Failure>;
     /// Withdraws a grant for a customer who is logged in; gives the leaf index.
     fn withdraw_by_session(&self, tenant: TenantId, sub: &SubjectId, grant: Jti) -> Result<u64, Failure>;
+    /// Begins to erase a customer who is logged in, as `POST /v1/erasures` does; gives the erasure's number, or `None` where
+    /// the ledger knows nobody of this pseudonym.
+    fn begin_erasure(&self, tenant: TenantId, sub: &SubjectId) -> Result<Option<u64>, Failure>;
     /// An envelope of the evidence's signature alone over a `key.enrolled`; `None` where an enterprise must give it that keeps
     /// its own key.
     fn vouch(&self, tenant: TenantId, evidence: Evidence, payload: &[u8])
@@ -77,12 +85,76 @@ pub trait CustomerRecords {
     fn customer(&self, tenant: TenantId, sub: &SubjectId) -> Result<CustomerFacts, Failure>;
     /// The terms of an open request.
     fn request(&self, tenant: TenantId, sub: &SubjectId, request: &Jti) -> Result<Option<Terms>, Failure>;
+    /// The separate consents that terms ask for.
+    fn consents(&self, tenant: TenantId, terms: &Terms) -> Result<Vec<ConsentAsked>, Failure>;
+    /// The words of a version of an enterprise's vocabulary; `None` where there is no such version.
+    fn words(&self, tenant: TenantId, version: VocabularyVersion) -> Result<Option<Words>, Failure>;
     /// A grant of the customer's.
     fn grant(&self, tenant: TenantId, sub: &SubjectId, grant: &Jti) -> Result<Option<GrantFacts>, Failure>;
+    /// The customer's grants that have not ended.
+    fn open_grants(&self, tenant: TenantId, sub: &SubjectId) -> Result<Vec<OpenGrant>, Failure>;
     /// The ledger's clock.
     fn now(&self) -> UnixSeconds;
     /// An id that nobody has, made now.
     fn new_id(&self) -> Jti;
+}
+
+/// Whoever bears a token with which an enterprise's people or services come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bearer {
+    /// The enterprise.
+    pub tenant: TenantId,
+    /// Which of its tokens: its id, nothing secret.
+    pub token_id: String,
+}
+
+/// The sandbox, for whoever tries it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sandbox {
+    /// As whom one comes to its enterprise.
+    pub company: Bearer,
+    /// The customer at whose pages one looks.
+    pub customer: SubjectId,
+}
+
+/// Who works for which enterprise.
+pub trait Enterprises {
+    /// Who bears this token; `None` where it is none of an enterprise's.
+    fn bearer(&self, token: &str) -> Option<Bearer>;
+    /// Whether the token has not been revoked since.
+    fn still_bears(&self, bearer: &Bearer) -> bool;
+    /// The request that a form comes to; `None` where something is wrong with it, which its preview tells.
+    fn drafted(&self, tenant: TenantId, draft: &Draft) -> Result<Option<RequestMade>, Failure>;
+    /// An envelope over the payload, signed by the enterprise's key; `None` where the enterprise keeps its own, as all do but
+    /// that of a sandbox.
+    fn sign(&self, tenant: TenantId, kind: Kind, payload: &[u8]) -> Result<Option<Vec<u8>>, Failure>;
+    /// The sandbox; `None` where there is none, or nothing in it to look at.
+    fn sandbox(&self) -> Option<Sandbox>;
+    /// Called once a customer's first key is enrolled through the portal: the sandbox's enterprise asks for something.
+    fn enrolled(&self, tenant: TenantId, sub: &SubjectId);
+    /// Appends one compact JWS, as `POST /v1/events` does; gives its leaf index.
+    fn append_jws(&self, tenant: TenantId, jws: &str) -> Result<u64, Failure>;
+}
+
+/// What enterprises' systems say of a customer, as far as the customer can do something about it.
+pub trait CustomerSpace {
+    /// Tells the enterprise's system that a field of a record shall hold something else.
+    fn wish(
+        &self,
+        tenant: TenantId,
+        sub: &SubjectId,
+        record: &RecordId,
+        field: &Term,
+        value: Value,
+    ) -> Result<(), Failure>;
+    /// A milestone of a record of the customer's.
+    fn milestone(
+        &self,
+        tenant: TenantId,
+        sub: &SubjectId,
+        record: &RecordId,
+        milestone: &RecordId,
+    ) -> Result<Option<Milestone>, Failure>;
 }
 
 /// What a rule in force answers a request that waits.
@@ -112,8 +184,19 @@ pub trait RuleRecords {
 
 /// All of it.
 pub trait WriteSide:
-    AccountStore + EventDoor + CustomerRecords + RuleRecords + Send + Sync + 'static
+    AccountStore + EventDoor + CustomerRecords + CustomerSpace + Enterprises + RuleRecords + Send + Sync + 'static
 {
 }
 
-impl<T: AccountStore + EventDoor + CustomerRecords + RuleRecords + Send + Sync + 'static> WriteSide for T {}
+impl<T> WriteSide for T where
+    T: AccountStore
+        + EventDoor
+        + CustomerRecords
+        + CustomerSpace
+        + Enterprises
+        + RuleRecords
+        + Send
+        + Sync
+        + 'static
+{
+}

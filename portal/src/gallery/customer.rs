@@ -1,20 +1,24 @@
 //! Customers' screens.
 
 use grantbook_record::day::UnixSeconds;
-use grantbook_record::{Currency, DenialReason};
+use grantbook_record::event::Law;
+use grantbook_record::{Currency, DenialReason, Term};
 
 use super::terms::{self, HOSTILE, Named};
 use super::{Flavour, NOW, Shown, Who, shown};
+use crate::news::{Digest, Happened, Topic};
 use crate::page::faults::{Fault, fault};
-use crate::page::{Place, customer};
+use crate::page::news::MailLink;
+use crate::page::{Place, customer, news};
 use crate::view::Names as _;
 use crate::view::Wording;
-use crate::view::agreement::Agreement;
+use crate::view::agreement::{Agreement, ConsentAsked};
 use crate::view::customer::{
     ChangeReview, Complaint, Complaints, Connection, Connections, GateTaken, GrantPage, Holding, Home, Key,
     Keys, MyData, Narrowed, Narrowing, RequestCard, RequestReview, Standing, StopReview, Stopped,
 };
 use crate::view::money::{Amount, Formula, Line, Month, Payment, PaymentState, Source, Value};
+use crate::view::news::{Line as NewsLine, MailSettings, MailState, News};
 use crate::view::story::{Happening, Refused, Used, What};
 
 use Flavour::{Hostile, Long, Plain};
@@ -34,20 +38,34 @@ pub(super) const SHOWN: &[Shown] = &[
         customer::connections(page, &Connections::default())
     }),
     shown("request", "plain", Place::Home, Who::Customer, |page| {
-        customer::request(page, &request(terms::quote(Plain), Plain))
+        customer::request(page, &request(terms::quote(Plain), Plain), false)
     }),
-    shown("request", "narrowed", Place::Home, Who::Customer, |page| customer::request(page, &narrowed())),
+    shown("request", "narrowed", Place::Home, Who::Customer, |page| {
+        customer::request(page, &narrowed(), false)
+    }),
     shown("request", "rising", Place::Home, Who::Customer, |page| {
-        customer::request(page, &request(terms::rising(Plain), Plain))
+        customer::request(page, &request(terms::rising(Plain), Plain), false)
     }),
     shown("request", "benefit", Place::Home, Who::Customer, |page| {
-        customer::request(page, &request(terms::benefit(Plain), Plain))
+        customer::request(page, &request(terms::benefit(Plain), Plain), false)
     }),
     shown("request", "long", Place::Home, Who::Customer, |page| {
-        customer::request(page, &request(terms::quote(Long), Long))
+        customer::request(page, &request(terms::quote(Long), Long), false)
     }),
     shown("request", "hostile", Place::Home, Who::Customer, |page| {
-        customer::request(page, &request(terms::quote(Hostile), Hostile))
+        customer::request(page, &request(terms::quote(Hostile), Hostile), false)
+    }),
+    shown("request", "consents", Place::Home, Who::Customer, |page| {
+        customer::request(page, &separate(Plain), false)
+    }),
+    shown("request", "consents-lacking", Place::Home, Who::Customer, |page| {
+        customer::request(page, &separate(Plain), true)
+    }),
+    shown("request", "consents-hostile", Place::Home, Who::Customer, |page| {
+        customer::request(page, &separate(Hostile), false)
+    }),
+    shown("request", "consents-unasked", Place::Home, Who::Customer, |page| {
+        customer::request(page, &unasked(), false)
     }),
     shown("grant", "active", Place::Connections, Who::Customer, |page| {
         customer::grant(page, &grant(Standing::Active, Plain))
@@ -107,6 +125,29 @@ pub(super) const SHOWN: &[Shown] = &[
     shown("fault", "unavailable", Place::Elsewhere, Who::Customer, |page| fault(page, Fault::Unavailable)),
     shown("fault", "erased", Place::Elsewhere, Who::Customer, |page| fault(page, Fault::Erased)),
     shown("fault", "not-yours", Place::Elsewhere, Who::Customer, |page| fault(page, Fault::NotYours)),
+    shown("news", "full", Place::News, Who::Customer, |page| news::news(page, &happened(Plain))),
+    shown("news", "hostile", Place::News, Who::Customer, |page| news::news(page, &happened(Hostile))),
+    shown("news", "empty", Place::News, Who::Customer, |page| news::news(page, &News::default())),
+    shown("mail", "first", Place::Account, Who::Customer, |page| {
+        news::mail(page, &mail(MailState::NoAddress))
+    }),
+    shown("mail", "asked", Place::Account, Who::Customer, |page| news::mail(page, &mail(MailState::Asked))),
+    shown("mail", "confirmed", Place::Account, Who::Customer, |page| {
+        news::mail(page, &mail(MailState::Confirmed))
+    }),
+    shown("mail", "never", Place::Account, Who::Customer, |page| news::mail(page, &mail(MailState::Never))),
+    shown("mail-link", "confirm", Place::Elsewhere, Who::Visitor, |page| {
+        news::mail_link(page, MailLink::Confirm("AAAA"))
+    }),
+    shown("mail-link", "confirmed", Place::Elsewhere, Who::Visitor, |page| {
+        news::mail_link(page, MailLink::Confirmed)
+    }),
+    shown("mail-link", "unsubscribe", Place::Elsewhere, Who::Visitor, |page| {
+        news::mail_link(page, MailLink::Unsubscribe("AAAA"))
+    }),
+    shown("mail-link", "unsubscribed", Place::Elsewhere, Who::Visitor, |page| {
+        news::mail_link(page, MailLink::Unsubscribed)
+    }),
 ];
 
 const DAY: u64 = 86_400;
@@ -119,7 +160,7 @@ pub(super) fn ago(days: u64, seconds: u64) -> UnixSeconds {
     UnixSeconds(NOW.0 - days * DAY - seconds)
 }
 
-fn ahead(days: u64) -> UnixSeconds {
+pub(super) fn ahead(days: u64) -> UnixSeconds {
     UnixSeconds(NOW.0 + days * DAY)
 }
 
@@ -191,6 +232,7 @@ pub(super) fn request(asked: Agreement, flavour: Flavour) -> RequestReview {
         id: "0199b2a4-7c00-7000-8000-00000000000b".to_owned(),
         asked,
         narrowed: None,
+        consents: Vec::new(),
         notice: Some((title, text)),
         expires: ahead(12),
         already: (flavour == Long).then(|| "0199b2a4-7c00-7000-8000-00000000000a".to_owned()),
@@ -204,6 +246,58 @@ fn narrowed() -> RequestReview {
         narrowed: Some(Narrowed { agreement: terms::narrowed(Plain), answer }),
         ..request(terms::quote(Plain), Plain)
     }
+}
+
+/// The law asks for three consents by themselves; the enterprise for one that the customer may leave out.
+fn separate(flavour: Flavour) -> RequestReview {
+    let asked = |to: &str, sentence: &str, basis: &[(Law, &'static str)], required| {
+        let sentence = match flavour {
+            Plain => sentence.to_owned(),
+            Long => format!("{sentence} {}", terms::LONG),
+            Hostile => HOSTILE.to_owned(),
+        };
+        let to = Term::parse(to).ok()?;
+        Some(ConsentAsked { to, sentence: Some(sentence), basis: basis.to_vec(), required })
+    };
+    let consents = [
+        asked(
+            "third-party",
+            "Harbour Insurance may have my charging records.",
+            &[(Law::Pipl, "23"), (Law::DataAct, "8(4)")],
+            true,
+        ),
+        asked(
+            "sensitive",
+            "My charging records show where I have been. They may be used.",
+            &[(Law::Pipl, "29")],
+            true,
+        ),
+        asked(
+            "cross-border",
+            "My charging records may go to Harbour Insurance in Singapore.",
+            &[(Law::Pipl, "39")],
+            true,
+        ),
+        asked(
+            "automated-decision",
+            "My price may be set without a person looking at it.",
+            &[(Law::Gdpr, "22(2)(c)")],
+            false,
+        ),
+    ];
+    RequestReview {
+        consents: consents.into_iter().flatten().collect(),
+        ..request(terms::quote(flavour), flavour)
+    }
+}
+
+/// A consent is needed for which there are no words.
+fn unasked() -> RequestReview {
+    let mut review = separate(Plain);
+    for consent in review.consents.iter_mut().take(1) {
+        consent.sentence = None;
+    }
+    review
 }
 
 fn grant(standing: Standing, flavour: Flavour) -> GrantPage {
@@ -398,6 +492,7 @@ fn data() -> MyData {
             holding("meridian", named.word("Meridian Motors", "子午汽车"), 214, 2, false),
             holding("harbour", named.word("Harbour Insurance", "海港保险"), 1, 0, true),
         ],
+        erased: vec![super::erasure::report(named.word("Tide Research", "潮汐研究所"), super::erasure::DONE)],
     }
 }
 
@@ -426,5 +521,32 @@ fn complaints(flavour: Flavour) -> Complaints {
             },
         ],
         companies: vec![("harbour".to_owned(), company)],
+    }
+}
+
+fn happened(flavour: Flavour) -> News {
+    let line = |(at, topic): (usize, Topic)| NewsLine {
+        happened: Happened {
+            topic,
+            at: ago(at as u64, 3),
+            tenant: Some(grantbook_record::TenantId::of_log("gallery")),
+            about: None,
+            amount: Currency::parse("CNY").filter(|_| flavour == Plain).map(|cny| (cny, 1_234)),
+        },
+        company: if flavour == Hostile { HOSTILE.to_owned() } else { "Meridian Motors".to_owned() },
+        link: "/my".to_owned(),
+        unseen: at < 3,
+    };
+    News { lines: Topic::ALL.into_iter().enumerate().map(line).collect() }
+}
+
+fn mail(state: MailState) -> MailSettings {
+    let chosen = matches!(state, MailState::Asked | MailState::Confirmed);
+    MailSettings {
+        state,
+        address: if chosen { "name@mail.example".to_owned() } else { String::new() },
+        language: None,
+        digest: chosen.then_some(Digest::Daily),
+        topics: if chosen { vec![Topic::Request, Topic::Keys] } else { Vec::new() },
     }
 }

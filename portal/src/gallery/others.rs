@@ -13,6 +13,10 @@ pub(super) const SHOWN: &[Shown] = &[
     shown("overview", "plain", Place::Overview, Who::Visitor, |page| {
         overview::overview(&Page { sandbox: false, ..page.clone() }, &front(false))
     }),
+    shown("tour", "regulator", Place::Log, Who::Visitor, |page| {
+        let path = "/regulator?tour=regulator-1".to_owned();
+        regulator::log(&Page { path, ..page.clone() }, &log(true), "https://log.example")
+    }),
     shown("log", "witnessed", Place::Log, Who::Visitor, |page| {
         regulator::log(page, &log(true), "https://log.example")
     }),
@@ -22,6 +26,8 @@ pub(super) const SHOWN: &[Shown] = &[
     shown("bundle", "plain", Place::Bundle, Who::Visitor, regulator::bundle),
     shown("receipt", "file", Place::Receipt, Who::Visitor, |page| customer::receipt(page, None)),
     shown("fault", "sign-in", Place::Elsewhere, Who::Visitor, |page| fault(page, Fault::SignIn)),
+    shown("fault", "company-sign-in", Place::Desk, Who::Visitor, |page| fault(page, Fault::CompanySignIn)),
+    shown("fault", "not-a-company", Place::Desk, Who::Customer, |page| fault(page, Fault::NotYours)),
     shown("fault", "not-found", Place::Elsewhere, Who::Visitor, |page| fault(page, Fault::NotFound)),
 ];
 
@@ -31,6 +37,7 @@ fn front(sandbox: bool) -> Overview {
         tree_size: 12_042,
         root: "MpIghwdLQvu/Ojo2cjqyeCX9m62x4pvd68P+qD6ewE0=".to_owned(),
         sandbox,
+        doors: sandbox.then(|| "http://localhost:8460".to_owned()),
         base_url: "https://log.example".to_owned(),
     }
 }

@@ -12,8 +12,12 @@ use crate::view::customer::{
     ChangeReview, Complaints, Connection, Connections, GateTaken, GrantPage, Home, Keys, MyData,
     RequestReview, Standing, StopReview, Stopped,
 };
+use crate::view::draft::{DraftForm, Preview};
 use crate::view::money::Value;
 use crate::view::story::{Difference, What};
+
+/// In the query of a request's page: the customer has just agreed without a consent that is needed.
+pub const LACKING: &str = "lacking=1";
 
 /// A grant ends soon if no more days than these are left.
 const SOON_DAYS: u64 = 30;
@@ -69,26 +73,30 @@ struct RequestTemplate<'a> {
     differences: Vec<Difference>,
     asked_days: u64,
     form_action: String,
-    /// Whether it is only looked at, by the enterprise that means to ask.
-    preview: bool,
+    /// The form of the enterprise that means to ask, and only looks.
+    form: Option<&'a DraftForm>,
+    /// Whether the customer has just agreed without a consent that is needed.
+    lacking: bool,
 }
 
-fn review(page: &Page, view: &RequestReview, preview: bool) -> Response {
+fn review(page: &Page, view: &RequestReview, form: Option<&DraftForm>, lacking: bool) -> Response {
     let agreement = view.narrowed.as_ref().map_or(&view.asked, |narrowed| &narrowed.agreement);
     let differences = super::differences(page, &view.asked, agreement);
     let asked_days = days_until(view.asked.from, view.asked.until);
     let form_action = format!("/my/requests/{}", view.id);
-    respond(page, &RequestTemplate { page, view, agreement, differences, asked_days, form_action, preview })
+    let template =
+        RequestTemplate { page, view, agreement, differences, asked_days, form_action, form, lacking };
+    respond(page, &template)
 }
 
-/// A request, to be answered.
-pub fn request(page: &Page, view: &RequestReview) -> Response {
-    review(page, view, false)
+/// A request, to be answered; `lacking`: the customer has just agreed without a consent that is needed.
+pub fn request(page: &Page, view: &RequestReview, lacking: bool) -> Response {
+    review(page, view, None, lacking)
 }
 
 /// The same page as the enterprise sees it beforehand: the same template, without the answers.
-pub fn request_preview(page: &Page, view: &RequestReview) -> Response {
-    review(page, view, true)
+pub fn request_preview(page: &Page, view: &Preview) -> Response {
+    review(page, &view.review, Some(&view.form), false)
 }
 
 #[derive(Template)]

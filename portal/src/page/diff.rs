@@ -1,7 +1,6 @@
 //! What differs between two agreements, fact by fact, in the words in which each is shown.
 
 use super::Page;
-use crate::figures;
 use crate::view::agreement::Agreement;
 use crate::view::story::Difference;
 
@@ -32,7 +31,7 @@ fn facts(page: &Page, agreement: &Agreement) -> [(&'static str, String); 11] {
         ("fact-kept", page.kept(agreement)),
         ("fact-level", agreement.level.map_or_else(String::new, |level| page.level(&level))),
         ("fact-duties", agreement.duties.iter().map(|duty| page.duty(duty)).collect::<Vec<_>>().join("; ")),
-        ("fact-consents", figures::list(agreement.consents.iter().map(|it| page.text(it)), page.language())),
+        ("fact-consents", page.consents(&agreement.consents)),
         ("fact-pay", pay.join("; ")),
     ]
 }

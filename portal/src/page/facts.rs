@@ -1,8 +1,9 @@
 //! Facts of an agreement in words: one place, so that request, grant, end and preview say the same.
 
-use grantbook_record::Currency;
 use grantbook_record::day::DataPeriod;
+use grantbook_record::event::Law;
 use grantbook_record::money::Price;
+use grantbook_record::{Currency, Term};
 
 use super::Page;
 use crate::figures;
@@ -164,6 +165,40 @@ impl Page {
             Duty::AuditOnly(fields) => self.with("duty-audit-only", "fields", self.texts(fields)),
             Duty::Tell(party) => self.with("duty-tell", "party", self.text(party)),
         }
+    }
+
+    /// What a separate consent is to; as it is where it is none that laws know.
+    pub fn consent(&self, to: &Term) -> String {
+        let key = match to.as_str() {
+            "automated-decision" => "consent-automated-decision",
+            "cross-border" => "consent-cross-border",
+            "derived-asset" => "consent-derived-asset",
+            "public-disclosure" => "consent-public-disclosure",
+            "sensitive" => "consent-sensitive",
+            "special" => "consent-special",
+            "third-party" => "consent-third-party",
+            other => return other.to_owned(),
+        };
+        self.say(key)
+    }
+
+    /// Several of them.
+    pub fn consents(&self, all: &[Term]) -> String {
+        figures::list(all.iter().map(|to| self.consent(to)), self.language())
+    }
+
+    /// Laws that ask for a consent, each with its article.
+    pub fn basis(&self, basis: &[(Law, &'static str)]) -> String {
+        let one = |(law, at): &(Law, &'static str)| {
+            let law = self.say(match law {
+                Law::DataAct => "law-data-act",
+                Law::Dpdp => "law-dpdp",
+                Law::Gdpr => "law-gdpr",
+                Law::Pipl => "law-pipl",
+            });
+            self.with_two("law-article", "law", law, "article", *at)
+        };
+        figures::list(basis.iter().map(one), self.language())
     }
 
     /// How an amount came about.

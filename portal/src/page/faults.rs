@@ -15,6 +15,8 @@ pub enum Fault {
     Erased,
     /// Nobody has signed in.
     SignIn,
+    /// Nobody of an enterprise has signed in.
+    CompanySignIn,
     /// The page is for somebody else.
     NotYours,
     /// The ledger cannot be read now.
@@ -43,6 +45,20 @@ pub fn fault(page: &Page, fault: Fault) -> Response {
         Fault::SignIn => {
             (StatusCode::UNAUTHORIZED, "fault-sign-in", "fault-sign-in-says", "sign-in", "/sign-in")
         }
+        Fault::CompanySignIn => (
+            StatusCode::UNAUTHORIZED,
+            "fault-sign-in",
+            "fault-company-sign-in-says",
+            "sign-in",
+            "/company/sign-in",
+        ),
+        Fault::NotYours if page.place.is_company() => (
+            StatusCode::FORBIDDEN,
+            "fault-not-yours",
+            "fault-not-a-company-says",
+            "company-sign-in",
+            "/company/sign-in",
+        ),
         Fault::NotYours => {
             (StatusCode::FORBIDDEN, "fault-not-yours", "fault-not-yours-says", "fault-home", "/")
         }

@@ -87,6 +87,7 @@ pub(super) async fn look(
                 "enterprise": inner.backend.enterprise(invitation.tenant),
                 "tenant": invitation.tenant,
                 "expires": invitation.expires,
+                "known": invitation.known,
                 "logged_in": current.is_some(),
             });
             Ok(answer(StatusCode::OK, &answered))
@@ -111,10 +112,20 @@ pub(super) async fn join(
                 let invitation = Invitation::find(rows, &token, Some(&id), now)?;
                 let Invitation { tenant, ref sub, evidence, .. } = invitation;
                 let mut account = Account::read(rows, &id)?;
-                let membership = Membership { tenant, sub: sub.clone(), since: now, evidence };
-                account.join(rows, &id, membership)?;
-                account.write(rows, &id);
+                if invitation.known {
+                    // the link shows a customer the way, and makes nobody one
+                    account
+                        .membership(tenant)
+                        .ok()
+                        .filter(|known| known.sub == *sub)
+                        .ok_or(Failure::NotFound)?;
+                } else {
+                    let membership = Membership { tenant, sub: sub.clone(), since: now, evidence };
+                    account.join(rows, &id, membership)?;
+                    account.write(rows, &id);
+                }
                 invitation.take(rows, &token, &id);
+                invitation.keep_way_back(rows, &id);
                 Ok(invitation)
             })?;
             let Invitation { tenant, sub, evidence, return_url, request, .. } = invitation;
@@ -155,6 +166,7 @@ pub(super) async fn enrol(
             };
             let whole = [envelope.0.as_slice(), &word].concat();
             let leaf_index = inner.backend.append(tenant, &whole, attachment.as_deref())?;
+            inner.backend.enrolled(tenant, &membership.sub);
             Ok(answer(StatusCode::CREATED, &json!({ "state": "enrolled", "leaf_index": leaf_index })))
         })
         .await

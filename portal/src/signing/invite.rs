@@ -1,16 +1,19 @@
-//! Invitations: an enterprise names a pseudonym, and whoever is handed the link becomes that customer, once.
+//! Invitations: an enterprise names a pseudonym, and whoever is handed the link becomes that customer, once. For somebody who is
+//! that customer already, the link opens a request.
 //!
 //! | row | holds |
 //! |---|---|
 //! | `invitation/` SHA-256 of the token | an [`Invitation`] |
+//! | `way-back/` account `/` request | a [`WayBack`] |
 
 use axum::extract::{Path, State};
 use axum::response::Response;
 use grantbook_record::event::Evidence;
-use grantbook_record::{Jti, SubjectId, TenantId, UnixSeconds};
+use grantbook_record::{Jti, Kind, SubjectId, TenantId, UnixSeconds};
 use qrcode::QrCode;
 use qrcode::render::svg;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{Portal, see_other};
 use crate::account::{AccountId, put, row};
@@ -70,6 +73,9 @@ pub struct Invitation {
     /// A request to be shown at once.
     #[serde(default)]
     pub request: Option<Jti>,
+    /// Whether it is for somebody who is that customer already: then it makes nobody one.
+    #[serde(default)]
+    pub known: bool,
     /// Until when it is good.
     pub expires: UnixSeconds,
     /// Whose it has become.
@@ -98,10 +104,15 @@ impl Portal {
             inner.backend.publish_client(&client)?;
             let now = inner.now();
             let known = inner.backend.customer(tenant, &data_subject)?;
-            if !known.keys.is_empty() {
-                return Err(Failure::Conflict(
-                    "a pseudonym without a key; a further device logs in and asks a key",
-                ));
+            let is_known = !known.keys.is_empty();
+            if is_known {
+                let open = match &request {
+                    Some(request) => inner.backend.request(tenant, &data_subject, request)?,
+                    None => None,
+                };
+                if open.is_none() {
+                    return Err(Failure::Conflict("a pseudonym without a key, or one of its open requests"));
+                }
             }
             let token = Secret::random();
             let expires = UnixSeconds(now.0.saturating_add(seconds));
@@ -111,6 +122,7 @@ impl Portal {
                 evidence,
                 return_url: return_url.clone(),
                 request,
+                known: is_known,
                 expires,
                 taken: None,
             };
@@ -127,7 +139,51 @@ impl Portal {
     }
 }
 
+/// Where a customer came from to answer a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WayBack {
+    url: String,
+    /// Until when it is offered.
+    expires: UnixSeconds,
+}
+
+impl WayBack {
+    /// That of a request, if the account came to it by a link.
+    pub(super) fn of(rows: &dyn Rows, account: &AccountId, request: &Jti, now: UnixSeconds) -> Option<Self> {
+        let known: Option<Self> = row(rows, &way_back(account, request)).ok()?;
+        known.filter(|known| now < known.expires)
+    }
+
+    /// For the signing page: the addresses once an event of this kind is signed, and if nothing is.
+    pub(super) fn both(&self, kind: &str) -> Value {
+        let outcome = if kind == Kind::RequestDeclined.name() { "declined" } else { "agreed" };
+        json!({"signed": self.telling(outcome), "unsigned": self.telling("unanswered")})
+    }
+
+    /// The address with what came of it: a word, and nothing about anybody.
+    pub(super) fn telling(&self, outcome: &str) -> String {
+        let (address, fragment) = match self.url.split_once('#') {
+            Some((address, fragment)) => (address, format!("#{fragment}")),
+            None => (self.url.as_str(), String::new()),
+        };
+        let mark = if address.contains('?') { '&' } else { '?' };
+        format!("{address}{mark}outcome={outcome}{fragment}")
+    }
+}
+
+fn way_back(account: &AccountId, request: &Jti) -> String {
+    format!("way-back/{}/{request}", account.as_str())
+}
+
 impl Invitation {
+    /// Keeps the way back from its request, where it has both.
+    pub(super) fn keep_way_back(&self, rows: &mut dyn Rows, account: &AccountId) {
+        if let (Some(request), Some(url)) = (&self.request, &self.return_url) {
+            put(rows, &way_back(account, request), &WayBack { url: url.clone(), expires: self.expires });
+        }
+    }
+
     /// The invitation that the link's token names, if it is good for this account.
     pub(super) fn find(
         rows: &dyn Rows,
@@ -158,6 +214,11 @@ pub(super) async fn open(State(_): State<Portal>, Path(token): Path<String>) -> 
 pub(super) fn sweep(rows: &mut dyn Rows, now: UnixSeconds) -> Result<(), Failure> {
     for name in rows.names("invitation/") {
         if row::<Invitation>(rows, &name)?.is_some_and(|invitation| invitation.expires <= now) {
+            rows.remove(&name);
+        }
+    }
+    for name in rows.names("way-back/") {
+        if row::<WayBack>(rows, &name)?.is_some_and(|known| known.expires <= now) {
             rows.remove(&name);
         }
     }

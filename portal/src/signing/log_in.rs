@@ -13,6 +13,7 @@ use serde_json::json;
 use super::{Inner, Portal, Reading, answer, json as read, see_other};
 use crate::account::{self, Account, AccountId, CodeLogin, CodeProof, Passkey};
 use crate::failure::Failure;
+use crate::news::{self, Happened, Topic};
 use crate::passkey::{self, Purpose};
 use crate::secret::Secret;
 use crate::session;
@@ -120,13 +121,7 @@ pub(super) async fn register(
                 // one account of each invitation, used or not
                 invited.take(rows, &invitation, &id);
                 passkey::take(rows, &inner.key, Purpose::Register, "", &challenge, now)?;
-                let mut account = Account {
-                    since: now,
-                    passkeys: Vec::new(),
-                    memberships: Vec::new(),
-                    recovery: recovery.clone(),
-                    next_recovery: None,
-                };
+                let mut account = Account::without_passkey(now, recovery.clone());
                 recovery.enter(rows, &id)?;
                 account.add_passkey(rows, &id, passkey.clone())?;
                 account.write(rows, &id);
@@ -284,6 +279,13 @@ pub(super) async fn recover(
                 if let Some(before) = &before {
                     before.end(rows);
                 }
+                let (topic, at) = (Topic::Keys, now);
+                news::deliver(
+                    rows,
+                    &id,
+                    Happened { topic, at, tenant: None, about: None, amount: None },
+                    now,
+                )?;
                 Ok(session::begin(rows, &id, true, now))
             })?;
             with_cookie(&token, answer(StatusCode::OK, &json!({})))
@@ -342,7 +344,7 @@ pub(super) async fn erase(State(portal): State<Portal>, headers: HeaderMap) -> R
             current.session.expect_fresh(inner.now())?;
             let id = current.session.account.clone();
             inner.change(|rows| {
-                Account::read(rows, &id)?.erase(rows, &id);
+                Account::read(rows, &id)?.erase(rows, &id)?;
                 session::end_others(rows, &id, None)
             })?;
             inner.backend.forget_removed()?;

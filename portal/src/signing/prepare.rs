@@ -8,18 +8,25 @@ use axum::extract::{Form, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use grantbook_record::encoding::{Base64Bytes, to_base64url};
-use grantbook_record::event::{Claims, GrantAmended, GrantGiven, GrantPaused, GrantResumed, RequestDeclined};
+use grantbook_record::event::{
+    Claims, Event, GrantAmended, GrantGiven, GrantPaused, GrantResumed, RequestDeclined,
+};
+use grantbook_record::list::List;
 use grantbook_record::terms::NoticeShown;
-use grantbook_record::{Jti, Kind, TenantId, UnixSeconds};
+use grantbook_record::{Jti, Kind, TenantId, Term, Terms, UnixSeconds};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::invite::WayBack;
 use super::{Inner, Portal, Reading, answer, see_other};
 use crate::account::{Account, AccountId, Membership, put, row};
 use crate::backend::write::Rows;
 use crate::failure::Failure;
 use crate::narrowing::Narrowing;
+use crate::page::customer::LACKING;
 use crate::session::Current;
+use crate::view::agreement::ConsentAsked;
+use crate::wish;
 
 /// How long the customer may take to sign, in seconds.
 const GOOD_SECONDS: u64 = 3600;
@@ -33,6 +40,9 @@ struct Prepared {
     payload: Base64Bytes,
     /// Page of the portal to go to once it is signed.
     next: String,
+    /// Where a link to the request leads back to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    back: Option<WayBack>,
     expires: UnixSeconds,
 }
 
@@ -46,17 +56,25 @@ pub(super) async fn agree(
     Form(pairs): Pairs,
 ) -> Result<Response, Failure> {
     let narrowing = Narrowing::of_form(&pairs)?;
+    let ticked: Vec<String> =
+        pairs.iter().filter(|(name, _)| name == "consent").map(|(_, to)| to.clone()).collect();
     prepared(portal, id, headers, pairs, move |inner, membership, request| {
         let Membership { tenant, sub, .. } = membership;
         let Some(asked) = inner.backend.request(*tenant, sub, &request)? else { return Ok(None) };
-        let mut terms = narrowing
+        let terms = narrowing
             .apply(&asked)
             .ok_or_else(|| Failure::Malformed("less than what was asked for, and not nothing".to_owned()))?;
+        let separate = inner.backend.consents(*tenant, &terms)?;
+        let Some(mut terms) = with_ticked(terms, &separate, &ticked)? else {
+            let query = [narrowing.to_query().as_str(), LACKING].join("&");
+            let back = format!("/my/requests/{request}?{}#consents", query.trim_start_matches('&'));
+            return Ok(Some(Next::Page(back)));
+        };
         terms.notice = NoticeShown { shown_at: inner.now(), ..terms.notice };
         let event =
             GrantGiven { sub: sub.clone(), terms, request: Some(request), birth_day: None, mandate: None };
         let claims = Claims::new(*tenant, inner.backend.new_id(), event);
-        Ok(Some((Kind::GrantGiven, claims.to_json(), format!("/my/grants/{}", claims.jti))))
+        Ok(Some(Next::Sign(Kind::GrantGiven, claims.to_json(), format!("/my/grants/{}", claims.jti))))
     })
     .await
 }
@@ -68,14 +86,14 @@ pub(super) async fn decline(
     headers: HeaderMap,
     Form(pairs): Pairs,
 ) -> Result<Response, Failure> {
-    prepared(portal, id, headers, pairs, |inner, membership, request| {
+    let form = pairs.clone();
+    prepared(portal, id, headers, pairs, move |inner, membership, request| {
         let Membership { tenant, sub, .. } = membership;
-        if inner.backend.request(*tenant, sub, &request)?.is_none() {
-            return Ok(None);
-        }
-        let event = RequestDeclined { sub: sub.clone(), request, unless: None, mandate: None };
+        let Some(asked) = inner.backend.request(*tenant, sub, &request)? else { return Ok(None) };
+        let unless = wish::of_form(&form, &asked)?;
+        let event = RequestDeclined { sub: sub.clone(), request, unless, mandate: None };
         let claims = Claims::new(*tenant, inner.backend.new_id(), event);
-        Ok(Some((Kind::RequestDeclined, claims.to_json(), "/".to_owned())))
+        Ok(Some(Next::Sign(Kind::RequestDeclined, claims.to_json(), "/".to_owned())))
     })
     .await
 }
@@ -98,7 +116,7 @@ pub(super) async fn change(
             terms.ok_or_else(|| Failure::Malformed("less than was granted, and not nothing".to_owned()))?;
         let event = GrantAmended { sub: sub.clone(), grant, terms, birth_day: None };
         let claims = Claims::new(*tenant, inner.backend.new_id(), event);
-        Ok(Some((Kind::GrantAmended, claims.to_json(), format!("/my/grants/{grant}"))))
+        Ok(Some(Next::Sign(Kind::GrantAmended, claims.to_json(), format!("/my/grants/{grant}"))))
     })
     .await
 }
@@ -175,18 +193,31 @@ pub(super) async fn show(
             let account = inner.account(&current.session.account)?;
             let sub = &account.membership(prepared.tenant)?.sub;
             let known = inner.backend.customer(prepared.tenant, sub)?;
+            let (consents, vocabulary) = explained(inner, &prepared)?;
             let answered = json!({
+                "now": inner.now(),
+                "consents": consents,
+                "vocabulary": vocabulary,
                 "tenant": prepared.tenant,
                 "enterprise": inner.backend.enterprise(prepared.tenant),
                 "kind": prepared.kind,
                 "payload": prepared.payload,
                 "next": prepared.next,
+                "back": prepared.back.as_ref().map(|back| back.both(&prepared.kind)),
                 "keys": known.keys,
                 "passkeys": known.passkeys,
             });
             Ok(answer(StatusCode::OK, &answered))
         })
         .await
+}
+
+/// What follows on a form.
+enum Next {
+    /// A payload of this kind is signed; then comes a page.
+    Sign(Kind, Vec<u8>, String),
+    /// A page comes at once, and nothing is signed.
+    Page(String),
 }
 
 /// Kind, payload, and the page to go to.
@@ -198,44 +229,76 @@ async fn prepared(
     id: String,
     headers: HeaderMap,
     pairs: Vec<(String, String)>,
-    payload: impl Fn(&Inner, &Membership, Jti) -> Result<Option<Payload>, Failure> + Send + 'static,
+    payload: impl Fn(&Inner, &Membership, Jti) -> Result<Option<Next>, Failure> + Send + 'static,
 ) -> Result<Response, Failure> {
     portal
         .blocking(move |inner| {
             let (current, account) = inner.of_form(&headers, &pairs)?;
+            if account.passkeys.is_empty() && inner.settings.sandbox_doors {
+                // whoever only looks at the sandbox's customer needs a key of their own to sign
+                return Ok(see_other("/#own-key"));
+            }
             current.session.expect_passkey()?;
             let about = Jti::parse(&id).map_err(|_| Failure::NotFound)?;
             for membership in &account.memberships {
-                let Some(prepared) = payload(inner, membership, about)? else { continue };
-                let id = keep_prepared(inner, &current, membership, prepared)?;
-                return Ok(see_other(&format!("/sign/#sign={id}")));
+                let payload = match payload(inner, membership, about)? {
+                    None => continue,
+                    Some(Next::Page(page)) => return Ok(see_other(&page)),
+                    Some(Next::Sign(kind, payload, next)) => (kind, payload, next),
+                };
+                let account = &current.session.account;
+                let back = WayBack::of(&Reading(inner), account, &about, inner.now());
+                return inner.keep_prepared(account, membership.tenant, payload, back);
             }
             Err(Failure::NotFound)
         })
         .await
 }
 
-/// Keeps what is to be signed; gives its id.
-pub(super) fn keep_prepared(
-    inner: &Inner,
-    current: &Current,
-    membership: &Membership,
-    (kind, payload, next): Payload,
-) -> Result<String, Failure> {
-    let id = to_base64url(&crate::secret::random::<16>());
-    let prepared = Prepared {
-        account: current.session.account.clone(),
-        tenant: membership.tenant,
-        kind: kind.name().to_owned(),
-        payload: Base64Bytes(payload),
-        next,
-        expires: UnixSeconds(inner.now().0.saturating_add(GOOD_SECONDS)),
+/// The terms with the separate consents that were ticked and no others; `None` where one lacks without which there is no grant.
+/// When each was given, the signing page says: here nobody has given any.
+fn with_ticked(
+    mut terms: Terms,
+    separate: &[ConsentAsked],
+    ticked: &[String],
+) -> Result<Option<Terms>, Failure> {
+    let is_ticked = |to: &Term| ticked.iter().any(|name| name == to.as_str());
+    if !ticked.iter().all(|name| separate.iter().any(|asked| asked.to.as_str() == name)) {
+        return Err(Failure::Malformed("consents that were asked for".to_owned()));
+    }
+    if separate.iter().any(|asked| (asked.required || is_ticked(&asked.to)) && asked.sentence.is_none()) {
+        return Err(Failure::Conflict("a sentence that the enterprise has published for each consent"));
+    }
+    if separate.iter().any(|asked| asked.required && !is_ticked(&asked.to)) {
+        return Ok(None);
+    }
+    let kept = terms.consents.iter().filter(|consent| is_ticked(&consent.to)).cloned().collect();
+    terms.consents = List::new(kept).unwrap_or_default();
+    Ok(Some(terms))
+}
+
+/// What the signing page needs beside the payload to say in words what its terms mean: the sentences of separate consents, which
+/// it compares with the digests that are signed, and the words of a version that it has not itself.
+fn explained(inner: &Inner, prepared: &Prepared) -> Result<(Value, Value), Failure> {
+    let kind = Kind::parse(&prepared.kind).ok_or(Failure::Unavailable)?;
+    let claims = Event::parse(kind, &prepared.payload.0).map_err(|_| Failure::Unavailable)?;
+    let terms = match claims.event {
+        Event::GrantGiven(given) => given.terms,
+        Event::GrantAmended(amended) => amended.terms,
+        _ => return Ok((json!([]), Value::Null)),
     };
-    inner.change(|rows| {
-        put(rows, &name(&id), &prepared);
-        Ok(())
-    })?;
-    Ok(id)
+    let separate = inner.backend.consents(prepared.tenant, &terms)?;
+    let consents = separate.iter().map(|asked| {
+        let basis: Vec<_> = asked.basis.iter().map(|(law, article)| json!([law, article])).collect();
+        json!({"to": asked.to, "sentence": asked.sentence, "basis": basis})
+    });
+    let vocabulary = if terms.vocabulary.is_first() {
+        Value::Null
+    } else {
+        let words = inner.backend.words(prepared.tenant, terms.vocabulary)?.ok_or(Failure::Unavailable)?;
+        json!({"version": terms.vocabulary, "words": words})
+    };
+    Ok((consents.collect(), vocabulary))
 }
 
 fn of_grant<T: Serialize>(
@@ -243,18 +306,37 @@ fn of_grant<T: Serialize>(
     Membership { tenant, sub, .. }: &Membership,
     grant: Jti,
     event: impl FnOnce(grantbook_record::SubjectId) -> (Kind, T),
-) -> Result<Option<Payload>, Failure> {
+) -> Result<Option<Next>, Failure> {
     if inner.backend.grant(*tenant, sub, &grant)?.is_none() {
         return Ok(None);
     }
     let (kind, event) = event(sub.clone());
     let claims = Claims::new(*tenant, inner.backend.new_id(), event);
-    Ok(Some((kind, claims.to_json(), format!("/my/grants/{grant}"))))
+    Ok(Some(Next::Sign(kind, claims.to_json(), format!("/my/grants/{grant}"))))
 }
 
 impl Inner {
+    /// Keeps what the customer is to sign, and goes on to the signing page.
+    pub(super) fn keep_prepared(
+        &self,
+        account: &AccountId,
+        tenant: TenantId,
+        (kind, payload, next): Payload,
+        back: Option<WayBack>,
+    ) -> Result<Response, Failure> {
+        let id = to_base64url(&crate::secret::random::<16>());
+        let expires = UnixSeconds(self.now().0.saturating_add(GOOD_SECONDS));
+        let (account, kind, payload) = (account.clone(), kind.name().to_owned(), Base64Bytes(payload));
+        let prepared = Prepared { account, tenant, kind, payload, next, back, expires };
+        self.change(|rows| {
+            put(rows, &name(&id), &prepared);
+            Ok(())
+        })?;
+        Ok(see_other(&format!("/sign/#sign={id}")))
+    }
+
     /// Who sent a form: the session, whose token the form must carry.
-    pub(super) fn of_form(
+    pub(crate) fn of_form(
         &self,
         headers: &HeaderMap,
         pairs: &[(String, String)],
@@ -271,6 +353,17 @@ impl Inner {
 pub(super) fn sweep(rows: &mut dyn Rows, now: UnixSeconds) -> Result<(), Failure> {
     for name in rows.names("prepared/") {
         if row::<Prepared>(rows, &name)?.is_some_and(|prepared| prepared.expires <= now) {
+            rows.remove(&name);
+        }
+    }
+    Ok(())
+}
+
+/// Removes what was prepared for an account at one enterprise.
+pub(super) fn forget(rows: &mut dyn Rows, account: &AccountId, tenant: TenantId) -> Result<(), Failure> {
+    for name in rows.names("prepared/") {
+        let prepared: Option<Prepared> = row(rows, &name)?;
+        if prepared.is_some_and(|prepared| prepared.account == *account && prepared.tenant == tenant) {
             rows.remove(&name);
         }
     }

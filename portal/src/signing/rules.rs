@@ -11,7 +11,7 @@ use grantbook_record::{Jti, Kind, SubjectId, TenantId, Terms, Thumbprint, UnixMi
 use serde::Serialize;
 use serde_json::json;
 
-use super::prepare::{Pairs, Payload, keep_prepared};
+use super::prepare::{Pairs, Payload};
 use super::{Inner, Portal, answer, see_other};
 use crate::backend::write::RuledAnswer;
 use crate::failure::Failure;
@@ -58,8 +58,7 @@ pub(super) async fn make(
             let event = Unfinished { sub: &membership.sub, until, draft: form.draft(vocabulary)? };
             let claims = Claims::new(membership.tenant, inner.backend.new_id(), event);
             let payload: Payload = (Kind::MandateGiven, claims.to_json(), "/my/rules".to_owned());
-            let id = keep_prepared(inner, &current, membership, payload)?;
-            Ok(see_other(&format!("/sign/#sign={id}")))
+            inner.keep_prepared(&current.session.account, membership.tenant, payload, None)
         })
         .await
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use grantbook_record::compensation::{TieredPrice, TieredShare};
 use grantbook_record::day::{DataPeriod, UnixSeconds};
+use grantbook_record::event::Law;
 use grantbook_record::money::Price;
 use grantbook_record::scope::Clause;
 use grantbook_record::terms::{Compensation, Level, Obligation, RevenueShare, UseCap};
-use grantbook_record::{Term, Terms};
+use grantbook_record::{Currency, Term, Terms};
 
 use super::{Names, Wording};
 
@@ -41,9 +42,22 @@ pub struct Agreement {
     /// What the recipient has to do.
     pub duties: Vec<Duty>,
     /// Consents given separately.
-    pub consents: Vec<Wording>,
+    pub consents: Vec<Term>,
     /// Name and version of the template that bounds the terms.
     pub template: (String, u32),
+}
+
+/// A separate consent, as the customer is asked for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsentAsked {
+    /// What to.
+    pub to: Term,
+    /// The sentence by which it is asked; `None` where the enterprise has published none that terms name: then nobody can give it.
+    pub sentence: Option<String>,
+    /// Laws that ask for it, each with the article.
+    pub basis: Vec<(Law, &'static str)>,
+    /// Whether there is no grant without it.
+    pub required: bool,
 }
 
 /// Data of one category.
@@ -102,6 +116,15 @@ pub enum Pay {
 }
 
 impl Pay {
+    /// The currency of what is paid for each use or once; `None` for anything else.
+    pub fn currency(&self) -> Option<Currency> {
+        match self {
+            Self::Once(price) | Self::EachUse(price) => Some(price.currency),
+            Self::RisingPrice(price) => Some(price.currency),
+            Self::Nothing | Self::Share(_) | Self::RisingShare(_) | Self::Benefit(_) => None,
+        }
+    }
+
     /// Whether it is money.
     pub fn is_money(&self) -> bool {
         !matches!(self, Self::Nothing | Self::Benefit(_))
@@ -168,19 +191,21 @@ impl Agreement {
             level: terms.limits.level.map(Level::get),
             pay: pay(&terms.compensation),
             duties: terms.obligations.iter().map(duty).collect(),
-            consents: terms.consents.iter().map(|consent| names.party(&consent.to)).collect(),
+            consents: terms.consents.iter().map(|consent| consent.to.clone()).collect(),
             template: (terms.template.id.as_str().to_owned(), terms.template.version),
         }
     }
 
+    /// The categories with their names, each once.
+    pub fn categories(&self) -> Vec<(&Term, &Wording)> {
+        let mut seen = BTreeSet::new();
+        let once = self.clusters.iter().filter(|cluster| seen.insert(&cluster.category));
+        once.map(|cluster| (&cluster.category, &cluster.name)).collect()
+    }
+
     /// Names of the categories, each once.
     pub fn data(&self) -> Vec<&Wording> {
-        let mut seen = BTreeSet::new();
-        self.clusters
-            .iter()
-            .filter(|cluster| seen.insert(&cluster.category))
-            .map(|cluster| &cluster.name)
-            .collect()
+        self.categories().into_iter().map(|(_, name)| name).collect()
     }
 }
 

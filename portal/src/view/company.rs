@@ -4,7 +4,7 @@ use grantbook_record::DenialReason;
 use grantbook_record::day::UnixSeconds;
 
 use super::Wording;
-use super::customer::{Connection, RequestReview, Standing};
+use super::customer::{Connection, Standing};
 use super::money::Amount;
 
 /// The first page.
@@ -14,12 +14,14 @@ pub struct Desk {
     pub name: String,
     /// Whether it is the sandbox's.
     pub sandbox: bool,
-    /// Open grants on the first page of them.
+    /// A page of grants, in the order in which they were given.
     pub grants: Vec<Held>,
-    /// Whether there are more.
-    pub more: bool,
-    /// Uses, the latest first.
+    /// The cursor of the next page of them.
+    pub later_grants: Option<u64>,
+    /// A page of uses, the latest first.
     pub uses: Vec<UseLine>,
+    /// The cursor of the next page of them.
+    pub earlier_uses: Option<u64>,
     /// Refusals by reason, the most frequent first.
     pub denials: Vec<(DenialReason, u64)>,
     /// Its gates.
@@ -28,6 +30,26 @@ pub struct Desk {
     pub templates: Vec<TemplateCard>,
     /// Periods, the latest first.
     pub periods: Vec<Period>,
+}
+
+/// Which pages of the long lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Paging {
+    /// Grants after the one at this leaf.
+    pub after: Option<u64>,
+    /// Uses before the one at this leaf.
+    pub before: Option<u64>,
+}
+
+impl Paging {
+    /// From the query; what is no number is the first page.
+    pub fn of_query(query: &str) -> Self {
+        let number = |name: &str| {
+            let found = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+            found.and_then(|number| number.parse().ok())
+        };
+        Self { after: number("after"), before: number("before") }
+    }
 }
 
 /// A customer's grant, as the enterprise sees it.
@@ -97,15 +119,6 @@ pub struct Period {
     pub uses: u64,
     /// What is due to customers.
     pub due: Vec<Amount>,
-}
-
-/// A request before it is made: what the customer will see.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Preview {
-    /// The template.
-    pub template: TemplateCard,
-    /// As the customer sees it.
-    pub review: RequestReview,
 }
 
 impl Held {

@@ -3,7 +3,8 @@
 use grantbook_record::day::UnixSeconds;
 
 use super::Wording;
-use super::agreement::Agreement;
+use super::agreement::{Agreement, ConsentAsked};
+use super::erasure::ErasureReport;
 use super::money::Amount;
 use super::story::Happening;
 pub use crate::narrowing::Narrowing;
@@ -131,12 +132,21 @@ pub struct RequestReview {
     pub asked: Agreement,
     /// What the customer would agree to instead, if they have narrowed it.
     pub narrowed: Option<Narrowed>,
+    /// Consents that are given separately, as far as the customer has not narrowed them away.
+    pub consents: Vec<ConsentAsked>,
     /// What the enterprise says about the template: a title and a text.
     pub notice: Option<(Wording, Wording)>,
     /// Until when it may be answered.
     pub expires: UnixSeconds,
     /// The open grant to the same recipient for the same purpose, where there is one.
     pub already: Option<String>,
+}
+
+impl RequestReview {
+    /// Whether nobody can agree, because a consent that is needed has no sentence to be shown.
+    pub fn is_unaskable(&self) -> bool {
+        self.consents.iter().any(|consent| consent.required && consent.sentence.is_none())
+    }
 }
 
 /// A request cut down.
@@ -246,6 +256,8 @@ pub struct Key {
 pub struct MyData {
     /// The enterprises, each with its id and what stands in the way of erasing: keys of the words.
     pub companies: Vec<Holding>,
+    /// Where everything was erased, or is being, not long ago.
+    pub erased: Vec<ErasureReport>,
 }
 
 /// What an enterprise's ledger holds about the customer.

@@ -11,6 +11,8 @@ pub struct Overview {
     pub root: String,
     /// Whether there is a sandbox tenant.
     pub sandbox: bool,
+    /// The portal's own origin, where the sandbox's doors are open to whoever sits at this machine.
+    pub doors: Option<String>,
     /// The server's address, without a final slash.
     pub base_url: String,
 }

@@ -40,7 +40,11 @@ async function newCode() {
  * The first key at an enterprise. @param {string} invitation @param {codes.Code | null} known a code that was just made
  */
 async function join(invitation, known) {
-  const { tenant, enterprise, sub, evidence, keys: enrolled, return_url } = await ask('/account/join', { invitation });
+  const { tenant, enterprise, sub, evidence, keys: enrolled, return_url, request } = await ask('/account/join', { invitation });
+  if (request && enrolled.length > 0) {
+    location.assign(`/my/requests/${encodeURIComponent(request)}`);
+    return;
+  }
   const ways = [el('p', {}, el('a', { class: 'button', href: '/' }, words.back))];
   if (return_url) ways.push(el('p', {}, el('a', { href: return_url, rel: 'noreferrer' }, words.back_to)));
   const account = await me();
@@ -69,8 +73,18 @@ async function join(invitation, known) {
 
 /** @param {string} token */
 export async function invitation(token) {
-  const { enterprise, logged_in } = await ask('/account/invitation', { invitation: token });
+  const { enterprise, logged_in, known } = await ask('/account/invitation', { invitation: token });
   if (logged_in) {
+    await join(token, null);
+    return;
+  }
+  if (known) {
+    show(words.asked(enterprise), el('p', {}, words.log_in_text));
+    if ((await choose(main(), { in: words.log_in, lost: words.lost })) === 'lost') {
+      await recover();
+      return;
+    }
+    await logIn();
     await join(token, null);
     return;
   }
@@ -96,6 +110,14 @@ export async function comeIn(next) {
     return;
   }
   await logIn();
+  location.assign(next);
+}
+
+/** Shows the passkey once more, for what nothing brings back. @param {string} next a page of the portal */
+export async function stepUp(next) {
+  show(words.step_up, el('p', {}, words.step_up_text));
+  await choose(main(), { show: words.step_up });
+  await logIn('step_up');
   location.assign(next);
 }
 

@@ -2,7 +2,8 @@
 
 import { Refusal, ask, assertion, me } from './account.js';
 import { decode, encode, fromBase64url, sha256, toBase64url } from './bytes.js';
-import { comeIn, invitation, recover, sealed } from './enrol.js';
+import { separately } from './consents.js';
+import { comeIn, invitation, recover, sealed, stepUp } from './enrol.js';
 import { sign } from './jws.js';
 import * as keys from './keys.js';
 import { meaning } from './meaning.js';
@@ -23,7 +24,12 @@ async function signPrepared(id) {
     location.reload();
     return;
   }
-  const { tenant, enterprise, kind, payload, next, keys: enrolled, passkeys } = await ask(`/account/prepared/${id}`);
+  const prepared = await ask(`/account/prepared/${id}`);
+  const { tenant, enterprise, kind, payload, next, keys: enrolled, passkeys, vocabulary, consents, back: ways } = prepared;
+  /** The way back to the app that led here. @param {string | undefined} href */
+  const app = (href) => href !== undefined && el('p', {}, el('a', { class: 'button', href, rel: 'noreferrer' }, words.back_to));
+  const came = performance.now();
+  const now = () => prepared.now * 1000 + Math.floor(performance.now() - came);
   const key = await keys.find(tenant, enrolled);
   const back = el('p', {}, el('a', { class: 'button', href: '/' }, words.back));
   if (!key) {
@@ -31,16 +37,18 @@ async function signPrepared(id) {
     return;
   }
   const bytes = fromBase64url(payload);
-  const { question, rows, widens, yes, no } = meaning(kind, bytes, tenant, enterprise);
+  const { question, rows, widens, yes, no } = meaning(kind, bytes, tenant, enterprise, vocabulary);
   const shown = el('pre', { lang: 'en' }, decode(bytes));
   const details = el('details', {}, el('summary', {}, words.bytes), shown);
-  show(question, el('p', { class: 'quiet' }, words.what_is_signed), facts(rows), details);
+  const refresh = () => shown.replaceChildren(decode(separate.payload()));
+  const separate = await separately(bytes, kind === 'grant.given', consents, now, refresh);
+  show(question, el('p', { class: 'quiet' }, words.what_is_signed), facts(rows), separate.part, details);
   const main = /** @type {HTMLElement} */ (document.getElementById('main'));
-  if ((await choose(main, { no, yes })) === 'no') {
-    show(words.not_signed, el('p', {}, words.not_signed_text), back);
+  if ((await choose(main, { no, yes }, (answer) => answer === 'no' || separate.areGiven())) === 'no') {
+    show(words.not_signed, el('p', {}, words.not_signed_text), app(ways?.unsigned), back);
     return;
   }
-  const jws = await sign(kind, bytes, key);
+  const jws = await sign(kind, separate.payload(), key);
   const assertions = [];
   if (widens && passkeys.length > 0) {
     const mine = [];
@@ -51,6 +59,7 @@ async function signPrepared(id) {
   show(
     words.signed,
     el('p', {}, words.signed_text),
+    app(ways?.signed),
     el('p', {}, el('a', { class: 'button', href: local(next) }, words.go_on)),
   );
 }
@@ -67,6 +76,7 @@ async function run() {
     else if (what === 'invitation') await invitation(value);
     else if (what === 'recover') await recover();
     else if (what === 'log-in') await comeIn(local(decodeURIComponent(value) || '/'));
+    else if (what === 'step-up') await stepUp(local(decodeURIComponent(value)));
     else show(words.nothing_here, el('p', {}, el('a', { class: 'button', href: '/' }, words.back)));
   } catch (error) {
     const gone = error instanceof Refusal && (error.status === 410 || error.status === 404);

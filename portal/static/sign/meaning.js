@@ -2,7 +2,7 @@
 // here is not signed here.
 
 import { decode } from './bytes.js';
-import { dayNamed, fieldNamed, moment, money, named, words } from './words.js';
+import { dayNamed, moment, money, namesOf, words } from './words.js';
 import { list } from './screen.js';
 
 /** @typedef {[string, import('./screen.js').Part | import('./screen.js').Part[]][]} Rows */
@@ -15,11 +15,11 @@ function only(value, members) {
   return value;
 }
 
-/** @param {any} clause */
-function clauseInWords(clause) {
+/** @param {any} clause @param {import('./words.js').Names} names */
+function clauseInWords(clause, names) {
   const { category, period, fields, filter } = only(clause, ['category', 'period', 'fields', 'filter']);
-  const parts = [named('categories', category)];
-  parts.push(fields ? fields.map((/** @type {string} */ field) => fieldNamed(category, field)).join(', ') : words.all_fields);
+  const parts = [names.category(category)];
+  parts.push(fields ? fields.map((/** @type {string} */ field) => names.field(category, field)).join(', ') : words.all_fields);
   if (period) parts.push(words.from_to(dayNamed(only(period, ['from', 'to']).from), dayNamed(period.to)));
   else parts.push(words.any_time);
   for (const condition of filter ?? []) {
@@ -51,12 +51,17 @@ function duty(obligation) {
   return JSON.stringify(obligation);
 }
 
-/** @param {any} given @returns {Rows} */
-function termsInWords(given) {
+/** @param {any} given @param {{ version: number, words: any } | null} vocabulary @returns {Rows} */
+function termsInWords(given, vocabulary) {
   const terms = only(given, [
-    'controller', 'recipient', 'purpose', 'scope', 'validity', 'limits', 'compensation', 'obligations', 'notice',
+    'vocabulary', 'controller', 'recipient', 'purpose', 'scope', 'validity', 'limits', 'compensation', 'obligations', 'notice',
     'template', 'consents', 'supersedes', 'licence',
   ]);
+  const version = terms.vocabulary ?? 1;
+  const names = namesOf(version, vocabulary);
+  const clauses = (/** @type {any[]} */ some) => list(some.map((clause) => clauseInWords(clause, names)));
+  // each is shown by itself, in the sentence by which it is asked
+  for (const consent of terms.consents ?? []) only(consent, ['to', 'sentence', 'given_at']);
   const scope = only(terms.scope, ['include', 'exclude']);
   const { start, end } = only(terms.validity, ['start', 'end']);
   const limits = only(terms.limits ?? {}, ['uses', 'rate', 'retention_days', 'level']);
@@ -67,26 +72,41 @@ function termsInWords(given) {
   const rows = [
     [words.recipient, terms.recipient],
     [words.controller, terms.controller],
-    [words.purpose, named('purposes', terms.purpose)],
-    [words.data, list(scope.include.map(clauseInWords))],
+    [words.purpose, names.purpose(terms.purpose)],
+    [words.data, clauses(scope.include)],
   ];
-  if (scope.exclude?.length) rows.push([words.without, list(scope.exclude.map(clauseInWords))]);
+  if (scope.exclude?.length) rows.push([words.without, clauses(scope.exclude)]);
   rows.push([words.validity, words.from_to(moment(start), moment(end))]);
   rows.push([words.uses, list(often)]);
   rows.push([words.kept, limits.retention_days === undefined ? words.no_limit : words.days(limits.retention_days)]);
   if (terms.obligations?.length) rows.push([words.duties, list(terms.obligations.map(duty))]);
   rows.push([words.pay, pay(terms.compensation)]);
-  if (terms.consents?.length) rows.push([words.consents, list(terms.consents)]);
+  if (version !== 1) rows.push([words.vocabulary, words.vocabulary_of(version)]);
   if (terms.supersedes) rows.push([words.supersedes, terms.supersedes]);
   return rows;
+}
+
+/** What would be acceptable. @param {any} unless @returns {Rows} */
+function wishInWords(unless) {
+  if (unless === undefined) return [];
+  const wish = only(unless, ['without', 'validity_days_max', 'retention_days_max', 'uses_max', 'price_min']);
+  const names = namesOf(1, null);
+  /** @type {string[]} */
+  const lines = (wish.without ?? []).map((/** @type {string} */ category) => words.unless_without(names.category(category)));
+  if (wish.validity_days_max !== undefined) lines.push(words.unless_days(wish.validity_days_max));
+  if (wish.retention_days_max !== undefined) lines.push(words.unless_kept(wish.retention_days_max));
+  if (wish.uses_max !== undefined) lines.push(words.unless_uses(wish.uses_max));
+  if (wish.price_min !== undefined) lines.push(words.unless_price(money(only(wish.price_min, ['currency', 'minor']))));
+  return [[words.unless, list(lines)]];
 }
 
 /**
  * The question, and what is signed.
  * @param {string} kind @param {Uint8Array<ArrayBuffer>} payload @param {string} tenant @param {string} enterprise
+ * @param {{ version: number, words: any } | null} vocabulary words of a later version, where the terms pin one
  * @returns {{ question: string, rows: Rows, widens: boolean, yes: string, no: string }}
  */
-export function meaning(kind, payload, tenant, enterprise) {
+export function meaning(kind, payload, tenant, enterprise, vocabulary) {
   const claims = only(JSON.parse(decode(payload)), ['v', 'aud', 'jti', 'iat', 'exp', 'event']);
   if (claims.v !== 1 || claims.aud !== tenant) throw new Error('expected an event of this enterprise');
   const plain = (/** @type {string} */ question, /** @type {Rows} */ rows) => ({
@@ -97,7 +117,7 @@ export function meaning(kind, payload, tenant, enterprise) {
     no: words.sign_no,
   });
   const terms = (/** @type {string} */ question, /** @type {any} */ event) => ({
-    ...plain(question, termsInWords(event.terms)),
+    ...plain(question, termsInWords(event.terms, vocabulary)),
     widens: true,
     yes: words.agree,
     no: words.not_agree,
@@ -110,8 +130,18 @@ export function meaning(kind, payload, tenant, enterprise) {
       const { rows, ...rest } = terms(words.sign_amend, event);
       return { ...rest, rows: [[words.grant, event.grant], ...rows] };
     }
-    case 'request.declined':
-      return plain(words.sign_decline, [[words.request, only(claims.event, ['sub', 'request']).request]]);
+    case 'request.declined': {
+      const { request, unless } = only(claims.event, ['sub', 'request', 'unless']);
+      return plain(words.sign_decline, [[words.request, request], ...wishInWords(unless)]);
+    }
+    case 'milestone.confirmed': {
+      const event = only(claims.event, ['sub', 'record', 'milestone', 'title', 'reached_on']);
+      return plain(words.sign_milestone, [
+        [words.reached, event.title],
+        [words.reached_on, dayNamed(event.reached_on)],
+        [words.record, `${event.record} · ${event.milestone}`],
+      ]);
+    }
     case 'grant.paused':
       return plain(words.sign_pause, [[words.grant, only(claims.event, ['sub', 'grant']).grant]]);
     case 'grant.resumed':

@@ -32,14 +32,17 @@ export const list = (lines) => el('ul', {}, ...lines.map((line) => el('li', {}, 
 /**
  * Waits for one of several buttons, all of one size.
  * @param {HTMLElement} place where they are put
- * @param {Record<string, string>} labels by answer @returns {Promise<string>}
+ * @param {Record<string, string>} labels by answer
+ * @param {(answer: string) => boolean} [takes] whether an answer counts yet
+ * @returns {Promise<string>}
  */
-export function choose(place, labels) {
+export function choose(place, labels, takes = () => true) {
   return new Promise((resolve) => {
     const row = el('p', { class: 'choices' });
     for (const [answer, label] of Object.entries(labels)) {
       const button = el('button', { type: 'button', 'data-answer': answer }, label);
       button.addEventListener('click', () => {
+        if (!takes(answer)) return;
         for (const other of row.querySelectorAll('button')) other.disabled = true;
         resolve(answer);
       });

@@ -1,9 +1,11 @@
-// The server makes this module of the vocabulary in force.
+// The server makes this module of the first version of the vocabulary.
 
 type Words = { en: string; 'zh-CN': string } & Record<string, string>;
 type Category = { label: Words; fields: Record<string, Words> };
 
-export const TERMS: {
+export type Terms = {
   purposes: Record<string, Words>;
   categories: Record<string, Category>;
 };
+
+export const TERMS: Terms;

@@ -7,6 +7,7 @@ const ENGLISH = {
   sign_grant: 'Do you agree?',
   sign_amend: 'Do you agree to these new terms?',
   sign_decline: 'Decline this request?',
+  sign_milestone: 'Confirm that this was reached?',
   sign_pause: 'Pause this grant?',
   sign_resume: 'Let this grant go on?',
   what_is_signed: 'This is what you sign, read from the very bytes.',
@@ -25,6 +26,9 @@ const ENGLISH = {
   enterprise: 'Company',
   grant: 'Grant',
   request: 'Request',
+  reached: 'What was reached',
+  reached_on: 'When',
+  record: 'Record of the company',
   recipient: 'Who receives the data',
   controller: 'Who decides about it',
   purpose: 'What for',
@@ -49,7 +53,30 @@ const ENGLISH = {
   share: (/** @type {string} */ percent) => `${percent} of what is earned with it`,
   other_pay: 'see the bytes',
   duties: 'What they must do',
-  consents: 'You consent separately to',
+  consents: 'You agree separately to this',
+  consents_text: 'Tick each by itself. One tick never counts for two.',
+  consents_missing: 'Nothing is signed yet: tick each of these consents, or do not agree.',
+  no_sentence: 'The words in which a separate consent is asked are not those that you would sign. Nothing was signed.',
+  given_before: (/** @type {string} */ when) => `You gave this on ${when}.`,
+  consent_to: {
+    'automated-decision': 'Decisions about you that no person makes',
+    'cross-border': 'Your data goes to another country',
+    'derived-asset': 'Something new is made of your data',
+    'public-disclosure': 'Your data is made known to everybody',
+    sensitive: 'Sensitive data',
+    special: 'Special categories of data',
+    'third-party': 'Your data goes to another company',
+  },
+  laws: { 'data-act': 'Data Act', dpdp: 'DPDP Act', gdpr: 'GDPR', pipl: 'PIPL' },
+  law_article: (/** @type {string} */ law, /** @type {string} */ article) => `${law} Art. ${article}`,
+  vocabulary: 'Words',
+  vocabulary_of: (/** @type {number} */ version) => `version ${version} of the company’s own; the signed term stands beside each`,
+  unless: 'Ask me again only',
+  unless_without: (/** @type {string} */ what) => `without ${what}`,
+  unless_days: (/** @type {number} */ days) => `for at most ${days} days`,
+  unless_kept: (/** @type {number} */ days) => `if it is deleted within ${days} days of each use`,
+  unless_uses: (/** @type {number} */ uses) => `for at most ${uses} uses`,
+  unless_price: (/** @type {string} */ price) => `if it pays at least ${price}`,
   supersedes: 'Ends this earlier grant',
   mask: (/** @type {string} */ what) => `hide ${what}`,
   keep: (/** @type {string} */ what) => `use only ${what}`,
@@ -58,10 +85,13 @@ const ENGLISH = {
   watermark: 'mark what is passed on',
   notify: (/** @type {string} */ whom) => `tell ${whom} of each use`,
   invited: (/** @type {string} */ who) => `${who} invites you`,
+  asked: (/** @type {string} */ who) => `${who} asks you something`,
   invited_text: 'Here you see what is done with your data there, say yes or no, and stop it at any time.',
   new_account: 'Make an account',
   log_in: 'Log in',
   log_in_text: 'With the passkey of your device: no password.',
+  step_up: 'Show your passkey once more',
+  step_up_text: 'What comes next cannot be undone. So that nobody else does it on your device, your passkey is asked for again.',
   have_account: 'I have an account',
   lost: 'I have lost my device',
   passkey_text: 'Your device will ask you to make a passkey: your finger, face or PIN. Nothing of it leaves the device.',
@@ -106,6 +136,7 @@ const CHINESE = {
   sign_grant: '您是否同意？',
   sign_amend: '您是否同意这些新条款？',
   sign_decline: '要拒绝这项请求吗？',
+  sign_milestone: '确认已经达成吗？',
   sign_pause: '要暂停这项授权吗？',
   sign_resume: '要恢复这项授权吗？',
   what_is_signed: '以下就是您要签署的内容，直接读自待签名的原文。',
@@ -124,6 +155,9 @@ const CHINESE = {
   enterprise: '企业',
   grant: '授权',
   request: '请求',
+  reached: '达成的内容',
+  reached_on: '日期',
+  record: '企业的记录',
   recipient: '谁会收到数据',
   controller: '由谁决定如何使用',
   purpose: '用途',
@@ -148,7 +182,30 @@ const CHINESE = {
   share: (percent) => `相关收入的 ${percent}`,
   other_pay: '见原文',
   duties: '对方必须做到',
-  consents: '您另行同意',
+  consents: '您单独同意以下事项',
+  consents_text: '请逐项勾选。一次勾选只对一项有效。',
+  consents_missing: '尚未签署：请逐项勾选，或者不同意。',
+  no_sentence: '询问单独同意的文字与您将要签署的不一致。未签署任何内容。',
+  given_before: (when) => `您已于${when}同意此项。`,
+  consent_to: {
+    'automated-decision': '无人参与的自动化决策',
+    'cross-border': '数据出境',
+    'derived-asset': '用您的数据形成新的产品',
+    'public-disclosure': '向所有人公开您的数据',
+    sensitive: '敏感个人信息',
+    special: '特殊类别的个人数据',
+    'third-party': '向其他企业提供您的数据',
+  },
+  laws: { 'data-act': '欧盟《数据法》', dpdp: '印度《数字个人数据保护法》', gdpr: '欧盟《通用数据保护条例》', pipl: '《个人信息保护法》' },
+  law_article: (law, article) => `${law}第 ${article} 条`,
+  vocabulary: '用词',
+  vocabulary_of: (version) => `企业自有用词第 ${version} 版，括号内为实际签署的词`,
+  unless: '满足以下条件才可再次询问',
+  unless_without: (what) => `不包括${what}`,
+  unless_days: (days) => `最多 ${days} 天`,
+  unless_kept: (days) => `每次使用后 ${days} 天内删除`,
+  unless_uses: (uses) => `最多使用 ${uses} 次`,
+  unless_price: (price) => `至少支付 ${price}`,
   supersedes: '同时终止此前的授权',
   mask: (what) => `遮盖${what}`,
   keep: (what) => `只使用${what}`,
@@ -157,10 +214,13 @@ const CHINESE = {
   watermark: '为转交的数据加水印',
   notify: (whom) => `每次使用都通知${whom}`,
   invited: (who) => `${who} 邀请您`,
+  asked: (who) => `${who} 有事问您`,
   invited_text: '在这里，您可以看到对方如何使用您的数据，决定同意或拒绝，并可随时停止。',
   new_account: '新建账户',
   log_in: '登录',
   log_in_text: '使用本设备的通行密钥，无需密码。',
+  step_up: '再次出示通行密钥',
+  step_up_text: '接下来的操作无法撤回。为防止他人在您的设备上操作，请再次出示通行密钥。',
   have_account: '我已有账户',
   lost: '我的设备丢了',
   passkey_text: '设备会请您创建通行密钥：指纹、面容或 PIN 码都可以。这些信息不会离开设备。',
@@ -206,14 +266,36 @@ function chosen() {
 
 export const words = chosen();
 
-/** A term of the vocabulary in words; as it is where the vocabulary has none. @param {'purposes' | 'categories'} kind @param {string} term */
-export function named(kind, term) {
-  const known = kind === 'purposes' ? TERMS.purposes[term] : TERMS.categories[term]?.label;
-  return known?.[words.tag] ?? term;
+/** @typedef {{ purpose: (term: string) => string, category: (term: string) => string, field: (category: string, field: string) => string }} Names */
+
+/**
+ * The names of a version's terms; a term is shown as it is where the version has none for it. Of the first version they are this
+ * page's own. Of a later one the server tells them, and beside each name stands the term, which is what is signed.
+ *
+ * @param {number} version that the terms pin @param {{ version: number, words: any } | null} told @returns {Names}
+ */
+export function namesOf(version, told) {
+  if (version !== 1 && told?.version !== version) throw new Error('expected the words that the terms pin');
+  /** @type {import('./terms.js').Terms} */
+  const terms = version === 1 ? TERMS : told?.words;
+  const shown = (/** @type {Record<string, string> | undefined} */ known, /** @type {string} */ term) => {
+    const name = known?.[words.tag];
+    if (name === undefined) return term;
+    return version === 1 ? name : `${name} (${term})`;
+  };
+  return {
+    purpose: (term) => shown(terms.purposes?.[term], term),
+    category: (term) => shown(terms.categories?.[term]?.label, term),
+    field: (category, field) => shown(terms.categories?.[category]?.fields[field], field),
+  };
 }
 
-/** A field in words. @param {string} category @param {string} field */
-export const fieldNamed = (category, field) => TERMS.categories[category]?.fields[field]?.[words.tag] ?? field;
+/** What a separate consent is to; as it is where it is none that laws know. @param {string} to */
+export const consentNamed = (to) => /** @type {Record<string, string>} */ (words.consent_to)[to] ?? to;
+
+/** @param {string} law @param {string} article */
+export const lawNamed = (law, article) =>
+  words.law_article(/** @type {Record<string, string>} */ (words.laws)[law] ?? law, article);
 
 /** A moment, Unix seconds. @param {number} seconds */
 export const moment = (seconds) =>

@@ -47,10 +47,26 @@ if-no = If you decline
 if-no-says = Nothing is shared, and { $who } learns only that you declined. Whatever you share already stays as it is.
 if-yes = If you agree
 if-yes-says = You can pause, change or stop it at any time, as easily as you agreed.
+consents-title = What you agree to separately
+consents-says = The law asks these questions apart from the rest. Read each one by itself; you tick each once more where you sign.
+consents-lacking = Nothing is agreed yet: a consent that is needed is not ticked. Tick each one by itself, or decline.
+consents-missing = You cannot agree to this. The company has not published the words in which it asks for a consent that is needed.
+consent-no-sentence = The company has not published the words in which it asks for this.
+consent-required = Needed to agree
+consent-optional = You can agree without it
+consent-basis = asked for by { $laws }
 decline = Decline
 agree = Agree
 agree-narrowed = Agree to less
 sign-next = Either answer is signed with your own key on the next page.
+unless-title = Decline, and say what you would accept
+unless-says = { $who } may then ask once more, with all of this kept. What you leave empty you leave open.
+unless-without = Without
+unless-days = Days at most
+unless-kept = Days kept at most after a use
+unless-uses = Uses at most
+unless-price = { $currency } at least
+unless-decline = Decline, unless this is kept
 narrow-title = Agree to less
 narrow-says = Tick what you want to leave out. You see the result before you agree.
 narrow-without = { $cluster }: leave out
@@ -102,6 +118,9 @@ entry-check = Entry { $entry }
 proof-title = Proof
 proof-says = You need not believe this page. Your browser can check your own agreement against the public log.
 proof-check = Check the proof yourself
+consent-files = For other programs:
+consent-iso27560 = consent record (ISO/IEC TS 27560)
+consent-kantara = consent receipt (Kantara)
 
 stop-title = Stop sharing with { $who }?
 stop-means = What this means
@@ -181,7 +200,7 @@ data-holding = { $records ->
    *[other] { $open } open connections
 }
 export-title = Take along
-export-says = One file with everything: each entry, its proof and what lay hidden in it. It verifies by itself, also when this server is gone.
+export-says = One page with everything: each entry, its proof and what lay hidden in it. It checks itself when you open it, also without a network and when this server is gone.
 export-archive = Save my record
 erase-title = Erase
 erase-held = A legal duty forbids erasing just now. You will be told when it ends.
@@ -190,6 +209,51 @@ erase-gone = Then the key to your records is destroyed. Nobody can read them any
 erase-stays = Records of money that the law demands are kept as long as it does, under a key of their own.
 erase-final = It cannot be undone. Take your record along first.
 erase-me = Erase me at { $who }
+erase-lead = Read what goes, what stays and by when. It begins when you press the button, and nothing brings it back.
+erase-goes = What is erased
+erase-records = { $n ->
+    [one] { $n } record about you: nobody can read it any more
+   *[other] { $n } records about you: nobody can read them any more
+}
+erase-none-open = No connection is open, so nothing has to be stopped
+erase-open = { $n ->
+    [one] One open connection ends. Every gate refuses within { $seconds } seconds
+   *[other] { $n } open connections end. Every gate refuses within { $seconds } seconds
+}
+erase-asked = Requests that wait for you are gone, and your keys there are worthless
+erase-unlinked = Which pseudonym was yours there: this portal forgets it
+erase-what-stays = What stays
+erase-owed = You are still owed { $amount }.
+erase-sums = Sums of money over at least twenty people, in which nobody can be told apart
+erase-places = The places of your records in the log, so that old proofs still hold. They are random numbers to everybody.
+erase-when = By when
+erase-when-stops = Within { $seconds } seconds no use is permitted any more
+erase-when-key = The key to your records is destroyed as soon as every gate has forgotten you, after { $hours } hours at the latest. Where the company’s proofs of the days before are not made yet, they are made first.
+erase-when-backups = By { $date } no backup opens any more, either
+erase-not = Keep everything
+erase-now = Erase me now
+erase-passkey = Your passkey is asked for once more, if you have not just shown it.
+erased-waiting = Erasing you at { $who }
+erased-stopped = Everything is stopped. Your records become unreadable as soon as what is named here is done.
+erased-state = How far it is
+erased-asked = You asked
+erased-waits-for = Waits for
+erased-waits-gates = { $n ->
+    [one] one gate that has yet to forget you
+   *[other] { $n } gates that have yet to forget you
+}
+erased-waits-proofs = proofs of the days before, which the company has yet to make
+erased-look = Look again
+erased-title = You are erased at { $who }
+erased-lead = Nobody can read what was recorded about you there, nor tell that it was yours.
+erased-at = Key destroyed
+erased-entry = Entry of the log
+erased-backups = Backups open no more
+erased-backups-gone = They open no more
+erased-nothing = The log held nothing about you there. This portal has forgotten that you were a customer.
+erased-told = This page is kept for 60 days, for you alone.
+data-partings = Erased
+data-parting = { $who }, asked for on { $date }
 complaints-lead = If something was used that should not have been, say so. The date by which you must be answered stands beside it.
 complaint-about = About
 complaint-text = What happened

@@ -73,12 +73,12 @@ export function parseEntry(bytes) {
 /**
  * The digest of what is recorded.
  * @param {Uint8Array} salt @param {Uint8Array} recordHash SHA-256 of the envelope or use record
- * @param {{ salt: Uint8Array, bytes: Uint8Array }} [attachments]
+ * @param {{ salt: Uint8Array, bytes: Uint8Array } | Uint8Array} [attachments] or what the digest covers of them
  */
 export function entryDigest(salt, recordHash, attachments) {
-    const a = attachments === undefined
-        ? new Uint8Array(32)
-        : sha256(concat(Uint8Array.of(0x41), attachments.salt, attachments.bytes));
+    const a = attachments === undefined ? new Uint8Array(32)
+        : attachments instanceof Uint8Array ? attachments
+            : sha256(concat(Uint8Array.of(0x41), attachments.salt, attachments.bytes));
     return sha256(concat(Uint8Array.of(0x47), salt, recordHash, a));
 }
 

@@ -6,6 +6,7 @@ use grantbook_record::archive::{First, Reader, Record};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::entry::Salt;
 use grantbook_record::event::{Channel, Claims, DataDeleted, GrantPaused, GrantResumed, RecordedUse};
+use grantbook_record::receipt::VerifiedContent;
 use grantbook_record::terms::UseCap;
 use grantbook_record::uses::{Denied, Outcome, Permitted, UseRecord, sign_batch};
 use grantbook_record::{DenialReason, GateId, Jti, Kind, Signer, SubjectId, TenantId, strict_json};
@@ -207,6 +208,37 @@ fn one_customers_record_moves_alone() {
     let imported = import(&ledger, &more, world.ledger.log_keys()).unwrap();
     assert_eq!(imported.duplicates, 2, "template and notice");
     assert_eq!(placeless(&ledger, world.tenant, "bob"), placeless(&world.ledger, world.tenant, "bob"));
+}
+
+#[test]
+fn a_customers_archive_holds_all_that_the_operator_has_signed() {
+    let world = story();
+    for name in ["ann", "bob", "cyn"] {
+        let sub = world::sub(name);
+        world.ledger.sign_states_of(world.tenant, &sub).unwrap();
+        let lines = export(&world.ledger, world.tenant, Some(&sub));
+        let mut reader = Reader::begin(&lines[0], Some(world.ledger.log_keys())).unwrap();
+        for line in &lines[1..] {
+            // what the records come to is compared with the signed states on the way
+            if let Some(record) = reader.line(line).unwrap() {
+                let about = match &record.here.content {
+                    VerifiedContent::Event { claims, .. } => claims.event.subject().cloned(),
+                    VerifiedContent::Use { record, .. } => Some(record.facts.data_subject.clone()),
+                };
+                assert!(about.is_none_or(|about| about == sub), "{name}");
+            }
+        }
+        let statuses: Vec<_> = reader.grants().all().iter().map(|grant| grant.state.status.name()).collect();
+        assert_eq!(statuses, [if name == "ann" { "active" } else { "withdrawn" }], "{name}");
+        let header = reader.finish().unwrap();
+        assert_eq!(header.complete_below, Some(world.ledger.size_root().0.0));
+        assert!(header.states.is_some(), "{name}");
+    }
+    // nothing is signed where nothing has changed
+    let before = world.ledger.size_root();
+    world.ledger.sign_states_of(world.tenant, &world::sub("ann")).unwrap();
+    world.ledger.sign_states_of(world.tenant, &world::sub("nobody")).unwrap();
+    assert_eq!(world.ledger.size_root(), before);
 }
 
 #[test]

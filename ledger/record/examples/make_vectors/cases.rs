@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
-    cases_of_assets, cases_of_attachments, cases_of_audits, cases_of_events, cases_of_leases,
-    cases_of_state_proofs, cases_of_the_log,
+    cases_of_archives, cases_of_assets, cases_of_attachments, cases_of_audits, cases_of_events,
+    cases_of_leases, cases_of_state_proofs, cases_of_the_log,
 };
 
 /// Name and input of a case.
@@ -22,6 +22,7 @@ pub(crate) fn of(format: &str) -> Vec<Case> {
         "lease" => cases_of_leases::releases(),
         "asset" => cases_of_assets::assets(),
         "state-proof" => cases_of_state_proofs::state_proofs(),
+        "archive" => cases_of_archives::archives(),
         "audit" => cases_of_audits::audits(),
         "attachment" => cases_of_attachments::all(),
         other => panic!("no cases of {other}"),

@@ -173,6 +173,15 @@ fn of_words_and_bounds() -> Vec<Case> {
     ));
     cases.extend(edited(&event(Kind::TierAgreed), "payload", &[("an unknown tier", "growth", "platinum")]));
     cases.extend(edited(
+        &event(Kind::MilestoneConfirmed),
+        "payload",
+        &[
+            ("a milestone whose title hides something", "Phase 1", "Phase\u{202e} 1"),
+            ("a milestone on no day of a calendar", "2026-10-30", "2026-02-30"),
+            ("a milestone without its record", "\"record\":\"contract-12\",", ""),
+        ],
+    ));
+    cases.extend(edited(
         &event(Kind::TemplatePublished),
         "payload",
         &[

@@ -8,6 +8,7 @@
 )]
 
 mod cases;
+mod cases_of_archives;
 mod cases_of_assets;
 mod cases_of_attachments;
 mod cases_of_audits;
@@ -81,7 +82,6 @@ fn main() {
         std::fs::write(path, serde_json::to_string_pretty(&file).unwrap() + "\n").unwrap();
         pages::refresh(format);
     }
-    pages::refresh("archive");
     pages::refresh("vocabulary");
     pages::refresh("mandate");
     for (target, _) in grantbook_fuzz_parsers::TARGETS {

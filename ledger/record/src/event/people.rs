@@ -1,12 +1,13 @@
-//! Who signs for a customer, and how a customer says no. Specification: `docs/spec/people.md`.
+//! Who signs for a customer, how a customer says no, and that a customer confirms a milestone. Specification: `docs/spec/people.md`.
 
 use serde::{Deserialize, Serialize};
 
 use super::Evidence;
 use crate::day::DataDay;
-use crate::id::{Jti, SubjectId, Term};
+use crate::id::{Jti, RecordId, SubjectId, Term};
 use crate::jwk::{PublicKey, Thumbprint};
 use crate::list::List;
+use crate::mirror::Title;
 use crate::money::Price;
 use crate::terms::{RetentionDays, UseCap};
 
@@ -54,6 +55,23 @@ pub struct RequestDeclined {
     /// The mandate under which an agent signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mandate: Option<Jti>,
+}
+
+/// The customer confirms that what was agreed on has been reached. Signed by the customer. Says all that it is about: the
+/// enterprise's record of it is no part of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MilestoneConfirmed {
+    /// The customer.
+    pub sub: SubjectId,
+    /// The enterprise's record whose milestone it is, such as a contract.
+    pub record: RecordId,
+    /// Names the milestone within its record.
+    pub milestone: RecordId,
+    /// What was reached.
+    pub title: Title,
+    /// The day on which it was.
+    pub reached_on: DataDay,
 }
 
 /// How narrow terms must be for a customer who has declined wider ones.

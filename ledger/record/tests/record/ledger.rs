@@ -309,7 +309,17 @@ impl Ledger {
 
     /// An archive of these entries, line by line.
     pub(crate) fn archive(&self, leaves: &[u64]) -> Vec<Vec<u8>> {
-        let (mut writer, first) = Writer::begin(Header {
+        self.archive_with(leaves, &|_| (), &|leaf| self.receipt(leaf))
+    }
+
+    /// The same with another header, and with receipts from elsewhere.
+    pub(crate) fn archive_with(
+        &self,
+        leaves: &[u64],
+        edit: &dyn Fn(&mut Header),
+        receipt: &dyn Fn(u64) -> Receipt,
+    ) -> Vec<Vec<u8>> {
+        let mut header = Header {
             v: 1,
             vkey: log_keys().to_string(),
             tenant: ArchivedTenant {
@@ -324,8 +334,13 @@ impl Ledger {
             },
             subject: None,
             checkpoint: self.checkpoint(),
+            earlier: None,
+            complete_below: None,
+            states: None,
             records: leaves.len() as u64,
-        });
+        };
+        edit(&mut header);
+        let (mut writer, first) = Writer::begin(header);
         let mut lines = vec![first];
         for leaf in leaves {
             let is_withdrawal = *leaf == WITHDRAWN_AT;
@@ -334,12 +349,33 @@ impl Ledger {
                 admitted_at: UnixSeconds(NOW.0 + if is_withdrawal { 700 } else { 0 }),
                 flag: None,
                 in_window: *leaf == USES_AT,
-                receipt: self.receipt(*leaf),
+                receipt: receipt(*leaf),
                 first: None,
             }));
         }
         lines.push(writer.end(&clock_signer()));
         lines
+    }
+
+    /// Entries about the story's customer or nobody, after [`Self::with_state_roots`].
+    pub(crate) const CUSTOMERS: [u64; 9] = [0, 1, 2, 3, 4, 5, 6, WITHDRAWN_AT, SECOND_KEY_AT];
+
+    /// Makes an archive the story's customer's.
+    pub(crate) fn customers(&self, header: &mut Header) {
+        header.subject = Some(story::subject());
+        header.tenant.operator_key = *story::operator().public_key();
+        header.complete_below = Some(self.range.size().0);
+        header.states = Some(self.state_proof(STATE_ROOTS_AT + 2));
+    }
+
+    /// Another customer's key, which the log has at its end.
+    pub(crate) fn enrol_another(&mut self) -> u64 {
+        let sub = grantbook_record::SubjectId::parse("cs-00005").unwrap();
+        let key = *story::signer(0x0b).public_key();
+        let other = KeyEnrolled { sub, key, evidence: Evidence::Enterprise, recovery: None };
+        let signers = vec![story::signer(0x0b), story::enterprise()];
+        self.signed(&Sample::new(Kind::KeyEnrolled, 20, other, signers), Currency::NONE, &[], None);
+        self.items.len() as u64 - 1
     }
 
     /// The tenant's feed: every entry of a fed kind; and the chain before each and after the last.

@@ -1,5 +1,6 @@
 //! Runs one case of a vector file: what a reader of the format does, in its order.
 
+use grantbook_record::archive::Reader;
 use grantbook_record::attachment::Attachments;
 use grantbook_record::audit::{Answer, Request};
 use grantbook_record::encoding::{array_from_base64url, from_base64url};
@@ -14,7 +15,7 @@ use grantbook_tlog::LogKeys;
 use serde_json::Value;
 
 /// The formats, as their vector files are named.
-pub(crate) const FORMATS: [&str; 12] = [
+pub(crate) const FORMATS: [&str; 13] = [
     "event",
     "envelope",
     "entry",
@@ -27,6 +28,7 @@ pub(crate) const FORMATS: [&str; 12] = [
     "asset",
     "audit",
     "attachment",
+    "archive",
 ];
 
 /// Why a case was refused.
@@ -130,6 +132,15 @@ pub(crate) fn run(format: &str, setup: &Setup, input: &Value) -> Result<(), Refu
                     Request::parse(text("request").as_bytes())?.draw()?.iter().map(|index| index.0).collect();
                 assert_eq!(serde_json::json!(drawn), input["drawn"], "the draw of a request");
             }
+        }
+        "archive" => {
+            let mut lines = text("archive").split_inclusive('\n');
+            let first = lines.next().unwrap_or_default();
+            let mut reader = Reader::begin(first.as_bytes(), Some(&setup.log_keys))?;
+            for line in lines {
+                reader.line(line.as_bytes())?;
+            }
+            reader.finish()?;
         }
         "attachment" => {
             let envelope = Envelope::parse(&from_base64url(text("envelope")).unwrap())?;

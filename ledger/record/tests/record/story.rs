@@ -12,10 +12,10 @@ use grantbook_record::event::{
     Acknowledger, Act, AssetIssued, AssetTerms, AssetTransferred, Basis, Bounds, Claims, ClientPublished,
     ConsentSentence, DataDeleted, DataSource, Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed,
     GrantRevoked, GrantWithdrawn, GuardianNamed, KeyEnrolled, KeyRevoked, KeyRotated, Law, LicenceOffer,
-    LocalText, MandateGiven, MandateWithdrawn, NoticeContents, NoticePublished, OfPool, OperatorActed, Owner,
-    PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed, Period, PolicyPublished,
-    ProofPublished, RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade, Revenue,
-    RevenueDeclared, ReversedEntry, Revoker, SettlementClosed, SettlementPosted, SignatoriesAgreed,
+    LocalText, MandateGiven, MandateWithdrawn, MilestoneConfirmed, NoticeContents, NoticePublished, OfPool,
+    OperatorActed, Owner, PayoutAccrued, PayoutFailed, PayoutOrdered, PayoutPaid, PayoutReversed, Period,
+    PolicyPublished, ProofPublished, RecipientAcknowledged, RecordedUse, RequestDeclined, RequestMade,
+    Revenue, RevenueDeclared, ReversedEntry, Revoker, SettlementClosed, SettlementPosted, SignatoriesAgreed,
     SourceOwned, StateRoot, SubjectErased, TemplatePublished, Tier, TierAgreed, Wish, about_tenant,
 };
 use grantbook_record::lease::{LeasesReleased, Release};
@@ -30,8 +30,8 @@ use grantbook_record::uses::{Denied, Outcome, Permitted, UseFacts, UseId, UseRec
 use grantbook_record::vocabulary::VocabularyPublished;
 use grantbook_record::webauthn::RelyingParty;
 use grantbook_record::{
-    CountryCode, Currency, DenialReason, Envelope, GateId, Jti, Kind, Price, Salt, Scope, Signer, SubjectId,
-    TenantId, Term, Terms, UnixSeconds,
+    CountryCode, Currency, DenialReason, Envelope, GateId, Jti, Kind, PlainText, Price, RecordId, Salt,
+    Scope, Signer, SubjectId, TenantId, Term, Terms, UnixSeconds,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -252,7 +252,7 @@ impl Sample {
 }
 
 /// The kinds of which there is a sample: all that an envelope may carry now.
-pub(crate) const SAMPLES: [Kind; 38] = [
+pub(crate) const SAMPLES: [Kind; 39] = [
     Kind::KeyEnrolled,
     Kind::KeyRotated,
     Kind::KeyRevoked,
@@ -273,6 +273,7 @@ pub(crate) const SAMPLES: [Kind; 38] = [
     Kind::MandateGiven,
     Kind::MandateWithdrawn,
     Kind::TierAgreed,
+    Kind::MilestoneConfirmed,
     Kind::SourceOwned,
     Kind::DataDeleted,
     Kind::RecipientAcknowledged,
@@ -391,6 +392,7 @@ pub(crate) fn sample(kind: Kind) -> Sample {
         | Kind::MandateGiven
         | Kind::MandateWithdrawn
         | Kind::TierAgreed
+        | Kind::MilestoneConfirmed
         | Kind::SourceOwned => sample_of_people(kind),
         Kind::AssetIssued | Kind::AssetTransferred => money::sample_of_assets(kind),
         other => money::sample_of_money(other),
@@ -434,9 +436,19 @@ fn sample_of_people(kind: Kind) -> Sample {
         }
         Kind::MandateGiven => Sample::new(kind, 45, mandate(&sub), by_customer()),
         Kind::TierAgreed => Sample::new(kind, 37, TierAgreed { sub, tier: Tier::Growth }, by_customer()),
+        Kind::MilestoneConfirmed => Sample::new(kind, 90, milestone(sub), by_customer()),
         Kind::SourceOwned => Sample::new(kind, 38, sold(sub), vec![enterprise()]),
         _ => Sample::new(kind, 46, MandateWithdrawn { sub, mandate: jti(45), channel: None }, by_customer()),
     }
+}
+
+/// The pilot's first step, of a contract that the customer has with the enterprise.
+fn milestone(sub: SubjectId) -> MilestoneConfirmed {
+    let id = |id: &str| RecordId::parse(id).unwrap();
+    let title =
+        PlainText::new("Phase 1 delivered: charging data of twelve vehicles, checked together").unwrap();
+    let reached_on = DataDay::parse("2026-10-30").unwrap();
+    MilestoneConfirmed { sub, record: id("contract-12"), milestone: id("phase-1"), title, reached_on }
 }
 
 /// What makes a grant a licence of the story's asset.

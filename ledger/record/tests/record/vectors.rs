@@ -79,6 +79,11 @@ fn every_error_is_provoked() {
              Kind NotFirst Size NotEnrolled Entries Map",
         ),
         (
+            "archive",
+            "Header/Mismatch Header/Version Header/Schema/UnknownField Header/Consistency/Root Header/StateProof/Map Record \
+             End/Mismatch End/States CutShort GoesOn",
+        ),
+        (
             "attachment",
             "TooLarge Schema/UnknownField Version SamePasskey Assertion/ClientData Assertion/Type Assertion/Challenge \
              Assertion/Origin Assertion/CrossOrigin Assertion/AuthenticatorData Assertion/RelyingParty \

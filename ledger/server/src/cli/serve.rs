@@ -30,8 +30,18 @@ pub(crate) struct ServeArgs {
     /// Templates, notices, grants and AuthZEN settings that the sandbox is to have
     #[arg(long, value_name = "FILE")]
     fixture: Option<PathBuf>,
+    /// Tell the sandbox's story at the first start: a car maker, an insurer and customers to look at
+    #[arg(long)]
+    story: bool,
     #[command(flatten)]
     flags: Flags,
+}
+
+impl ServeArgs {
+    /// What the program does without a command.
+    pub(crate) fn with_story() -> Self {
+        Self { story: true, ..Self::default() }
+    }
 }
 
 impl From<ConfigError> for Failure {
@@ -58,12 +68,19 @@ pub(crate) fn run(args: &ServeArgs, output: Output) -> Result<Verdict, Failure> 
     let (data_dir, in_sandbox) = (config.data_dir.clone(), config.sandbox);
     let server = runtime.block_on(Server::bind(ledger.clone(), config))?;
     let url = server.base_url().to_owned();
+    let pages = server.pages_url().to_owned();
     let sandbox = in_sandbox.then(|| Sandbox::prepare(&ledger, &data_dir, &url)).transpose()?;
+    if args.story && sandbox.is_some() {
+        // whoever sets up a sandbox of their own may have rules that the story breaks: then there is none
+        if let Err(error) = grantbook_server::story::tell(&ledger) {
+            Output::warn(format!("the sandbox has no story: {error}"));
+        }
+    }
     let folder = sandbox.is_some().then(|| Sandbox::folder_of(&data_dir));
     let mut result =
         serde_json::Map::from_iter([("url".to_owned(), json!(url)), ("sandbox".to_owned(), json!(folder))]);
     match &folder {
-        Some(folder) => output.say(welcome(&url, folder)),
+        Some(folder) => output.say(welcome(&url, &pages, folder)),
         None => output.say(format!("Grantbook is at {url}; Ctrl-C stops it")),
     }
     if let (Some(fixture), Some(folder)) = (&fixture, &folder) {
@@ -116,7 +133,7 @@ pub(crate) async fn stopped() {
 }
 
 /// What to open and what to try.
-fn welcome(url: &str, folder: &Path) -> String {
+fn welcome(url: &str, pages: &str, folder: &Path) -> String {
     let program = program();
     let sandbox = if folder == Path::new(DEFAULT_FOLDER) {
         "--sandbox".to_owned()
@@ -127,7 +144,7 @@ fn welcome(url: &str, folder: &Path) -> String {
         "
 Grantbook is running, with a sandbox to try it in.
 
-  open  {url}/
+  open  {pages}/   be a customer, the car maker or the regulator
         {url}/openapi.json   the API
         {url}/log/checkpoint   the log, for anybody
 

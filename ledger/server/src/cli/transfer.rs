@@ -5,10 +5,12 @@ use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
-use grantbook_engine::{ImportError, ReadError};
+use grantbook_engine::{ImportError, Ledger, ReadError};
+use grantbook_plan::Vocabulary;
 use grantbook_record::archive::{ArchiveError, Header, LINE_BYTES_MAX, Reader, VerifiedRecord};
 use grantbook_record::event::Act;
 use grantbook_record::{Jti, SubjectId, TenantId};
+use grantbook_server::archive_page;
 use grantbook_tlog::LogKeys;
 use serde_json::json;
 
@@ -16,7 +18,10 @@ use super::data::DataArgs;
 use super::evidence;
 use super::failure::Failure;
 use super::output::{Output, Verdict};
-use super::{progress, verify};
+use super::{files, progress, verify};
+
+/// Bytes of a page with an archive.
+const PAGE_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
 /// Arguments of `export`.
 #[derive(Debug, Args)]
@@ -31,7 +36,7 @@ pub(crate) struct ExportArgs {
     /// All about one grant, in plain words, for a court: text, or HTML if the file ends in .html
     #[arg(long, value_name = "GRANT")]
     evidence: Option<Jti>,
-    /// The file to be written [default for --evidence: standard output]
+    /// The file to be written; one customer's record becomes a page that checks itself if it ends in .html [default for --evidence: standard output]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
     #[command(flatten)]
@@ -53,7 +58,7 @@ pub(crate) struct ImportArgs {
 /// Arguments of `verify archive`.
 #[derive(Debug, Args)]
 pub(crate) struct ArchiveArgs {
-    /// The archive
+    /// The archive, or a page that the portal made of one
     file: PathBuf,
     /// The two keys of the log that the archive is of; without them those in the archive are taken, on its word
     #[arg(long, value_name = "FILE")]
@@ -102,14 +107,32 @@ pub(crate) fn export(args: &ExportArgs, output: Output) -> Result<Verdict, Failu
     let mut file =
         tempfile::Builder::new().prefix(".grantbook-").tempfile_in(folder).map_err(|e| named(&e))?;
     let bar = progress::bar("records", 0);
+    let is_page = to.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("html"));
+    if is_page && args.subject.is_none() {
+        return Err(Failure::input("a page is of one customer, expected --subject"));
+    }
+    if let Some(subject) = &args.subject {
+        ledger.sign_states_of(args.tenant, subject)?;
+    }
+    let mut lines = Vec::new();
     let exported = {
         let mut writer = BufWriter::new(file.as_file_mut());
-        let mut write = |line: &[u8]| writer.write_all(line).map_err(|error| ExportFailure(named(&error)));
+        let mut write = |line: &[u8]| {
+            if is_page {
+                lines.push(line.to_vec());
+                return Ok(());
+            }
+            writer.write_all(line).map_err(|error| ExportFailure(named(&error)))
+        };
         let exported = ledger.export(args.tenant, args.subject.as_ref(), &mut write, &mut |done, of| {
             bar.set_length(of);
             bar.set_position(done);
         });
         exported.and_then(|exported| {
+            if is_page {
+                let page = page(&ledger, args.tenant, &lines).map_err(ExportFailure)?;
+                writer.write_all(page.as_bytes()).map_err(|error| ExportFailure(named(&error)))?;
+            }
             writer.flush().map_err(|error| ExportFailure(named(&error)))?;
             Ok(exported)
         })
@@ -132,6 +155,16 @@ pub(crate) fn export(args: &ExportArgs, output: Output) -> Result<Verdict, Failu
     ));
     output.result(&json!({ "records": exported.records, "erased": exported.erased, "file": to }));
     Ok(Verdict::Yes)
+}
+
+/// The page of one customer's archive.
+fn page(ledger: &Ledger, tenant: TenantId, lines: &[Vec<u8>]) -> Result<String, Failure> {
+    let vocabulary = match ledger.tenant_state(tenant) {
+        Ok(state) => state.vocabulary,
+        Err(ReadError::NotFound) => Vocabulary::default(),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(archive_page::page(lines, ledger.log_keys(), &vocabulary)?)
 }
 
 pub(crate) fn import(args: &ImportArgs, output: Output) -> Result<Verdict, Failure> {
@@ -166,20 +199,43 @@ pub(crate) fn import(args: &ImportArgs, output: Output) -> Result<Verdict, Failu
     Ok(Verdict::Yes)
 }
 
-pub(crate) fn verify_archive(args: &ArchiveArgs, output: Output) -> Result<Verdict, Failure> {
-    let keys = args.vkey.as_deref().map(verify::read_vkey).transpose()?;
+/// What verifying an archive, or a page with one, came to.
+struct Verified {
+    header: Header,
+    /// Records that another log admitted first.
+    earlier: u64,
+    /// Of a page: whether everything around its archive is what this program writes.
+    page: Option<bool>,
+}
+
+fn verified(args: &ArchiveArgs, keys: Option<&LogKeys>) -> Result<Verified, Failure> {
+    let named = |error: std::io::Error| Failure::Input(format!("{}: {error}", args.file.display()));
+    let mut begins = [0; 64];
+    let count =
+        std::io::Read::read(&mut File::open(&args.file).map_err(named)?, &mut begins).map_err(named)?;
+    if archive_page::is_page(begins.get(..count).unwrap_or_default()) {
+        let parts =
+            archive_page::parse(&files::read_large(&args.file, PAGE_BYTES_MAX)?).map_err(Failure::no)?;
+        let header = archive_page::verify(&parts, keys).map_err(Failure::no)?.header().clone();
+        return Ok(Verified { header, earlier: 0, page: Some(parts.own) });
+    }
     let mut earlier = 0_u64;
-    let header = read(&args.file, keys.as_ref(), &mut |reader, record| {
+    let header = read(&args.file, keys, &mut |reader, record| {
         earlier += u64::from(record.first.vkey != reader.header().vkey);
         Ok(())
-    });
-    let header = match header {
+    })?;
+    Ok(Verified { header, earlier, page: None })
+}
+
+pub(crate) fn verify_archive(args: &ArchiveArgs, output: Output) -> Result<Verdict, Failure> {
+    let keys = args.vkey.as_deref().map(verify::read_vkey).transpose()?;
+    let Verified { header, earlier, page } = match verified(args, keys.as_ref()) {
         Err(Failure::No(why)) => {
             output.say(format!("{}: INVALID, {why}", args.file.display()));
             output.result(&json!({ "valid": false, "error": why }));
             return Ok(Verdict::No);
         }
-        header => header?,
+        verified => verified?,
     };
     let origin = header.vkey.split('+').next().unwrap_or_default();
     let of = header.subject.as_ref().map_or("the tenant", |_| "one customer of the tenant");
@@ -190,6 +246,22 @@ pub(crate) fn verify_archive(args: &ArchiveArgs, output: Output) -> Result<Verdi
         header.tenant.name,
         header.tenant.id,
     ));
+    if let Some(below) = header.complete_below {
+        output.say(match &header.states {
+            Some(_) => format!(
+                "what the operator has signed of the grants is what the records come to; that none is missing below entry \
+                 {below}, it has signed as well"
+            ),
+            None => format!(
+                "that no record is missing below entry {below}, the operator has signed; what the grants came to, it has not \
+                 signed since their last change"
+            ),
+        });
+    }
+    if page == Some(false) {
+        output
+            .say("the page around the archive is not this program's: do not believe what it shows by itself");
+    }
     if keys.is_none() {
         output.say(
             "the log's keys are those in the archive: compare them with /log/vkey, or name them with --vkey",
@@ -202,6 +274,9 @@ pub(crate) fn verify_archive(args: &ArchiveArgs, output: Output) -> Result<Verdi
         "records": header.records,
         "first_admitted_elsewhere": earlier,
         "keys_pinned": keys.is_some(),
+        "complete_below": header.complete_below,
+        "states_proved": header.states.is_some(),
+        "page_is_own": page,
     }));
     Ok(Verdict::Yes)
 }

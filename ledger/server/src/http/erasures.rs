@@ -142,6 +142,11 @@ impl Followers {
         live.keys().filter(|(of, _)| *of == tenant).map(|(_, gate)| gate.clone()).collect()
     }
 
+    /// Says that there is a new erasure.
+    pub(super) fn tell(&self) {
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
     /// Tells whenever there is a new erasure.
     pub(super) fn erasures(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
@@ -213,7 +218,7 @@ pub(super) async fn erase(
     let ErasureRequest { sub, channel } = body::read_json(&headers, body).await?;
     let tenant = principal.tenant;
     let begun = app.blocking(move |ledger| ledger.begin_erasure(tenant, &sub, channel)).await??;
-    app.followers.changed.send_modify(|count| *count = count.wrapping_add(1));
+    app.followers.tell();
     let view = finish(&app, tenant, begun.id).await?;
     let status = if view.leaf_index.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Json(view)))
@@ -339,14 +344,14 @@ pub(super) async fn list_holds(
 }
 
 /// Gates that must have forgotten a customer: those that are registered, and those that follow the feed now.
-fn expected(app: &App, tenant: TenantId) -> Vec<GateId> {
+pub(super) fn expected(app: &App, tenant: TenantId) -> Vec<GateId> {
     let mut expected = app.followers.of(tenant);
     let registered = app.ledger.tenant(tenant).map(|tenant| tenant.gates).unwrap_or_default();
     expected.extend(registered.into_iter().map(|gate| gate.id));
     expected.into_iter().collect()
 }
 
-fn still(pending: &PendingErasure, expected: &[GateId]) -> Vec<GateId> {
+pub(super) fn still(pending: &PendingErasure, expected: &[GateId]) -> Vec<GateId> {
     expected.iter().filter(|gate| !pending.purged.contains(*gate)).cloned().collect()
 }
 

@@ -124,7 +124,7 @@ pub(super) async fn append(
 }
 
 /// An envelope of one JWS.
-pub(super) fn framed(jws: &[u8]) -> Result<Vec<u8>, Problem> {
+pub(crate) fn framed(jws: &[u8]) -> Result<Vec<u8>, Problem> {
     let length = u32::try_from(jws.len()).map_err(|_| EnvelopeError::TooLarge { got: jws.len() })?;
     let mut envelope = Vec::with_capacity(jws.len().saturating_add(4));
     envelope.extend_from_slice(&length.to_be_bytes());

@@ -17,9 +17,15 @@ pub(super) async fn keep(app: App) {
     let mut stopping = app.stopping.clone();
     let mut rooted = Instant::now();
     loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
+        let begun = tokio::select! {
+            _ = ticks.tick() => false,
+            () = app.erasing.notified() => true,
             _ = stopping.wait_for(|stopping| *stopping) => return,
+        };
+        if begun {
+            app.followers.tell();
+            end_erasures(&app).await;
+            continue;
         }
         end_erasures(&app).await;
         record_root(&app, &mut rooted).await;

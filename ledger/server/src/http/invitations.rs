@@ -20,13 +20,13 @@ use super::problem::{Problem, ProblemDetails, ProblemKind};
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "describes what the portal reads")]
 pub(super) struct InvitationRequest {
-    /// The customer's pseudonym, which must have no key yet.
+    /// The customer's pseudonym, which has no key yet unless `request` is one of its open requests.
     #[schema(pattern = "^[A-Za-z0-9._:-]{1,64}$")]
     data_subject: String,
     /// Where the customer is shown the way back to: `https://…`.
     #[schema(nullable = false, pattern = "^https://[a-z0-9.-]{1,200}/?$", example = "https://app.example/")]
     return_url: Option<String>,
-    /// A request, by its jti, that the customer is shown at once.
+    /// A request, by its jti, that the customer is shown at once; the way back from it says what came of it.
     #[schema(
         nullable = false,
         pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
@@ -120,7 +120,7 @@ fn portal(app: &App) -> Portal {
         (status = 201, body = InvitationMade),
         (status = 400, description = "malformed-request", content_type = "application/problem+json", body = ProblemDetails<'static>),
         (status = 401, description = "unauthorized", content_type = "application/problem+json", body = ProblemDetails<'static>),
-        (status = 409, description = "state-conflict: the pseudonym has a key already", content_type = "application/problem+json", body = ProblemDetails<'static>),
+        (status = 409, description = "state-conflict: the pseudonym has a key already, and no such request is open", content_type = "application/problem+json", body = ProblemDetails<'static>),
     ))]
 pub(super) async fn invite(
     State(app): State<App>,

@@ -3,13 +3,15 @@
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::App;
 use super::caller;
+use super::connections::Peer;
 use super::problem::{self, Problem, ProblemKind};
+use super::rate::network;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -58,6 +60,20 @@ fn loggable_id(id: &HeaderValue) -> Option<&str> {
     ((1..=64).contains(&text.len()) && text.bytes().all(plain)).then_some(text)
 }
 
+/// Slows down whoever tries logins, codes, invitations or mailed secrets one after another.
+pub(super) async fn by_address(State(app): State<App>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let guarded = ["/account/", "/i/", "/mail/"].iter().any(|prefix| path.starts_with(prefix));
+    if (guarded || path == "/sign-in")
+        && let Some(Peer(address)) = request.extensions().get::<Peer>().copied()
+        && !app.accounts_rate.admits(network(address), Instant::now())
+    {
+        let detail = "too many requests from this address, try again later";
+        return Problem::new(ProblemKind::TooManyRequests, detail).into_response();
+    }
+    next.run(request).await
+}
+
 /// Gives the request one of the places there are, and of those that its tenant has, and a deadline.
 pub(super) async fn bound(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let Ok(_place) = app.requests.try_acquire() else {
@@ -86,4 +102,31 @@ pub(super) async fn bound(State(app): State<App>, mut request: Request, next: Ne
     };
     drop(tenants_place);
     response
+}
+
+/// The doors of a sandbox are for whoever sits at this machine: nobody comes to them over the network, or through a proxy.
+pub(super) async fn doors_from_here(request: Request, next: Next) -> Response {
+    let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip"];
+    let headers = request.headers();
+    let is_forwarded = forwarded.iter().any(|name| headers.contains_key(*name));
+    let peer = request.extensions().get::<Peer>();
+    let from_here = !is_forwarded && peer.is_some_and(|Peer(address)| address.is_loopback());
+    if request.uri().path().starts_with("/sandbox/") && !from_here {
+        return Problem::not_found().into_response();
+    }
+    next.run(request).await
+}
+
+/// Tokens that one address may show at the enterprises' sign-in, per second.
+pub(super) const SIGN_INS_PER_SECOND: u32 = 5;
+
+/// Nobody tries tokens faster than a person could paste them.
+pub(super) async fn slow_sign_in(State(app): State<App>, request: Request, next: Next) -> Response {
+    let signs_in = request.method() == Method::POST && request.uri().path() == "/company/sign-in";
+    let peer = request.extensions().get::<Peer>().map(|Peer(address)| network(*address));
+    if signs_in && peer.is_some_and(|peer| !app.sign_in_rate.admits(peer, Instant::now())) {
+        let detail = "too many tokens shown from this address, try again later";
+        return Problem::new(ProblemKind::TooManyRequests, detail).into_response();
+    }
+    next.run(request).await
 }

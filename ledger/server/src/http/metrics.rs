@@ -15,6 +15,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::App;
 use super::problem::Problem;
+use crate::mailing::Mailing;
 use crate::witnessing::Witnessing;
 
 mod engine;
@@ -52,7 +53,7 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn new(ledger: Ledger, witnessing: Option<&Witnessing>) -> Self {
+    pub(super) fn new(ledger: Ledger, witnessing: Option<&Witnessing>, mailing: Option<&Mailing>) -> Self {
         let mut registry = Registry::with_prefix("grantbook");
         let requests = Family::<RouteLabels, Counter>::default();
         registry.register("http_requests", "Requests answered", requests.clone());
@@ -65,6 +66,9 @@ impl Metrics {
         registry.register("events_duplicate", "Events that had been appended before", duplicates.clone());
         if let Some(witnessing) = witnessing {
             witnessing.register(&mut registry);
+        }
+        if let Some(mailing) = mailing {
+            mailing.register(&mut registry);
         }
         registry.register_collector(Box::new(engine::EngineCollector::new(ledger)));
         Self { registry, requests, latency, decisions, duplicates }

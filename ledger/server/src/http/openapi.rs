@@ -17,7 +17,7 @@ use super::portal::LedgerReads;
 use super::problem::Problem;
 use super::{
     App, acknowledgements, admin, assets, audits, authzen, deletions, erasures, events, feed, gate_keys,
-    grants, heads, health, invitations, kits, layers, leases, log, mandates, metrics, policy, proofs,
+    grants, heads, health, invitations, kits, layers, leases, log, mandates, metrics, mirror, policy, proofs,
     receipts, settlements, states, uses, vocabulary,
 };
 
@@ -37,6 +37,7 @@ use super::{
         (name = "uses", description = "Recorded uses and denials"),
         (name = "leases", description = "Slices of caps, rates and budgets that gates use up by themselves"),
         (name = "receipts", description = "What proves an entry offline"),
+        (name = "mirror", description = "What enterprises' systems say of their customers, for these to see"),
         (name = "feed", description = "What replicas follow"),
         (name = "authzen", description = "OpenID AuthZEN Authorization API 1.0"),
         (name = "audit", description = "Random audits by a regulator"),
@@ -76,6 +77,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(leases::release))
         .routes(routes!(leases::set_budget))
         .routes(routes!(leases::list_budgets))
+        .routes(routes!(mirror::register_source, mirror::source))
+        .routes(routes!(mirror::push))
+        .routes(routes!(mirror::wishes, mirror::decide))
         .routes(routes!(receipts::one))
         .routes(routes!(receipts::of_use))
         .routes(routes!(states::one))
@@ -142,7 +146,13 @@ pub(super) fn router(app: App) -> Router {
             }),
         )
         .merge(portal)
-        .merge(app.portal.router())
+        .merge(
+            app.portal
+                .router()
+                .layer(from_fn_with_state(app.clone(), layers::slow_sign_in))
+                .layer(from_fn(layers::doors_from_here)),
+        )
+        .layer(from_fn_with_state(app.clone(), layers::by_address))
         .layer(from_fn_with_state(app.clone(), layers::bound))
         .merge(unbounded)
         .fallback(async || Problem::not_found())

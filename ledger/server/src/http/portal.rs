@@ -5,9 +5,14 @@
 
 mod company;
 mod customer;
+pub(crate) mod draft;
+mod erasure;
 mod names;
+mod refusal;
 mod rules;
+mod space;
 mod story;
+mod taken_along;
 mod value;
 
 use std::time::{Duration, Instant};
@@ -16,18 +21,23 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use grantbook_engine::{Ledger, ReadError};
 use grantbook_plan::Status;
-use grantbook_portal::backend::read::{Read, ReadFault, Reads};
+use grantbook_portal::account::Parting;
+use grantbook_portal::backend::read::{ConsentForm, Read, ReadFault, Reads};
 use grantbook_portal::failure::Failure;
 use grantbook_portal::rules::RuleForm;
-use grantbook_portal::view::company::{Desk, Preview};
+use grantbook_portal::view::company::{Desk, Paging};
 use grantbook_portal::view::customer::{
     ChangeReview, Complaints, Connections, GateTaken, GrantPage, Home, Keys, MyData, Narrowing,
     RequestReview, StopReview, Stopped,
 };
+use grantbook_portal::view::draft::{Draft, PreparedRequest, Preview};
+use grantbook_portal::view::erasure::{ErasureReport, ErasureReview};
 use grantbook_portal::view::money::Value;
 use grantbook_portal::view::overview::Overview;
+use grantbook_portal::view::refusal::Refusal;
 use grantbook_portal::view::regulator::LogState;
 use grantbook_portal::view::rules::{RuleBook, RuleDraft};
+use grantbook_portal::view::space::{Space, SpaceFilter, SpaceRecord};
 use grantbook_portal::viewer::Membership;
 use grantbook_record::{Jti, TenantId, UnixMillis, UnixSeconds};
 use grantbook_tlog::LeafIndex;
@@ -211,6 +221,16 @@ impl Reads for LedgerReads {
         }))
     }
 
+    async fn space(&self, of: &[Membership], filter: &SpaceFilter) -> Read<Space> {
+        let (of, filter) = (of.to_vec(), filter.clone());
+        self.read(move |ledger| space::space(ledger, &of, &filter)).await
+    }
+
+    async fn space_record(&self, of: &[Membership], tenant: &str, id: &str) -> Read<SpaceRecord> {
+        let (of, tenant, id) = (of.to_vec(), tenant.to_owned(), id.to_owned());
+        self.read(move |ledger| space::record(ledger, &of, &tenant, &id)).await
+    }
+
     async fn value(&self, of: &[Membership]) -> Read<Value> {
         let of = of.to_vec();
         self.read(move |ledger| value::value(ledger, &of)).await
@@ -224,6 +244,18 @@ impl Reads for LedgerReads {
     async fn data(&self, of: &[Membership]) -> Read<MyData> {
         let of = of.to_vec();
         self.read(move |ledger| customer::data(ledger, &of)).await
+    }
+
+    async fn erasure_review(&self, of: &[Membership], tenant: &str) -> Read<ErasureReview> {
+        let place = of.iter().find(|place| place.tenant.to_string() == tenant).cloned();
+        let place = place.ok_or(ReadFault::NotFound)?;
+        let app = self.0.clone();
+        self.read(move |ledger| erasure::review(ledger, &app.config, &place)).await
+    }
+
+    async fn erasure(&self, asked: &Parting) -> Read<ErasureReport> {
+        let (app, asked) = (self.0.clone(), *asked);
+        self.read(move |ledger| erasure::report(&app, ledger, &asked)).await
     }
 
     async fn complaints(&self, _of: &[Membership]) -> Read<Complaints> {
@@ -260,14 +292,37 @@ impl Reads for LedgerReads {
         .await
     }
 
-    async fn desk(&self, tenant: TenantId) -> Read<Desk> {
-        let app = self.0.clone();
-        self.read(move |ledger| company::desk(ledger, &app.live_gates, tenant, Instant::now())).await
+    async fn archive(&self, of: &[Membership], tenant: &str) -> Read<String> {
+        let place = of.iter().find(|place| place.tenant.to_string() == tenant).cloned();
+        let place = place.ok_or(ReadFault::NotFound)?;
+        self.read(move |ledger| taken_along::archive(ledger, &place)).await
     }
 
-    async fn preview(&self, tenant: TenantId, template: &str) -> Read<Preview> {
-        let template = template.to_owned();
-        self.read(move |ledger| company::preview(ledger, tenant, &template)).await
+    async fn consent(&self, of: &[Membership], id: &str, form: ConsentForm) -> Read<String> {
+        let read =
+            move |ledger: &Ledger, place: &Membership, id| taken_along::consent(ledger, place, id, form);
+        self.with_grant(of, id, read).await
+    }
+
+    async fn desk(&self, tenant: TenantId, paging: Paging) -> Read<Desk> {
+        let app = self.0.clone();
+        self.read(move |ledger| company::desk(ledger, &app.live_gates, tenant, paging, Instant::now())).await
+    }
+
+    async fn refusals(&self, tenant: TenantId) -> Read<Vec<Refusal>> {
+        self.read(move |ledger| refusal::latest(ledger, tenant)).await
+    }
+
+    async fn preview(&self, tenant: TenantId, draft: &Draft) -> Read<Preview> {
+        let draft = draft.clone();
+        self.read(move |ledger| company::preview(ledger, tenant, &draft)).await
+    }
+
+    async fn prepared(&self, tenant: TenantId, id: &str) -> Read<PreparedRequest> {
+        self.0.portal.prepared_request(tenant, id).await.map_err(|failure| match failure {
+            Failure::NotFound => ReadFault::NotFound,
+            _ => ReadFault::Unavailable,
+        })
     }
 }
 

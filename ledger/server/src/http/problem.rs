@@ -8,12 +8,15 @@ use axum::Json;
 use axum::body::HttpBody as _;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use grantbook_engine::{AppendError, CosignatureError, DrawnError, ReadError, TenantError, WitnessedError};
+use grantbook_engine::{
+    AppendError, CosignatureError, DrawnError, MirrorError, ReadError, TenantError, WitnessedError,
+};
 use grantbook_plan::Refusal;
 use grantbook_record::EnvelopeError;
 use grantbook_record::attachment::AttachmentError;
 use grantbook_record::audit::AuditError;
 use grantbook_record::lease::ReleaseError;
+use grantbook_record::mirror::StatementError;
 use grantbook_record::strict_json::JsonError;
 use grantbook_record::uses::UseError;
 use serde::Serialize;
@@ -313,6 +316,24 @@ impl From<ReadError> for Problem {
                 Self::internal()
             }
         }
+    }
+}
+
+impl From<MirrorError> for Problem {
+    fn from(error: MirrorError) -> Self {
+        let kind = match error {
+            MirrorError::UnknownTenant => ProblemKind::UnknownTenant,
+            MirrorError::TooManySources => ProblemKind::Refused,
+            MirrorError::Statement(StatementError::TooLarge { .. }) => ProblemKind::TooLarge,
+            MirrorError::Statement(StatementError::BadSignature) => ProblemKind::BadSignature,
+            MirrorError::Statement(_) => ProblemKind::MalformedRequest,
+            MirrorError::Claims(error) => return error.into(),
+            MirrorError::Sequence { .. } => ProblemKind::SequenceConflict,
+            MirrorError::Ahead => ProblemKind::WrongTime,
+            MirrorError::Read(error) => return error.into(),
+            MirrorError::Store(fault) => return ReadError::Store(fault).into(),
+        };
+        Self::new(kind, error.to_string())
     }
 }
 

@@ -1,19 +1,30 @@
 //! What the portal changes. Every event goes through `Ledger::append_with`, the door of `POST /v1/events`.
 
-use grantbook_engine::{AccountChange, Ledger, RuleAnswer};
+use std::sync::Arc;
+
+use grantbook_engine::{AccountChange, EraseError, Ledger, Role, RuleAnswer, WishError};
 use grantbook_portal::backend::write::{
-    AccountStore, Change, CustomerFacts, CustomerRecords, EventDoor, GrantFacts, Rows, RuleRecords,
-    RuledAnswer,
+    AccountStore, Bearer, Change, CustomerFacts, CustomerRecords, CustomerSpace, Enterprises, EventDoor,
+    GrantFacts, Rows, RuleRecords, RuledAnswer, Sandbox,
 };
 use grantbook_portal::failure::Failure;
-use grantbook_record::event::{Channel, ClientPublished, Event, Evidence};
+use grantbook_portal::news::OpenGrant;
+use grantbook_portal::view::agreement::ConsentAsked;
+use grantbook_portal::view::draft::Draft;
+use grantbook_record::event::{Channel, ClientPublished, Event, Evidence, RequestMade};
+use grantbook_record::mirror::{Milestone, Value};
 use grantbook_record::receipt::VerifiedContent;
-use grantbook_record::{Envelope, Jti, Kind, SubjectId, TenantId, Terms, UnixSeconds, VocabularyVersion};
+use grantbook_record::vocabulary::Words;
+use grantbook_record::{
+    Envelope, Jti, Kind, RecordId, Signer, SubjectId, TenantId, Term, Terms, UnixSeconds, VocabularyVersion,
+};
+use tokio::sync::Notify;
 
 use crate::http::problem::Problem;
+use crate::story;
 
-/// The ledger, as the portal writes to it.
-pub(crate) struct LedgerWrites(pub(crate) Ledger);
+/// The ledger, as the portal writes to it, and word of erasures to whoever goes on with them.
+pub(crate) struct LedgerWrites(pub(crate) Ledger, pub(crate) Arc<Notify>);
 
 struct Changing<'a, 'b>(&'a mut AccountChange<'b>);
 
@@ -66,6 +77,17 @@ fn refused(error: impl Into<Problem>) -> Failure {
     Failure::Ledger { status, slug, detail: problem.detail.into_owned() }
 }
 
+impl LedgerWrites {
+    /// The one enterprise's key that the ledger has: the sandbox's.
+    fn sandbox_key(&self, tenant: TenantId) -> Option<Signer> {
+        if !self.0.tenant(tenant).is_some_and(|tenant| tenant.sandbox) {
+            return None;
+        }
+        let sandbox = self.0.sandbox().ok()?;
+        (sandbox.tenant.id == tenant).then_some(sandbox.enterprise)
+    }
+}
+
 impl EventDoor for LedgerWrites {
     fn publish_client(&self, client: &ClientPublished) -> Result<(), Failure> {
         self.0.publish_client(client).map(drop).map_err(refused)
@@ -81,6 +103,17 @@ impl EventDoor for LedgerWrites {
         Ok(withdrawn.map_err(refused)?.leaf_index.0)
     }
 
+    fn begin_erasure(&self, tenant: TenantId, sub: &SubjectId) -> Result<Option<u64>, Failure> {
+        match self.0.begin_erasure(tenant, sub, Channel::Session) {
+            Ok(begun) => {
+                self.1.notify_one();
+                Ok(Some(begun.id))
+            }
+            Err(EraseError::UnknownCustomer) => Ok(None),
+            Err(error) => Err(refused(error)),
+        }
+    }
+
     fn vouch(
         &self,
         tenant: TenantId,
@@ -89,14 +122,56 @@ impl EventDoor for LedgerWrites {
     ) -> Result<Option<Vec<u8>>, Failure> {
         match evidence {
             Evidence::OperatorsWord => Ok(self.0.operators_word(tenant, payload)),
-            Evidence::Enterprise => {
-                let is_sandbox = self.0.tenant(tenant).is_some_and(|tenant| tenant.sandbox);
-                let sandbox = if is_sandbox { self.0.sandbox().ok() } else { None };
-                let sandbox = sandbox.filter(|sandbox| sandbox.tenant.id == tenant);
-                Ok(sandbox.map(|sandbox| Envelope::sign(Kind::KeyEnrolled, payload, &[&sandbox.enterprise])))
-            }
+            Evidence::Enterprise => self.sign(tenant, Kind::KeyEnrolled, payload),
             Evidence::EnrolledKey => Ok(None),
         }
+    }
+}
+
+impl Enterprises for LedgerWrites {
+    fn bearer(&self, token: &str) -> Option<Bearer> {
+        let principal = self.0.authenticate(token)?;
+        // an operator's token is for what is opened to regulators, over all tenants: it is nobody's desk
+        let works_there = matches!(principal.role, Role::Admin | Role::Service);
+        works_there.then_some(Bearer { tenant: principal.tenant, token_id: principal.token_id })
+    }
+
+    fn drafted(&self, tenant: TenantId, draft: &Draft) -> Result<Option<RequestMade>, Failure> {
+        let drafted = crate::http::draft::drafted(&self.0, tenant, draft, self.now());
+        Ok(drafted.map_err(refused)?.made)
+    }
+
+    fn sign(&self, tenant: TenantId, kind: Kind, payload: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(self.sandbox_key(tenant).map(|key| Envelope::sign(kind, payload, &[&key])))
+    }
+
+    fn sandbox(&self) -> Option<Sandbox> {
+        let has_one = self.0.tenants().iter().any(|tenant| tenant.sandbox);
+        let known = if has_one { self.0.sandbox().ok()? } else { return None };
+        let customer = SubjectId::parse(story::CUSTOMER).ok()?;
+        self.0.customer(known.tenant.id, &customer)?;
+        Some(Sandbox { company: self.bearer(&known.token)?, customer })
+    }
+
+    fn enrolled(&self, tenant: TenantId, sub: &SubjectId) {
+        if self.sandbox_key(tenant).is_none() || self.sandbox().is_none() {
+            return;
+        }
+        for template in ["charging-quote", "battery-report"] {
+            if let Err(error) = story::ask(&self.0, tenant, sub, template) {
+                // the customer has a key all the same; somebody may have published rules that such requests break
+                tracing::warn!(%error, template, "the sandbox asks for nothing");
+            }
+        }
+    }
+
+    fn append_jws(&self, tenant: TenantId, jws: &str) -> Result<u64, Failure> {
+        let envelope = crate::http::framed(jws.as_bytes()).map_err(refused)?;
+        self.append(tenant, &envelope, None)
+    }
+
+    fn still_bears(&self, bearer: &Bearer) -> bool {
+        self.0.tokens(bearer.tenant).iter().any(|token| token.id == bearer.token_id)
     }
 }
 
@@ -133,10 +208,26 @@ impl CustomerRecords for LedgerWrites {
         }
     }
 
+    fn consents(&self, tenant: TenantId, terms: &Terms) -> Result<Vec<ConsentAsked>, Failure> {
+        super::consents::asked(&self.0, tenant, terms).map_err(refused)
+    }
+
+    fn words(&self, tenant: TenantId, version: VocabularyVersion) -> Result<Option<Words>, Failure> {
+        let known = self.0.tenant_state(tenant).map_err(refused)?;
+        Ok(known.vocabulary.version(version).map(|version| version.words().clone()))
+    }
+
     fn grant(&self, tenant: TenantId, sub: &SubjectId, grant: &Jti) -> Result<Option<GrantFacts>, Failure> {
         let known = self.0.customer(tenant, sub);
         let grant = known.as_ref().and_then(|known| known.grant(grant));
         Ok(grant.map(|grant| GrantFacts { terms: grant.terms.clone(), ended: grant.status.is_ended() }))
+    }
+
+    fn open_grants(&self, tenant: TenantId, sub: &SubjectId) -> Result<Vec<OpenGrant>, Failure> {
+        let now = self.0.now().seconds();
+        let Some(known) = self.0.customer(tenant, sub) else { return Ok(Vec::new()) };
+        let open = known.grants.iter().filter(|grant| !grant.status.is_ended() && grant.end() > now);
+        Ok(open.map(|grant| OpenGrant { id: grant.id, from: grant.starts, until: grant.end() }).collect())
     }
 
     fn now(&self) -> UnixSeconds {
@@ -145,6 +236,41 @@ impl CustomerRecords for LedgerWrites {
 
     fn new_id(&self) -> Jti {
         self.0.new_id()
+    }
+}
+
+impl CustomerSpace for LedgerWrites {
+    fn wish(
+        &self,
+        tenant: TenantId,
+        sub: &SubjectId,
+        record: &RecordId,
+        field: &Term,
+        value: Value,
+    ) -> Result<(), Failure> {
+        match self.0.wish(tenant, sub, record, field, value) {
+            // the same once more is no mistake
+            Ok(_) | Err(WishError::Unchanged) => Ok(()),
+            Err(WishError::NotFound) => Err(Failure::NotFound),
+            Err(WishError::NotEditable) => Err(Failure::Conflict("a field that the enterprise has opened")),
+            Err(WishError::Waiting) => Err(Failure::Conflict("the wish before to be decided first")),
+            Err(WishError::TooMany) => Err(Failure::TooMany),
+            Err(WishError::Read(error)) => Err(refused(error)),
+            Err(WishError::Store(fault)) => Err(Refused::from(fault).0),
+        }
+    }
+
+    fn milestone(
+        &self,
+        tenant: TenantId,
+        sub: &SubjectId,
+        record: &RecordId,
+        milestone: &RecordId,
+    ) -> Result<Option<Milestone>, Failure> {
+        let records = self.0.mirrored(tenant, sub).map_err(refused)?.records;
+        let found = records.into_iter().find(|known| known.id == *record);
+        let mut milestones = found.iter().flat_map(|known| known.content.milestones.iter());
+        Ok(milestones.find(|known| known.id == *milestone).cloned())
     }
 }
 

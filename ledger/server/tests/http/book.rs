@@ -119,6 +119,12 @@ impl Book {
         Self::start(folder, config, |_, _| {}).await
     }
 
+    /// Stops the server; gives the folder that its ledger is in.
+    pub(crate) async fn into_folder(mut self) -> tempfile::TempDir {
+        self.stop().await;
+        self.folder
+    }
+
     /// Waits until every end of a grant is acknowledged, so that nothing comes to the log by itself.
     pub(crate) async fn all_acknowledged(&self) {
         for grant in self.get("/v1/grants").await.expect(200).json()["grants"].as_array().unwrap() {

@@ -183,3 +183,19 @@ async fn metrics_count_what_happened_and_name_nobody() {
     assert!(text.ends_with("# EOF\n"));
     assert!(!text.contains("cs-0") && !text.contains(&grant.to_string()), "{text}");
 }
+
+#[tokio::test]
+async fn one_address_tries_only_so_many_logins_a_second() {
+    let book = Book::open_with(|config| config.limits.account_requests_per_second = 3).await;
+    for path in ["/account/me", "/sign-in", "/i/none", "/mail/confirm/none"] {
+        let mut statuses = Vec::new();
+        for _ in 0..6 {
+            statuses.push(book.send(Call::get(path)).await.status.as_u16());
+        }
+        assert_eq!(statuses.last(), Some(&429), "{path}: {statuses:?}");
+        // pages and withdrawals go on
+        book.send(Call::get("/my")).await.expect(401);
+        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        assert_ne!(book.send(Call::get(path)).await.status.as_u16(), 429, "{path} a second later");
+    }
+}

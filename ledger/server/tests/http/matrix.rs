@@ -24,6 +24,7 @@ const CUSTOMERS: [&str; 4] = ["cs-00001", "cs-00002", "cs-00003", "cs-00004"];
 const LABEL: &str = "label-of-the-tenant";
 const REASON: &str = "file-12-of-2026";
 const GATE: &str = "gate-of-the-tenant";
+const SOURCE: &str = "system-of-the-tenant";
 
 /// Who asks.
 const CALLERS: [&str; 6] = ["no token", "unknown", "service", "admin", "operator", "other's admin"];
@@ -39,6 +40,7 @@ struct Stage {
     spare_token: String,
     operator_token: String,
     erasure: u64,
+    wish: Jti,
 }
 
 impl Stage {
@@ -59,6 +61,7 @@ impl Stage {
         let (_, operator_token) = ledger.create_token(tenant, Role::Operator, LABEL).unwrap();
         let sub = |at: usize| SubjectId::parse(CUSTOMERS[at]).unwrap();
         ledger.place_hold(tenant, &sub(1), REASON).unwrap();
+        let wish = crate::mirror::mirrored(ledger, tenant, SOURCE, &signer(42), CUSTOMERS[0]);
         let erasure = ledger.begin_erasure(tenant, &sub(2), Channel::Mail).unwrap().id;
         Self {
             book,
@@ -70,6 +73,7 @@ impl Stage {
             spare_token: spare.id,
             operator_token,
             erasure,
+            wish,
         }
     }
 
@@ -180,6 +184,20 @@ impl Stage {
         let get = |path: &str| Some(Call::get(path));
         let post = |path: &str, body| Some(Call::post(path).json(&body));
         match operation {
+            "register_source" => {
+                let key = json!(signer(43).public_key());
+                Some(Call::new(hyper::Method::PUT, "/v1/mirror/sources/new-source").json(&key))
+            }
+            "get_source" => get(&format!("/v1/mirror/sources/{SOURCE}")),
+            "push_mirror" => {
+                let pushed = crate::mirror::pushed(self.book.tenant(), SOURCE, &signer(42), 2, CUSTOMERS[0]);
+                post("/v1/mirror", json!({"pushed": pushed}))
+            }
+            "list_wishes" => get(&format!("/v1/mirror/wishes?source={SOURCE}")),
+            "decide_wishes" => {
+                let decided = crate::mirror::decided(self.book.tenant(), SOURCE, &signer(42), self.wish);
+                post("/v1/mirror/wishes", json!({"decided": decided}))
+            }
             "list_budgets" => get("/v1/budgets"),
             "set_budget" => {
                 let budget = json!({"currency": "CNY", "minor": 500_000});
@@ -220,7 +238,10 @@ impl Stage {
 
     /// What only the tenant's own tokens may read.
     fn words(&self) -> Vec<String> {
-        let own = [LABEL, REASON, GATE].into_iter().chain(CUSTOMERS).map(str::to_owned);
+        let own = [LABEL, REASON, GATE, SOURCE, crate::mirror::VALUE]
+            .into_iter()
+            .chain(CUSTOMERS)
+            .map(str::to_owned);
         own.chain([
             self.asset.to_string(),
             self.grant.to_string(),
@@ -311,6 +332,10 @@ async fn untouched(stage: &Stage) {
     assert_eq!(admin("/v1/assets").await["assets"].as_array().unwrap().len(), 1);
     let money = admin("/v1/settlements").await;
     assert_eq!((&money["settlements"], &money["pending"]), (&json!([]), &json!([])));
+    let source = admin(&format!("/v1/mirror/sources/{SOURCE}")).await;
+    assert_eq!(source["sequence"], 1);
+    let wishes = admin(&format!("/v1/mirror/wishes?source={SOURCE}")).await;
+    assert_eq!(wishes["wishes"].as_array().unwrap().len(), 1);
     assert_eq!(admin("/v1/grants").await["grants"].as_array().unwrap().len(), 2);
     assert_eq!(admin("/v1/tenant").await["gates"].as_array().unwrap().len(), 1);
 }

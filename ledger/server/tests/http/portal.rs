@@ -8,6 +8,7 @@ use grantbook_record::encoding::{Bytes32, from_base64url, to_base64url};
 use grantbook_record::event::{Channel, Event, Evidence};
 use grantbook_record::receipt::VerifiedContent;
 use grantbook_record::{Envelope, Jti, Kind};
+use grantbook_server::archive_page;
 use grantbook_tlog::LeafIndex;
 use serde_json::{Value, json};
 
@@ -425,4 +426,48 @@ async fn the_signing_page_is_the_one_on_the_log() {
     assert_eq!(said.files_sha256, Bytes32::sha256(list.as_bytes()), "{list}");
     assert_eq!((said.relying_party.id.as_str(), said.relying_party.origin), ("localhost", origin(&book)));
     book.get("/sign/page.html").await.expect(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_takes_along_what_is_theirs() {
+    let book = Book::open().await;
+    let published = book.publish().await;
+    let person = Person::enrolled(&book, "cs-00001", 1).await;
+    let other = Person::enrolled(&book, "cs-00002", 2).await;
+    let grant = person.agrees(person.asked(&published).await).await;
+    let token = person.form_token().await;
+    person.form(&format!("/my/grants/{grant}/stop"), &token, "").await.expect(303);
+
+    let archive = format!("/my/account/data/{}/archive", book.tenant());
+    let answer = person.get(&archive).await.expect(200);
+    assert_eq!(answer.header("content-disposition"), "attachment; filename=\"my-records.html\"");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let parts = archive_page::parse(&answer.body).unwrap();
+    assert!(parts.own);
+    let reader = archive_page::verify(&parts, Some(book.ledger.log_keys())).unwrap();
+    let header = reader.header();
+    assert_eq!((&header.subject, header.tenant.id), (&Some(person.sub.clone()), book.tenant()));
+    assert!(header.states.is_some(), "the next root was signed for it");
+    let [held] = reader.grants().all() else { panic!("one grant") };
+    assert_eq!((held.id, held.state.status.name()), (grant, "withdrawn"));
+
+    for (form, kind, says) in [
+        ("iso27560", "application/ld+json", "dpv:ConsentWithdrawn"),
+        ("kantara", "application/json", "KI-CR-v1.1.0"),
+    ] {
+        let path = format!("/my/grants/{grant}/{form}");
+        let answer = person.get(&path).await.expect(200);
+        assert_eq!(answer.header("content-type"), kind);
+        let text = answer.text();
+        assert!(text.contains(says) && text.contains(&grant.to_string()), "{text}");
+        other.get(&path).await.expect(404);
+        Call::get(&path).send(book.address).await.expect(401);
+    }
+    // somebody else's page is of somebody else
+    let others = archive_page::parse(&other.get(&archive).await.expect(200).body).unwrap();
+    let others = archive_page::verify(&others, Some(book.ledger.log_keys())).unwrap();
+    assert_eq!((&others.header().subject, others.grants().all().len()), (&Some(other.sub.clone()), 0));
+    Call::get(&archive).send(book.address).await.expect(401);
+    person.get("/my/account/data/07070707-0707-4707-8707-070707070707/archive").await.expect(404);
+    person.get("/my/account/data/nothing/archive").await.expect(404);
 }

@@ -157,3 +157,39 @@ fn undated(consent: &Value) -> Value {
     consent.as_object_mut().unwrap().remove("given_at");
     consent
 }
+
+/// What customers are told of the law is what the rules of that law say.
+#[test]
+fn each_basis_is_a_rule_of_its_law() {
+    let laws = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/law.md");
+    let laws = std::fs::read_to_string(laws).unwrap();
+    for (kind, law, article) in BASIS {
+        let name = match law {
+            Law::DataAct => "Data Act",
+            Law::Dpdp => "DPDP Act",
+            Law::Gdpr => "GDPR",
+            Law::Pipl => "PIPL",
+        };
+        let says = |line: &str| {
+            let asks = line.starts_with(&format!("| {name} Art."))
+                && line.contains(&format!("ask for the consent `{kind}`"));
+            let provision = line.split('|').nth(1).unwrap_or_default();
+            asks && provision.split([',', ' ']).any(|part| part == *article)
+        };
+        assert!(laws.lines().any(says), "{name} {article} does not ask for {kind}");
+    }
+}
+
+#[test]
+fn a_consent_is_required_by_the_template_or_by_the_rules() {
+    let world = World::new();
+    let mut tenant = world.tenant.clone();
+    let third = Term::parse(THIRD_PARTY).unwrap();
+    let asked = with(consents(&["third-party"]));
+    assert!(!is_required(&third, &asked, &tenant), "nobody asks for it");
+    let template = tenant.templates.values_mut().flatten().last().unwrap();
+    template.bounds.consents = grantbook_record::list::List::new(vec![third.clone()]).unwrap();
+    assert!(is_required(&third, &asked, &tenant), "the template does");
+    let sensitive = Term::parse(SENSITIVE).unwrap();
+    assert!(!is_required(&sensitive, &asked, &tenant));
+}

@@ -307,10 +307,11 @@ fn rules_read_who_stands_behind_a_grant() {
     let basis = Basis::new(Vocabulary::builtin(), Some(&plan)).of(&world.customer);
     let (grant, facts) = (&world.customer.grants[0], facts(json!({})));
     let words = Vocabulary::builtin().latest();
-    let asked = crate::rules::Asked::new((&plan, words), grant.into(), &facts, basis, before());
+    let grant = &grant.into();
+    let asked = crate::rules::Asked::new((&plan, words), grant, &facts, &basis, before());
     assert_eq!(asked.read(Attribute::GrantGiver), Some(Value::Word("guardian")));
     assert_eq!(asked.read(Attribute::Age), Some(Value::Long(13)));
     let nobodys = Basis { ward: None, ..basis };
-    let asked = crate::rules::Asked::new((&plan, words), grant.into(), &facts, nobodys, before());
+    let asked = crate::rules::Asked::new((&plan, words), grant, &facts, &nobodys, before());
     assert_eq!(asked.read(Attribute::GrantGiver), Some(Value::Word("customer")));
 }

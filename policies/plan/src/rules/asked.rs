@@ -14,7 +14,7 @@ use super::{Party, PolicyPlan};
 use crate::customer::Status;
 use crate::decide::{Basis, GrantView};
 use crate::guardian::Giver;
-use crate::vocabulary::{Sensitivity, Version};
+use crate::vocabulary::Version;
 
 /// The country of somebody of whom the plan says nothing.
 const UNKNOWN_COUNTRY: &str = "unknown";
@@ -24,18 +24,18 @@ const UNKNOWN_COUNTRY: &str = "unknown";
 pub struct Asked<'a> {
     plan: &'a PolicyPlan,
     words: &'a Version,
-    grant: GrantView<'a>,
+    grant: &'a GrantView<'a>,
     facts: &'a UseFacts,
-    basis: Basis<'a>,
+    basis: &'a Basis<'a>,
     now: UnixSeconds,
 }
 
 impl<'a> Asked<'a> {
     pub(crate) fn new(
         (plan, words): (&'a PolicyPlan, &'a Version),
-        grant: GrantView<'a>,
+        grant: &'a GrantView<'a>,
         facts: &'a UseFacts,
-        basis: Basis<'a>,
+        basis: &'a Basis<'a>,
         now: UnixSeconds,
     ) -> Self {
         Self { plan, words, grant, facts, basis, now }
@@ -62,58 +62,67 @@ impl<'a> Asked<'a> {
         set(with_recipient.iter().filter(everywhere).map(Term::as_str))
     }
 
+    /// An attribute that is a word.
+    fn of_word(&self, attribute: Attribute) -> Option<&'a str> {
+        let Terms { controller, recipient, purpose, template, .. } = self.grant.terms;
+        Some(match attribute {
+            Attribute::Requester => self.facts.requester.as_str(),
+            Attribute::Action => self.facts.action.as_str(),
+            Attribute::Recipient => self.facts.recipient.as_str(),
+            Attribute::Purpose => self.facts.purpose.as_str(),
+            Attribute::GrantStatus => status(self.grant.status),
+            Attribute::GrantController => controller.as_str(),
+            Attribute::GrantRecipient => recipient.as_str(),
+            Attribute::GrantPurpose => purpose.as_str(),
+            Attribute::GrantTemplate => template.id.as_str(),
+            Attribute::GrantCompensation => compensation(&self.grant.terms.compensation),
+            Attribute::GrantGiver => match self.basis.giver(&self.grant.id) {
+                Giver::Customer | Giver::Minor => "customer",
+                Giver::Guardian => "guardian",
+            },
+            Attribute::GrantLanguage => match self.grant.terms.notice.language {
+                Language::English => "en",
+                Language::SimplifiedChinese => "zh-cn",
+            },
+            _ => return None,
+        })
+    }
+
     fn of_grant(&self, attribute: Attribute) -> Option<Value<'a>> {
-        let Terms { controller, recipient, purpose, scope, limits, compensation, .. } = self.grant.terms;
+        let Terms { scope, limits, compensation, .. } = self.grant.terms;
         let Terms { obligations, notice, template, consents, .. } = self.grant.terms;
         Some(match attribute {
-            Attribute::GrantStatus => Value::Word(status(self.grant.status)),
-            Attribute::GrantController => Value::Word(controller.as_str()),
-            Attribute::GrantRecipient => Value::Word(recipient.as_str()),
-            Attribute::GrantPurpose => Value::Word(purpose.as_str()),
             Attribute::GrantCategories => {
                 Value::Words(set(scope.include.iter().map(|clause| clause.category.as_str())))
             }
             Attribute::GrantStarts => long(self.grant.starts.0),
             Attribute::GrantEnds => long(self.grant.ends.0),
-            Attribute::GrantTemplate => Value::Word(template.id.as_str()),
             Attribute::GrantTemplateVersion => Value::Long(template.version.into()),
             Attribute::GrantUses => Value::Long(limits.uses.map(UseCap::get)?.into()),
             Attribute::GrantRetentionDays => Value::Long(self.grant.terms.deletion_days()?.into()),
             Attribute::GrantLevel => Value::Long(limits.level.map(Level::get)?.into()),
-            Attribute::GrantCompensation => Value::Word(self::compensation(compensation)),
             Attribute::GrantPrice => Value::Long(compensation.price_minor().into()),
             Attribute::GrantConsents => Value::Words(set(consents.iter().map(|consent| consent.to.as_str()))),
-            Attribute::GrantGiver => Value::Word(match self.basis.giver(&self.grant.id) {
-                Giver::Customer | Giver::Minor => "customer",
-                Giver::Guardian => "guardian",
-            }),
             Attribute::GrantNotice => Value::Words(set(self.basis.laws(notice).iter().map(|law| law.word()))),
             Attribute::GrantObligations => Value::Words(set(obligations.iter().map(obligation))),
-            Attribute::GrantLanguage => Value::Word(match notice.language {
-                Language::English => "en",
-                Language::SimplifiedChinese => "zh-cn",
-            }),
-            _ => return None,
+            word => Value::Word(self.of_word(word)?),
         })
     }
 }
 
 impl Source for Asked<'_> {
+    fn word(&self, attribute: Attribute) -> Option<&str> {
+        self.of_word(attribute)
+    }
+
     fn read(&self, attribute: Attribute) -> Option<Value<'_>> {
-        let UseFacts { requester, recipient, purpose, action, categories, fields, onward, .. } = self.facts;
+        let UseFacts { categories, fields, onward, .. } = self.facts;
         Some(match attribute {
-            Attribute::Requester => Value::Word(requester.as_str()),
-            Attribute::Action => Value::Word(action.as_str()),
             Attribute::Age => Value::Long(age(self.basis.birth_day?, self.now)?),
-            Attribute::Recipient => Value::Word(recipient.as_str()),
-            Attribute::Purpose => Value::Word(purpose.as_str()),
             Attribute::Categories => Value::Words(Words::Terms(categories)),
             Attribute::Fields => Value::Words(Words::Terms(fields)),
             Attribute::Sensitivities => {
-                let pairs =
-                    categories.iter().flat_map(|category| fields.iter().map(move |field| (category, field)));
-                let of = |(category, field)| self.words.sensitivity(category, field);
-                Value::Words(set(pairs.filter_map(of).map(Sensitivity::word)))
+                Value::Words(Words::Levels(self.words.sensitivities(categories, fields)))
             }
             Attribute::DataFrom => Value::Long(self.facts.data_period.from().0.into()),
             Attribute::DataTo => Value::Long(self.facts.data_period.to().0.into()),

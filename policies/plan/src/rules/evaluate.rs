@@ -4,11 +4,20 @@ use grantbook_record::Term;
 
 use super::attribute::Attribute;
 use super::condition::Condition;
+use crate::vocabulary::{Sensitivities, Sensitivity};
 
 /// Where the attributes of a decision come from.
 pub trait Source {
     /// An attribute's value, of its [`Attribute::kind`]; `None` where the decision has none.
     fn read(&self, attribute: Attribute) -> Option<Value<'_>>;
+
+    /// An attribute that is a word; `None` where the decision has none, and for attributes of another kind.
+    fn word(&self, attribute: Attribute) -> Option<&str> {
+        match self.read(attribute) {
+            Some(Value::Word(word)) => Some(word),
+            _ => None,
+        }
+    }
 }
 
 /// A value.
@@ -33,6 +42,8 @@ pub enum Words<'a> {
     Literal(&'a [Box<str>]),
     /// Put together for the question.
     Read(Vec<&'a str>),
+    /// How sensitive data is.
+    Levels(Sensitivities),
 }
 
 /// Why a condition could not be evaluated.
@@ -58,6 +69,7 @@ impl<'a> Words<'a> {
             Self::Terms(terms) => terms.get(at).map(Term::as_str),
             Self::Literal(words) => words.get(at).map(AsRef::as_ref),
             Self::Read(words) => words.get(at).copied(),
+            Self::Levels(levels) => levels.iter().nth(at).map(Sensitivity::word),
         }
     }
 
@@ -119,7 +131,11 @@ impl Condition {
             }
             Self::Equal(pair) => {
                 let [left, right] = &**pair;
-                Ok(left.value(asked)? == right.value(asked)?)
+                // most comparisons are of words, and need no value around them
+                match (left.word(asked), right.word(asked)) {
+                    (Some(left), Some(right)) => Ok(left == right),
+                    _ => Ok(left.value(asked)? == right.value(asked)?),
+                }
             }
             Self::Less(pair) => longs(pair, asked).map(|(left, right)| left < right),
             Self::LessOrEqual(pair) => longs(pair, asked).map(|(left, right)| left <= right),
@@ -171,6 +187,15 @@ impl Condition {
             Self::Subtract(pair) => arithmetic(pair, asked, i64::checked_sub),
             Self::Multiply(pair) => arithmetic(pair, asked, i64::checked_mul),
             truth => truth.holds(asked).map(Value::Bool),
+        }
+    }
+
+    /// The word that it is, where that is seen at once.
+    fn word<'a, S: Source>(&'a self, asked: &'a S) -> Option<&'a str> {
+        match self {
+            Self::Word(word) => Some(word),
+            Self::Attribute(attribute) => asked.word(*attribute),
+            _ => None,
         }
     }
 

@@ -113,11 +113,11 @@ fn attributes_are_those_of_the_use_and_its_grant() {
     };
     let parties = BTreeMap::from([(facts.recipient.clone(), party("de", &["adequacy", "certification"]))]);
     let plan = PolicyPlan::new(parties, Vec::new()).unwrap();
-    let grant = (&customer.grants[0]).into();
+    let grant = &(&customer.grants[0]).into();
     let basis = Basis::new(Vocabulary::builtin(), Some(&plan)).of(&customer);
     let read = |facts: &UseFacts| {
         let now = terms.validity.start();
-        let asked = Asked::new((&plan, Vocabulary::builtin().latest()), grant, facts, basis, now);
+        let asked = Asked::new((&plan, Vocabulary::builtin().latest()), grant, facts, &basis, now);
         Values::of(&asked).unwrap()
     };
     let values = serde_json::to_value(read(&facts)).unwrap();

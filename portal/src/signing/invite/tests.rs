@@ -8,6 +8,7 @@ fn invitation(expires: u64) -> Invitation {
         evidence: Evidence::Enterprise,
         return_url: None,
         request: None,
+        known: false,
         expires: UnixSeconds(expires),
         taken: None,
     }
@@ -58,4 +59,27 @@ fn a_way_back_is_an_https_address_and_nothing_else() {
     ] {
         assert!(!is_a_way_back(url), "{url}");
     }
+}
+
+#[test]
+fn the_way_back_says_what_came_of_it_and_nothing_else() {
+    for (url, with) in [
+        ("https://voltway.example", "https://voltway.example?outcome=agreed"),
+        ("https://voltway.example/app?a=b", "https://voltway.example/app?a=b&outcome=agreed"),
+        ("https://voltway.example/app#x?y", "https://voltway.example/app?outcome=agreed#x?y"),
+    ] {
+        let back = WayBack { url: url.to_owned(), expires: UnixSeconds(1) };
+        assert_eq!(back.telling("agreed"), with);
+    }
+    let mut rows = Memory::default();
+    let (one, two) = (AccountId::random(), AccountId::random());
+    let request = Jti::new(grantbook_record::UnixMillis(1), [1; 10]);
+    let url = Some("https://voltway.example".to_owned());
+    let linked = Invitation { request: Some(request), return_url: url, ..invitation(1000) };
+    linked.keep_way_back(&mut rows, &one);
+    assert!(WayBack::of(&rows, &one, &request, UnixSeconds(999)).is_some());
+    assert!(WayBack::of(&rows, &one, &request, UnixSeconds(1000)).is_none(), "no longer than the link");
+    assert!(WayBack::of(&rows, &two, &request, UnixSeconds(999)).is_none(), "another account's");
+    sweep(&mut rows, UnixSeconds(1000)).unwrap();
+    assert!(rows.names("way-back/").is_empty());
 }

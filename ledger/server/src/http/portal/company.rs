@@ -5,41 +5,38 @@ use std::time::Instant;
 use grantbook_engine::settlement::{Books, Line};
 use grantbook_engine::{Ledger, ReadError, UseRow};
 use grantbook_portal::view::Names as _;
-use grantbook_portal::view::company::{Desk, Gate, Held, Period, Preview, TemplateCard, UseLine};
+use grantbook_portal::view::agreement::ConsentAsked;
+use grantbook_portal::view::company::{Desk, Gate, Held, Paging, Period, TemplateCard, UseLine};
 use grantbook_portal::view::customer::RequestReview;
+use grantbook_portal::view::draft::{Draft, Preview};
 use grantbook_portal::view::money::Amount;
-use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::TemplatePublished;
-use grantbook_record::list::List;
-use grantbook_record::scope::{Clause, Scope};
-use grantbook_record::terms::{
-    Compensation, Language, Limits, NoticeShown, RetentionDays, TemplateRef, Validity,
-};
 use grantbook_record::uses::Outcome;
-use grantbook_record::{Event, GateId, TenantId, Terms, UnixSeconds, VocabularyVersion};
+use grantbook_record::{GateId, TenantId};
 use grantbook_tlog::LeafIndex;
 
 use super::customer::{listed, notice, wording};
+use super::draft::{Drafted, drafted, latest_templates};
 use super::names::TenantNames;
 use crate::http::live_gates::LiveGates;
+use crate::portal::consents::sentences_of;
 
 /// Rows of a table on a page; the API has the rest.
 const ROWS_MAX: usize = 100;
 /// Leaves at the log's end among which the latest uses are looked for.
 const LATEST_LEAVES: u64 = 4_096;
-const SECONDS_PER_DAY: u64 = 86_400;
-const ANSWER_DAYS: u64 = 30;
 
 /// All that an enterprise's pages show.
 pub(super) fn desk(
     ledger: &Ledger,
     live: &LiveGates,
     tenant: TenantId,
+    paging: Paging,
     now: Instant,
 ) -> Result<Desk, ReadError> {
     let known = ledger.tenant(tenant).ok_or(ReadError::NotFound)?;
-    let rows = ledger.grants(tenant, None, ROWS_MAX)?;
-    let more = rows.len() == ROWS_MAX;
+    let rows = ledger.grants(tenant, paging.after.map(LeafIndex), ROWS_MAX)?;
+    let later_grants = rows.last().filter(|_| rows.len() == ROWS_MAX).map(|row| row.leaf_index.0);
     let names = TenantNames::of(ledger, tenant)?;
     let held = |row: &grantbook_engine::GrantRow| Held {
         customer: row.sub.as_str().to_owned(),
@@ -69,12 +66,14 @@ pub(super) fn desk(
     let mut denials: Vec<_> = denials.into_iter().collect();
     denials.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let templates = latest_templates(ledger, tenant)?;
+    let (uses, earlier_uses) = uses_before(ledger, &names, tenant, paging.before)?;
     let mut desk = Desk {
         name: known.name,
         sandbox: known.sandbox,
-        grants: rows.iter().rev().map(held).collect(),
-        more,
-        uses: latest_uses(ledger, &names, tenant)?,
+        grants: rows.iter().map(held).collect(),
+        later_grants,
+        uses,
+        earlier_uses,
         denials,
         gates,
         templates: templates.iter().map(card).collect(),
@@ -84,11 +83,24 @@ pub(super) fn desk(
     Ok(desk)
 }
 
-fn latest_uses(ledger: &Ledger, names: &TenantNames, tenant: TenantId) -> Result<Vec<UseLine>, ReadError> {
-    let (size, _) = ledger.size_root();
-    let after = size.0.checked_sub(LATEST_LEAVES + 1).map(LeafIndex);
+/// Uses before a leaf, the latest first, and where the page after this one begins. Looks at no more leaves than a page should
+/// cost: one may be short, or empty, and yet have another after it.
+fn uses_before(
+    ledger: &Ledger,
+    names: &TenantNames,
+    tenant: TenantId,
+    before: Option<u64>,
+) -> Result<(Vec<UseLine>, Option<u64>), ReadError> {
+    let size = ledger.size_root().0.0;
+    let end = before.map_or(size, |before| before.min(size));
+    let begin = end.saturating_sub(LATEST_LEAVES);
+    let after = begin.checked_sub(1).map(LeafIndex);
     let (rows, _) = ledger.uses(tenant, after, usize::try_from(LATEST_LEAVES).unwrap_or(usize::MAX))?;
-    Ok(rows.iter().rev().take(ROWS_MAX).map(|row| use_line(names, row)).collect())
+    let mut rows: Vec<_> = rows.iter().rev().filter(|row| row.leaf_index.0 < end).collect();
+    let is_cut = rows.len() > ROWS_MAX;
+    rows.truncate(ROWS_MAX);
+    let next = if is_cut { rows.last().map_or(begin, |row| row.leaf_index.0) } else { begin };
+    Ok((rows.into_iter().map(|row| use_line(names, row)).collect(), (next > 0).then_some(next)))
 }
 
 fn use_line(names: &TenantNames, row: &UseRow) -> UseLine {
@@ -106,17 +118,6 @@ fn use_line(names: &TenantNames, row: &UseRow) -> UseLine {
         cost: (minor > 0).then_some(Amount { currency: row.currency, minor }),
         leaf_index: row.leaf_index.0,
     }
-}
-
-/// The latest version of each template.
-fn latest_templates(ledger: &Ledger, tenant: TenantId) -> Result<Vec<TemplatePublished>, ReadError> {
-    let mut latest = std::collections::BTreeMap::new();
-    for event in ledger.publications(tenant)? {
-        if let Event::TemplatePublished(template) = event {
-            latest.insert(template.id.clone(), template);
-        }
-    }
-    Ok(latest.into_values().collect())
 }
 
 fn card(template: &TemplatePublished) -> TemplateCard {
@@ -149,58 +150,36 @@ fn periods(ledger: &Ledger, tenant: TenantId) -> Result<Vec<Period>, ReadError> 
     Ok(periods)
 }
 
-/// The widest request that a template allows, as a customer would see it.
-pub(super) fn preview(ledger: &Ledger, tenant: TenantId, id: &str) -> Result<Preview, ReadError> {
-    let template = latest_templates(ledger, tenant)?.into_iter().find(|template| template.id.as_str() == id);
-    let template = template.ok_or(ReadError::NotFound)?;
-    let vocabulary = ledger.tenant_state(tenant)?.vocabulary.latest().number();
-    let terms = widest(&template, vocabulary).ok_or(ReadError::NotFound)?;
-    let now = terms.validity.start();
+/// A request as the customer would see it, from what its form says.
+pub(super) fn preview(ledger: &Ledger, tenant: TenantId, draft: &Draft) -> Result<Preview, ReadError> {
+    let now = grantbook_engine::Clock::system().now().seconds();
+    let Drafted { template, form, terms, expires, .. } = drafted(ledger, tenant, draft, now)?;
     Ok(Preview {
         review: RequestReview {
             id: template.id.as_str().to_owned(),
             asked: TenantNames::of(ledger, tenant)?.agreement(&terms),
             narrowed: None,
+            consents: consents_of(ledger, tenant, &template)?,
             notice: notice(ledger, tenant, &terms)?,
-            expires: UnixSeconds(now.0 + ANSWER_DAYS * SECONDS_PER_DAY),
+            expires,
             already: None,
         },
         template: card(&template),
+        form,
     })
 }
 
-fn widest(template: &TemplatePublished, vocabulary: VocabularyVersion) -> Option<Terms> {
-    let bounds = &template.bounds;
-    let now = grantbook_engine::Clock::system().now().seconds();
-    let days = u64::from(bounds.validity_days_max);
-    let clause = |category: &grantbook_record::Term| Clause {
-        category: category.clone(),
-        period: None,
-        fields: None,
-        filter: List::default(),
+/// What the template asks for separately, in the sentences that were published last.
+fn consents_of(
+    ledger: &Ledger,
+    tenant: TenantId,
+    template: &TemplatePublished,
+) -> Result<Vec<ConsentAsked>, ReadError> {
+    let published = ledger.publications(tenant)?;
+    let one = |to: &grantbook_record::Term| {
+        let mut sentences = published.iter().rev().flat_map(sentences_of);
+        let sentence = sentences.find(|known| known.to == *to).map(|known| known.sentence.clone());
+        ConsentAsked { to: to.clone(), sentence, basis: Vec::new(), required: true }
     };
-    let include: Vec<Clause> = bounds.categories.iter().take(16).map(clause).collect();
-    Some(Terms {
-        vocabulary,
-        controller: bounds.controllers.first()?.clone(),
-        recipient: bounds.recipients.first()?.clone(),
-        purpose: bounds.purposes.first()?.clone(),
-        scope: Scope { include: List::new(include)?, exclude: List::default() },
-        validity: Validity::new(
-            now,
-            UnixSeconds(now.0.saturating_add(days.saturating_mul(SECONDS_PER_DAY))),
-        )?,
-        limits: Limits {
-            uses: bounds.uses_max,
-            retention_days: bounds.retention_days_max.and_then(RetentionDays::new),
-            ..Limits::default()
-        },
-        compensation: bounds.price_min.map_or(Compensation::None, Compensation::PerUse),
-        obligations: List::default(),
-        notice: NoticeShown { hash: Bytes32([0; 32]), language: Language::English, shown_at: now },
-        template: TemplateRef { id: template.id.clone(), version: template.version, hash: Bytes32([0; 32]) },
-        consents: List::default(),
-        supersedes: None,
-        licence: None,
-    })
+    Ok(template.bounds.consents.iter().map(one).collect())
 }

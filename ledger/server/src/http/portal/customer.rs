@@ -18,6 +18,7 @@ use grantbook_record::{Currency, Event, Jti, TenantId, Terms, UnixSeconds};
 
 use super::names::TenantNames;
 use super::{HISTORY_MAX, story};
+use crate::portal::consents;
 
 const LATELY_SECONDS: u64 = 30 * 86_400;
 /// Entries of a grant's story on one page.
@@ -203,8 +204,10 @@ pub(super) fn request(
         });
         let narrowed = (!narrowing.is_empty()).then(|| narrowing.apply(&made.terms)).flatten();
         let names = TenantNames::of(ledger, place.tenant)?;
+        let left = narrowed.as_ref().unwrap_or(&made.terms);
         return Ok(RequestReview {
             id: id.to_string(),
+            consents: consents::asked(ledger, place.tenant, left)?,
             asked: names.agreement(&made.terms),
             narrowed: narrowed
                 .map(|terms| Narrowed { agreement: names.agreement(&terms), answer: narrowing.clone() }),
@@ -305,6 +308,17 @@ pub(super) fn stop(ledger: &Ledger, place: &Membership, id: Jti) -> Result<StopR
     if !connection.standing.is_open() {
         return Err(ReadError::NotFound);
     }
+    Ok(StopReview {
+        connection,
+        agreement: TenantNames::of(ledger, place.tenant)?.agreement(&row.grant.terms),
+        within_seconds: ledger.freshness_bound().as_secs().max(1),
+        deletion_due: row.deletion_due(),
+        owed: owed(ledger, place)?,
+    })
+}
+
+/// What an enterprise owes the customer, in each currency.
+pub(super) fn owed(ledger: &Ledger, place: &Membership) -> Result<Vec<Amount>, ReadError> {
     let owed = ledger.owed(place.tenant, &place.subject)?;
     let pending =
         owed.pending.iter().map(|(currency, minor)| (*currency, i64::try_from(*minor).unwrap_or(0)));
@@ -313,13 +327,7 @@ pub(super) fn stop(ledger: &Ledger, place: &Membership, id: Jti) -> Result<StopR
         *sums.entry(currency).or_default() += minor;
     }
     let owed = sums.into_iter().filter(|(_, minor)| *minor > 0);
-    Ok(StopReview {
-        connection,
-        agreement: TenantNames::of(ledger, place.tenant)?.agreement(&row.grant.terms),
-        within_seconds: ledger.freshness_bound().as_secs().max(1),
-        deletion_due: row.deletion_due(),
-        owed: owed.map(|(currency, minor)| Amount { currency, minor }).collect(),
-    })
+    Ok(owed.map(|(currency, minor)| Amount { currency, minor }).collect())
 }
 
 pub(super) fn company(ledger: &Ledger, tenant: TenantId) -> Wording {
@@ -369,5 +377,5 @@ pub(super) fn data(ledger: &Ledger, of: &[Membership]) -> Result<MyData, ReadErr
             held: holds.iter().any(|hold| hold.tenant == place.tenant && hold.sub == place.subject),
         });
     }
-    Ok(MyData { companies })
+    Ok(MyData { companies, erased: Vec::new() })
 }

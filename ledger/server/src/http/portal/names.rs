@@ -21,9 +21,21 @@ impl TenantNames {
         }
     }
 
+    /// A field of a record that no terms speak of: of whatever category has it.
+    pub(super) fn field(&self, name: &Term) -> Wording {
+        let mut categories = self.0.latest().words().categories.values();
+        let label = categories.find_map(|category| category.fields.get(name));
+        label.map_or_else(|| Wording::same(name.as_str()), Wording::from)
+    }
+
     /// Terms as facts, in the words that they pin.
     pub(super) fn agreement(&self, terms: &Terms) -> Agreement {
         Agreement::of(terms, self.0.version(terms.vocabulary).unwrap_or_else(|| self.0.latest()))
+    }
+
+    /// The words themselves.
+    pub(super) fn vocabulary(&self) -> &Vocabulary {
+        &self.0
     }
 }
 

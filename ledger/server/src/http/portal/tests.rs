@@ -143,11 +143,13 @@ fn an_enterprise_sees_grants_uses_templates_and_periods() {
     let stage = Stage::set();
     stage.uses("cs-1", "product");
     let live = LiveGates::new(Duration::from_secs(5), Instant::now());
-    let desk = company::desk(&stage.ledger, &live, stage.loaded.tenant, Instant::now()).unwrap();
+    let desk =
+        company::desk(&stage.ledger, &live, stage.loaded.tenant, Paging::default(), Instant::now()).unwrap();
     assert!(desk.sandbox && desk.grants.len() == 2 && desk.uses.len() == 1);
     assert_eq!((desk.templates[0].id.as_str(), desk.periods[0].uses), ("news", 1));
     assert_eq!(desk.periods[0].due[0].minor, 80);
-    let preview = company::preview(&stage.ledger, stage.loaded.tenant, "news").unwrap();
+    let draft = |template: &str| Draft { template: template.to_owned(), ..Draft::default() };
+    let preview = company::preview(&stage.ledger, stage.loaded.tenant, &draft("news")).unwrap();
     assert_eq!(preview.review.notice.unwrap().0.english, "Recommendations");
-    assert!(company::preview(&stage.ledger, stage.loaded.tenant, "nothing").is_err());
+    assert!(company::preview(&stage.ledger, stage.loaded.tenant, &draft("nothing")).is_err());
 }
