@@ -12,6 +12,7 @@ mod browser_desk;
 mod browser_keys;
 mod browser_life;
 mod browser_pages;
+mod browser_rules;
 mod bulk;
 mod client;
 mod conformance;

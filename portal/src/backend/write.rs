@@ -7,7 +7,8 @@ use grantbook_record::event::{ClientPublished, Evidence, RequestMade};
 use grantbook_record::mirror::{Milestone, Value};
 use grantbook_record::vocabulary::Words;
 use grantbook_record::{
-    Jti, Kind, PublicKey, RecordId, SubjectId, TenantId, Term, Terms, Thumbprint, UnixSeconds, VocabularyVersion,
+    Jti, Kind, PublicKey, RecordId, SubjectId, TenantId, Term, Terms, Thumbprint, UnixSeconds,
+    VocabularyVersion,
 };
 
 use crate::failure::Failure;

@@ -9,9 +9,9 @@ use grantbook_record::event::{Claims, GrantGiven, RequestDeclined};
 use grantbook_record::list::List;
 use grantbook_record::{Jti, Kind, SubjectId, TenantId, Terms, Thumbprint, UnixMillis, UnixSeconds};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::prepare::{Pairs, Payload};
+use super::prepare::{Pairs, Payload, words};
 use super::{Inner, Portal, answer, see_other};
 use crate::backend::write::RuledAnswer;
 use crate::failure::Failure;
@@ -27,6 +27,7 @@ struct PreparedAnswer {
     kind: &'static str,
     payload: Base64Bytes,
     agent: Thumbprint,
+    vocabulary: Value,
 }
 
 /// A `mandate.given` without `from` and `agent`: which key signs, and which answers, the browser knows alone.
@@ -93,10 +94,18 @@ pub(super) async fn answers(State(portal): State<Portal>, headers: HeaderMap) ->
                 let enterprise = inner.backend.enterprise(membership.tenant);
                 for ruled in inner.backend.answers_by_rules(membership.tenant, &membership.sub)? {
                     let agent = ruled.agent.thumbprint();
+                    let vocabulary = words(inner, membership.tenant, ruled.terms.vocabulary)?;
                     let (kind, payload) = payload(inner, membership.tenant, &membership.sub, ruled);
                     let enterprise = enterprise.clone();
                     let (tenant, payload) = (membership.tenant, Base64Bytes(payload));
-                    answers.push(PreparedAnswer { tenant, enterprise, kind: kind.name(), payload, agent });
+                    answers.push(PreparedAnswer {
+                        tenant,
+                        enterprise,
+                        kind: kind.name(),
+                        payload,
+                        agent,
+                        vocabulary,
+                    });
                 }
             }
             Ok(answer(StatusCode::OK, &json!({ "answers": answers })))

@@ -51,6 +51,7 @@ rule-grants = { $n ->
     [one] One connection was agreed to under it
    *[other] { $n } connections were agreed to under it
 }
+rule-grant = Connection { $n }
 rule-end = End this rule
 rule-proof = Check the proof yourself
 rule-end-says = What was agreed to under it goes on until you stop it.

@@ -38,6 +38,7 @@ rule-grants = { $n ->
     [0] 目前没有依此规则同意且仍在进行的授权
    *[other] 依此规则同意了 { $n } 项授权
 }
+rule-grant = 授权 { $n }
 rule-end = 终止此规则
 rule-proof = 自行核验证明
 rule-end-says = 已依此规则同意的授权会继续，直到您停止它们。

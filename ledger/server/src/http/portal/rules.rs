@@ -10,7 +10,7 @@ use grantbook_portal::rules::RuleForm;
 use grantbook_portal::view::rules::{Choices, Rule, RuleBook, RuleDraft, Standing, Trial, Tried, Verdict};
 use grantbook_portal::view::{Names, Wording};
 use grantbook_portal::viewer::Membership;
-use grantbook_record::{TenantId, Term};
+use grantbook_record::Term;
 
 use super::customer::company;
 use super::names::TenantNames;
