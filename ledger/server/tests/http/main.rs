@@ -30,6 +30,7 @@ mod matrix;
 mod mirror;
 mod operator;
 mod parting;
+mod passkeys;
 mod person;
 mod portal;
 mod recovering;

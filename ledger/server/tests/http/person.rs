@@ -34,12 +34,14 @@ pub(crate) struct Passkey {
     pub(crate) id: Vec<u8>,
     pub(crate) flags: u8,
     pub(crate) origin: Option<String>,
+    pub(crate) rp_id: &'static str,
+    pub(crate) counter: u32,
 }
 
 impl Passkey {
     pub(crate) fn new(seed: u8) -> Self {
         let key = SigningKey::from_slice(&[seed; 32]).unwrap();
-        Self { key, id: vec![seed; 16], flags: PRESENT_AND_VERIFIED, origin: None }
+        Self { key, id: vec![seed; 16], flags: PRESENT_AND_VERIFIED, origin: None, rp_id: "localhost", counter: 0 }
     }
 
     pub(crate) fn public(&self) -> PasskeyKey {
@@ -53,7 +55,9 @@ impl Passkey {
             r#"{{"type":"{kind}","challenge":"{challenge}","origin":"{origin}","crossOrigin":false}}"#
         );
         let attested = if kind == "webauthn.create" { 0x40 } else { 0 };
-        ([&Bytes32::sha256(b"localhost").0[..], &[self.flags | attested, 0, 0, 0, 0]].concat(), client)
+        let rp_id = Bytes32::sha256(self.rp_id.as_bytes());
+        let data = [&rp_id.0[..], &[self.flags | attested], &self.counter.to_be_bytes()].concat();
+        (data, client)
     }
 
     /// What `navigator.credentials.create` gives.
