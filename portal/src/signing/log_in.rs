@@ -226,8 +226,11 @@ pub(super) async fn me(State(portal): State<Portal>, headers: HeaderMap) -> Resu
                 memberships.push(MembershipOfMine { tenant, enterprise, sub, keys: known.keys, recovery });
             }
             let passkeys = account.passkeys.into_iter();
-            let passkeys =
-                passkeys.map(|Passkey { credential, key, since, .. }| PasskeyOfMine { credential, key, since });
+            let passkeys = passkeys.map(|Passkey { credential, key, since, .. }| PasskeyOfMine {
+                credential,
+                key,
+                since,
+            });
             let me = Me {
                 rp_id: inner.settings.relying_party.id.clone(),
                 form_token: current.form_token(&inner.key),

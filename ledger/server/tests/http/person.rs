@@ -41,7 +41,14 @@ pub(crate) struct Passkey {
 impl Passkey {
     pub(crate) fn new(seed: u8) -> Self {
         let key = SigningKey::from_slice(&[seed; 32]).unwrap();
-        Self { key, id: vec![seed; 16], flags: PRESENT_AND_VERIFIED, origin: None, rp_id: "localhost", counter: 0 }
+        Self {
+            key,
+            id: vec![seed; 16],
+            flags: PRESENT_AND_VERIFIED,
+            origin: None,
+            rp_id: "localhost",
+            counter: 0,
+        }
     }
 
     pub(crate) fn public(&self) -> PasskeyKey {
