@@ -84,6 +84,20 @@ pub struct Passkey {
     pub key: PasskeyKey,
     /// When it was added.
     pub since: UnixSeconds,
+    /// Its signature counter when it last logged in; 0 of one that counts nothing.
+    #[serde(default)]
+    pub counter: u32,
+    /// When it last logged in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<UnixSeconds>,
+}
+
+impl Passkey {
+    /// Whether a counter may follow the last one. One that does not rise is of a copy, or the last one was: Web Authentication
+    /// Level 2, section 6.1.1. A passkey that counts nothing says 0 for ever.
+    pub fn takes_counter(&self, next: u32) -> bool {
+        next > self.counter || (next == 0 && self.counter == 0)
+    }
 }
 
 /// A pseudonym at one enterprise.

@@ -2,7 +2,8 @@
 //!
 //! Web Authentication Level 2, section 7.2, for P-256 with SHA-256 alone (COSE algorithm −7). Deviations, all towards
 //! refusing: no extension data, no attested credential data, no `tokenBinding`, `topOrigin` or `crossOrigin` other than
-//! false, no reserved flag, and a signature counter that nobody looks at, since passkeys that are synchronised have none.
+//! false, no reserved flag. Whether the signature counter rises is for whoever keeps the last one: an entry of the log is verified
+//! without those before it, so readers of the log do not look at it.
 //! Specification: `docs/spec/attachment.md`.
 
 use p256::ecdsa::signature::Verifier as _;
@@ -107,6 +108,26 @@ pub struct Assertion {
     pub signature: Base64Bytes,
 }
 
+/// What an assertion shows that verifies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown {
+    /// The passkey.
+    pub passkey: Thumbprint,
+    /// Its signature counter; 0 of one that counts nothing, as synchronised ones do.
+    pub counter: u32,
+}
+
+/// What a registration brings that verifies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registered {
+    /// The credential's id.
+    pub credential: Vec<u8>,
+    /// Its key.
+    pub key: PasskeyKey,
+    /// Its signature counter.
+    pub counter: u32,
+}
+
 /// Why an assertion was refused, in order of precedence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AssertionError {
@@ -181,7 +202,7 @@ impl Assertion {
         first_jws: &str,
         relying_party: &RelyingParty,
     ) -> Result<Thumbprint, AssertionError> {
-        self.verify_challenge(&challenge(first_jws), relying_party)
+        self.verify_challenge(&challenge(first_jws), relying_party).map(|shown| shown.passkey)
     }
 
     /// The same over a challenge of another kind, as for logging in.
@@ -189,20 +210,21 @@ impl Assertion {
         &self,
         challenge: &Bytes32,
         relying_party: &RelyingParty,
-    ) -> Result<Thumbprint, AssertionError> {
+    ) -> Result<Shown, AssertionError> {
         let Self { key, authenticator_data, client_data, signature } = self;
         check_client_data(&client_data.0, "webauthn.get", challenge, relying_party)?;
         if authenticator_data.0.len() != AUTHENTICATOR_DATA_BYTES {
             return Err(AssertionError::AuthenticatorData { got: authenticator_data.0.len() });
         }
-        let (attested, _) = check_authenticator_data(&authenticator_data.0, relying_party)?;
-        if attested != 0 {
+        let data = check_authenticator_data(&authenticator_data.0, relying_party)?;
+        if data.attested != 0 {
             return Err(AssertionError::Flags);
         }
         let signature = Signature::from_der(&signature.0).map_err(|_| AssertionError::Signature)?;
         let signed = [authenticator_data.0.as_slice(), &Sha256::digest(&client_data.0)].concat();
         let verifies = VerifyingKey::from(&key.0).verify(&signed, &signature).is_ok();
-        if verifies { Ok(key.thumbprint()) } else { Err(AssertionError::Signature) }
+        let shown = Shown { passkey: key.thumbprint(), counter: data.counter };
+        if verifies { Ok(shown) } else { Err(AssertionError::Signature) }
     }
 }
 
@@ -218,18 +240,19 @@ pub struct Registration {
 
 impl Registration {
     /// Checks that the passkey was made for `challenge` on a page of the relying party, for a user whom it verified;
-    /// gives its credential's id and its key. Web Authentication Level 2, section 7.1, for ES256 without attestation.
+    /// gives what was made. Web Authentication Level 2, section 7.1, for ES256 without attestation.
     pub fn verify(
         &self,
         challenge: &Bytes32,
         relying_party: &RelyingParty,
-    ) -> Result<(Vec<u8>, PasskeyKey), AssertionError> {
+    ) -> Result<Registered, AssertionError> {
         check_client_data(&self.client_data.0, "webauthn.create", challenge, relying_party)?;
-        let (flags, credential) = check_authenticator_data(&self.authenticator_data.0, relying_party)?;
-        if flags != ATTESTED {
+        let data = check_authenticator_data(&self.authenticator_data.0, relying_party)?;
+        if data.attested != ATTESTED {
             return Err(AssertionError::Flags);
         }
-        parse_credential(credential).ok_or(AssertionError::Credential)
+        let (credential, key) = parse_credential(data.rest).ok_or(AssertionError::Credential)?;
+        Ok(Registered { credential, key, counter: data.counter })
     }
 }
 
@@ -275,15 +298,24 @@ fn check_client_data(
     Ok(())
 }
 
-/// Gives the flag of a credential, where it is set, and what follows the counter.
+/// Authenticator data that is the relying party's, of a user who was verified.
+struct AuthenticatorData<'a> {
+    /// The flag of a credential, where it is set.
+    attested: u8,
+    counter: u32,
+    /// What follows the counter.
+    rest: &'a [u8],
+}
+
 fn check_authenticator_data<'a>(
     bytes: &'a [u8],
     relying_party: &RelyingParty,
-) -> Result<(u8, &'a [u8]), AssertionError> {
+) -> Result<AuthenticatorData<'a>, AssertionError> {
     let length = AssertionError::AuthenticatorData { got: bytes.len() };
     let (head, rest) = bytes.split_first_chunk::<AUTHENTICATOR_DATA_BYTES>().ok_or(length)?;
     let (id_sha256, flags) = head.split_first_chunk::<32>().ok_or(length)?;
-    let [flags, ..] = flags else { return Err(length) };
+    let [flags, counter @ ..] = flags else { return Err(length) };
+    let counter = u32::from_be_bytes(counter.try_into().map_err(|_| length)?);
     if *id_sha256 != <[u8; 32]>::from(Sha256::digest(relying_party.id.as_bytes())) {
         return Err(AssertionError::RelyingParty);
     }
@@ -298,5 +330,5 @@ fn check_authenticator_data<'a>(
     if flags & USER_VERIFIED == 0 {
         return Err(AssertionError::NotVerified);
     }
-    Ok((flags & ATTESTED, rest))
+    Ok(AuthenticatorData { attested: flags & ATTESTED, counter, rest })
 }

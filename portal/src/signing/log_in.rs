@@ -6,17 +6,21 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use grantbook_record::UnixSeconds;
 use grantbook_record::encoding::{Base64Bytes, Bytes32, array_from_base64url};
-use grantbook_record::webauthn::{Assertion, PasskeyKey, Registration};
+use grantbook_record::webauthn::{Assertion, PasskeyKey, Registered, Registration};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Inner, Portal, Reading, answer, json as read, see_other};
 use crate::account::{self, Account, AccountId, CodeLogin, CodeProof, Passkey};
+use crate::backend::write::Rows;
 use crate::failure::Failure;
 use crate::news::{self, Happened, Topic};
 use crate::passkey::{self, Purpose};
 use crate::secret::Secret;
 use crate::session;
+
+/// Of whatever is wrong with a passkey that is shown, the same is said.
+const UNKNOWN: &str = "a passkey of an account here, shown for this challenge";
 
 /// Asks for a challenge.
 #[derive(Deserialize)]
@@ -147,15 +151,16 @@ pub(super) async fn log_in(
     portal
         .blocking(move |inner| {
             let now = inner.now();
-            let id = inner.recognise(&shown)?;
+            let recognised = inner.recognise(&shown)?;
             let before = inner.current(&headers).ok();
             let challenge = challenge_of(&shown.client_data)?;
             let token = inner.change(|rows| {
                 passkey::take(rows, &inner.key, Purpose::LogIn, "", &challenge, now)?;
+                recognised.note(rows, now)?;
                 if let Some(before) = &before {
                     before.end(rows);
                 }
-                Ok(session::begin(rows, &id, false, now))
+                Ok(session::begin(rows, &recognised.account, false, now))
             })?;
             with_cookie(&token, answer(StatusCode::OK, &json!({})))
         })
@@ -173,16 +178,17 @@ pub(super) async fn step_up(
         .blocking(move |inner| {
             let now = inner.now();
             let current = inner.current(&headers)?;
-            let id = inner.recognise(&shown)?;
-            if id != current.session.account {
+            let recognised = inner.recognise(&shown)?;
+            if recognised.account != current.session.account {
                 return Err(Failure::NotRecognised("a passkey of the account that is logged in"));
             }
             let challenge = challenge_of(&shown.client_data)?;
             let token = inner.change(|rows| {
                 let binding = current.binding();
                 passkey::take(rows, &inner.key, Purpose::StepUp, &binding, &challenge, now)?;
+                recognised.note(rows, now)?;
                 current.end(rows);
-                Ok(session::begin(rows, &id, false, now))
+                Ok(session::begin(rows, &recognised.account, false, now))
             })?;
             with_cookie(&token, answer(StatusCode::OK, &json!({})))
         })
@@ -220,8 +226,11 @@ pub(super) async fn me(State(portal): State<Portal>, headers: HeaderMap) -> Resu
                 memberships.push(MembershipOfMine { tenant, enterprise, sub, keys: known.keys, recovery });
             }
             let passkeys = account.passkeys.into_iter();
-            let passkeys =
-                passkeys.map(|Passkey { credential, key, since }| PasskeyOfMine { credential, key, since });
+            let passkeys = passkeys.map(|Passkey { credential, key, since, .. }| PasskeyOfMine {
+                credential,
+                key,
+                since,
+            });
             let me = Me {
                 rp_id: inner.settings.relying_party.id.clone(),
                 form_token: current.form_token(&inner.key),
@@ -376,8 +385,8 @@ impl Inner {
     }
 
     /// Whose passkey was shown. The challenge is still to be taken.
-    fn recognise(&self, shown: &Shown) -> Result<AccountId, Failure> {
-        let unknown = Failure::NotRecognised("a passkey of an account here, shown for this challenge");
+    fn recognise(&self, shown: &Shown) -> Result<Recognised, Failure> {
+        let unknown = Failure::NotRecognised(UNKNOWN);
         let rows = Reading(self);
         let id = account::of_credential(&rows, &shown.credential.0)?.ok_or(unknown.clone())?;
         let account = self.account(&id)?;
@@ -390,16 +399,41 @@ impl Inner {
         };
         let challenge = challenge_of(&shown.client_data)?;
         let verified = assertion.verify_challenge(&challenge, &self.settings.relying_party);
-        verified.map(|_| id).map_err(|_| unknown)
+        let counter = verified.map_err(|_| unknown)?.counter;
+        Ok(Recognised { account: id, credential: shown.credential.clone(), counter })
     }
 
     /// A passkey that was just made. The challenge is still to be taken.
     fn registered(&self, made: &Registration, now: UnixSeconds) -> Result<Passkey, Failure> {
         let challenge = challenge_of(&made.client_data)?;
         let verified = made.verify(&challenge, &self.settings.relying_party);
-        let (credential, key) =
+        let Registered { credential, key, counter } =
             verified.map_err(|error| Failure::Malformed(format!("a passkey made here: {error}")))?;
-        Ok(Passkey { credential: Base64Bytes(credential), key, since: now })
+        Ok(Passkey { credential: Base64Bytes(credential), key, since: now, counter, seen: Some(now) })
+    }
+}
+
+/// A passkey that was shown, and verifies.
+struct Recognised {
+    account: AccountId,
+    credential: Base64Bytes,
+    counter: u32,
+}
+
+impl Recognised {
+    /// Notes its counter, within the change that begins the session: what somebody removed meanwhile begins none.
+    fn note(&self, rows: &mut dyn Rows, now: UnixSeconds) -> Result<(), Failure> {
+        let mut account = Account::read(rows, &self.account)?;
+        let mut known = account.passkeys.iter_mut().filter(|known| known.credential == self.credential);
+        let passkey = known.next().ok_or(Failure::NotRecognised(UNKNOWN))?;
+        if !passkey.takes_counter(self.counter) {
+            // docs/decisions/048-counters-that-do-not-rise.md
+            return Err(Failure::NotRecognised("a passkey whose counter has risen: this one may be a copy"));
+        }
+        passkey.counter = self.counter;
+        passkey.seen = Some(now);
+        account.write(rows, &self.account);
+        Ok(())
     }
 }
 

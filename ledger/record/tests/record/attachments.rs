@@ -121,8 +121,8 @@ fn a_registration_is_read_in_its_one_form() {
         let authenticator_data = Base64Bytes(authenticator_data);
         Registration { authenticator_data, client_data }.verify(&challenge, &relying_party())
     };
-    let (id, key) = check(&data("webauthn.create"), registered(&[9; 16], 0x45, &[])).unwrap();
-    assert_eq!((id, key), (vec![9; 16], first().key));
+    let made = check(&data("webauthn.create"), registered(&[9; 16], 0x45, &[])).unwrap();
+    assert_eq!((made.credential, made.key), (vec![9; 16], first().key));
     for (name, data, bytes, error) in [
         ("an assertion's data", data("webauthn.get"), registered(&[9], 0x45, &[]), AssertionError::Type),
         ("no credential", data("webauthn.create"), registered(&[9], 0x05, &[]), AssertionError::Flags),

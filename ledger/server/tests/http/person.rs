@@ -34,12 +34,21 @@ pub(crate) struct Passkey {
     pub(crate) id: Vec<u8>,
     pub(crate) flags: u8,
     pub(crate) origin: Option<String>,
+    pub(crate) rp_id: &'static str,
+    pub(crate) counter: u32,
 }
 
 impl Passkey {
     pub(crate) fn new(seed: u8) -> Self {
         let key = SigningKey::from_slice(&[seed; 32]).unwrap();
-        Self { key, id: vec![seed; 16], flags: PRESENT_AND_VERIFIED, origin: None }
+        Self {
+            key,
+            id: vec![seed; 16],
+            flags: PRESENT_AND_VERIFIED,
+            origin: None,
+            rp_id: "localhost",
+            counter: 0,
+        }
     }
 
     pub(crate) fn public(&self) -> PasskeyKey {
@@ -53,7 +62,9 @@ impl Passkey {
             r#"{{"type":"{kind}","challenge":"{challenge}","origin":"{origin}","crossOrigin":false}}"#
         );
         let attested = if kind == "webauthn.create" { 0x40 } else { 0 };
-        ([&Bytes32::sha256(b"localhost").0[..], &[self.flags | attested, 0, 0, 0, 0]].concat(), client)
+        let rp_id = Bytes32::sha256(self.rp_id.as_bytes());
+        let data = [&rp_id.0[..], &[self.flags | attested], &self.counter.to_be_bytes()].concat();
+        (data, client)
     }
 
     /// What `navigator.credentials.create` gives.
@@ -141,7 +152,17 @@ pub(crate) async fn invited(book: &Book, token: &str, body: &Value) -> String {
 impl<'b> Person<'b> {
     /// Somebody who was invited by the sandbox, has made an account and joined.
     pub(crate) async fn joined(book: &'b Book, sub: &str, seed: u8) -> Person<'b> {
-        let invitation = invited(book, &book.sandbox.token, &json!({"data_subject": sub})).await;
+        Self::joined_by(book, (&book.sandbox.token, book.tenant()), sub, seed).await
+    }
+
+    /// The same by an invitation of the tenant whose token this is.
+    pub(crate) async fn joined_by(
+        book: &'b Book,
+        (token, tenant): (&str, TenantId),
+        sub: &str,
+        seed: u8,
+    ) -> Person<'b> {
+        let invitation = invited(book, token, &json!({"data_subject": sub})).await;
         let passkey = Passkey::new(seed);
         let challenge = challenge_for(book, "register", "").await;
         let body = json!({
@@ -152,7 +173,7 @@ impl<'b> Person<'b> {
         let joined = from_page(book, "/account/join", &cookie, &json!({"invitation": invitation}));
         joined.send(book.address).await.expect(200);
         let sub = SubjectId::parse(sub).unwrap();
-        Person { book, cookie, passkey, signer: signer(seed), tenant: book.tenant(), sub, code: seed }
+        Person { book, cookie, passkey, signer: signer(seed), tenant, sub, code: seed }
     }
 
     /// The same with an enrolled key and passkey.
