@@ -25,10 +25,12 @@ impl Represented {
     fn new(world: &World, name: &'static str, seed: u8) -> Self {
         let customer = world.enrol(name);
         let agents = [seed, seed + 1].map(|seed| Signer::from_seed(&[seed; 32]).unwrap());
+        // one that is handed on may end no later than the one above
+        let until = world.config.clock.now().seconds().0 + 86_400;
         let give = |from: MandateSource, agent: &Signer, depth: u8, signer: &Signer| {
             let members = json!({
                 "sub": name, "from": from, "agent": agent.public_key(), "depth": depth,
-                "until": world.config.clock.now().seconds().0 + 86_400,
+                "until": until,
                 "rules": [{"accept": {"uses_max": 10}}],
             });
             let event: MandateGiven = serde_json::from_value(members).unwrap();
