@@ -54,6 +54,8 @@ pub enum Topic {
     Stopped,
     /// Money was paid.
     Money,
+    /// A company has answered a complaint.
+    Answered,
     /// Another key or passkey, or a recovery.
     Keys,
     /// The signing page is another one.
@@ -62,8 +64,16 @@ pub enum Topic {
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Request, Self::Ending, Self::Revoked, Self::Stopped, Self::Money, Self::Keys, Self::Page];
+    pub const ALL: [Self; 8] = [
+        Self::Request,
+        Self::Ending,
+        Self::Revoked,
+        Self::Stopped,
+        Self::Money,
+        Self::Answered,
+        Self::Keys,
+        Self::Page,
+    ];
 
     /// Its name in forms.
     pub fn code(self) -> &'static str {
@@ -73,6 +83,7 @@ impl Topic {
             Self::Revoked => "revoked",
             Self::Stopped => "stopped",
             Self::Money => "money",
+            Self::Answered => "answered",
             Self::Keys => "keys",
             Self::Page => "page",
         }
@@ -91,6 +102,7 @@ impl Topic {
             Self::Revoked => "topic-revoked",
             Self::Stopped => "topic-stopped",
             Self::Money => "topic-money",
+            Self::Answered => "topic-answered",
             Self::Keys => "topic-keys",
             Self::Page => "topic-page",
         }

@@ -77,6 +77,8 @@ pub enum Place {
     Gates,
     /// Its settlement.
     Settlement,
+    /// Complaints that wait for an answer.
+    CompanyComplaints,
 }
 
 impl Place {
@@ -122,6 +124,7 @@ const CHECK: &str = "M12 3l7 3v6c0 4-3 7-7 9-4-2-7-5-7-9V6zM9 12l2 2 4-4";
 const SLIP: &str = "M6 3h12v18l-3-2-3 2-3-2-3 2zM9 8h6M9 12h6";
 const LETTER: &str = "M4 6h16v12H4zM4 7l8 6 8-6";
 const GATE: &str = "M5 20V8l7-4 7 4v12M9 20v-8h6v8";
+const BUBBLE: &str = "M5 5h14v10h-7l-4 4v-4H5zM9 9h6M9 12h4";
 const COINS: &str = "M12 7c4 0 7-1 7-2.5S16 2 12 2 5 3 5 4.5 8 7 12 7zM5 4.5v15C5 21 8 22 12 22s7-1 7-2.5v-15M5 12c0 1.5 3 2.5 7 2.5s7-1 7-2.5";
 
 const VISITOR: &[Entry] = &[
@@ -143,6 +146,7 @@ const COMPANY: &[Entry] = &[
     entry("/company/grants", "nav-grants", Place::Grants, LINKS),
     entry("/company/uses", "nav-uses", Place::Uses, BARS),
     entry("/company/gates", "nav-gates", Place::Gates, GATE),
+    entry("/company/complaints", "nav-complaints", Place::CompanyComplaints, BUBBLE),
     entry("/company/settlement", "nav-settlement", Place::Settlement, COINS),
 ];
 

@@ -5,6 +5,7 @@
 //! with keys that never leave it, and sends what it signed to `POST /v1/events`, as anybody does.
 
 mod company;
+mod complaints;
 mod enrol;
 mod erase;
 mod invite;
@@ -147,6 +148,8 @@ impl Portal {
             .route("/my/grants/{id}/pause", post(prepare::pause))
             .route("/my/grants/{id}/resume", post(prepare::resume))
             .route("/my/grants/{id}/stop", post(prepare::stop))
+            .route("/my/account/complaints", post(complaints::make))
+            .route("/company/complaints/{id}", post(complaints::answer))
             .route("/my/rules/{tenant}", post(rules::make))
             .route("/my/rules/{tenant}/{mandate}/end", post(rules::end))
             .route("/account/answers", get(rules::answers))

@@ -220,7 +220,7 @@ impl Ledger {
         let pending = pending.ok_or(EraseError::UnknownErasure)?;
         if let Some(leaf_index) = self.recorded(&pending) {
             let receipt = inner.receipt_at(leaf_index.0).map_err(AppendError::from_read_back)?;
-            self.forget_mirrored(tenant, &pending.sub)?;
+            self.forget_rows_of(tenant, &pending.sub)?;
             return self.note_erased(tenant, id, leaf_index, receipt);
         }
         let now = inner.clock.now();
@@ -253,8 +253,14 @@ impl Ledger {
         let payload = Claims::new(tenant, jti, event).to_json();
         let envelope = Envelope::sign(Kind::SubjectErased, &payload, &[&inner.keyring.operator]);
         let appended = self.append(tenant, &envelope)?;
-        self.forget_mirrored(tenant, &pending.sub)?;
+        self.forget_rows_of(tenant, &pending.sub)?;
         self.note_erased(tenant, id, appended.leaf_index, appended.receipt)
+    }
+
+    /// Removes what no log leads to.
+    fn forget_rows_of(&self, tenant: TenantId, sub: &SubjectId) -> Result<(), EraseError> {
+        self.forget_mirrored(tenant, sub)?;
+        Ok(self.forget_complaints(tenant, sub)?)
     }
 
     /// Where an erasure stands on the log that is not noted as done.

@@ -15,8 +15,10 @@ mod body;
 mod client;
 mod clock;
 mod closed;
+mod complaints;
 mod config;
 mod cosign;
+mod customer_rows;
 mod drawn;
 mod epoch;
 mod erase;
@@ -60,6 +62,7 @@ pub use backup::{
 };
 pub use clock::Clock;
 pub use closed::ClosedSum;
+pub use complaints::{Complaint, ComplaintAnswer, ComplaintCounts, ComplaintError, ComplaintRow};
 pub use config::{Archiving, KeyringKind, LedgerConfig, PKCS11_PIN_VARIABLE, Pkcs11Token};
 pub use cosign::{Cosignature, CosignatureError};
 pub use drawn::{Drawn, DrawnError};

@@ -21,10 +21,11 @@ use std::collections::BTreeMap;
 use grantbook_record::mirror::{RecordContent, SourceState, StatementError};
 use grantbook_record::{EnvelopeError, PublicKey, RecordId, SourceId, SubjectId, TenantId, UnixMillis};
 
+use crate::customer_rows::{self, decode, encode};
 use crate::error::ReadError;
 use crate::ledger::Ledger;
 use crate::store::Fault;
-use rows::{Names, SourceRow, StoredRecord, decode, encode};
+use rows::{Names, SourceRow, StoredRecord};
 pub use wishes::{KeptWish, WishError};
 
 /// Sources of one tenant.
@@ -124,8 +125,8 @@ impl Ledger {
         let names = Names::of(tenant);
         let mut as_of = BTreeMap::new();
         for (name, row) in self.account_rows(&names.sources()) {
-            let source = rows::last(&name).and_then(|name| SourceId::parse(name).ok());
-            as_of.insert(source.ok_or_else(rows::damaged)?, decode::<SourceRow>(&row)?.as_of);
+            let source = customer_rows::last(&name).and_then(|name| SourceId::parse(name).ok());
+            as_of.insert(source.ok_or_else(customer_rows::damaged)?, decode::<SourceRow>(&row)?.as_of);
         }
         let Some(key) = self.inner.data_key_of(tenant, sub)? else {
             return Ok(Mirrored { records: Vec::new(), as_of });
@@ -133,9 +134,9 @@ impl Ledger {
         let mut wishes = self.wishes_of(tenant, sub, &key)?;
         let mut records = Vec::new();
         for (name, sealed) in self.account_rows(&names.records(sub)) {
-            let StoredRecord { source, content } = rows::open(&key, &name, &sealed)?;
-            let id = rows::last(&name).and_then(|name| RecordId::parse(name).ok());
-            let id = id.ok_or_else(rows::damaged)?;
+            let StoredRecord { source, content } = customer_rows::open(&key, &name, &sealed)?;
+            let id = customer_rows::last(&name).and_then(|name| RecordId::parse(name).ok());
+            let id = id.ok_or_else(customer_rows::damaged)?;
             let wishes = wishes.remove(&id).unwrap_or_default();
             records.push(MirrorRecord { id, source, content, wishes });
         }

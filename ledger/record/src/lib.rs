@@ -14,6 +14,7 @@ pub mod attachment;
 pub mod audit;
 pub mod class;
 pub mod compensation;
+pub mod complaint;
 pub mod day;
 pub mod denial;
 pub mod encoding;

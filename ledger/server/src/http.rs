@@ -11,6 +11,7 @@ mod audits;
 mod authzen;
 mod body;
 mod caller;
+mod complaints;
 mod connections;
 mod deletions;
 mod erasures;

@@ -12,6 +12,7 @@ pub mod assets;
 pub mod audit;
 pub mod columns;
 pub mod compact;
+pub mod complaint;
 pub mod consents;
 pub mod cover;
 pub mod customer;

@@ -7,7 +7,7 @@ use grantbook_record::TenantId;
 use crate::account::Parting;
 use crate::failure::Failure;
 use crate::rules::RuleForm;
-use crate::view::company::{Desk, Paging};
+use crate::view::company::{Desk, Paging, WaitingComplaints};
 use crate::view::customer::{
     ChangeReview, Complaints, Connections, GrantPage, Home, Keys, MyData, Narrowing, RequestReview,
     StopReview, Stopped,
@@ -110,6 +110,8 @@ pub trait Reads: Clone + Send + Sync + 'static {
     fn erasure(&self, asked: &Parting) -> impl Future<Output = Read<ErasureReport>> + Send;
     /// The customer's complaints.
     fn complaints(&self, of: &[Membership]) -> impl Future<Output = Read<Complaints>> + Send;
+    /// Complaints that wait for an enterprise's answer.
+    fn waiting_complaints(&self, of: TenantId) -> impl Future<Output = Read<WaitingComplaints>> + Send;
     /// The customer's standing rules.
     fn rules(&self, of: &[Membership]) -> impl Future<Output = Read<RuleBook>> + Send;
     /// A rule that is being made, with what it would have done once the form was sent. The tenant is as the path has it.

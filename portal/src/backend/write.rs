@@ -3,6 +3,7 @@
 //! Calls may block. None of them has a way to the log that `POST /v1/events` does not have, but for a withdrawal by a
 //! session, which the operator signs and which names its channel.
 
+use grantbook_record::complaint::ComplaintText;
 use grantbook_record::event::{ClientPublished, Evidence, RequestMade};
 use grantbook_record::mirror::{Milestone, Value};
 use grantbook_record::vocabulary::Words;
@@ -158,6 +159,15 @@ pub trait CustomerSpace {
     ) -> Result<Option<Milestone>, Failure>;
 }
 
+/// Complaints, which are never on the log.
+pub trait ComplaintBook {
+    /// Takes a customer's complaint.
+    fn complain(&self, tenant: TenantId, sub: &SubjectId, text: ComplaintText) -> Result<(), Failure>;
+    /// Takes the enterprise's answer; gives the customer.
+    fn answer_complaint(&self, tenant: TenantId, id: &Jti, text: ComplaintText)
+    -> Result<SubjectId, Failure>;
+}
+
 /// What a rule in force answers a request that waits.
 #[derive(Debug, Clone)]
 pub struct RuledAnswer {
@@ -185,12 +195,22 @@ pub trait RuleRecords {
 
 /// All of it.
 pub trait WriteSide:
-    AccountStore + EventDoor + CustomerRecords + CustomerSpace + Enterprises + RuleRecords + Send + Sync + 'static
+    AccountStore
+    + ComplaintBook
+    + EventDoor
+    + CustomerRecords
+    + CustomerSpace
+    + Enterprises
+    + RuleRecords
+    + Send
+    + Sync
+    + 'static
 {
 }
 
 impl<T> WriteSide for T where
     T: AccountStore
+        + ComplaintBook
         + EventDoor
         + CustomerRecords
         + CustomerSpace

@@ -47,6 +47,7 @@ impl Item {
             Topic::Ending | Topic::Revoked => about("/my/grants", ""),
             Topic::Stopped => about("/my/grants", "/stopped"),
             Topic::Money => "/my/value".to_owned(),
+            Topic::Answered => "/my/account/complaints".to_owned(),
             Topic::Keys | Topic::Page => "/my/account".to_owned(),
         }
     }

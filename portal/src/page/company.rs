@@ -4,7 +4,7 @@ use askama::Template;
 use axum::response::Response;
 
 use super::{Page, respond};
-use crate::view::company::{Desk, Held};
+use crate::view::company::{Desk, Held, WaitingComplaints};
 use crate::view::draft::PreparedRequest;
 
 #[derive(Template)]
@@ -35,6 +35,18 @@ pub fn desk(page: &Page, view: &Desk) -> Response {
     let denied = view.denials.iter().map(|(_, count)| count).sum();
     let fresh = view.gates.iter().filter(|gate| gate.fresh).count();
     respond(page, &DeskTemplate { page, view, open, denied, fresh })
+}
+
+#[derive(Template)]
+#[template(path = "company/complaints.html")]
+struct ComplaintsTemplate<'a> {
+    page: &'a Page,
+    view: &'a WaitingComplaints,
+}
+
+/// Complaints that wait for an answer.
+pub fn complaints(page: &Page, view: &WaitingComplaints) -> Response {
+    respond(page, &ComplaintsTemplate { page, view })
 }
 
 #[derive(Template)]

@@ -32,6 +32,45 @@ pub struct Desk {
     pub periods: Vec<Period>,
 }
 
+/// Complaints that wait for an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WaitingComplaints {
+    /// Those that are due first, first.
+    pub waiting: Vec<WaitingComplaint>,
+    /// How the others went.
+    pub counts: ComplaintCounts,
+}
+
+/// A complaint that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingComplaint {
+    /// Its name.
+    pub id: String,
+    /// The customer's pseudonym.
+    pub customer: String,
+    /// What it says.
+    pub text: String,
+    /// When it was made.
+    pub at: UnixSeconds,
+    /// By when it is to be answered.
+    pub due: UnixSeconds,
+}
+
+/// How complaints are dealt with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ComplaintCounts {
+    /// Answered when due.
+    pub in_time: u64,
+    /// Answered later.
+    pub late: u64,
+    /// Waiting, and not due yet.
+    pub open: u64,
+    /// Waiting for longer than they may.
+    pub overdue: u64,
+    /// Erased before they were answered, with all else of the customer.
+    pub erased: u64,
+}
+
 /// Which pages of the long lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Paging {

@@ -55,3 +55,9 @@ prepared-send = Send to the ledger
 prepared-refused = That is not this request, signed by your company’s key.
 prepared-or = Or send it from there, without this page:
 prepared-payload = Look at what is signed
+
+company-complaints-lead = What your customers complain of, what is due first above. Your answer appears on the customer’s page.
+company-complaints-none = No complaint waits
+company-complaints-none-says = A customer’s complaint appears here as soon as it is made, with the day by which you must answer it.
+complaint-your-answer = Your answer
+complaint-answer = Answer

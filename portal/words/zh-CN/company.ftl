@@ -55,3 +55,9 @@ prepared-send = 提交给账本
 prepared-refused = 这不是由贵企业密钥签署的此项请求。
 prepared-or = 也可以不经此页，直接从那里提交：
 prepared-payload = 查看待签内容
+
+company-complaints-lead = 您的客户投诉的内容，最先到期的排在最前。您的答复会显示在客户的页面上。
+company-complaints-none = 没有待答复的投诉
+company-complaints-none-says = 客户一旦投诉，就会显示在这里，并注明您必须答复的日期。
+complaint-your-answer = 您的答复
+complaint-answer = 答复

@@ -9,8 +9,9 @@ use grantbook_record::{SourceId, TenantId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 use super::MirrorError;
-use super::rows::{self, Names, SourceRow, StoredRecord, decode, encode};
+use super::rows::{Names, SourceRow, StoredRecord};
 use crate::accounts::AccountChange;
+use crate::customer_rows::{self, decode, encode};
 use crate::error::ReadError;
 use crate::ledger::Ledger;
 
@@ -103,7 +104,7 @@ impl Ledger {
             return Ok(Some(SkipReason::UnknownCustomer));
         };
         let name = names.record(&change.sub, &change.id);
-        let before = rows.get(&name).map(|sealed| (sealed.len(), rows::open(&key, &name, sealed)));
+        let before = rows.get(&name).map(|sealed| (sealed.len(), customer_rows::open(&key, &name, sealed)));
         let (taken, before) = match before {
             Some((bytes, stored)) => (bytes, Some::<StoredRecord>(stored?)),
             None => (0, None),
@@ -126,7 +127,7 @@ impl Ledger {
         if before.is_none() && rows.names(&names.records(&change.sub)).len() >= CUSTOMER_RECORDS_MAX {
             return Ok(Some(SkipReason::Full));
         }
-        let sealed = rows::seal(&key, &name, &stored);
+        let sealed = customer_rows::seal(&key, &name, &stored);
         size.less(taken);
         if !size.more(sealed.len()) {
             size.more(taken);

@@ -10,8 +10,9 @@ use grantbook_record::{Jti, RecordId, SourceId, SubjectId, TenantId, Term, UnixS
 use serde::{Deserialize, Serialize};
 
 use super::MirrorError;
-use super::rows::{self, Names, StoredRecord};
+use super::rows::{Names, StoredRecord};
 use crate::accounts::AccountChange;
+use crate::customer_rows;
 use crate::error::ReadError;
 use crate::ledger::Ledger;
 use crate::state::DataKey;
@@ -84,7 +85,7 @@ impl Ledger {
         self.change_account_rows(|rows| {
             let name = names.record(sub, record);
             let sealed = rows.get(&name).ok_or(WishError::NotFound)?;
-            let StoredRecord { source, content } = rows::open(&key, &name, sealed)?;
+            let StoredRecord { source, content } = customer_rows::open(&key, &name, sealed)?;
             let known = content.fields.iter().find(|known| known.name == *field && known.editable);
             let was = known.ok_or(WishError::NotEditable)?.value.clone();
             if was == value {
@@ -104,7 +105,7 @@ impl Ledger {
             }
             let wish = KeptWish { field: field.clone(), was, value, made_at, decided: None };
             let name = names.wish(sub, &id);
-            rows.put(&name, rows::seal(&key, &name, &StoredWish { record: record.clone(), wish }));
+            rows.put(&name, customer_rows::seal(&key, &name, &StoredWish { record: record.clone(), wish }));
             rows.put(&names.queued(&source, &id), sub.as_str().as_bytes().to_vec());
             Ok(id)
         })
@@ -124,13 +125,13 @@ impl Ledger {
         let queued = self.account_rows(&names.queue(source)).into_iter().filter(|(name, _)| *name > after);
         for (name, sub) in queued.take(WISHES_MAX) {
             let sub = std::str::from_utf8(&sub).ok().and_then(|sub| SubjectId::parse(sub).ok());
-            let id = rows::last(&name).and_then(|id| Jti::parse(id).ok());
-            let (sub, id) = sub.zip(id).ok_or_else(rows::damaged)?;
+            let id = customer_rows::last(&name).and_then(|id| Jti::parse(id).ok());
+            let (sub, id) = sub.zip(id).ok_or_else(customer_rows::damaged)?;
             // one who is being erased has no wishes any more
             let Some(key) = self.inner.data_key_of(tenant, &sub)? else { continue };
             let name = names.wish(&sub, &id);
             let Some(sealed) = self.account_row(&name) else { continue };
-            let StoredWish { record, wish } = rows::open(&key, &name, &sealed)?;
+            let StoredWish { record, wish } = customer_rows::open(&key, &name, &sealed)?;
             let KeptWish { field, was, value, .. } = wish;
             wishes.push(MirrorWish { id, sub, record, field, was, value });
         }
@@ -147,14 +148,14 @@ impl Ledger {
                 let queued = names.queued(&source, id);
                 let Some(sub) = rows.get(&queued) else { continue };
                 let sub = std::str::from_utf8(sub).ok().and_then(|sub| SubjectId::parse(sub).ok());
-                let sub = sub.ok_or_else(rows::damaged)?;
+                let sub = sub.ok_or_else(customer_rows::damaged)?;
                 rows.remove(&queued);
                 let name = names.wish(&sub, id);
                 let Some(key) = self.inner.data_key_of(tenant, &sub)? else { continue };
                 let Some(sealed) = rows.get(&name) else { continue };
-                let mut stored: StoredWish = rows::open(&key, &name, sealed)?;
+                let mut stored: StoredWish = customer_rows::open(&key, &name, sealed)?;
                 stored.wish.decided = Some((outcome.clone(), now));
-                rows.put(&name, rows::seal(&key, &name, &stored));
+                rows.put(&name, customer_rows::seal(&key, &name, &stored));
             }
             Ok(())
         })
@@ -169,7 +170,7 @@ impl Ledger {
     ) -> Result<BTreeMap<RecordId, Vec<KeptWish>>, ReadError> {
         let mut wishes: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (name, sealed) in self.account_rows(&Names::of(tenant).wishes(sub)).into_iter().rev() {
-            let StoredWish { record, wish } = rows::open(key, &name, &sealed)?;
+            let StoredWish { record, wish } = customer_rows::open(key, &name, &sealed)?;
             wishes.entry(record).or_default().push(wish);
         }
         Ok(wishes)
@@ -185,7 +186,7 @@ fn stored(
     let mut kept = Vec::new();
     for name in rows.names(&names.wishes(sub)) {
         let Some(sealed) = rows.get(&name) else { continue };
-        let wish = rows::open(key, &name, sealed)?;
+        let wish = customer_rows::open(key, &name, sealed)?;
         kept.push((name, wish));
     }
     Ok(kept)

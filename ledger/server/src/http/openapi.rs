@@ -16,9 +16,9 @@ use utoipa_axum::routes;
 use super::portal::LedgerReads;
 use super::problem::Problem;
 use super::{
-    App, acknowledgements, admin, assets, audits, authzen, deletions, erasures, events, feed, gate_keys,
-    grants, heads, health, invitations, kits, layers, leases, log, mandates, metrics, mirror, policy, proofs,
-    receipts, settlements, states, uses, vocabulary,
+    App, acknowledgements, admin, assets, audits, authzen, complaints, deletions, erasures, events, feed,
+    gate_keys, grants, heads, health, invitations, kits, layers, leases, log, mandates, metrics, mirror,
+    policy, proofs, receipts, settlements, states, uses, vocabulary,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -37,6 +37,7 @@ use super::{
         (name = "uses", description = "Recorded uses and denials"),
         (name = "leases", description = "Slices of caps, rates and budgets that gates use up by themselves"),
         (name = "receipts", description = "What proves an entry offline"),
+        (name = "complaints", description = "What customers complain of, and by when they are answered; never on the log"),
         (name = "mirror", description = "What enterprises' systems say of their customers, for these to see"),
         (name = "feed", description = "What replicas follow"),
         (name = "authzen", description = "OpenID AuthZEN Authorization API 1.0"),
@@ -98,6 +99,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(invitations::waiting))
         .routes(routes!(invitations::vouch))
         .routes(routes!(invitations::set_cosignature))
+        .routes(routes!(complaints::list))
+        .routes(routes!(complaints::answer))
         .routes(routes!(erasures::erase, erasures::list))
         .routes(routes!(erasures::one))
         .routes(routes!(erasures::purged))

@@ -4,6 +4,7 @@
 //! in an address only chooses among what is theirs, so one that is somebody else's is not found.
 
 mod company;
+pub(crate) mod complaints;
 mod customer;
 pub(crate) mod draft;
 mod erasure;
@@ -25,7 +26,7 @@ use grantbook_portal::account::Parting;
 use grantbook_portal::backend::read::{ConsentForm, Read, ReadFault, Reads};
 use grantbook_portal::failure::Failure;
 use grantbook_portal::rules::RuleForm;
-use grantbook_portal::view::company::{Desk, Paging};
+use grantbook_portal::view::company::{Desk, Paging, WaitingComplaints};
 use grantbook_portal::view::customer::{
     ChangeReview, Complaints, Connections, GateTaken, GrantPage, Home, Keys, MyData, Narrowing,
     RequestReview, StopReview, Stopped,
@@ -258,8 +259,13 @@ impl Reads for LedgerReads {
         self.read(move |ledger| erasure::report(&app, ledger, &asked)).await
     }
 
-    async fn complaints(&self, _of: &[Membership]) -> Read<Complaints> {
-        Ok(Complaints::default())
+    async fn complaints(&self, of: &[Membership]) -> Read<Complaints> {
+        let of = of.to_vec();
+        self.read(move |ledger| complaints::made(ledger, &of)).await
+    }
+
+    async fn waiting_complaints(&self, of: TenantId) -> Read<WaitingComplaints> {
+        self.read(move |ledger| complaints::waiting(ledger, of)).await
     }
 
     async fn rules(&self, of: &[Membership]) -> Read<RuleBook> {

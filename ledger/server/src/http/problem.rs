@@ -9,7 +9,8 @@ use axum::body::HttpBody as _;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use grantbook_engine::{
-    AppendError, CosignatureError, DrawnError, MirrorError, ReadError, TenantError, WitnessedError,
+    AppendError, ComplaintError, CosignatureError, DrawnError, MirrorError, ReadError, TenantError,
+    WitnessedError,
 };
 use grantbook_plan::Refusal;
 use grantbook_record::EnvelopeError;
@@ -332,6 +333,19 @@ impl From<MirrorError> for Problem {
             MirrorError::Ahead => ProblemKind::WrongTime,
             MirrorError::Read(error) => return error.into(),
             MirrorError::Store(fault) => return ReadError::Store(fault).into(),
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<ComplaintError> for Problem {
+    fn from(error: ComplaintError) -> Self {
+        let kind = match error {
+            ComplaintError::NotFound => ProblemKind::NotFound,
+            ComplaintError::Answered => ProblemKind::StateConflict,
+            ComplaintError::TooMany => ProblemKind::Refused,
+            ComplaintError::Read(error) => return error.into(),
+            ComplaintError::Store(fault) => return ReadError::Store(fault).into(),
         };
         Self::new(kind, error.to_string())
     }

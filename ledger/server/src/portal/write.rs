@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use grantbook_engine::{AccountChange, EraseError, Ledger, Role, RuleAnswer, WishError};
+use grantbook_engine::{AccountChange, ComplaintError, EraseError, Ledger, Role, RuleAnswer, WishError};
 use grantbook_portal::backend::write::{
-    AccountStore, Bearer, Change, CustomerFacts, CustomerRecords, CustomerSpace, Enterprises, EventDoor,
-    GrantFacts, Rows, RuleRecords, RuledAnswer, Sandbox,
+    AccountStore, Bearer, Change, ComplaintBook, CustomerFacts, CustomerRecords, CustomerSpace, Enterprises,
+    EventDoor, GrantFacts, Rows, RuleRecords, RuledAnswer, Sandbox,
 };
 use grantbook_portal::failure::Failure;
 use grantbook_portal::news::OpenGrant;
 use grantbook_portal::view::agreement::ConsentAsked;
 use grantbook_portal::view::draft::Draft;
+use grantbook_record::complaint::ComplaintText;
 use grantbook_record::event::{Channel, ClientPublished, Event, Evidence, RequestMade};
 use grantbook_record::mirror::{Milestone, Value};
 use grantbook_record::receipt::VerifiedContent;
@@ -271,6 +272,31 @@ impl CustomerSpace for LedgerWrites {
         let found = records.into_iter().find(|known| known.id == *record);
         let mut milestones = found.iter().flat_map(|known| known.content.milestones.iter());
         Ok(milestones.find(|known| known.id == *milestone).cloned())
+    }
+}
+
+impl ComplaintBook for LedgerWrites {
+    fn complain(&self, tenant: TenantId, sub: &SubjectId, text: ComplaintText) -> Result<(), Failure> {
+        self.0.complain(tenant, sub, text).map(|_| ()).map_err(not_taken)
+    }
+
+    fn answer_complaint(
+        &self,
+        tenant: TenantId,
+        id: &Jti,
+        text: ComplaintText,
+    ) -> Result<SubjectId, Failure> {
+        self.0.answer_complaint(tenant, id, text).map_err(not_taken)
+    }
+}
+
+fn not_taken(error: ComplaintError) -> Failure {
+    match error {
+        ComplaintError::NotFound => Failure::NotFound,
+        ComplaintError::Answered => Failure::Conflict("a complaint that waits for an answer"),
+        ComplaintError::TooMany => Failure::TooMany,
+        ComplaintError::Read(error) => refused(error),
+        ComplaintError::Store(fault) => Refused::from(fault).0,
     }
 }
 

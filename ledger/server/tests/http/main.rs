@@ -15,6 +15,7 @@ mod authzen_batch;
 mod authzen_certification;
 mod book;
 mod client;
+mod complaints;
 mod connector;
 mod consents;
 mod desk;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use grantbook_engine::Role;
 use grantbook_record::audit::Request;
+use grantbook_record::complaint::ComplaintText;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::Channel;
 use grantbook_record::{GateId, Jti, SubjectId};
@@ -23,6 +24,7 @@ const CUSTOMERS: [&str; 4] = ["cs-00001", "cs-00002", "cs-00003", "cs-00004"];
 /// Words of the tenant's that nobody else may read, beside its customers' names.
 const LABEL: &str = "label-of-the-tenant";
 const REASON: &str = "file-12-of-2026";
+const COMPLAINT: &str = "They called me at night.";
 const GATE: &str = "gate-of-the-tenant";
 const SOURCE: &str = "system-of-the-tenant";
 
@@ -41,6 +43,7 @@ struct Stage {
     operator_token: String,
     erasure: u64,
     wish: Jti,
+    complaint: Jti,
 }
 
 impl Stage {
@@ -62,6 +65,7 @@ impl Stage {
         let sub = |at: usize| SubjectId::parse(CUSTOMERS[at]).unwrap();
         ledger.place_hold(tenant, &sub(1), REASON).unwrap();
         let wish = crate::mirror::mirrored(ledger, tenant, SOURCE, &signer(42), CUSTOMERS[0]);
+        let complaint = ledger.complain(tenant, &sub(0), ComplaintText::typed(COMPLAINT).unwrap()).unwrap();
         let erasure = ledger.begin_erasure(tenant, &sub(2), Channel::Mail).unwrap().id;
         Self {
             book,
@@ -74,6 +78,7 @@ impl Stage {
             operator_token,
             erasure,
             wish,
+            complaint,
         }
     }
 
@@ -198,6 +203,10 @@ impl Stage {
                 let decided = crate::mirror::decided(self.book.tenant(), SOURCE, &signer(42), self.wish);
                 post("/v1/mirror/wishes", json!({"decided": decided}))
             }
+            "list_complaints" => get("/v1/complaints"),
+            "answer_complaint" => {
+                post(&format!("/v1/complaints/{}/answer", self.complaint), json!({"text": "We are sorry."}))
+            }
             "list_budgets" => get("/v1/budgets"),
             "set_budget" => {
                 let budget = json!({"currency": "CNY", "minor": 500_000});
@@ -238,7 +247,7 @@ impl Stage {
 
     /// What only the tenant's own tokens may read.
     fn words(&self) -> Vec<String> {
-        let own = [LABEL, REASON, GATE, SOURCE, crate::mirror::VALUE]
+        let own = [LABEL, REASON, COMPLAINT, GATE, SOURCE, crate::mirror::VALUE]
             .into_iter()
             .chain(CUSTOMERS)
             .map(str::to_owned);
