@@ -1,6 +1,6 @@
 //! Standing rules: what a customer has said in advance.
 
-use grantbook_plan::mandate::Draft;
+use grantbook_plan::mandate::{Draft, Why};
 use grantbook_record::event::{MandateGiven, Outside, PriceFloor, StandingRule};
 use grantbook_record::terms::{RetentionDays, UseCap};
 use grantbook_record::{TenantId, Term, UnixSeconds};
@@ -172,6 +172,26 @@ impl Verdict {
             Self::Asks => "rule-asks",
             Self::Declines => "rule-declines",
         }
+    }
+}
+
+/// Key of the words for what keeps a request from being accepted.
+pub fn why_not(why: &Why) -> &'static str {
+    match why.what {
+        "vocabulary" => "rule-why-vocabulary",
+        "validity" => "rule-why-validity",
+        "category" => "rule-why-category",
+        "data" => "rule-why-data",
+        "price" => "rule-why-price",
+        "retention" => "rule-why-retention",
+        "uses" => "rule-why-uses",
+        "level" => "rule-why-level",
+        "consents" => "rule-why-consents",
+        "template" => "rule-why-template",
+        "licence" => "rule-why-licence",
+        "earlier grant" => "rule-why-earlier",
+        "birth day" => "rule-why-birth-day",
+        _ => "rule-why-request",
     }
 }
 

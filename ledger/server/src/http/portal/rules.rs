@@ -7,7 +7,9 @@ use grantbook_plan::TenantState;
 use grantbook_plan::mandate::{Answer, Draft};
 use grantbook_portal::failure::Failure;
 use grantbook_portal::rules::RuleForm;
-use grantbook_portal::view::rules::{Choices, Rule, RuleBook, RuleDraft, Standing, Trial, Tried, Verdict};
+use grantbook_portal::view::rules::{
+    Choices, Rule, RuleBook, RuleDraft, Standing, Trial, Tried, Verdict, why_not,
+};
 use grantbook_portal::view::{Names, Wording};
 use grantbook_portal::viewer::Membership;
 use grantbook_record::Term;
@@ -105,22 +107,7 @@ fn tried_on(
 }
 
 fn trial(recipient: Wording, purpose: Wording, answer: &Answer) -> Trial {
-    let why = answer.why.map(|why| match why.what {
-        "vocabulary" => "rule-why-vocabulary",
-        "validity" => "rule-why-validity",
-        "category" => "rule-why-category",
-        "data" => "rule-why-data",
-        "price" => "rule-why-price",
-        "retention" => "rule-why-retention",
-        "uses" => "rule-why-uses",
-        "level" => "rule-why-level",
-        "consents" => "rule-why-consents",
-        "template" => "rule-why-template",
-        "licence" => "rule-why-licence",
-        "earlier grant" => "rule-why-earlier",
-        "birth day" => "rule-why-birth-day",
-        _ => "rule-why-request",
-    });
+    let why = answer.why.as_ref().map(why_not);
     Trial { recipient, purpose, verdict: Verdict::of(answer.verdict), why }
 }
 
