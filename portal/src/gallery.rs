@@ -2,6 +2,7 @@
 //! companies those of the sandbox.
 
 mod company;
+mod complaints;
 mod customer;
 mod erasure;
 mod others;
@@ -72,6 +73,7 @@ pub(crate) fn quote() -> crate::view::agreement::Agreement {
 fn all() -> impl Iterator<Item = &'static Shown> {
     [
         customer::SHOWN,
+        complaints::SHOWN,
         erasure::SHOWN,
         rules::SHOWN,
         space::SHOWN,

@@ -6,6 +6,7 @@ mod diff;
 pub mod erasure;
 mod facts;
 pub mod faults;
+mod laws;
 pub mod news;
 pub mod overview;
 pub mod refusal;

@@ -14,8 +14,8 @@ use crate::view::Names as _;
 use crate::view::Wording;
 use crate::view::agreement::{Agreement, ConsentAsked};
 use crate::view::customer::{
-    ChangeReview, Complaint, Complaints, Connection, Connections, GateTaken, GrantPage, Holding, Home, Key,
-    Keys, MyData, Narrowed, Narrowing, RequestCard, RequestReview, Standing, StopReview, Stopped,
+    ChangeReview, Connection, Connections, GateTaken, GrantPage, Holding, Home, Key, Keys, MyData, Narrowed,
+    Narrowing, RequestCard, RequestReview, Standing, StopReview, Stopped,
 };
 use crate::view::money::{Amount, Formula, Line, Month, Payment, PaymentState, Source, Value};
 use crate::view::news::{Line as NewsLine, MailSettings, MailState, News};
@@ -109,15 +109,6 @@ pub(super) const SHOWN: &[Shown] = &[
     }),
     shown("data", "full", Place::Account, Who::Customer, |page| customer::data(page, &data())),
     shown("data", "empty", Place::Account, Who::Customer, |page| customer::data(page, &MyData::default())),
-    shown("complaints", "full", Place::Account, Who::Customer, |page| {
-        customer::complaints(page, &complaints(Plain))
-    }),
-    shown("complaints", "hostile", Place::Account, Who::Customer, |page| {
-        customer::complaints(page, &complaints(Hostile))
-    }),
-    shown("complaints", "empty", Place::Account, Who::Customer, |page| {
-        customer::complaints(page, &Complaints::default())
-    }),
     shown("proof", "mine", Place::Connections, Who::Customer, |page| {
         customer::receipt(page, Some("/my/receipts/3/file".to_owned()))
     }),
@@ -493,34 +484,6 @@ fn data() -> MyData {
             holding("harbour", named.word("Harbour Insurance", "海港保险"), 1, 0, true),
         ],
         erased: vec![super::erasure::report(named.word("Tide Research", "潮汐研究所"), super::erasure::DONE)],
-    }
-}
-
-fn complaints(flavour: Flavour) -> Complaints {
-    let named = Named(flavour);
-    let company = named.party(&match grantbook_record::Term::parse("harbour-insurance") {
-        Ok(term) => term,
-        Err(_) => return Complaints::default(),
-    });
-    let text = |plain: &str| if flavour == Hostile { HOSTILE.to_owned() } else { plain.to_owned() };
-    Complaints {
-        made: vec![
-            Complaint {
-                company: company.clone(),
-                text: text("They read my charging records after I had stopped it."),
-                at: ago(3, 0),
-                due: ahead(12),
-                answer: None,
-            },
-            Complaint {
-                company: company.clone(),
-                text: text("The price was not the one that I had agreed to."),
-                at: ago(40, 0),
-                due: ago(25, 0),
-                answer: Some(text("You were paid for two uses too few. We have corrected it.")),
-            },
-        ],
-        companies: vec![("harbour".to_owned(), company)],
     }
 }
 

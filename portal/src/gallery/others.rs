@@ -51,6 +51,7 @@ fn log(witnessed: bool) -> LogState {
         &[]
     };
     LogState {
+        complaints: super::complaints::COUNTS,
         origin,
         size,
         root,

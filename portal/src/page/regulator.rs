@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::response::Response;
 
+use super::laws::{Profile, profiles};
 use super::{Page, respond};
 use crate::view::regulator::LogState;
 
@@ -14,12 +15,13 @@ struct LogTemplate<'a> {
     base_url: &'a str,
     /// Witnesses that have cosigned.
     signed: usize,
+    profiles: Vec<Profile>,
 }
 
 /// The log as it stands.
 pub fn log(page: &Page, view: &LogState, base_url: &str) -> Response {
     let signed = view.witnesses.iter().filter(|(_, signed)| *signed).count();
-    respond(page, &LogTemplate { page, view, base_url, signed })
+    respond(page, &LogTemplate { page, view, base_url, signed, profiles: profiles(page) })
 }
 
 #[derive(Template)]

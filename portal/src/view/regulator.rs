@@ -2,6 +2,8 @@
 
 use grantbook_record::day::UnixSeconds;
 
+use super::company::ComplaintCounts;
+
 /// The log as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogState {
@@ -13,6 +15,8 @@ pub struct LogState {
     pub root: String,
     /// When the clock cosigned it.
     pub signed_at: Option<UnixSeconds>,
+    /// How all enterprises together deal with complaints.
+    pub complaints: ComplaintCounts,
     /// The witnesses' policy, where there is one: names, and whether each has cosigned the published checkpoint.
     pub witnesses: Vec<(String, bool)>,
 }

@@ -129,3 +129,25 @@ refusal-price = at least { $price }
 requests-lead = Choose a template and see the request as your customer will.
 templates-none = No templates yet
 templates-none-says = A template bounds what may be asked. Publish one:
+
+regulator-complaints-says = Complaints of customers to companies, of all companies together. What they say is on no log and on no page but the customer’s and the company’s.
+laws-title = Law profiles
+laws-says = What the ledger checks of notices, separate consents and complaints, law by law, and where each demand stands. A company chooses the laws that it keeps to; its notices and rules name them on the log. Counsel must check the tables.
+law-demand = Demand
+law-provision = Provision
+law-notice = The notice says: { $part }
+law-consent = Asked separately: { $what }
+law-complaint-days = A complaint is answered within { $n } days
+law-complaint-months = { $n ->
+    [one] A complaint is answered within a month
+   *[other] A complaint is answered within { $n } months
+}
+part-contact = how to reach the company
+part-legal-basis = on which ground data is used
+part-retention = how long data is kept
+part-rights = which rights people have
+part-withdrawal = how to withdraw
+part-complaint = to which authority to complain
+part-sensitive = why sensitive data is needed, and what it means for the person
+part-cross-border = who receives data in another country
+part-automated = that a program decides, and by which logic

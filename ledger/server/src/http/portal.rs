@@ -151,7 +151,8 @@ impl Reads for LedgerReads {
                 (Some(witnessing), Some(note)) => witnessing.witnesses(note),
                 _ => Vec::new(),
             };
-            Ok(LogState { origin, size: tree_size, root, signed_at, witnesses })
+            let complaints = complaints::of_all(ledger)?;
+            Ok(LogState { origin, size: tree_size, root, signed_at, complaints, witnesses })
         })
         .await
     }

@@ -44,9 +44,26 @@ pub(super) fn waiting(ledger: &Ledger, tenant: TenantId) -> Result<WaitingCompla
     Ok(WaitingComplaints { waiting: waiting.collect(), counts: counts(ledger, tenant)? })
 }
 
-/// How an enterprise deals with them.
-pub(super) fn counts(ledger: &Ledger, tenant: TenantId) -> Result<ComplaintCounts, ReadError> {
+fn counts(ledger: &Ledger, tenant: TenantId) -> Result<ComplaintCounts, ReadError> {
     let grantbook_engine::ComplaintCounts { in_time, late, open, overdue, erased } =
         ledger.complaint_counts(tenant)?;
     Ok(ComplaintCounts { in_time, late, open, overdue, erased })
+}
+
+/// How all enterprises together deal with them: of one alone a small number could tell who complained.
+pub(super) fn of_all(ledger: &Ledger) -> Result<ComplaintCounts, ReadError> {
+    let mut all = ComplaintCounts::default();
+    for tenant in ledger.tenants() {
+        let ComplaintCounts { in_time, late, open, overdue, erased } = counts(ledger, tenant.id)?;
+        for (sum, more) in [
+            (&mut all.in_time, in_time),
+            (&mut all.late, late),
+            (&mut all.open, open),
+            (&mut all.overdue, overdue),
+            (&mut all.erased, erased),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+    }
+    Ok(all)
 }

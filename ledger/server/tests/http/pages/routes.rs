@@ -23,7 +23,7 @@ pub(super) fn body(method: &str, route: &str, tenant: TenantId) -> Body {
     match (method, route) {
         ("GET", _) => Body::None,
         ("POST", "/my/grants/{id}/change") => Body::Form("&uses=3"),
-        ("POST", "/my/account/complaints") => Body::Form(COMPLAINT),
+        ("POST", "/my/account/complaints") => Body::Form("&company=&text=They+called."),
         ("POST", "/company/complaints/{id}") => Body::Form("&text=We+are+sorry."),
         ("POST", "/my/rules/{tenant}") => Body::Form("&stands=90"),
         ("POST", "/my/account/notifications") => Body::Form("&address=&language=en&digest=off"),
