@@ -191,6 +191,17 @@ macro_rules! ours {
             }
         })
     };
+    ($place:expr, $read:ident, $show:path) => {
+        get(async |State(portal): State<Portal<R, V>>, uri: OriginalUri, headers: HeaderMap| {
+            let request = (portal, uri, headers);
+            match as_company(&request, $place).await {
+                Ok((asked, of)) => {
+                    asked.answer(request.0.reads.$read(of).await, |page, view| $show(page, &view))
+                }
+                Err(refused) => refused,
+            }
+        })
+    };
 }
 
 /// The portal's routes.
@@ -244,7 +255,10 @@ pub fn router<S: Clone + Send + Sync + 'static, R: Reads, V: Viewers>(reads: R, 
         .route("/company/grants", ours!(Place::Grants, company::grants))
         .route("/company/uses", ours!(Place::Uses, company::uses))
         .route("/company/gates", ours!(Place::Gates, company::gates))
-        .route("/company/complaints", get(company_complaints::<R, V>))
+        .route(
+            "/company/complaints",
+            ours!(Place::CompanyComplaints, waiting_complaints, company::complaints),
+        )
         .route("/company/settlement", ours!(Place::Settlement, company::settlement))
         .route(assets::ROUTE, get(assets::serve))
         .with_state(Portal { reads, viewers })
@@ -383,21 +397,6 @@ async fn change<R: Reads, V: Viewers>(
         Ok((asked, of)) => {
             let read = request.0.reads.change(&of, &id, &narrowing).await;
             asked.answer(read, |page, view| customer::change(page, &view))
-        }
-        Err(refused) => refused,
-    }
-}
-
-async fn company_complaints<R: Reads, V: Viewers>(
-    State(portal): State<Portal<R, V>>,
-    uri: OriginalUri,
-    headers: HeaderMap,
-) -> Response {
-    let request = (portal, uri, headers);
-    match as_company(&request, Place::CompanyComplaints).await {
-        Ok((asked, of)) => {
-            let read = request.0.reads.waiting_complaints(of).await;
-            asked.answer(read, |page, view| company::complaints(page, &view))
         }
         Err(refused) => refused,
     }

@@ -10,7 +10,6 @@ use crate::news::{Digest, Happened, Topic};
 use crate::page::faults::{Fault, fault};
 use crate::page::news::MailLink;
 use crate::page::{Place, customer, news};
-use crate::view::Names as _;
 use crate::view::Wording;
 use crate::view::agreement::{Agreement, ConsentAsked};
 use crate::view::customer::{
