@@ -195,9 +195,7 @@ macro_rules! ours {
         get(async |State(portal): State<Portal<R, V>>, uri: OriginalUri, headers: HeaderMap| {
             let request = (portal, uri, headers);
             match as_company(&request, $place).await {
-                Ok((asked, of)) => {
-                    asked.answer(request.0.reads.$read(of).await, |page, view| $show(page, &view))
-                }
+                Ok((asked, of)) => asked.answer(request.0.reads.$read(of).await, |page, it| $show(page, &it)),
                 Err(refused) => refused,
             }
         })
