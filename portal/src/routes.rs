@@ -208,7 +208,7 @@ pub fn router<S: Clone + Send + Sync + 'static, R: Reads, V: Viewers>(reads: R, 
         .route("/my/value", mine!(Place::Value, value, customer::value))
         .route("/my/receipts/{leaf}", get(receipt::<R, V>))
         .route("/my/receipts/{leaf}/file", get(receipt_file::<R, V>))
-        .route("/my/account", mine!(Place::Account, keys, customer::account))
+        .route("/my/account", get(account::<R, V>))
         .route("/my/account/data", get(data::<R, V>))
         .route("/my/account/data/{id}/erase", mine!(Place::Account, erasure_review / id, erasure::review))
         .route("/my/account/data/{id}/erased", get(erased::<R, V>))
@@ -402,6 +402,25 @@ async fn taken<R: Reads, V: Viewers>(
         }
         Err(ReadFault::Unavailable) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Err(ReadFault::NotFound | ReadFault::Erased) => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+async fn account<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let request = (portal, uri, headers);
+    match as_customer(&request, Place::Account).await {
+        Ok((asked, of)) => {
+            let (Portal { reads, viewers }, _, headers) = &request;
+            let mut read = reads.keys(&of).await;
+            if let Ok(view) = &mut read {
+                (view.devices, view.passkeys) = viewers.devices(headers).await;
+            }
+            asked.answer(read, |page, view| customer::account(page, &view))
+        }
+        Err(refused) => refused,
     }
 }
 

@@ -23,11 +23,12 @@ const PAGE: &str = include_str!("../../templates/sign/page.html");
 const STYLE: &str = include_str!("../../static/sign/sign.css");
 
 /// Modules by name.
-const MODULES: [(&str, &str); 11] = [
+const MODULES: [(&str, &str); 12] = [
     ("account.js", include_str!("../../static/sign/account.js")),
     ("bytes.js", include_str!("../../static/sign/bytes.js")),
     ("code.js", include_str!("../../static/sign/code.js")),
     ("consents.js", include_str!("../../static/sign/consents.js")),
+    ("devices.js", include_str!("../../static/sign/devices.js")),
     ("enrol.js", include_str!("../../static/sign/enrol.js")),
     ("jws.js", include_str!("../../static/sign/jws.js")),
     ("keys.js", include_str!("../../static/sign/keys.js")),

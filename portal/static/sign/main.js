@@ -1,8 +1,9 @@
 // The signing page: it reads from its address what to do, shows what it is about to sign, asks, and signs.
 
 import { Refusal, ask, assertion, me } from './account.js';
-import { decode, encode, fromBase64url, sha256, toBase64url } from './bytes.js';
+import { decode, encode, fromBase64url, sha256 } from './bytes.js';
 import { separately } from './consents.js';
+import { add, come, end, named } from './devices.js';
 import { comeIn, invitation, recover, sealed, stepUp } from './enrol.js';
 import { sign } from './jws.js';
 import * as keys from './keys.js';
@@ -12,9 +13,6 @@ import { words } from './words.js';
 
 /** A path of this portal; `/` for anything else. @param {string} path */
 const local = (path) => (/^\/(?![/\\])[\x21-\x7e]*$/.test(path) ? path : '/');
-
-/** The name of a passkey on the log: RFC 7638. @param {any} key */
-const named = async ({ x, y }) => toBase64url(await sha256(encode(`{"crv":"P-256","kty":"EC","x":"${x}","y":"${y}"}`)));
 
 /** @param {string} id of a prepared event */
 async function signPrepared(id) {
@@ -76,6 +74,9 @@ async function run() {
     else if (what === 'invitation') await invitation(value);
     else if (what === 'recover') await recover();
     else if (what === 'log-in') await comeIn(local(decodeURIComponent(value) || '/'));
+    else if (what === 'add-device') await add();
+    else if (what === 'device') await come(value);
+    else if (what === 'end-device') await end(value);
     else if (what === 'step-up') await stepUp(local(decodeURIComponent(value)));
     else show(words.nothing_here, el('p', {}, el('a', { class: 'button', href: '/' }, words.back)));
   } catch (error) {

@@ -18,6 +18,7 @@ mod client;
 mod connector;
 mod consents;
 mod desk;
+mod devices;
 mod doors;
 mod erasure;
 mod feed;
