@@ -20,7 +20,7 @@ async fn shown(book: &Book, token: &str, cookie: &str) -> Answer {
     book.send(form(book, "/company/sign-in", cookie, format!("token={token}"))).await
 }
 
-async fn signed_in(book: &Book, token: &str) -> String {
+pub(crate) async fn signed_in(book: &Book, token: &str) -> String {
     let answer = shown(book, token, "").await.expect(303);
     assert_eq!(answer.header("location"), "/company");
     cookie_of(&answer)
@@ -30,7 +30,7 @@ async fn page(book: &Book, path: &str, cookie: &str) -> Answer {
     book.send(Call::get(path).header("cookie", cookie)).await
 }
 
-fn form_token(page: &Answer) -> String {
+pub(crate) fn form_token(page: &Answer) -> String {
     let text = page.text();
     let (_, rest) = text.split_once("name=\"form_token\" value=\"").expect("a form");
     rest.split('"').next().unwrap().to_owned()
@@ -137,13 +137,13 @@ async fn a_desk_ends_at_sign_out_with_its_token_and_where_another_begins() {
 }
 
 /// A tenant that keeps its own key: a template, a notice and a customer of its own.
-struct Stranger {
-    id: TenantId,
+pub(crate) struct Stranger {
+    pub(crate) id: TenantId,
     signer: Signer,
 }
 
 impl Stranger {
-    async fn prepare(book: &Book) -> Self {
+    pub(crate) async fn prepare(book: &Book) -> Self {
         let known = book.ledger.tenants().into_iter().find(|tenant| tenant.name == "stranger").unwrap();
         let stranger = Self { id: known.id, signer: signer(250) };
         let notice =
@@ -169,7 +169,7 @@ impl Stranger {
     }
 }
 
-const REQUESTED: &str =
+pub(crate) const REQUESTED: &str =
     "template=offers&customer=st-00001&days=14&uses=5&price=0.75&without=purchases%2Fproduct";
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,6 +30,7 @@ mod mandates;
 mod matrix;
 mod mirror;
 mod operator;
+mod pages;
 mod parting;
 mod passkeys;
 mod person;

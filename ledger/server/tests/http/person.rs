@@ -152,7 +152,17 @@ pub(crate) async fn invited(book: &Book, token: &str, body: &Value) -> String {
 impl<'b> Person<'b> {
     /// Somebody who was invited by the sandbox, has made an account and joined.
     pub(crate) async fn joined(book: &'b Book, sub: &str, seed: u8) -> Person<'b> {
-        let invitation = invited(book, &book.sandbox.token, &json!({"data_subject": sub})).await;
+        Self::joined_by(book, (&book.sandbox.token, book.tenant()), sub, seed).await
+    }
+
+    /// The same by an invitation of the tenant whose token this is.
+    pub(crate) async fn joined_by(
+        book: &'b Book,
+        (token, tenant): (&str, TenantId),
+        sub: &str,
+        seed: u8,
+    ) -> Person<'b> {
+        let invitation = invited(book, token, &json!({"data_subject": sub})).await;
         let passkey = Passkey::new(seed);
         let challenge = challenge_for(book, "register", "").await;
         let body = json!({
@@ -163,7 +173,7 @@ impl<'b> Person<'b> {
         let joined = from_page(book, "/account/join", &cookie, &json!({"invitation": invitation}));
         joined.send(book.address).await.expect(200);
         let sub = SubjectId::parse(sub).unwrap();
-        Person { book, cookie, passkey, signer: signer(seed), tenant: book.tenant(), sub, code: seed }
+        Person { book, cookie, passkey, signer: signer(seed), tenant, sub, code: seed }
     }
 
     /// The same with an enrolled key and passkey.
