@@ -52,6 +52,8 @@ struct Stage<'b> {
     grant: Jti,
     ended: Jti,
     prepared: String,
+    /// The customer's one device.
+    device: String,
     /// What B waits to sign: the ledger signs for A itself.
     asked_by_b: String,
     leaf: u64,
@@ -89,6 +91,8 @@ impl<'b> Stage<'b> {
         let archive = format!("/my/account/data/{}/archive", book.tenant());
         customer.get(&archive).await.expect(200);
         let leaf = book.ledger.find_event(book.tenant(), &grant).unwrap().0;
+        let me = customer.get("/account/me").await.expect(200).json();
+        let device = me["devices"][0]["id"].as_str().unwrap().to_owned();
         let front = book.send(Call::get("/")).await.expect(200).text().to_owned();
         let asset = front.split('"').find(|part| part.ends_with("/portal.css")).unwrap().to_owned();
         let mut browsers = Vec::new();
@@ -100,12 +104,12 @@ impl<'b> Stage<'b> {
             browsers.push((cookie, form_token(&page)));
         }
         let browsers = browsers.try_into().unwrap();
-        Self { book, customer, browsers, request, grant, ended, prepared, asked_by_b, leaf, asset }
+        Self { book, customer, browsers, request, grant, ended, prepared, device, asked_by_b, leaf, asset }
     }
 
     /// A route with the things of A and of its customer in its address.
     fn path(&self, route: &str) -> String {
-        let Self { request, grant, ended, prepared, leaf, asked_by_b, .. } = self;
+        let Self { request, grant, ended, prepared, device, leaf, asked_by_b, .. } = self;
         let tenant = self.book.tenant().to_string();
         let secret = "A".repeat(43);
         let path = route
@@ -113,6 +117,7 @@ impl<'b> Stage<'b> {
             .replace("/my/grants/{id}/stopped", &format!("/my/grants/{ended}/stopped"))
             .replace("/my/grants/{id}/taken", &format!("/my/grants/{ended}/taken"))
             .replace("/my/grants/{id}", &format!("/my/grants/{grant}"))
+            .replace("/my/account/devices/{id}", &format!("/my/account/devices/{device}"))
             .replace("/my/account/data/{id}", &format!("/my/account/data/{tenant}"))
             .replace("/my/space/{tenant}/{id}", &format!("/my/space/{tenant}/ticket-1"))
             .replace("/account/prepared/{id}", &format!("/account/prepared/{prepared}"))

@@ -52,6 +52,15 @@ pub(super) fn body(method: &str, route: &str, tenant: TenantId) -> Body {
         ("POST", "/account/enrol") => {
             Body::Json(json!({"tenant": tenant, "envelope": to_base64url(b"none")}))
         }
+        ("POST", "/my/account/devices/{id}/name") => Body::Form("&name=kitchen"),
+        ("POST", "/account/devices/offer") => Body::Json(json!({})),
+        ("POST", "/account/devices/look" | "/account/devices/step" | "/account/devices/finish") => {
+            Body::Json(json!({"token": secret}))
+        }
+        ("POST", "/account/devices/join") => {
+            Body::Json(json!({"token": secret, "name": "x", "commitment": secret}))
+        }
+        ("POST", "/account/devices/end") => Body::Json(json!({"device": "none"})),
         ("POST", "/account/recover") => Body::Json(json!({"code": code(90), "next": code(91)})),
         // what these take is tried one by one in `portal` and `recovering`
         (
