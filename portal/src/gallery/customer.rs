@@ -467,7 +467,7 @@ fn keys() -> Keys {
     };
     Keys {
         devices: vec![
-            device("one", "Firefox, Android", &["a", "b"], Some(NOW), true),
+            device("one", "Firefox · Android", &["a", "b"], Some(NOW), true),
             device(
                 "two",
                 "the-laptop-in-the-kitchen-that-everybody-in-this-house-uses-now-and-then-01",
@@ -475,10 +475,12 @@ fn keys() -> Keys {
                 None,
                 false,
             ),
-            device("three", "Safari, iPhone", &["c"], Some(NOW), true),
+            device("three", "Safari · iPhone", &["c"], Some(NOW), true),
         ],
         passkeys: vec![
-            Passkey { since: NOW, seen: Some(NOW), devices: "Firefox, Android, Safari, iPhone".to_owned() },
+            Passkey {
+                since: NOW, seen: Some(NOW), devices: "Firefox · Android; Safari · iPhone".to_owned()
+            },
             Passkey { since: NOW, seen: None, devices: String::new() },
         ],
         keys: vec![

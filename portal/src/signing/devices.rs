@@ -378,7 +378,7 @@ pub(super) fn shown(account: &Account) -> (Vec<view::Device>, Vec<view::Passkey>
     let passkeys = account.passkeys.iter().map(|passkey| view::Passkey {
         since: passkey.since,
         seen: passkey.seen,
-        devices: of(&passkey.credential).join(", "),
+        devices: of(&passkey.credential).join("; "),
     });
     (devices.collect(), passkeys.collect())
 }

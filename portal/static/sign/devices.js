@@ -24,7 +24,7 @@ export function defaultName() {
   const first = (/** @type {[RegExp, string][]} */ known) => known.find(([pattern]) => pattern.test(agent))?.[1];
   const browser = first([[/Firefox|FxiOS/, 'Firefox'], [/Edg/, 'Edge'], [/OPR/, 'Opera'], [/SamsungBrowser/, 'Samsung Internet'], [/Chrom|CriOS/, 'Chrome'], [/Safari/, 'Safari']]);
   const system = first([[/Android/, 'Android'], [/iPhone/, 'iPhone'], [/iPad/, 'iPad'], [/Windows/, 'Windows'], [/Mac OS/, 'macOS'], [/CrOS/, 'ChromeOS'], [/Linux/, 'Linux']]);
-  return [browser, system].filter(Boolean).join(', ') || words.a_device;
+  return [browser, system].filter(Boolean).join(' · ') || words.a_device;
 }
 
 /** What this browser says of itself when it brings a key. */
