@@ -1,8 +1,8 @@
 // Devices: a second one comes, and one ends. docs/reference/portal.md, section "Devices".
 
 import { Refusal, ask, assertion, logIn, makePasskey, me } from './account.js';
-import { decode, encode, fromBase64url, random, sha256, toBase64url } from './bytes.js';
-import { claims, envelope, sign } from './jws.js';
+import { encode, random, sha256, toBase64url } from './bytes.js';
+import { claims, enrolled, envelope, sign } from './jws.js';
 import * as keys from './keys.js';
 import { choose, el, facts, list, show, type } from './screen.js';
 import { words } from './words.js';
@@ -67,24 +67,6 @@ function drawn({ width, modules }) {
   return svg;
 }
 
-/**
- * Reads an enrolment that the other device has signed: nothing but a key that was compared, for this very person.
- * @param {Enrolment} enrolment @param {{ sub: string } | undefined} membership @param {Set<string>} compared
- */
-export async function checked({ tenant, jws }, membership, compared) {
-  const [header, body, signature, ...rest] = jws.split('.');
-  const { alg, typ, kid } = JSON.parse(decode(fromBase64url(header)));
-  const payload = fromBase64url(body);
-  const { v, aud, event, ...others } = JSON.parse(decode(payload));
-  const { sub, key, evidence, ...more } = event;
-  const plain = Object.keys(more).length === 0 && Object.keys(others).every((name) => name === 'jti' || name === 'iat');
-  const whole = alg === 'Ed25519' && typ === 'grantbook-key.enrolled+jwt' && signature && rest.length === 0;
-  const mine = v === 1 && aud === tenant && membership !== undefined && sub === membership.sub;
-  const its = kid === (await keys.thumbprintOf(key)) && compared.delete(kid);
-  if (!plain || !whole || !mine || !its || evidence !== 'enrolled_key') throw new Error(words.add_other_keys);
-  return payload;
-}
-
 /** On the device that has keys. */
 export async function add() {
   show(words.add_title, el('p', {}, words.add_text), list([words.add_step_open, words.add_step_compare, words.add_step_sign]), el('p', { class: 'quiet' }, words.add_lost));
@@ -123,8 +105,9 @@ export async function add() {
     const place = own.find((known) => known.tenant === enrolment.tenant);
     // this device has no key there, and signs nothing
     if (!place) continue;
-    const payload = await checked(enrolment, place, compared);
+    const payload = await enrolled(enrolment, place.sub, compared);
     const theirs = enrolment.assertion;
+    if (!payload) throw new Error(words.add_other_keys);
     if (theirs && (await named(theirs.key)) !== opening.passkey) throw new Error(words.add_other_keys);
     signed.push({ place, payload, enrolment });
   }
