@@ -343,21 +343,22 @@ impl Inner {
 
     /// What a device is told. The one that comes learns where the person is a customer once it is confirmed, not before.
     fn as_seen(&self, side: Side, pairing: &Pairing) -> Result<Value, Failure> {
-        let mut seen = json!({ "stage": pairing.stage.name() });
-        match (side, &pairing.stage) {
+        let stage = pairing.stage.name();
+        Ok(match (side, &pairing.stage) {
             (Side::First, Stage::Joined(joined)) => {
-                seen["name"] = json!(joined.name);
-                seen["commitment"] = json!(joined.commitment);
+                json!({ "stage": stage, "name": joined.name, "commitment": joined.commitment })
             }
-            (Side::First, Stage::Opened(_, _, opening)) => seen["opening"] = json!(opening),
-            (Side::First, Stage::Signed(_, _, enrolments)) => seen["enrolments"] = json!(enrolments),
-            (Side::Second, Stage::Challenged(_, nonce)) => seen["nonce"] = json!(nonce),
+            (Side::First, Stage::Opened(_, _, opening)) => json!({ "stage": stage, "opening": opening }),
+            (Side::First, Stage::Signed(_, _, enrolments)) => {
+                json!({ "stage": stage, "enrolments": enrolments })
+            }
+            (Side::Second, Stage::Challenged(_, nonce)) => json!({ "stage": stage, "nonce": nonce }),
             (Side::Second, Stage::Confirmed(..)) => {
-                seen["places"] = json!(self.places(&self.account(&pairing.account)?)?);
+                let places = self.places(&self.account(&pairing.account)?)?;
+                json!({ "stage": stage, "places": places })
             }
-            _ => {}
-        }
-        Ok(seen)
+            _ => json!({ "stage": stage }),
+        })
     }
 }
 

@@ -163,7 +163,7 @@ pub(super) async fn enrol(
             let account = inner.account(&current.session.account)?;
             let membership = account.membership(tenant)?;
             let parsed = checked(&envelope.0, membership)?;
-            if let (Some(device), [key]) = (&device, &parsed.signers()[..]) {
+            if let (Some(device), [key]) = (&device, parsed.signers()) {
                 inner.change(|rows| {
                     let mut account = Account::read(rows, &current.session.account)?;
                     let credential = current.session.credential.clone();
