@@ -6,6 +6,7 @@ mod customer;
 mod erasure;
 mod others;
 mod refusal;
+mod rules;
 mod space;
 mod terms;
 
@@ -69,9 +70,17 @@ pub(crate) fn quote() -> crate::view::agreement::Agreement {
 }
 
 fn all() -> impl Iterator<Item = &'static Shown> {
-    [customer::SHOWN, erasure::SHOWN, space::SHOWN, company::SHOWN, others::SHOWN, refusal::SHOWN]
-        .into_iter()
-        .flatten()
+    [
+        customer::SHOWN,
+        erasure::SHOWN,
+        rules::SHOWN,
+        space::SHOWN,
+        company::SHOWN,
+        others::SHOWN,
+        refusal::SHOWN,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Names of all screens, each with one of its states.

@@ -19,6 +19,7 @@ pub mod news;
 pub mod page;
 pub mod passkey;
 mod routes;
+pub mod rules;
 mod secret;
 pub mod session;
 pub mod signing;

@@ -10,6 +10,7 @@ pub mod news;
 pub mod overview;
 pub mod refusal;
 pub mod regulator;
+pub mod rules;
 pub mod space;
 mod tour;
 

@@ -1,11 +1,13 @@
 //! Routes: who asks, what is read, which page shows it.
 
+mod account;
 mod download;
 
 use std::convert::Infallible;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{OriginalUri, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -17,10 +19,14 @@ use grantbook_record::day::UnixSeconds;
 
 use crate::assets;
 use crate::backend::read::{Read, ReadFault, Reads};
+use crate::failure::Failure;
 use crate::language::{self, Language};
 use crate::page::faults::{Fault, fault};
 use crate::page::news::MailLink;
-use crate::page::{Page, Place, company, customer, erasure, news, overview, refusal, regulator, space};
+use crate::page::{
+    Page, Place, company, customer, erasure, news, overview, refusal, regulator, rules, space,
+};
+use crate::rules::RuleForm;
 use crate::secret::Secret;
 use crate::view::company::Paging;
 use crate::view::customer::Narrowing;
@@ -208,8 +214,10 @@ pub fn router<S: Clone + Send + Sync + 'static, R: Reads, V: Viewers>(reads: R, 
         .route("/my/value", mine!(Place::Value, value, customer::value))
         .route("/my/receipts/{leaf}", get(receipt::<R, V>))
         .route("/my/receipts/{leaf}/file", get(receipt_file::<R, V>))
-        .route("/my/account", get(account::<R, V>))
-        .route("/my/account/data", get(data::<R, V>))
+        .route("/my/rules", mine!(Place::Account, rules, rules::book))
+        .route("/my/rules/{tenant}/new", get(rule_draft::<R, V>))
+        .route("/my/account", get(account::account::<R, V>))
+        .route("/my/account/data", get(account::data::<R, V>))
         .route("/my/account/data/{id}/erase", mine!(Place::Account, erasure_review / id, erasure::review))
         .route("/my/account/data/{id}/erased", get(erased::<R, V>))
         .route("/my/account/data/{id}/archive", get(download::archive::<R, V>))
@@ -380,6 +388,25 @@ async fn change<R: Reads, V: Viewers>(
     }
 }
 
+async fn rule_draft<R: Reads, V: Viewers>(
+    State(portal): State<Portal<R, V>>,
+    Path(tenant): Path<String>,
+    pairs: Result<Query<Vec<(String, String)>>, QueryRejection>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let request = (portal, uri, headers);
+    match as_customer(&request, Place::Account).await {
+        Ok((asked, of)) => {
+            let unread = |_| Failure::Malformed("the form's fields".to_owned());
+            let form = pairs.map_err(unread).and_then(|Query(pairs)| RuleForm::of_pairs(&pairs));
+            let read = request.0.reads.rule_draft(&of, &tenant, form).await;
+            asked.answer(read, |page, view| rules::draft(page, &view))
+        }
+        Err(refused) => refused,
+    }
+}
+
 async fn taken<R: Reads, V: Viewers>(
     State(portal): State<Portal<R, V>>,
     Path(id): Path<String>,
@@ -402,46 +429,6 @@ async fn taken<R: Reads, V: Viewers>(
         }
         Err(ReadFault::Unavailable) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Err(ReadFault::NotFound | ReadFault::Erased) => StatusCode::NOT_FOUND.into_response(),
-    }
-}
-
-async fn account<R: Reads, V: Viewers>(
-    State(portal): State<Portal<R, V>>,
-    uri: OriginalUri,
-    headers: HeaderMap,
-) -> Response {
-    let request = (portal, uri, headers);
-    match as_customer(&request, Place::Account).await {
-        Ok((asked, of)) => {
-            let (Portal { reads, viewers }, _, headers) = &request;
-            let mut read = reads.keys(&of).await;
-            if let Ok(view) = &mut read {
-                (view.devices, view.passkeys) = viewers.devices(headers).await;
-            }
-            asked.answer(read, |page, view| customer::account(page, &view))
-        }
-        Err(refused) => refused,
-    }
-}
-
-async fn data<R: Reads, V: Viewers>(
-    State(portal): State<Portal<R, V>>,
-    uri: OriginalUri,
-    headers: HeaderMap,
-) -> Response {
-    let request = (portal, uri, headers);
-    match as_customer(&request, Place::Account).await {
-        Ok((asked, of)) => {
-            let (Portal { reads, viewers }, _, headers) = &request;
-            let mut read = reads.data(&of).await;
-            if let Ok(view) = &mut read {
-                for parting in viewers.partings(headers).await {
-                    view.erased.extend(reads.erasure(&parting).await.ok());
-                }
-            }
-            asked.answer(read, |page, view| customer::data(page, &view))
-        }
-        Err(refused) => refused,
     }
 }
 

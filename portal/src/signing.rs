@@ -13,6 +13,7 @@ mod log_in;
 mod page;
 mod prepare;
 mod request;
+mod rules;
 mod sandbox;
 mod space;
 
@@ -155,6 +156,9 @@ impl Portal {
             .route("/my/grants/{id}/pause", post(prepare::pause))
             .route("/my/grants/{id}/resume", post(prepare::resume))
             .route("/my/grants/{id}/stop", post(prepare::stop))
+            .route("/my/rules/{tenant}", post(rules::make))
+            .route("/my/rules/{tenant}/{mandate}/end", post(rules::end))
+            .route("/account/answers", get(rules::answers))
             .route("/my/account/data/{id}/erase", post(erase::erase))
             .route("/sandbox/customer", post(sandbox::customer))
             .route("/sandbox/company", post(sandbox::company))

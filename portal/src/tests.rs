@@ -49,7 +49,8 @@ async fn what_others_wrote_is_escaped_wherever_it_is_shown() {
 async fn nothing_is_ticked_or_chosen_beforehand() {
     for (name, html) in pages().await {
         // what they have chosen themselves is shown as chosen
-        if name.contains("/mail/confirmed") || name.contains("/mail/asked") {
+        let tried = name.contains("/rule/") && !name.contains("/rule/new");
+        if tried || name.contains("/mail/confirmed") || name.contains("/mail/asked") {
             continue;
         }
         for tag in html.split('<').filter_map(|tag| tag.split('>').next()) {

@@ -4,16 +4,11 @@
  * and is erased. What it has done it says as lines of JSON; between them it waits for lines that tell it what has happened outside.
  * Ends with status 1 where something is not as it should be, or where a page has broken its policy.
  */
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-const target = process.env.CARGO_TARGET_DIR ?? path.join(root, 'target');
-const { chromium } = createRequire(path.join(target, 'outside/browser/package.json'))('playwright-core');
+import { device as plainDevice, enrol, press, writeDown } from './customer.mjs';
+import { launch } from './tools.mjs';
 
 const [origin, link, locale] = process.argv.slice(2);
 const input = createInterface({ input: process.stdin });
@@ -33,37 +28,18 @@ async function picture(page, name) {
     if (folder) await page.screenshot({ path: path.join(folder, `life-${locale}-${name}.png`), fullPage: true });
 }
 
-/** A browser of its own with an authenticator in it. */
+/** A device on which nothing is chosen for the customer, whatever page it is. */
 async function device(browser) {
-    const context = await browser.newContext({ locale });
-    context.setDefaultTimeout(20_000);
-    await context.addInitScript(() => {
-        addEventListener('securitypolicyviolation', (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
-    });
-    const page = await context.newPage();
-    page.on('console', (message) => {
-        if (message.type() === 'error') complaints.push(`${page.url()}: ${message.text()}`);
-    });
-    page.on('pageerror', (error) => complaints.push(`${page.url()}: ${error}`));
-    // whatever page it is: nothing is chosen for the customer
-    page.on('load', () => {
-        page.$$eval('input:checked, option[selected]', (all) => all.length).then(
-            (ticked) => { if (ticked > 0) complaints.push(`${page.url()}: ${ticked} ticked beforehand`); },
+    const made = await plainDevice(browser, locale, complaints);
+    made.page.on('load', () => {
+        made.page.$$eval('input:checked, option[selected]', (all) => all.length).then(
+            (ticked) => { if (ticked > 0) complaints.push(`${made.page.url()}: ${ticked} ticked beforehand`); },
             () => { /* it has gone on to another page */ },
         );
     });
-    const cdp = await context.newCDPSession(page);
-    await cdp.send('WebAuthn.enable');
-    await cdp.send('WebAuthn.addVirtualAuthenticator', {
-        options: {
-            protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true,
-            isUserVerified: true, automaticPresenceSimulation: true,
-        },
-    });
-    return { context, page };
+    return made;
 }
 
-const press = (page, answer) => page.click(`button[data-answer="${answer}"]`);
 const there = (page, selector) => page.waitForSelector(selector);
 
 /** Goes to a page of the portal, as by a new look. */
@@ -101,15 +77,6 @@ function keyboard(page) {
 async function equalButtons(page, selector) {
     const sizes = await page.$$eval(selector, (all) => all.map((one) => [one.offsetWidth, one.offsetHeight].join()));
     check(sizes.length === 2 && sizes[0] === sizes[1], `unequal buttons on ${page.url()}: ${sizes}`);
-}
-
-/** Writes a code down and says so. */
-async function writeDown(page) {
-    const code = await page.textContent('#code');
-    await press(page, 'written');
-    await page.fill('#typed', code.slice(-4));
-    await page.click('button[type=submit]');
-    return code;
 }
 
 /** A click that leads to another page. */
@@ -196,21 +163,11 @@ async function stop(page, grant) {
     return hands.count();
 }
 
-const browser = await chromium.launch({
-    executablePath: ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((file) => existsSync(file)),
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
+const browser = await launch();
 try {
     const first = await device(browser);
     let { page } = first;
-    await page.goto(link);
-    await there(page, 'button[data-answer=fresh]');
-    await press(page, 'fresh');
-    await press(page, 'make');
-    await there(page, '#code');
-    const code = await writeDown(page);
-    await press(page, 'enrol');
-    await page.waitForFunction(() => !document.querySelector('button[data-answer=enrol]'));
+    const code = await enrol(page, link);
     say({ enrolled: true });
     const { wide, narrow, unwanted } = await told();
 

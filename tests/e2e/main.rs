@@ -13,6 +13,7 @@ mod browser_devices;
 mod browser_keys;
 mod browser_life;
 mod browser_pages;
+mod browser_rules;
 mod bulk;
 mod client;
 mod conformance;

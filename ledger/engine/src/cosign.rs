@@ -2,7 +2,7 @@
 
 use grantbook_plan::CustomerState;
 use grantbook_plan::narrower::is_narrower;
-use grantbook_record::event::{Event, Evidence};
+use grantbook_record::event::{Event, Evidence, MandateSource};
 use grantbook_record::{Kind, Thumbprint};
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ pub(crate) const PASSKEYS_MAX: usize = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cosignature {
-    /// A grant, or an amendment that widens one, needs it.
+    /// A grant, an amendment that widens one, and a mandate need it.
     #[default]
     Required,
     /// It is taken where it comes.
@@ -27,7 +27,9 @@ pub enum Cosignature {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CosignatureError {
     /// A kind that no passkey signs.
-    #[error("nothing may be attached to {kind}, expected a key's enrolment or rotation or a grant's terms")]
+    #[error(
+        "nothing may be attached to {kind}, expected a key's enrolment or rotation, a grant's terms or a mandate"
+    )]
     NotAttachable {
         /// The kind.
         kind: Kind,
@@ -35,7 +37,7 @@ pub enum CosignatureError {
     /// An assertion by a passkey that the customer has not brought in.
     #[error("assertion by another passkey, expected one that the customer has enrolled")]
     UnknownPasskey,
-    /// A grant without the assertion that it needs.
+    /// A grant or a mandate without the assertion that it needs.
     #[error("no assertion, expected one by a passkey of the customer")]
     Missing,
     /// More passkeys than a customer may have.
@@ -75,7 +77,9 @@ fn check(
             let after = if brings_the_first(event) { attached.len() } else { known.len() + foreign };
             return if after > PASSKEYS_MAX { Err(CosignatureError::TooMany) } else { Ok(()) };
         }
-        Event::GrantGiven(_) => true,
+        // an agent has no passkey: its customer showed one when the mandate was given
+        Event::GrantGiven(given) => given.mandate.is_none(),
+        Event::MandateGiven(given) => matches!(given.from, MandateSource::Key(_)),
         Event::GrantAmended(amended) => {
             let before = customer.grant(&amended.grant);
             before.is_none_or(|before| !is_narrower(&before.terms, &amended.terms))

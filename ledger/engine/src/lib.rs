@@ -74,7 +74,7 @@ pub use keyring::{
 };
 pub use kit::{Kit, KitError, KitRequest};
 pub use ledger::{Appended, AppendedUse, Ledger, Recorded};
-pub use mandates::{MandateRow, RequestRow, Simulation};
+pub use mandates::{MandateRow, RequestRow, RuleAnswer, Simulation};
 pub use migrate::{Migration, migrate};
 pub use mirror::{KeptWish, MirrorError, MirrorRecord, Mirrored, WishError};
 pub use owed::{Acknowledgement, Ending};

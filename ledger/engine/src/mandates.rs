@@ -1,5 +1,7 @@
 //! Mandates and the requests that they are about. Specification: `docs/spec/mandate.md`.
 
+use std::collections::BTreeMap;
+
 use grantbook_plan::Refusal;
 use grantbook_plan::mandate::{
     Answer, Draft, Request, SimulatedTemplate, check_words, judge, simulate_templates,
@@ -46,6 +48,26 @@ pub struct Simulation {
     pub requests: Vec<(RequestRow, Answer)>,
     /// With the widest request under each template.
     pub templates: Vec<SimulatedTemplate>,
+}
+
+/// What a mandate answers a request that waits.
+#[derive(Debug, Clone)]
+pub struct RuleAnswer {
+    /// By whose agent.
+    pub mandate: MandateState,
+    /// Yes or no.
+    pub accepts: bool,
+    /// The request.
+    pub request: RequestRow,
+}
+
+/// Of several mandates the worst answer counts.
+fn rank(answer: Option<&RuleAnswer>) -> u8 {
+    match answer {
+        Some(RuleAnswer { accepts: true, .. }) => 0,
+        None => 1,
+        Some(RuleAnswer { accepts: false, .. }) => 2,
+    }
 }
 
 impl Ledger {
@@ -102,6 +124,40 @@ impl Ledger {
         let mut answers = self.answers(tenant, mandate)?;
         answers.retain(|(row, _)| row.open);
         Ok(answers)
+    }
+
+    /// What a customer's mandates in force answer of the requests that wait: yes or no, never what the customer is to be asked.
+    /// Among them declining beats asking, asking beats accepting, as among the rules of one; a mandate none of whose rules
+    /// is about a request does not count.
+    pub fn answers_by_rules(&self, tenant: TenantId, sub: &SubjectId) -> Result<Vec<RuleAnswer>, ReadError> {
+        let in_force: Vec<_> =
+            self.mandates_of(tenant, sub)?.into_iter().filter(|row| row.in_force).collect();
+        let mut found: BTreeMap<LeafIndex, Option<RuleAnswer>> = BTreeMap::new();
+        for row in in_force {
+            for (request, answer) in self.answers(tenant, &row.mandate.given)? {
+                if !request.open || (answer.rule.is_none() && answer.verdict == "ask") {
+                    continue;
+                }
+                let said = match answer.verdict {
+                    "accept" => Some(true),
+                    "decline" => Some(false),
+                    _ => None,
+                };
+                let answered = said.map(|accepts| RuleAnswer {
+                    mandate: row.mandate.clone(),
+                    accepts,
+                    request: request.clone(),
+                });
+                let kept = found.entry(request.leaf_index);
+                kept.and_modify(|kept| {
+                    if rank(answered.as_ref()) > rank(kept.as_ref()) {
+                        kept.clone_from(&answered);
+                    }
+                })
+                .or_insert(answered);
+            }
+        }
+        Ok(found.into_values().rev().flatten().collect())
     }
 
     /// What a mandate would have said of a customer's requests and of the tenant's templates, had it been signed. Refused is

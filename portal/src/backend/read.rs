@@ -5,6 +5,8 @@ use futures_util::Stream;
 use grantbook_record::TenantId;
 
 use crate::account::Parting;
+use crate::failure::Failure;
+use crate::rules::RuleForm;
 use crate::view::company::{Desk, Paging};
 use crate::view::customer::{
     ChangeReview, Complaints, Connections, GrantPage, Home, Keys, MyData, Narrowing, RequestReview,
@@ -16,6 +18,7 @@ use crate::view::money::Value;
 use crate::view::overview::Overview;
 use crate::view::refusal::Refusal;
 use crate::view::regulator::LogState;
+use crate::view::rules::{RuleBook, RuleDraft};
 use crate::view::space::{Space, SpaceFilter, SpaceRecord};
 use crate::viewer::Membership;
 
@@ -107,6 +110,15 @@ pub trait Reads: Clone + Send + Sync + 'static {
     fn erasure(&self, asked: &Parting) -> impl Future<Output = Read<ErasureReport>> + Send;
     /// The customer's complaints.
     fn complaints(&self, of: &[Membership]) -> impl Future<Output = Read<Complaints>> + Send;
+    /// The customer's standing rules.
+    fn rules(&self, of: &[Membership]) -> impl Future<Output = Read<RuleBook>> + Send;
+    /// A rule that is being made, with what it would have done once the form was sent. The tenant is as the path has it.
+    fn rule_draft(
+        &self,
+        of: &[Membership],
+        tenant: &str,
+        form: Result<RuleForm, Failure>,
+    ) -> impl Future<Output = Read<RuleDraft>> + Send;
     /// The receipt of an entry that is about the customer, as JSON in its one spelling.
     fn receipt(&self, of: &[Membership], leaf_index: u64) -> impl Future<Output = Read<String>> + Send;
 

@@ -7,7 +7,8 @@ use grantbook_record::event::{ClientPublished, Evidence, RequestMade};
 use grantbook_record::mirror::{Milestone, Value};
 use grantbook_record::vocabulary::Words;
 use grantbook_record::{
-    Jti, Kind, RecordId, SubjectId, TenantId, Term, Terms, Thumbprint, UnixSeconds, VocabularyVersion,
+    Jti, Kind, PublicKey, RecordId, SubjectId, TenantId, Term, Terms, Thumbprint, UnixSeconds,
+    VocabularyVersion,
 };
 
 use crate::failure::Failure;
@@ -157,13 +158,46 @@ pub trait CustomerSpace {
     ) -> Result<Option<Milestone>, Failure>;
 }
 
+/// What a rule in force answers a request that waits.
+#[derive(Debug, Clone)]
+pub struct RuledAnswer {
+    /// The `jti` of its `mandate.given`.
+    pub mandate: Jti,
+    /// The key of its agent.
+    pub agent: PublicKey,
+    /// The request.
+    pub request: Jti,
+    /// Its terms.
+    pub terms: Terms,
+    /// Yes or no.
+    pub accepts: bool,
+}
+
+/// What standing rules need of the ledger.
+pub trait RuleRecords {
+    /// The version of an enterprise's vocabulary in whose words rules are made.
+    fn vocabulary(&self, tenant: TenantId) -> Result<VocabularyVersion, Failure>;
+    /// What a customer's rules in force answer of the requests that wait.
+    fn answers_by_rules(&self, tenant: TenantId, sub: &SubjectId) -> Result<Vec<RuledAnswer>, Failure>;
+    /// Ends a rule for a customer who is logged in; gives the leaf index.
+    fn end_rule_by_session(&self, tenant: TenantId, sub: &SubjectId, mandate: Jti) -> Result<u64, Failure>;
+}
+
 /// All of it.
 pub trait WriteSide:
-    AccountStore + EventDoor + CustomerRecords + CustomerSpace + Enterprises + Send + Sync + 'static
+    AccountStore + EventDoor + CustomerRecords + CustomerSpace + Enterprises + RuleRecords + Send + Sync + 'static
 {
 }
 
-impl<T: AccountStore + EventDoor + CustomerRecords + CustomerSpace + Enterprises + Send + Sync + 'static>
-    WriteSide for T
+impl<T> WriteSide for T where
+    T: AccountStore
+        + EventDoor
+        + CustomerRecords
+        + CustomerSpace
+        + Enterprises
+        + RuleRecords
+        + Send
+        + Sync
+        + 'static
 {
 }

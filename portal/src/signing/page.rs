@@ -23,8 +23,9 @@ const PAGE: &str = include_str!("../../templates/sign/page.html");
 const STYLE: &str = include_str!("../../static/sign/sign.css");
 
 /// Modules by name.
-const MODULES: [(&str, &str); 12] = [
+const MODULES: [(&str, &str); 15] = [
     ("account.js", include_str!("../../static/sign/account.js")),
+    ("agent.js", include_str!("../../static/sign/agent.js")),
     ("bytes.js", include_str!("../../static/sign/bytes.js")),
     ("code.js", include_str!("../../static/sign/code.js")),
     ("consents.js", include_str!("../../static/sign/consents.js")),
@@ -34,6 +35,8 @@ const MODULES: [(&str, &str); 12] = [
     ("keys.js", include_str!("../../static/sign/keys.js")),
     ("main.js", include_str!("../../static/sign/main.js")),
     ("meaning.js", include_str!("../../static/sign/meaning.js")),
+    ("only.js", include_str!("../../static/sign/only.js")),
+    ("rules.js", include_str!("../../static/sign/rules.js")),
     ("screen.js", include_str!("../../static/sign/screen.js")),
     ("words.js", include_str!("../../static/sign/words.js")),
 ];

@@ -13,7 +13,7 @@ use grantbook_record::event::{
 };
 use grantbook_record::list::List;
 use grantbook_record::terms::NoticeShown;
-use grantbook_record::{Jti, Kind, TenantId, Term, Terms, UnixSeconds};
+use grantbook_record::{Jti, Kind, TenantId, Term, Terms, UnixSeconds, VocabularyVersion};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -281,6 +281,10 @@ fn with_ticked(
 /// it compares with the digests that are signed, and the words of a version that it has not itself.
 fn explained(inner: &Inner, prepared: &Prepared) -> Result<(Value, Value), Failure> {
     let kind = Kind::parse(&prepared.kind).ok_or(Failure::Unavailable)?;
+    if kind == Kind::MandateGiven {
+        let given: Drafted = serde_json::from_slice(&prepared.payload.0).map_err(|_| Failure::Unavailable)?;
+        return Ok((json!([]), words(inner, prepared.tenant, given.event.vocabulary)?));
+    }
     let claims = Event::parse(kind, &prepared.payload.0).map_err(|_| Failure::Unavailable)?;
     let terms = match claims.event {
         Event::GrantGiven(given) => given.terms,
@@ -292,13 +296,28 @@ fn explained(inner: &Inner, prepared: &Prepared) -> Result<(Value, Value), Failu
         let basis: Vec<_> = asked.basis.iter().map(|(law, article)| json!([law, article])).collect();
         json!({"to": asked.to, "sentence": asked.sentence, "basis": basis})
     });
-    let vocabulary = if terms.vocabulary.is_first() {
-        Value::Null
-    } else {
-        let words = inner.backend.words(prepared.tenant, terms.vocabulary)?.ok_or(Failure::Unavailable)?;
-        json!({"version": terms.vocabulary, "words": words})
-    };
-    Ok((consents.collect(), vocabulary))
+    Ok((consents.collect(), words(inner, prepared.tenant, terms.vocabulary)?))
+}
+
+/// The words of a version; null for the first one, which the signing page has itself.
+pub(super) fn words(inner: &Inner, tenant: TenantId, version: VocabularyVersion) -> Result<Value, Failure> {
+    if version.is_first() {
+        return Ok(Value::Null);
+    }
+    let words = inner.backend.words(tenant, version)?.ok_or(Failure::Unavailable)?;
+    Ok(json!({"version": version, "words": words}))
+}
+
+/// Of a mandate that lacks its keys, what its words are in.
+#[derive(Deserialize)]
+struct Drafted {
+    event: DraftedRules,
+}
+
+#[derive(Deserialize)]
+struct DraftedRules {
+    #[serde(default)]
+    vocabulary: VocabularyVersion,
 }
 
 fn of_grant<T: Serialize>(

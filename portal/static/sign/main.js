@@ -1,6 +1,7 @@
 // The signing page: it reads from its address what to do, shows what it is about to sign, asks, and signs.
 
 import { Refusal, ask, assertion, me } from './account.js';
+import { answer, withAgent } from './agent.js';
 import { decode, encode, fromBase64url, sha256 } from './bytes.js';
 import { separately } from './consents.js';
 import { add, come, end, named } from './devices.js';
@@ -34,7 +35,8 @@ async function signPrepared(id) {
     show(words.no_key, el('p', {}, words.no_key_text), el('p', {}, el('a', { href: '#recover' }, words.lost)), back);
     return;
   }
-  const bytes = fromBase64url(payload);
+  const unfinished = fromBase64url(payload);
+  const bytes = kind === 'mandate.given' ? await withAgent(unfinished, tenant, key) : unfinished;
   const { question, rows, widens, yes, no } = meaning(kind, bytes, tenant, enterprise, vocabulary);
   const shown = el('pre', { lang: 'en' }, decode(bytes));
   const details = el('details', {}, el('summary', {}, words.bytes), shown);
@@ -73,6 +75,7 @@ async function run() {
     if (what === 'sign') await signPrepared(encodeURIComponent(value));
     else if (what === 'invitation') await invitation(value);
     else if (what === 'recover') await recover();
+    else if (what === 'answer') await answer();
     else if (what === 'log-in') await comeIn(local(decodeURIComponent(value) || '/'));
     else if (what === 'add-device') await add();
     else if (what === 'device') await come(value);

@@ -2,18 +2,12 @@
 // here is not signed here.
 
 import { decode } from './bytes.js';
-import { dayNamed, moment, money, namesOf, words } from './words.js';
+import { consentNamed, dayNamed, moment, money, namesOf, words } from './words.js';
+import { only } from './only.js';
+import { rulesInWords } from './rules.js';
 import { list } from './screen.js';
 
 /** @typedef {[string, import('./screen.js').Part | import('./screen.js').Part[]][]} Rows */
-
-/** Refuses members that are unknown, and with them what could be hidden. @param {any} value @param {string[]} members */
-function only(value, members) {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('expected an object');
-  const unknown = Object.keys(value).find((name) => !members.includes(name));
-  if (unknown !== undefined) throw new Error(`unknown member ${unknown}`);
-  return value;
-}
 
 /** @param {any} clause @param {import('./words.js').Names} names */
 function clauseInWords(clause, names) {
@@ -49,6 +43,16 @@ function duty(obligation) {
   if (obligation.watermark) return words.watermark;
   if (obligation.notify) return words.notify(obligation.notify.party);
   return JSON.stringify(obligation);
+}
+
+/** An agent names under which mandate it answers, and the consents that it gives by it. @param {any} event @returns {Rows} */
+function byRule({ mandate, terms }) {
+  if (mandate === undefined) return [];
+  const consents = (terms?.consents ?? []).map((/** @type {any} */ { to }) => consentNamed(to));
+  /** @type {Rows} */
+  const rows = [[words.mandate, mandate]];
+  if (consents.length > 0) rows.push([words.consents, list(consents)]);
+  return rows;
 }
 
 /** @param {any} given @param {{ version: number, words: any } | null} vocabulary @returns {Rows} */
@@ -123,16 +127,23 @@ export function meaning(kind, payload, tenant, enterprise, vocabulary) {
     no: words.not_agree,
   });
   switch (kind) {
-    case 'grant.given':
-      return terms(words.sign_grant, only(claims.event, ['sub', 'terms', 'request']));
+    case 'grant.given': {
+      const event = only(claims.event, ['sub', 'terms', 'request', 'mandate']);
+      const { rows, ...rest } = terms(words.sign_grant, event);
+      return { ...rest, rows: [...rows, ...byRule(event)] };
+    }
+    case 'mandate.given': {
+      const asked = plain(words.sign_mandate, rulesInWords(claims.event, vocabulary));
+      return { ...asked, widens: true, yes: words.agree, no: words.not_agree };
+    }
     case 'grant.amended': {
       const event = only(claims.event, ['sub', 'grant', 'terms']);
       const { rows, ...rest } = terms(words.sign_amend, event);
       return { ...rest, rows: [[words.grant, event.grant], ...rows] };
     }
     case 'request.declined': {
-      const { request, unless } = only(claims.event, ['sub', 'request', 'unless']);
-      return plain(words.sign_decline, [[words.request, request], ...wishInWords(unless)]);
+      const event = only(claims.event, ['sub', 'request', 'unless', 'mandate']);
+      return plain(words.sign_decline, [[words.request, event.request], ...wishInWords(event.unless), ...byRule(event)]);
     }
     case 'milestone.confirmed': {
       const event = only(claims.event, ['sub', 'record', 'milestone', 'title', 'reached_on']);

@@ -5,6 +5,7 @@ type Category = { label: Words; fields: Record<string, Words> };
 
 export type Terms = {
   purposes: Record<string, Words>;
+  recipients?: Record<string, Words>;
   categories: Record<string, Category>;
 };
 

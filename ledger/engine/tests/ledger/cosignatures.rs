@@ -4,7 +4,8 @@ use grantbook_engine::{AppendError, Appended, Cosignature, CosignatureError, Led
 use grantbook_record::attachment::{AttachmentError, Attachments};
 use grantbook_record::encoding::{Base64Bytes, Bytes32, to_base64url};
 use grantbook_record::event::{
-    ClientPublished, Evidence, GrantAmended, GrantPaused, KeyEnrolled, KeyRotated, Recovery,
+    ClientPublished, Evidence, GrantAmended, GrantGiven, GrantPaused, KeyEnrolled, KeyRotated, MandateGiven,
+    Recovery,
 };
 use grantbook_record::feed::FeedPosition;
 use grantbook_record::list::List;
@@ -77,6 +78,34 @@ fn refused(result: Result<Appended, AppendError>) -> CosignatureError {
         Err(AppendError::Cosignature(error)) => error,
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_mandate_needs_the_customers_passkey_and_what_its_agent_answers_needs_none() {
+    let world = World::new();
+    publish(&world.ledger);
+    let key = with_passkey(&world, "cs-1");
+    let agent = Signer::from_seed(&[201; 32]).unwrap();
+    let mandate = || {
+        let event: MandateGiven = serde_json::from_value(serde_json::json!({
+            "sub": "cs-1", "from": {"key": key.thumbprint()}, "agent": agent.public_key(),
+            "until": world.terms().validity.end(), "rules": [{"accept": {}}],
+        }))
+        .unwrap();
+        world.sign(Kind::MandateGiven, event, &[&key])
+    };
+    assert_eq!(refused(send(&world, &mandate(), &[])), CosignatureError::Missing);
+    assert_eq!(refused(send(&world, &mandate(), &[2])), CosignatureError::UnknownPasskey);
+    let envelope = mandate();
+    send(&world, &envelope, &[1]).unwrap();
+
+    let mandate = Envelope::parse(&envelope).unwrap().event().unwrap().jti;
+    let answer = |signer: &Signer| {
+        let event = GrantGiven { mandate: Some(mandate), ..given("cs-1", &world.terms()) };
+        send(&world, &world.sign(Kind::GrantGiven, event, &[signer]), &[])
+    };
+    answer(&agent).unwrap();
+    assert!(answer(&key).is_err(), "the customer's own key is no way around the passkey");
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 use grantbook_engine::{Ledger, LedgerConfig, ReadError};
 use grantbook_plan::Decision;
-use grantbook_record::event::{Channel, GrantGiven, MandateGiven, MandateSource, MandateWithdrawn};
+use grantbook_record::event::{
+    Channel, GrantGiven, MandateGiven, MandateSource, MandateWithdrawn, RequestMade,
+};
 use grantbook_record::feed::{About, FeedPosition};
-use grantbook_record::{Jti, Kind, Signer, TenantId};
+use grantbook_record::{Jti, Kind, Signer, TenantId, UnixSeconds};
 use grantbook_tlog::LeafIndex;
 use serde_json::json;
 
@@ -23,10 +25,12 @@ impl Represented {
     fn new(world: &World, name: &'static str, seed: u8) -> Self {
         let customer = world.enrol(name);
         let agents = [seed, seed + 1].map(|seed| Signer::from_seed(&[seed; 32]).unwrap());
+        // one that is handed on may end no later than the one above
+        let until = world.config.clock.now().seconds().0 + 86_400;
         let give = |from: MandateSource, agent: &Signer, depth: u8, signer: &Signer| {
             let members = json!({
                 "sub": name, "from": from, "agent": agent.public_key(), "depth": depth,
-                "until": world.config.clock.now().seconds().0 + 86_400,
+                "until": until,
                 "rules": [{"accept": {"uses_max": 10}}],
             });
             let event: MandateGiven = serde_json::from_value(members).unwrap();
@@ -93,6 +97,39 @@ fn an_erased_customers_mandates_are_gone_with_them() {
             });
         }
     }
+}
+
+#[test]
+fn of_several_mandates_the_worst_answer_counts() {
+    let world = World::new();
+    let customer = world.enrol("ann");
+    let give = |seed: u8, rule: serde_json::Value| {
+        let agent = Signer::from_seed(&[seed; 32]).unwrap();
+        let members = json!({
+            "sub": "ann", "from": MandateSource::Key(customer.thumbprint()), "agent": agent.public_key(),
+            "until": world.config.clock.now().seconds().0 + 86_400, "rules": [rule],
+        });
+        let event: MandateGiven = serde_json::from_value(members).unwrap();
+        world.append(Kind::MandateGiven, event, &[&customer]).unwrap();
+    };
+    let expires = UnixSeconds(world.config.clock.now().seconds().0 + 3_600);
+    let event = RequestMade { sub: world::sub("ann"), terms: world.terms(), expires };
+    world.append(Kind::RequestMade, event, &[&world.enterprise]).unwrap();
+    let answers = || {
+        let answers = world.ledger.answers_by_rules(world.tenant, &world::sub("ann")).unwrap();
+        answers.iter().map(|answer| answer.accepts).collect::<Vec<_>>()
+    };
+    assert_eq!(answers(), [] as [bool; 0], "without a rule");
+    give(60, json!({"when": {"purposes": ["research"]}, "accept": {}, "otherwise": "decline"}));
+    assert_eq!(answers(), [] as [bool; 0], "a rule about something else");
+    give(61, json!({"accept": {}}));
+    assert_eq!(answers(), [true]);
+    give(62, json!({"accept": {"uses_max": 9}}));
+    assert_eq!(answers(), [] as [bool; 0], "one that asks keeps another from accepting");
+    give(63, json!({"accept": {"uses_max": 9}, "otherwise": "decline"}));
+    assert_eq!(answers(), [false], "one that declines keeps another from asking");
+    give(64, json!({"accept": {}}));
+    assert_eq!(answers(), [false], "whichever comes last");
 }
 
 #[test]

@@ -86,7 +86,10 @@ impl Door {
                 let waiting = answers.map(|(row, answer)| Waiting {
                     request: row.id,
                     terms: row.request.terms,
-                    answer: Said { verdict: answer.verdict.to_owned(), why: answer.why },
+                    answer: Said {
+                        verdict: answer.verdict.to_owned(),
+                        why: answer.why.map(|why| why.to_string()),
+                    },
                 });
                 Ok(waiting.collect())
             }

@@ -125,7 +125,7 @@ struct AnswerView {
 
 impl From<Answer> for AnswerView {
     fn from(Answer { verdict, rule, why }: Answer) -> Self {
-        Self { verdict, rule, why }
+        Self { verdict, rule, why: why.map(|why| why.to_string()) }
     }
 }
 

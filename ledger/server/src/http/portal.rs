@@ -9,6 +9,7 @@ pub(crate) mod draft;
 mod erasure;
 mod names;
 mod refusal;
+mod rules;
 mod space;
 mod story;
 mod taken_along;
@@ -23,6 +24,7 @@ use grantbook_plan::Status;
 use grantbook_portal::account::Parting;
 use grantbook_portal::backend::read::{ConsentForm, Read, ReadFault, Reads};
 use grantbook_portal::failure::Failure;
+use grantbook_portal::rules::RuleForm;
 use grantbook_portal::view::company::{Desk, Paging};
 use grantbook_portal::view::customer::{
     ChangeReview, Complaints, Connections, GateTaken, GrantPage, Home, Keys, MyData, Narrowing,
@@ -34,6 +36,7 @@ use grantbook_portal::view::money::Value;
 use grantbook_portal::view::overview::Overview;
 use grantbook_portal::view::refusal::Refusal;
 use grantbook_portal::view::regulator::LogState;
+use grantbook_portal::view::rules::{RuleBook, RuleDraft};
 use grantbook_portal::view::space::{Space, SpaceFilter, SpaceRecord};
 use grantbook_portal::viewer::Membership;
 use grantbook_record::{Jti, TenantId, UnixMillis, UnixSeconds};
@@ -257,6 +260,21 @@ impl Reads for LedgerReads {
 
     async fn complaints(&self, _of: &[Membership]) -> Read<Complaints> {
         Ok(Complaints::default())
+    }
+
+    async fn rules(&self, of: &[Membership]) -> Read<RuleBook> {
+        let of = of.to_vec();
+        self.read(move |ledger| rules::book(ledger, &of)).await
+    }
+
+    async fn rule_draft(
+        &self,
+        of: &[Membership],
+        tenant: &str,
+        form: Result<RuleForm, Failure>,
+    ) -> Read<RuleDraft> {
+        let (of, tenant) = (of.to_vec(), tenant.to_owned());
+        self.read(move |ledger| rules::draft(ledger, &of, &tenant, form)).await
     }
 
     async fn receipt(&self, of: &[Membership], leaf_index: u64) -> Read<String> {

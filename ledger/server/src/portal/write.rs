@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use grantbook_engine::{AccountChange, EraseError, Ledger, Role, WishError};
+use grantbook_engine::{AccountChange, EraseError, Ledger, Role, RuleAnswer, WishError};
 use grantbook_portal::backend::write::{
     AccountStore, Bearer, Change, CustomerFacts, CustomerRecords, CustomerSpace, Enterprises, EventDoor,
-    GrantFacts, Rows, Sandbox,
+    GrantFacts, Rows, RuleRecords, RuledAnswer, Sandbox,
 };
 use grantbook_portal::failure::Failure;
 use grantbook_portal::news::OpenGrant;
@@ -271,5 +271,28 @@ impl CustomerSpace for LedgerWrites {
         let found = records.into_iter().find(|known| known.id == *record);
         let mut milestones = found.iter().flat_map(|known| known.content.milestones.iter());
         Ok(milestones.find(|known| known.id == *milestone).cloned())
+    }
+}
+
+impl RuleRecords for LedgerWrites {
+    fn vocabulary(&self, tenant: TenantId) -> Result<VocabularyVersion, Failure> {
+        Ok(self.0.tenant_state(tenant).map_err(refused)?.vocabulary.latest().number())
+    }
+
+    fn answers_by_rules(&self, tenant: TenantId, sub: &SubjectId) -> Result<Vec<RuledAnswer>, Failure> {
+        let answers = self.0.answers_by_rules(tenant, sub).map_err(refused)?;
+        let ruled = |RuleAnswer { mandate, accepts, request }| RuledAnswer {
+            mandate: mandate.id,
+            agent: mandate.given.agent,
+            request: request.id,
+            terms: request.request.terms,
+            accepts,
+        };
+        Ok(answers.into_iter().map(ruled).collect())
+    }
+
+    fn end_rule_by_session(&self, tenant: TenantId, sub: &SubjectId, mandate: Jti) -> Result<u64, Failure> {
+        let ended = self.0.withdraw_mandate_by_channel(tenant, sub, mandate, Channel::Session);
+        Ok(ended.map_err(refused)?.leaf_index.0)
     }
 }

@@ -57,6 +57,7 @@ struct Stage<'b> {
     /// What B waits to sign: the ledger signs for A itself.
     asked_by_b: String,
     leaf: u64,
+    rule: Jti,
     asset: String,
 }
 
@@ -86,6 +87,7 @@ impl<'b> Stage<'b> {
         let made = book.send(made).await.expect(303);
         let asked_by_b = made.header("location").rsplit_once('/').unwrap().1.to_owned();
 
+        let rule = customer.rules(book.tenant(), &signer(43), "&stands=90").await;
         book.all_acknowledged().await;
         // an archive has the next `state.root` signed where the last one does not show all
         let archive = format!("/my/account/data/{}/archive", book.tenant());
@@ -104,12 +106,25 @@ impl<'b> Stage<'b> {
             browsers.push((cookie, form_token(&page)));
         }
         let browsers = browsers.try_into().unwrap();
-        Self { book, customer, browsers, request, grant, ended, prepared, device, asked_by_b, leaf, asset }
+        Self {
+            book,
+            customer,
+            browsers,
+            request,
+            grant,
+            ended,
+            prepared,
+            device,
+            asked_by_b,
+            leaf,
+            rule,
+            asset,
+        }
     }
 
     /// A route with the things of A and of its customer in its address.
     fn path(&self, route: &str) -> String {
-        let Self { request, grant, ended, prepared, device, leaf, asked_by_b, .. } = self;
+        let Self { request, grant, ended, prepared, device, leaf, rule, asked_by_b, .. } = self;
         let tenant = self.book.tenant().to_string();
         let secret = "A".repeat(43);
         let path = route
@@ -119,6 +134,8 @@ impl<'b> Stage<'b> {
             .replace("/my/grants/{id}", &format!("/my/grants/{grant}"))
             .replace("/my/account/devices/{id}", &format!("/my/account/devices/{device}"))
             .replace("/my/account/data/{id}", &format!("/my/account/data/{tenant}"))
+            .replace("/my/rules/{tenant}", &format!("/my/rules/{tenant}"))
+            .replace("{mandate}", &rule.to_string())
             .replace("/my/space/{tenant}/{id}", &format!("/my/space/{tenant}/ticket-1"))
             .replace("/account/prepared/{id}", &format!("/account/prepared/{prepared}"))
             .replace("/company/requests/prepared/{id}", &format!("/company/requests/prepared/{asked_by_b}"))
@@ -184,10 +201,10 @@ impl<'b> Stage<'b> {
     }
 
     /// What nobody but the customer, and the enterprise on its own pages, may be told.
-    fn words(&self) -> [String; 6] {
-        let ids = [self.request, self.grant, self.ended].map(|id| id.to_string());
-        let [request, grant, ended] = ids;
-        [SUB.to_owned(), PRICE.to_owned(), crate::mirror::VALUE.to_owned(), request, grant, ended]
+    fn words(&self) -> [String; 7] {
+        let ids = [self.request, self.grant, self.ended, self.rule].map(|id| id.to_string());
+        let [request, grant, ended, rule] = ids;
+        [SUB.to_owned(), PRICE.to_owned(), crate::mirror::VALUE.to_owned(), request, grant, ended, rule]
     }
 
     /// An answer without the address that was asked: a page repeats its own, for the other language.

@@ -259,6 +259,20 @@ impl<'b> Person<'b> {
         self.send(&envelope, Some(&attachment)).await.expect(201);
         Envelope::parse(&envelope).unwrap().event().unwrap().jti
     }
+
+    /// Makes a rule, from the form to the log; what the browser puts in is the signer's name and an agent's key.
+    pub(crate) async fn rules(&self, tenant: TenantId, agent: &Signer, form: &str) -> Jti {
+        let (_, mut prepared) = self.prepared(&format!("/my/rules/{tenant}"), form).await;
+        let payload = from_base64url(prepared["payload"].as_str().unwrap()).unwrap();
+        let mut claims: Value = serde_json::from_slice(&payload).unwrap();
+        claims["event"]["from"] = json!({"key": self.signer.thumbprint()});
+        claims["event"]["agent"] = json!(agent.public_key());
+        prepared["payload"] = json!(to_base64url(claims.to_string().as_bytes()));
+        let envelope = signed_by(&prepared, &self.signer);
+        let attachment = self.passkey.attached(self.book, &envelope);
+        self.send(&envelope, Some(&attachment)).await.expect(201);
+        Envelope::parse(&envelope).unwrap().event().unwrap().jti
+    }
 }
 
 /// Stands for the key that a code gives.

@@ -11,7 +11,7 @@ use grantbook_record::terms::{
 use grantbook_record::{Term, Terms};
 use serde::Serialize;
 
-use super::judgement::{Judgement, judge};
+use super::judgement::{Judgement, Why, judge};
 use super::request::Request;
 use crate::tenant::TenantState;
 
@@ -29,15 +29,15 @@ pub struct Answer {
     pub rule: Option<usize>,
     /// Why it is not accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
+    pub why: Option<Why>,
 }
 
 impl From<Judgement> for Answer {
     fn from(judgement: Judgement) -> Self {
         match judgement {
             Judgement::Accept { rule } => Self { verdict: "accept", rule: Some(rule), why: None },
-            Judgement::Decline { rule, why } => Self { verdict: "decline", rule, why: Some(why.to_string()) },
-            Judgement::Ask { rule, why } => Self { verdict: "ask", rule, why: Some(why.to_string()) },
+            Judgement::Decline { rule, why } => Self { verdict: "decline", rule, why: Some(why) },
+            Judgement::Ask { rule, why } => Self { verdict: "ask", rule, why: Some(why) },
         }
     }
 }

@@ -23,6 +23,7 @@ pub(super) fn body(method: &str, route: &str, tenant: TenantId) -> Body {
     match (method, route) {
         ("GET", _) => Body::None,
         ("POST", "/my/grants/{id}/change") => Body::Form("&uses=3"),
+        ("POST", "/my/rules/{tenant}") => Body::Form("&stands=90"),
         ("POST", "/my/account/notifications") => Body::Form("&address=&language=en&digest=off"),
         ("POST", "/my/space/{tenant}/{id}/wish") => Body::Form("&field=phone&value=140"),
         ("POST", "/my/space/{tenant}/{id}/confirm") => Body::Form("&milestone=phase-1"),
@@ -42,6 +43,7 @@ pub(super) fn body(method: &str, route: &str, tenant: TenantId) -> Body {
             | "/my/grants/{id}/resume"
             | "/my/grants/{id}/stop"
             | "/my/account/data/{id}/erase"
+            | "/my/rules/{tenant}/{mandate}/end"
             | "/company/sign-out"
             | "/sandbox/customer"
             | "/sandbox/company"
@@ -75,7 +77,7 @@ pub(super) fn body(method: &str, route: &str, tenant: TenantId) -> Body {
 /// What changes or ends what others are asked about comes after them.
 pub(super) fn turn(method: &str, route: &str) -> u8 {
     match (method, route) {
-        ("POST", "/my/grants/{id}/stop") => 1,
+        ("POST", "/my/grants/{id}/stop" | "/my/rules/{tenant}/{mandate}/end") => 1,
         ("POST", "/my/account/data/{id}/erase") => 2,
         ("GET", "/my/account/data/{id}/erased") => 3,
         (_, "/account/erase") => 4,

@@ -1,0 +1,47 @@
+/** A customer's device: a browser context with an authenticator in it, and the ways that every script takes. */
+
+/** @param {import('playwright-core').Browser} browser @param {string} locale @param {string[]} complaints what no page may do */
+export async function device(browser, locale, complaints) {
+    const context = await browser.newContext({ locale });
+    context.setDefaultTimeout(20_000);
+    await context.addInitScript(() => {
+        addEventListener('securitypolicyviolation', (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
+    });
+    const page = await context.newPage();
+    page.on('console', (message) => {
+        if (message.type() === 'error') complaints.push(`${page.url()}: ${message.text()}`);
+    });
+    page.on('pageerror', (error) => complaints.push(`${page.url()}: ${error}`));
+    const cdp = await context.newCDPSession(page);
+    await cdp.send('WebAuthn.enable');
+    await cdp.send('WebAuthn.addVirtualAuthenticator', {
+        options: {
+            protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true,
+            isUserVerified: true, automaticPresenceSimulation: true,
+        },
+    });
+    return { context, page };
+}
+
+export const press = (page, answer) => page.click(`button[data-answer="${answer}"]`);
+
+/** Writes a code down and says so. */
+export async function writeDown(page) {
+    const code = await page.textContent('#code');
+    await press(page, 'written');
+    await page.fill('#typed', code.slice(-4));
+    await page.click('button[type=submit]');
+    return code;
+}
+
+/** From an invitation to a key that waits for the enterprise's word; gives the recovery code. */
+export async function enrol(page, link) {
+    await page.goto(link);
+    await press(page, 'fresh');
+    await press(page, 'make');
+    await page.waitForSelector('#code');
+    const code = await writeDown(page);
+    await press(page, 'enrol');
+    await page.waitForFunction(() => !document.querySelector('button[data-answer=enrol]'));
+    return code;
+}
