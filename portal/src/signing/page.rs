@@ -125,6 +125,8 @@ fn guarded(media: &'static str) -> HeaderMap {
         // whoever checks the files on the log checks what is served now
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "no-referrer"),
+        // for browsers that do not know `frame-ancestors`
+        (header::X_FRAME_OPTIONS, "DENY"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-embedder-policy"), "require-corp"),
