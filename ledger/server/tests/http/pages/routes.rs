@@ -55,7 +55,6 @@ pub(super) fn body(method: &str, route: &str, tenant: TenantId) -> Body {
             Body::Json(json!({"tenant": tenant, "envelope": to_base64url(b"none")}))
         }
         ("POST", "/my/account/devices/{id}/name") => Body::Form("&name=kitchen"),
-        ("POST", "/account/devices/offer") => Body::Json(json!({})),
         ("POST", "/account/devices/look" | "/account/devices/step" | "/account/devices/finish") => {
             Body::Json(json!({"token": secret}))
         }
@@ -67,8 +66,13 @@ pub(super) fn body(method: &str, route: &str, tenant: TenantId) -> Body {
         // what these take is tried one by one in `portal` and `recovering`
         (
             "POST",
-            "/account/log-out" | "/account/erase" | "/account/register" | "/account/recovered"
-            | "/account/log-in" | "/account/step-up",
+            "/account/log-out"
+            | "/account/erase"
+            | "/account/register"
+            | "/account/recovered"
+            | "/account/log-in"
+            | "/account/step-up"
+            | "/account/devices/offer",
         ) => Body::Json(json!({})),
         _ => panic!("{method} {route} has no row: write what is sent there"),
     }
