@@ -10,6 +10,8 @@
 //! | `member/` SHA-256 of tenant and pseudonym | the account's id: a pseudonym is one person's |
 //! | `recovery/` SHA-256 of the code's lookup value | the account's id |
 
+pub mod device;
+pub mod pairing;
 mod recovery;
 
 use grantbook_record::encoding::{Base64Bytes, Bytes32, to_base64url};
@@ -19,6 +21,7 @@ use grantbook_record::{SubjectId, TenantId, UnixSeconds};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use device::{Device, DeviceKey, DeviceName};
 pub use recovery::{CodeLogin, CodeProof};
 
 use crate::backend::write::Rows;
@@ -61,6 +64,9 @@ pub struct Account {
     pub since: UnixSeconds,
     /// Passkeys that log in.
     pub passkeys: Vec<Passkey>,
+    /// Browsers that have keys of the person's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<Device>,
     /// Where the person is a customer.
     #[serde(default)]
     pub memberships: Vec<Membership>,
@@ -144,6 +150,7 @@ impl Account {
         Self {
             since,
             passkeys: Vec::new(),
+            devices: Vec::new(),
             memberships: Vec::new(),
             recovery,
             next_recovery: None,
@@ -223,6 +230,9 @@ impl Account {
             rows.remove(&member_row(gone.tenant, &gone.sub));
         }
         self.memberships.retain(|known| known.tenant != parting.tenant);
+        for device in &mut self.devices {
+            device.keys.retain(|known| known.tenant != parting.tenant);
+        }
         self.partings.retain(|known| known.tenant != parting.tenant && known.is_told(parting.asked));
         self.partings.push(parting);
     }

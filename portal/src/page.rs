@@ -93,6 +93,7 @@ impl Place {
                 | Self::Grants
                 | Self::Uses
                 | Self::Gates
+                | Self::CompanyComplaints
                 | Self::Settlement
         )
     }
@@ -328,6 +329,8 @@ pub(crate) fn respond_with(status: StatusCode, page: &Page, template: &impl Temp
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // for browsers that do not know `frame-ancestors`
+        (header::X_FRAME_OPTIONS, "DENY"),
         (header::CACHE_CONTROL, "no-store"),
         (header::VARY, "accept-language, cookie"),
         (header::CONTENT_LANGUAGE, page.language().tag()),

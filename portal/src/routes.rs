@@ -1,5 +1,6 @@
 //! Routes: who asks, what is read, which page shows it.
 
+mod account;
 mod download;
 
 use std::convert::Infallible;
@@ -224,8 +225,8 @@ pub fn router<S: Clone + Send + Sync + 'static, R: Reads, V: Viewers>(reads: R, 
         .route("/my/receipts/{leaf}/file", get(receipt_file::<R, V>))
         .route("/my/rules", mine!(Place::Account, rules, rules::book))
         .route("/my/rules/{tenant}/new", get(rule_draft::<R, V>))
-        .route("/my/account", mine!(Place::Account, keys, customer::account))
-        .route("/my/account/data", get(data::<R, V>))
+        .route("/my/account", get(account::account::<R, V>))
+        .route("/my/account/data", get(account::data::<R, V>))
         .route("/my/account/data/{id}/erase", mine!(Place::Account, erasure_review / id, erasure::review))
         .route("/my/account/data/{id}/erased", get(erased::<R, V>))
         .route("/my/account/data/{id}/archive", get(download::archive::<R, V>))
@@ -441,27 +442,6 @@ async fn taken<R: Reads, V: Viewers>(
         }
         Err(ReadFault::Unavailable) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Err(ReadFault::NotFound | ReadFault::Erased) => StatusCode::NOT_FOUND.into_response(),
-    }
-}
-
-async fn data<R: Reads, V: Viewers>(
-    State(portal): State<Portal<R, V>>,
-    uri: OriginalUri,
-    headers: HeaderMap,
-) -> Response {
-    let request = (portal, uri, headers);
-    match as_customer(&request, Place::Account).await {
-        Ok((asked, of)) => {
-            let (Portal { reads, viewers }, _, headers) = &request;
-            let mut read = reads.data(&of).await;
-            if let Ok(view) = &mut read {
-                for parting in viewers.partings(headers).await {
-                    view.erased.extend(reads.erasure(&parting).await.ok());
-                }
-            }
-            asked.answer(read, |page, view| customer::data(page, &view))
-        }
-        Err(refused) => refused,
     }
 }
 

@@ -9,7 +9,7 @@ pub mod company;
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use grantbook_record::UnixSeconds;
-use grantbook_record::encoding::to_base64url;
+use grantbook_record::encoding::{Base64Bytes, to_base64url};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
@@ -56,6 +56,9 @@ pub struct Session {
     pub fresh_until: UnixSeconds,
     /// Begun by a recovery code: it may recover, look and withdraw, nothing else.
     pub recovering: bool,
+    /// The credential that began it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<Base64Bytes>,
 }
 
 /// A session and the token that names it.
@@ -66,11 +69,19 @@ pub struct Current {
     token: Secret,
 }
 
-/// Begins a session. Whatever token the browser had before is not it: nobody can fix one in advance.
-pub fn begin(rows: &mut dyn Rows, account: &AccountId, recovering: bool, now: UnixSeconds) -> Secret {
+/// Begins a session, by a passkey's credential, or without one by a recovery code. Whatever token the browser had before is not it: nobody can fix one in advance.
+pub fn begin(rows: &mut dyn Rows, account: &AccountId, by: Option<&Base64Bytes>, now: UnixSeconds) -> Secret {
     let token = Secret::random();
+    let recovering = by.is_none();
     let fresh_until = UnixSeconds(if recovering { 0 } else { now.0.saturating_add(FRESH_SECONDS) });
-    let session = Session { account: account.clone(), since: now, seen: now, fresh_until, recovering };
+    let session = Session {
+        account: account.clone(),
+        since: now,
+        seen: now,
+        fresh_until,
+        recovering,
+        credential: by.cloned(),
+    };
     put(rows, &name(&token), &session);
     token
 }

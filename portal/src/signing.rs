@@ -6,6 +6,7 @@
 
 mod company;
 mod complaints;
+mod devices;
 mod enrol;
 mod erase;
 mod invite;
@@ -44,6 +45,7 @@ use crate::news;
 use crate::page::Place;
 use crate::secret::random;
 use crate::session::{self, Current, Lifetimes};
+use crate::view::customer::{Device, Passkey};
 use crate::view::news::{MailSettings, News};
 use crate::viewer::{Membership, Role, Viewer, Viewers};
 
@@ -142,6 +144,13 @@ impl Portal {
             .route("/account/join", post(enrol::join))
             .route("/account/enrol", post(enrol::enrol))
             .route("/account/prepared/{id}", get(prepare::show))
+            .route("/account/devices/offer", post(devices::offer))
+            .route("/account/devices/look", post(devices::look))
+            .route("/account/devices/join", post(devices::join))
+            .route("/account/devices/step", post(devices::step))
+            .route("/account/devices/finish", post(devices::finish))
+            .route("/account/devices/end", post(devices::end))
+            .route("/my/account/devices/{id}/name", post(devices::rename))
             .route("/my/requests/{id}/agree", post(prepare::agree))
             .route("/my/requests/{id}/decline", post(prepare::decline))
             .route("/my/grants/{id}/change", post(prepare::change))
@@ -203,6 +212,12 @@ impl Viewers for Portal {
             Ok(account.partings.into_iter().filter(|parting| parting.is_told(now)).collect())
         });
         found.await.unwrap_or_default()
+    }
+
+    async fn devices(&self, headers: &HeaderMap) -> (Vec<Device>, Vec<Passkey>) {
+        let headers = headers.clone();
+        let found = self.blocking(move |inner| inner.account(&inner.current(&headers)?.session.account));
+        found.await.map_or_else(|_| (Vec::new(), Vec::new()), |account| devices::shown(&account))
     }
 
     async fn news(&self, headers: &HeaderMap) -> Option<News> {
@@ -308,6 +323,7 @@ impl Inner {
             news::Contact::sweep(rows, now)?;
             prepare::sweep(rows, now)?;
             request::sweep(rows, now)?;
+            devices::sweep(rows, now)?;
             enrol::sweep(rows, now)
         })
     }

@@ -6,6 +6,7 @@ use grantbook_record::{SubjectId, TenantId};
 use crate::account::Parting;
 use crate::moment::Zone;
 use crate::page::Place;
+use crate::view::customer::{Device, Passkey};
 use crate::view::news::{MailSettings, News};
 
 /// What somebody is to the portal.
@@ -73,6 +74,11 @@ pub trait Viewers: Clone + Send + Sync + 'static {
     /// The erasures that they asked for and are still told of.
     fn partings(&self, _headers: &HeaderMap) -> impl Future<Output = Vec<Parting>> + Send {
         std::future::ready(Vec::new())
+    }
+
+    /// Their devices and passkeys.
+    fn devices(&self, _headers: &HeaderMap) -> impl Future<Output = (Vec<Device>, Vec<Passkey>)> + Send {
+        std::future::ready((Vec::new(), Vec::new()))
     }
 
     /// What has happened to whoever it is; nothing for visitors.

@@ -30,6 +30,7 @@ try {
     /** Fills in a rule, sees what it would do, and goes on to sign it. */
     const make = async () => {
         await page.fill('input[name=price]', '0.50');
+        await page.selectOption('select[name=currency]', 'CNY');
         await page.fill('input[name=uses]', '5');
         await page.selectOption('select[name=outside]', 'decline');
         await follow('form.form button');

@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const module = (name) => import(path.join(root, 'portal/static/sign', name));
 const { parse, proof, recoveryKey, reveal, fresh } = await module('code.js');
-const { envelope, newId, sign } = await module('jws.js');
+const { claims, enrolled, envelope, newId, sign } = await module('jws.js');
+const { thumbprintOf } = await module('keys.js');
 const { decode, fromBase64url, toBase64url } = await module('bytes.js');
 
 /** The example of a page between its fences. */
@@ -68,4 +69,37 @@ test('bytes go to text and back', () => {
         assert.deepEqual(fromBase64url(toBase64url(bytes)), bytes);
     }
     assert.throws(() => fromBase64url('a+b'));
+});
+
+test('a device signs for no other key, person or power than were compared', async () => {
+    const tenant = '07070707-0707-4707-8707-070707070707';
+    const person = 'cs-00004';
+    const made = async () => {
+        const pair = await crypto.subtle.generateKey('Ed25519', false, ['sign']);
+        const { x } = await crypto.subtle.exportKey('jwk', pair.publicKey);
+        const jwk = { crv: 'Ed25519', kty: 'OKP', x };
+        const raw = async (message) => new Uint8Array(await crypto.subtle.sign('Ed25519', pair.privateKey, message));
+        return { jwk, thumbprint: await thumbprintOf(jwk), sign: raw };
+    };
+    const [its, other] = [await made(), await made()];
+    const good = { sub: person, key: its.jwk, evidence: 'enrolled_key' };
+    const takes = async (event, { kind = 'key.enrolled', aud = tenant, signer = its, seconds, compared = [its.thumbprint] } = {}) => {
+        const jws = await sign(kind, claims(aud, event, seconds), signer);
+        return (await enrolled({ tenant, jws }, person, new Set(compared))) !== null;
+    };
+    assert.equal(await takes(good), true);
+    assert.equal(await takes({ ...good, sub: 'cs-00005' }), false, 'another person');
+    assert.equal(await takes({ ...good, evidence: 'enterprise' }), false, 'another evidence');
+    assert.equal(await takes({ ...good, recovery: other.thumbprint }), false, 'a recovery key with it');
+    assert.equal(await takes({ ...good, key: other.jwk }), false, 'another key than signs');
+    assert.equal(await takes({ ...good, key: other.jwk }, { signer: other }), false, 'a key that was not compared');
+    assert.equal(await takes(good, { kind: 'key.rotated' }), false, 'another kind');
+    assert.equal(await takes(good, { aud: '08080808-0808-4808-8808-080808080808' }), false, 'another enterprise');
+    assert.equal(await takes(good, { seconds: 60 }), false, 'a member that was not shown');
+    // each of them once
+    const compared = new Set([its.thumbprint]);
+    const jws = await sign('key.enrolled', claims(tenant, good), its);
+    assert.ok(await enrolled({ tenant, jws }, person, compared));
+    assert.equal(await enrolled({ tenant, jws }, person, compared), null);
+    assert.equal(await enrolled({ tenant, jws: `${jws}.x` }, person, new Set([its.thumbprint])), null);
 });

@@ -60,7 +60,8 @@ impl Browser {
     }
 }
 
-async fn ask(world: &World, enterprise: &Enterprise) -> Jti {
+/// A request of the enterprise to the customer.
+pub(crate) async fn ask(world: &World, enterprise: &Enterprise) -> Jti {
     let sub = SubjectId::parse(SUB).unwrap();
     let expires = UnixSeconds(world.now().seconds().0 + 86_400);
     let event = RequestMade { sub, terms: world.terms(enterprise, |_| ()), expires };

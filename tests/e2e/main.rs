@@ -9,6 +9,7 @@
 )]
 
 mod browser_desk;
+mod browser_devices;
 mod browser_keys;
 mod browser_life;
 mod browser_pages;

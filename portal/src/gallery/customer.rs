@@ -13,8 +13,8 @@ use crate::page::{Place, customer, news};
 use crate::view::Wording;
 use crate::view::agreement::{Agreement, ConsentAsked};
 use crate::view::customer::{
-    ChangeReview, Connection, Connections, GateTaken, GrantPage, Holding, Home, Key, Keys, MyData, Narrowed,
-    Narrowing, RequestCard, RequestReview, Standing, StopReview, Stopped,
+    ChangeReview, Connection, Connections, Device, GateTaken, GrantPage, Holding, Home, Key, Keys, MyData,
+    Narrowed, Narrowing, Passkey, RequestCard, RequestReview, Standing, StopReview, Stopped,
 };
 use crate::view::money::{Amount, Formula, Line, Month, Payment, PaymentState, Source, Value};
 use crate::view::news::{Line as NewsLine, MailSettings, MailState, News};
@@ -103,6 +103,9 @@ pub(super) const SHOWN: &[Shown] = &[
     shown("value", "hostile", Place::Value, Who::Customer, |page| customer::value(page, &value(Hostile))),
     shown("value", "empty", Place::Value, Who::Customer, |page| customer::value(page, &Value::default())),
     shown("account", "keys", Place::Account, Who::Customer, |page| customer::account(page, &keys())),
+    shown("account", "one-device", Place::Account, Who::Customer, |page| {
+        customer::account(page, &one_device())
+    }),
     shown("account", "no-key", Place::Account, Who::Customer, |page| {
         customer::account(page, &Keys::default())
     }),
@@ -443,21 +446,49 @@ fn value(flavour: Flavour) -> Value {
 fn keys() -> Keys {
     let named = Named(Plain);
     let company = |english, chinese| named.word(english, chinese);
+    let device = |id: &str, name: &str, keys: &[&str], seen, shared| Device {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        since: NOW,
+        seen,
+        shared,
+        keys: keys.iter().map(|&key| key.to_owned()).collect(),
+    };
     Keys {
+        devices: vec![
+            device("one", "Firefox · Android", &["a", "b"], Some(NOW), true),
+            device(
+                "two",
+                "the-laptop-in-the-kitchen-that-everybody-in-this-house-uses-now-and-then-01",
+                &["c"],
+                None,
+                false,
+            ),
+            device("three", "Safari · iPhone", &["c"], Some(NOW), true),
+        ],
+        passkeys: vec![
+            Passkey {
+                since: NOW, seen: Some(NOW), devices: "Firefox · Android; Safari · iPhone".to_owned()
+            },
+            Passkey { since: NOW, seen: None, devices: String::new() },
+        ],
         keys: vec![
             Key {
+                name: "a".to_owned(),
                 company: company("Meridian Motors", "子午汽车"),
                 thumbprint: "UDRKNZl1…Fsem".to_owned(),
                 evidence: "key-enterprise",
                 ended: false,
             },
             Key {
+                name: "b".to_owned(),
                 company: company("Harbour Insurance", "海港保险"),
                 thumbprint: "8Yp0XcQk…rT2w".to_owned(),
                 evidence: "key-operator",
                 ended: false,
             },
             Key {
+                name: "c".to_owned(),
                 company: company("Harbour Insurance", "海港保险"),
                 thumbprint: "mL41xv9a…Q0Zs".to_owned(),
                 evidence: "key-enrolled",
@@ -466,6 +497,15 @@ fn keys() -> Keys {
         ],
         recovery: true,
     }
+}
+
+/// One device alone, without a recovery code.
+fn one_device() -> Keys {
+    let mut keys = keys();
+    keys.devices.truncate(1);
+    keys.passkeys.truncate(1);
+    keys.keys.truncate(2);
+    Keys { recovery: false, ..keys }
 }
 
 fn data() -> MyData {

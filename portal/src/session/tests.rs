@@ -1,6 +1,8 @@
 use axum::http::HeaderMap;
 use grantbook_record::UnixSeconds;
 
+use grantbook_record::encoding::Base64Bytes;
+
 use super::*;
 use crate::account::AccountId;
 use crate::secret::tests::Memory;
@@ -19,7 +21,8 @@ fn headers(token: &Secret) -> HeaderMap {
 fn a_session_ends_by_rest_and_by_age() {
     let mut rows = Memory::default();
     let account = AccountId::random();
-    let token = begin(&mut rows, &account, false, UnixSeconds(BEGAN));
+    let by = Base64Bytes(vec![1]);
+    let token = begin(&mut rows, &account, Some(&by), UnixSeconds(BEGAN));
     let at = |rows: &Memory, seconds: u64| {
         current(rows, &headers(&token), &LIFETIMES, UnixSeconds(BEGAN + seconds))
     };
@@ -42,8 +45,9 @@ fn a_session_ends_by_rest_and_by_age() {
 fn a_passkey_is_fresh_for_five_minutes_and_a_code_never() {
     let mut rows = Memory::default();
     let account = AccountId::random();
-    let by_passkey = begin(&mut rows, &account, false, UnixSeconds(BEGAN));
-    let by_code = begin(&mut rows, &account, true, UnixSeconds(BEGAN));
+    let by = Base64Bytes(vec![1]);
+    let by_passkey = begin(&mut rows, &account, Some(&by), UnixSeconds(BEGAN));
+    let by_code = begin(&mut rows, &account, None, UnixSeconds(BEGAN));
     let fresh = |token: &Secret, seconds: u64| {
         let now = UnixSeconds(BEGAN + seconds);
         current(&rows, &headers(token), &LIFETIMES, now).unwrap().session.expect_fresh(now)
@@ -56,7 +60,7 @@ fn a_passkey_is_fresh_for_five_minutes_and_a_code_never() {
 #[test]
 fn a_session_that_ended_does_not_come_back_by_being_noted() {
     let mut rows = Memory::default();
-    let token = begin(&mut rows, &AccountId::random(), false, UnixSeconds(BEGAN));
+    let token = begin(&mut rows, &AccountId::random(), Some(&Base64Bytes(vec![1])), UnixSeconds(BEGAN));
     let current = current(&rows, &headers(&token), &LIFETIMES, UnixSeconds(BEGAN)).unwrap();
     current.end(&mut rows);
     current.note(&mut rows, UnixSeconds(BEGAN + 100));

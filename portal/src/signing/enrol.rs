@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Inner, Invitation, Portal, Reading, answer, json as read};
-use crate::account::{Account, Membership, put, row};
+use crate::account::device::Introduced;
+use crate::account::{Account, DeviceKey, Membership, put, row};
 use crate::backend::write::Rows;
 use crate::failure::Failure;
 use crate::secret::Secret;
@@ -39,6 +40,9 @@ struct Enrol {
     envelope: Base64Bytes,
     #[serde(default)]
     attachment: Option<Base64Bytes>,
+    /// The browser that has made the key.
+    #[serde(default)]
+    device: Option<Introduced>,
 }
 
 /// A first enrolment that waits.
@@ -151,7 +155,7 @@ pub(super) async fn enrol(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Failure> {
-    let Enrol { tenant, envelope, attachment } = read(&headers, &body)?;
+    let Enrol { tenant, envelope, attachment, device } = read(&headers, &body)?;
     portal
         .blocking(move |inner| {
             let current = inner.current(&headers)?;
@@ -159,6 +163,15 @@ pub(super) async fn enrol(
             let account = inner.account(&current.session.account)?;
             let membership = account.membership(tenant)?;
             let parsed = checked(&envelope.0, membership)?;
+            if let (Some(device), [key]) = (&device, parsed.signers()) {
+                inner.change(|rows| {
+                    let mut account = Account::read(rows, &current.session.account)?;
+                    let credential = current.session.credential.clone();
+                    account.keep_key(device, DeviceKey { tenant, key: *key }, credential, inner.now())?;
+                    account.write(rows, &current.session.account);
+                    Ok(())
+                })?;
+            }
             let attachment = attachment.map(|attachment| attachment.0);
             let Some(word) = inner.backend.vouch(tenant, membership.evidence, parsed.payload())? else {
                 let id = inner.wait(membership, &envelope, attachment)?;

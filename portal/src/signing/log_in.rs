@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Inner, Portal, Reading, answer, json as read, see_other};
-use crate::account::{self, Account, AccountId, CodeLogin, CodeProof, Passkey};
-use crate::backend::write::Rows;
+use crate::account::device::Introduced;
+use crate::account::{self, Account, AccountId, CodeLogin, CodeProof, Device, Passkey};
+use crate::backend::write::{CustomerFacts, Rows};
 use crate::failure::Failure;
 use crate::news::{self, Happened, Topic};
 use crate::passkey::{self, Purpose};
@@ -64,6 +65,7 @@ struct Me {
     form_token: String,
     recovering: bool,
     passkeys: Vec<PasskeyOfMine>,
+    devices: Vec<Device>,
     memberships: Vec<MembershipOfMine>,
 }
 
@@ -81,6 +83,8 @@ struct MembershipOfMine {
     sub: grantbook_record::SubjectId,
     keys: Vec<grantbook_record::Thumbprint>,
     recovery: Option<grantbook_record::Thumbprint>,
+    /// Those of the person's passkeys that the log asks for.
+    passkeys: Vec<grantbook_record::Thumbprint>,
 }
 
 /// `POST /account/challenge`
@@ -129,7 +133,7 @@ pub(super) async fn register(
                 recovery.enter(rows, &id)?;
                 account.add_passkey(rows, &id, passkey.clone())?;
                 account.write(rows, &id);
-                Ok(session::begin(rows, &id, false, now))
+                Ok(session::begin(rows, &id, Some(&passkey.credential), now))
             })?;
             with_cookie(&token, answer(StatusCode::CREATED, &json!({})))
         })
@@ -160,7 +164,7 @@ pub(super) async fn log_in(
                 if let Some(before) = &before {
                     before.end(rows);
                 }
-                Ok(session::begin(rows, &recognised.account, false, now))
+                Ok(session::begin(rows, &recognised.account, Some(&recognised.credential), now))
             })?;
             with_cookie(&token, answer(StatusCode::OK, &json!({})))
         })
@@ -188,7 +192,7 @@ pub(super) async fn step_up(
                 passkey::take(rows, &inner.key, Purpose::StepUp, &binding, &challenge, now)?;
                 recognised.note(rows, now)?;
                 current.end(rows);
-                Ok(session::begin(rows, &recognised.account, false, now))
+                Ok(session::begin(rows, &recognised.account, Some(&recognised.credential), now))
             })?;
             with_cookie(&token, answer(StatusCode::OK, &json!({})))
         })
@@ -222,8 +226,8 @@ pub(super) async fn me(State(portal): State<Portal>, headers: HeaderMap) -> Resu
             for account::Membership { tenant, sub, .. } in account.memberships {
                 let known = inner.backend.customer(tenant, &sub)?;
                 let enterprise = inner.backend.enterprise(tenant).unwrap_or_default();
-                let recovery = known.recovery;
-                memberships.push(MembershipOfMine { tenant, enterprise, sub, keys: known.keys, recovery });
+                let CustomerFacts { keys, passkeys, recovery } = known;
+                memberships.push(MembershipOfMine { tenant, enterprise, sub, keys, recovery, passkeys });
             }
             let passkeys = account.passkeys.into_iter();
             let passkeys = passkeys.map(|Passkey { credential, key, since, .. }| PasskeyOfMine {
@@ -236,6 +240,7 @@ pub(super) async fn me(State(portal): State<Portal>, headers: HeaderMap) -> Resu
                 form_token: current.form_token(&inner.key),
                 recovering: current.session.recovering,
                 passkeys: passkeys.collect(),
+                devices: account.devices,
                 memberships,
             };
             Ok(answer(StatusCode::OK, &me))
@@ -295,7 +300,7 @@ pub(super) async fn recover(
                     Happened { topic, at, tenant: None, about: None, amount: None },
                     now,
                 )?;
-                Ok(session::begin(rows, &id, true, now))
+                Ok(session::begin(rows, &id, None, now))
             })?;
             with_cookie(&token, answer(StatusCode::OK, &json!({})))
         })
@@ -307,6 +312,9 @@ pub(super) async fn recover(
 #[serde(deny_unknown_fields)]
 struct LastStep {
     passkey: Registration,
+    /// The browser with its new keys: from here on, the one device.
+    #[serde(default)]
+    device: Option<Introduced>,
 }
 
 /// `POST /account/recovered`: the last step. The new passkey takes the place of all others, the new code that of the old
@@ -316,7 +324,7 @@ pub(super) async fn recovered(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Failure> {
-    let LastStep { passkey: made } = read(&headers, &body)?;
+    let LastStep { passkey: made, device } = read(&headers, &body)?;
     portal
         .blocking(move |inner| {
             let now = inner.now();
@@ -327,6 +335,8 @@ pub(super) async fn recovered(
             let passkey = inner.registered(&made, now)?;
             let challenge = challenge_of(&made.client_data)?;
             let id = current.session.account.clone();
+            let of = device.iter().flat_map(|device| device.keys.iter().copied()).collect::<Vec<_>>();
+            let keys = inner.enrolled(&inner.account(&id)?, &of)?;
             let token = inner.change(|rows| {
                 passkey::take(rows, &inner.key, Purpose::Register, "", &challenge, now)?;
                 let mut account = Account::read(rows, &id)?;
@@ -334,10 +344,15 @@ pub(super) async fn recovered(
                 account.recovery.forget(rows);
                 account.recovery = next;
                 account.keep_passkeys(rows, |_| false);
+                account.devices.clear();
+                if let Some(Introduced { name, .. }) = &device {
+                    let credential = Some(passkey.credential.clone());
+                    account.add_device(name.clone(), keys.clone(), credential, now)?;
+                }
                 account.add_passkey(rows, &id, passkey.clone())?;
                 account.write(rows, &id);
                 session::end_others(rows, &id, None)?;
-                Ok(session::begin(rows, &id, false, now))
+                Ok(session::begin(rows, &id, Some(&passkey.credential), now))
             })?;
             with_cookie(&token, answer(StatusCode::OK, &json!({})))
         })
@@ -354,6 +369,7 @@ pub(super) async fn erase(State(portal): State<Portal>, headers: HeaderMap) -> R
             let id = current.session.account.clone();
             inner.change(|rows| {
                 Account::read(rows, &id)?.erase(rows, &id)?;
+                super::devices::forget(rows, &id)?;
                 session::end_others(rows, &id, None)
             })?;
             inner.backend.forget_removed()?;
@@ -404,7 +420,7 @@ impl Inner {
     }
 
     /// A passkey that was just made. The challenge is still to be taken.
-    fn registered(&self, made: &Registration, now: UnixSeconds) -> Result<Passkey, Failure> {
+    pub(super) fn registered(&self, made: &Registration, now: UnixSeconds) -> Result<Passkey, Failure> {
         let challenge = challenge_of(&made.client_data)?;
         let verified = made.verify(&challenge, &self.settings.relying_party);
         let Registered { credential, key, counter } =
@@ -438,7 +454,7 @@ impl Recognised {
 }
 
 /// The challenge that client data names. Whether it is one of ours is seen when it is taken.
-fn challenge_of(client_data: &Base64Bytes) -> Result<Bytes32, Failure> {
+pub(super) fn challenge_of(client_data: &Base64Bytes) -> Result<Bytes32, Failure> {
     #[derive(Deserialize)]
     struct Named {
         challenge: String,

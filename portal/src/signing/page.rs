@@ -23,12 +23,13 @@ const PAGE: &str = include_str!("../../templates/sign/page.html");
 const STYLE: &str = include_str!("../../static/sign/sign.css");
 
 /// Modules by name.
-const MODULES: [(&str, &str); 14] = [
+const MODULES: [(&str, &str); 15] = [
     ("account.js", include_str!("../../static/sign/account.js")),
     ("agent.js", include_str!("../../static/sign/agent.js")),
     ("bytes.js", include_str!("../../static/sign/bytes.js")),
     ("code.js", include_str!("../../static/sign/code.js")),
     ("consents.js", include_str!("../../static/sign/consents.js")),
+    ("devices.js", include_str!("../../static/sign/devices.js")),
     ("enrol.js", include_str!("../../static/sign/enrol.js")),
     ("jws.js", include_str!("../../static/sign/jws.js")),
     ("keys.js", include_str!("../../static/sign/keys.js")),
@@ -124,6 +125,8 @@ fn guarded(media: &'static str) -> HeaderMap {
         // whoever checks the files on the log checks what is served now
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "no-referrer"),
+        // for browsers that do not know `frame-ancestors`
+        (header::X_FRAME_OPTIONS, "DENY"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-embedder-policy"), "require-corp"),

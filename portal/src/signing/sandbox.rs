@@ -57,7 +57,7 @@ pub(super) async fn customer(State(portal): State<Portal>, headers: HeaderMap) -
                 if let Some(before) = &before {
                     before.end(rows);
                 }
-                Ok(session::begin(rows, &id, true, now))
+                Ok(session::begin(rows, &id, None, now))
             })?;
             let cookie = session::cookie(&token).ok_or(Failure::Unavailable)?;
             let mut response = see_other("/my?tour=customer-1");

@@ -232,15 +232,62 @@ pub struct GateTaken {
 /// Keys, devices and recovery.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Keys {
+    /// The browsers that have them.
+    pub devices: Vec<Device>,
+    /// Passkeys that log in.
+    pub passkeys: Vec<Passkey>,
     /// The keys, by enterprise.
     pub keys: Vec<Key>,
     /// Whether there is a recovery code.
     pub recovery: bool,
 }
 
+/// A browser that has keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Its id.
+    pub id: String,
+    /// What its owner calls it.
+    pub name: String,
+    /// Since when.
+    pub since: UnixSeconds,
+    /// When its passkey last logged in.
+    pub seen: Option<UnixSeconds>,
+    /// Whether another device has the same passkey.
+    pub shared: bool,
+    /// Its keys: enterprise and thumbprint.
+    pub keys: Vec<String>,
+}
+
+impl Device {
+    /// Where its keys may still sign, as the log has them.
+    pub fn companies<'k>(&self, all: &'k [Key]) -> Vec<&'k Wording> {
+        let live = all.iter().filter(|key| !key.ended && self.keys.contains(&key.name));
+        live.map(|key| &key.company).collect()
+    }
+
+    /// Its keys, as the browser knows them.
+    pub fn names(&self) -> String {
+        self.keys.join(" ")
+    }
+}
+
+/// A passkey.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passkey {
+    /// When it was made.
+    pub since: UnixSeconds,
+    /// When it last logged in.
+    pub seen: Option<UnixSeconds>,
+    /// The devices that came by it.
+    pub devices: String,
+}
+
 /// A signing key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
+    /// Enterprise and thumbprint.
+    pub name: String,
     /// For which enterprise.
     pub company: Wording,
     /// Its thumbprint, shortened for people.

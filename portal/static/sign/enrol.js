@@ -3,6 +3,7 @@
 import { Refusal, ask, assertion, logIn, makePasskey, me } from './account.js';
 import { encode, sha256, toBase64url } from './bytes.js';
 import * as codes from './code.js';
+import { introduced } from './devices.js';
 import * as keys from './keys.js';
 import { claims, envelope, sign } from './jws.js';
 import { choose, el, show, type } from './screen.js';
@@ -62,7 +63,7 @@ async function join(invitation, known) {
     show(words.key_title(enterprise), el('p', {}, words.key_text));
     await choose(main(), { enrol: words.make_key });
     const shown = await assertion(account.rp_id, await sha256(encode(jws)), account.passkeys);
-    const { state } = await ask('/account/enrol', { tenant, ...(await sealed([jws], [shown])) });
+    const { state } = await ask('/account/enrol', { tenant, ...(await sealed([jws], [shown])), device: await introduced() });
     if (state === 'waiting') {
       show(words.waiting, el('p', {}, words.waiting_text(enterprise)), ...ways);
       return;
@@ -160,6 +161,6 @@ export async function recover() {
     await ask('/v1/events', await sealed([first, await sign('key.rotated', payload, spent)], [shown]));
   }
   // last, so that what breaks off before can be begun again with the same two codes
-  await ask('/account/recovered', { passkey: registration });
+  await ask('/account/recovered', { passkey: registration, device: await introduced() });
   show(words.recovered, el('p', {}, words.recovered_text), el('p', {}, el('a', { class: 'button', href: '/' }, words.back)));
 }

@@ -1,6 +1,7 @@
 // Envelopes and their signatures: docs/spec/envelope.md. One JWS here; the server puts others' behind it.
 
-import { concat, encode, toBase64url } from './bytes.js';
+import { concat, decode, encode, fromBase64url, toBase64url } from './bytes.js';
+import { thumbprintOf } from './keys.js';
 
 /** @typedef {{ thumbprint: string, sign: (message: Uint8Array<ArrayBuffer>) => Promise<Uint8Array> }} Signer */
 
@@ -46,4 +47,22 @@ export function claims(tenant, event, seconds) {
   const { jti, iat } = newId();
   const exp = seconds === undefined ? {} : { exp: iat + seconds };
   return encode(JSON.stringify({ v: 1, aud: tenant, jti, iat, ...exp, event }));
+}
+
+/**
+ * The payload of a `key.enrolled` that another device has signed: null unless it enrols one of the keys that were compared, which it
+ * takes out of them, for this very person, by the word of an enrolled key, and does nothing else.
+ * @param {{ tenant: string, jws: string }} signed @param {string} person @param {Set<string>} compared thumbprints
+ */
+export async function enrolled({ tenant, jws }, person, compared) {
+  const [header, body, signature, ...rest] = jws.split('.');
+  if (!header || !body || !signature || rest.length > 0) return null;
+  const { alg, typ, kid } = JSON.parse(decode(fromBase64url(header)));
+  const payload = fromBase64url(body);
+  const { v, aud, event, ...others } = JSON.parse(decode(payload));
+  const { sub, key, evidence, ...more } = event;
+  const plain = Object.keys(more).length === 0 && Object.keys(others).every((name) => name === 'jti' || name === 'iat');
+  const ofKind = v === 1 && alg === 'Ed25519' && typ === 'grantbook-key.enrolled+jwt' && evidence === 'enrolled_key';
+  const persons = aud === tenant && sub === person;
+  return plain && ofKind && persons && kid === (await thumbprintOf(key)) && compared.delete(kid) ? payload : null;
 }

@@ -58,20 +58,33 @@ const asKey = async (key, jwk) => ({
   sign: async (message) => new Uint8Array(await crypto.subtle.sign('Ed25519', key, message)),
 });
 
+/** Makes a key, to be kept once it is known for which enterprise. */
+export async function draft() {
+  const pair = /** @type {CryptoKeyPair} */ (await crypto.subtle.generateKey('Ed25519', false, ['sign', 'verify']));
+  const { x } = await crypto.subtle.exportKey('jwk', pair.publicKey);
+  const jwk = { crv: 'Ed25519', kty: 'OKP', x: /** @type {string} */ (x) };
+  const key = await asKey(pair.privateKey, jwk);
+  /** @param {string} tenant */
+  const keep = async (tenant) => {
+    await within('readwrite', (store) => store.put({ key: pair.privateKey, jwk }, `${tenant}/${key.thumbprint}`));
+    // asks that the browser not clear it when space runs short; it may say no
+    await navigator.storage?.persist?.().catch(() => false);
+    return key;
+  };
+  return { thumbprint: key.thumbprint, keep };
+}
+
 /**
  * Makes a key for an enterprise and keeps it before anybody is told of it.
  *
  * @param {string} tenant
  */
-export async function make(tenant) {
-  const pair = /** @type {CryptoKeyPair} */ (await crypto.subtle.generateKey('Ed25519', false, ['sign', 'verify']));
-  const { x } = await crypto.subtle.exportKey('jwk', pair.publicKey);
-  const jwk = { crv: 'Ed25519', kty: 'OKP', x: /** @type {string} */ (x) };
-  const key = await asKey(pair.privateKey, jwk);
-  await within('readwrite', (store) => store.put({ key: pair.privateKey, jwk }, `${tenant}/${key.thumbprint}`));
-  // asks that the browser not clear it when space runs short; it may say no
-  await navigator.storage?.persist?.().catch(() => false);
-  return key;
+export const make = async (tenant) => (await draft()).keep(tenant);
+
+/** The thumbprints of all keys of this browser. */
+export async function thumbprints() {
+  const names = await within('readonly', (store) => store.getAllKeys());
+  return names.map((name) => String(name).split('/').pop() ?? '');
 }
 
 /**

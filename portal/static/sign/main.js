@@ -2,8 +2,9 @@
 
 import { Refusal, ask, assertion, me } from './account.js';
 import { answer, withAgent } from './agent.js';
-import { decode, encode, fromBase64url, sha256, toBase64url } from './bytes.js';
+import { decode, encode, fromBase64url, sha256 } from './bytes.js';
 import { separately } from './consents.js';
+import { add, come, end, named } from './devices.js';
 import { comeIn, invitation, recover, sealed, stepUp } from './enrol.js';
 import { sign } from './jws.js';
 import * as keys from './keys.js';
@@ -13,9 +14,6 @@ import { words } from './words.js';
 
 /** A path of this portal; `/` for anything else. @param {string} path */
 const local = (path) => (/^\/(?![/\\])[\x21-\x7e]*$/.test(path) ? path : '/');
-
-/** The name of a passkey on the log: RFC 7638. @param {any} key */
-const named = async ({ x, y }) => toBase64url(await sha256(encode(`{"crv":"P-256","kty":"EC","x":"${x}","y":"${y}"}`)));
 
 /** @param {string} id of a prepared event */
 async function signPrepared(id) {
@@ -79,6 +77,9 @@ async function run() {
     else if (what === 'recover') await recover();
     else if (what === 'answer') await answer();
     else if (what === 'log-in') await comeIn(local(decodeURIComponent(value) || '/'));
+    else if (what === 'add-device') await add();
+    else if (what === 'device') await come(value);
+    else if (what === 'end-device') await end(value);
     else if (what === 'step-up') await stepUp(local(decodeURIComponent(value)));
     else show(words.nothing_here, el('p', {}, el('a', { class: 'button', href: '/' }, words.back)));
   } catch (error) {

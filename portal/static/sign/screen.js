@@ -55,7 +55,7 @@ export function choose(place, labels, takes = () => true) {
 /**
  * Waits for a line of text. Asks again, with the hint, as long as `read` gives null.
  * @template T
- * @param {HTMLElement} place @param {{ label: string, button: string, hint: string, other?: string }} words
+ * @param {HTMLElement} place @param {{ label: string, button: string, hint: string, other?: string, value?: string }} words
  * @param {(typed: string) => Promise<T | null>} read
  * @returns {Promise<T | null>} null where the other button was chosen
  */
@@ -78,6 +78,7 @@ export function type(place, words, read) {
         else resolve(value);
       }, reject);
     });
+    if (words.value) input.value = words.value;
     place.append(form);
     input.focus();
   });

@@ -298,8 +298,10 @@ impl Replica {
         }
         let mut record = self.holdings.record(sub)?;
         let checked = record.state.without_forgotten(&event);
+        // a grant begins once: an operator who puts its envelope on the log again after its end gives none
+        let begun = matches!(&*event, Event::GrantGiven(_)) && record.state.grant(&claims.jti).is_some();
         match admission::check(&checked, &signers, &record.state, &context) {
-            Ok(()) => {
+            Ok(()) if !begun => {
                 record.state.apply(&event, &Admitted { jti: claims.jti, entry, at, group });
                 // the entry of a new grant commits to no time but those of its terms: when it ended another is known to
                 // the day alone
@@ -309,7 +311,7 @@ impl Replica {
                 }
                 self.tenant.apply(&event, envelope_sha256);
             }
-            Err(_) => record.blocked = true,
+            Ok(()) | Err(_) => record.blocked = true,
         }
         self.holdings.keep(sub, &record)
     }

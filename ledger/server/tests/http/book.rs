@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use grantbook_engine::{Ledger, SandboxTenant};
+use grantbook_engine::{Ledger, LedgerConfig, SandboxTenant};
 use grantbook_record::day::{DataPeriod, UnixMillis, UnixSeconds};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{
@@ -112,10 +112,16 @@ impl Book {
     }
 
     /// The same ledger in a new server.
-    pub(crate) async fn restart(mut self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
+        self.restart_after(|_| {}).await
+    }
+
+    /// The same after whoever has its files has done this to them.
+    pub(crate) async fn restart_after(mut self, rewrite: impl FnOnce(&LedgerConfig)) -> Self {
         self.stop().await;
         let Self { ledger, config, folder, .. } = self;
         drop(ledger);
+        rewrite(&config.ledger());
         Self::start(folder, config, |_, _| {}).await
     }
 

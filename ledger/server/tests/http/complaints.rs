@@ -22,7 +22,7 @@ async fn listed(book: &Book, token: &str) -> Value {
 }
 
 async fn answered(book: &Book, token: &str, id: &str, text: &str) -> Answer {
-    book.send(Call::post(&format!("/v1/complaints/{id}/answer")).json(&json!({"text": text})).token(token))
+    book.send(Call::post(format!("/v1/complaints/{id}/answer")).json(&json!({"text": text})).token(token))
         .await
 }
 
@@ -64,7 +64,7 @@ async fn a_complaint_is_answered_once_and_told_to_nobody_else() {
     answered(&book, &book.service_token, &jti().to_string(), "Which?").await.expect(404);
     answered(&book, &book.service_token, id, " ").await.expect(400);
     let form = format!("form_token={}&text=It+stops.", form_token(&page));
-    let answer = Call::post(&format!("/company/complaints/{id}"))
+    let answer = Call::post(format!("/company/complaints/{id}"))
         .header("origin", origin(&book))
         .header("cookie", &cookie)
         .bytes("application/x-www-form-urlencoded", form);

@@ -19,6 +19,7 @@ mod complaints;
 mod connector;
 mod consents;
 mod desk;
+mod devices;
 mod doors;
 mod erasure;
 mod feed;

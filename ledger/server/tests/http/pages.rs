@@ -52,10 +52,14 @@ struct Stage<'b> {
     grant: Jti,
     ended: Jti,
     prepared: String,
+    /// The customer's one device.
+    device: String,
     /// What B waits to sign: the ledger signs for A itself.
     asked_by_b: String,
     leaf: u64,
     rule: Jti,
+    /// What the customer complained of to A.
+    complaint: Jti,
     asset: String,
 }
 
@@ -73,6 +77,9 @@ impl<'b> Stage<'b> {
         let ended = customer.agrees(asked(&customer, published).await).await;
         let token = customer.form_token().await;
         customer.form(&format!("/my/grants/{ended}/stop"), &token, "").await.expect(303);
+        let complaint = format!("&company={}&text=They+called.", book.tenant());
+        customer.form("/my/account/complaints", &token, &complaint).await.expect(303);
+        let complaint = book.ledger.open_complaints(book.tenant(), 1).unwrap().pop().unwrap().id;
         let request = asked(&customer, published).await;
         let (prepared, _) = customer.prepared(&format!("/my/requests/{request}/agree"), "").await;
         crate::mirror::mirrored(&book.ledger, book.tenant(), "crm", &signer(42), SUB);
@@ -91,6 +98,8 @@ impl<'b> Stage<'b> {
         let archive = format!("/my/account/data/{}/archive", book.tenant());
         customer.get(&archive).await.expect(200);
         let leaf = book.ledger.find_event(book.tenant(), &grant).unwrap().0;
+        let me = customer.get("/account/me").await.expect(200).json();
+        let device = me["devices"][0]["id"].as_str().unwrap().to_owned();
         let front = book.send(Call::get("/")).await.expect(200).text().to_owned();
         let asset = front.split('"').find(|part| part.ends_with("/portal.css")).unwrap().to_owned();
         let mut browsers = Vec::new();
@@ -102,12 +111,26 @@ impl<'b> Stage<'b> {
             browsers.push((cookie, form_token(&page)));
         }
         let browsers = browsers.try_into().unwrap();
-        Self { book, customer, browsers, request, grant, ended, prepared, asked_by_b, leaf, rule, asset }
+        Self {
+            book,
+            customer,
+            browsers,
+            request,
+            grant,
+            ended,
+            prepared,
+            device,
+            asked_by_b,
+            leaf,
+            rule,
+            complaint,
+            asset,
+        }
     }
 
     /// A route with the things of A and of its customer in its address.
     fn path(&self, route: &str) -> String {
-        let Self { request, grant, ended, prepared, leaf, rule, asked_by_b, .. } = self;
+        let Self { request, grant, ended, prepared, device, leaf, rule, complaint, asked_by_b, .. } = self;
         let tenant = self.book.tenant().to_string();
         let secret = "A".repeat(43);
         let path = route
@@ -115,8 +138,10 @@ impl<'b> Stage<'b> {
             .replace("/my/grants/{id}/stopped", &format!("/my/grants/{ended}/stopped"))
             .replace("/my/grants/{id}/taken", &format!("/my/grants/{ended}/taken"))
             .replace("/my/grants/{id}", &format!("/my/grants/{grant}"))
+            .replace("/my/account/devices/{id}", &format!("/my/account/devices/{device}"))
             .replace("/my/account/data/{id}", &format!("/my/account/data/{tenant}"))
             .replace("/my/rules/{tenant}", &format!("/my/rules/{tenant}"))
+            .replace("/company/complaints/{id}", &format!("/company/complaints/{complaint}"))
             .replace("{mandate}", &rule.to_string())
             .replace("/my/space/{tenant}/{id}", &format!("/my/space/{tenant}/ticket-1"))
             .replace("/account/prepared/{id}", &format!("/account/prepared/{prepared}"))

@@ -197,6 +197,7 @@ impl<'b> Person<'b> {
         let attachment = self.passkey.attached(self.book, envelope);
         let body = json!({
             "tenant": self.tenant, "envelope": to_base64url(envelope), "attachment": to_base64url(&attachment),
+            "device": {"name": "first", "keys": []},
         });
         self.post("/account/enrol", &body).await
     }

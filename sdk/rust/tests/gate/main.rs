@@ -11,6 +11,7 @@ mod bulk;
 mod doors;
 mod ledger;
 mod mandates;
+mod operator;
 mod replica;
 mod sealed;
 mod snapshot;

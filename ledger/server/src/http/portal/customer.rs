@@ -336,7 +336,7 @@ pub(super) fn company(ledger: &Ledger, tenant: TenantId) -> Wording {
 
 /// The customer's keys.
 pub(super) fn keys(ledger: &Ledger, of: &[Membership]) -> Keys {
-    let mut keys = Keys { keys: Vec::new(), recovery: !of.is_empty() };
+    let mut keys = Keys { recovery: !of.is_empty(), ..Keys::default() };
     for place in of {
         let state = ledger.customer(place.tenant, &place.subject).unwrap_or_default();
         keys.recovery &= state.recovery.is_some();
@@ -344,6 +344,7 @@ pub(super) fn keys(ledger: &Ledger, of: &[Membership]) -> Keys {
             let thumbprint = known.key.thumbprint().to_string();
             let (first, last) = (thumbprint.get(..8), thumbprint.get(thumbprint.len().saturating_sub(4)..));
             Key {
+                name: format!("{}/{thumbprint}", place.tenant),
                 company: company(ledger, place.tenant),
                 thumbprint: format!("{}…{}", first.unwrap_or_default(), last.unwrap_or_default()),
                 evidence: match known.evidence {

@@ -13,8 +13,12 @@ use crate::person::code;
 pub(super) enum Body {
     None,
     /// The fields that follow the form's token.
-    Form(&'static str),
+    Form(String),
     Json(Value),
+}
+
+fn form(more: &str) -> Body {
+    Body::Form(more.to_owned())
 }
 
 /// What is sent to a route; a form that nobody has thought of fails the test.
@@ -22,18 +26,16 @@ pub(super) fn body(method: &str, route: &str, tenant: TenantId) -> Body {
     let secret = "A".repeat(43);
     match (method, route) {
         ("GET", _) => Body::None,
-        ("POST", "/my/grants/{id}/change") => Body::Form("&uses=3"),
-        ("POST", "/my/account/complaints") => Body::Form("&company=&text=They+called."),
-        ("POST", "/company/complaints/{id}") => Body::Form("&text=We+are+sorry."),
-        ("POST", "/my/rules/{tenant}") => Body::Form("&stands=90"),
-        ("POST", "/my/account/notifications") => Body::Form("&address=&language=en&digest=off"),
-        ("POST", "/my/space/{tenant}/{id}/wish") => Body::Form("&field=phone&value=140"),
-        ("POST", "/my/space/{tenant}/{id}/confirm") => Body::Form("&milestone=phase-1"),
-        ("POST", "/company/requests") => {
-            Body::Form("&template=recommendations&customer=cs-00002&days=14&uses=5")
-        }
-        ("POST", "/company/requests/prepared/{id}") => Body::Form("&jws=a.b.c"),
-        ("POST", "/company/sign-in") => Body::Form("&token=gbk_none"),
+        ("POST", "/my/grants/{id}/change") => form("&uses=3"),
+        ("POST", "/my/account/complaints") => form(&format!("&company={tenant}&text=They+called.")),
+        ("POST", "/company/complaints/{id}") => form("&text=We+are+sorry."),
+        ("POST", "/my/rules/{tenant}") => form("&stands=90"),
+        ("POST", "/my/account/notifications") => form("&address=&language=en&digest=off"),
+        ("POST", "/my/space/{tenant}/{id}/wish") => form("&field=phone&value=140"),
+        ("POST", "/my/space/{tenant}/{id}/confirm") => form("&milestone=phase-1"),
+        ("POST", "/company/requests") => form("&template=recommendations&customer=cs-00002&days=14&uses=5"),
+        ("POST", "/company/requests/prepared/{id}") => form("&jws=a.b.c"),
+        ("POST", "/company/sign-in") => form("&token=gbk_none"),
         (
             "POST",
             "/my/notifications/seen"
@@ -50,18 +52,31 @@ pub(super) fn body(method: &str, route: &str, tenant: TenantId) -> Body {
             | "/sandbox/customer"
             | "/sandbox/company"
             | "/sandbox/own-key",
-        ) => Body::Form(""),
+        ) => form(""),
         ("POST", "/account/challenge") => Body::Json(json!({"purpose": "step_up"})),
         ("POST", "/account/invitation" | "/account/join") => Body::Json(json!({"invitation": secret})),
         ("POST", "/account/enrol") => {
             Body::Json(json!({"tenant": tenant, "envelope": to_base64url(b"none")}))
         }
+        ("POST", "/my/account/devices/{id}/name") => form("&name=kitchen"),
+        ("POST", "/account/devices/look" | "/account/devices/step" | "/account/devices/finish") => {
+            Body::Json(json!({"token": secret}))
+        }
+        ("POST", "/account/devices/join") => {
+            Body::Json(json!({"token": secret, "name": "x", "commitment": secret}))
+        }
+        ("POST", "/account/devices/end") => Body::Json(json!({"device": "none"})),
         ("POST", "/account/recover") => Body::Json(json!({"code": code(90), "next": code(91)})),
         // what these take is tried one by one in `portal` and `recovering`
         (
             "POST",
-            "/account/log-out" | "/account/erase" | "/account/register" | "/account/recovered"
-            | "/account/log-in" | "/account/step-up",
+            "/account/log-out"
+            | "/account/erase"
+            | "/account/register"
+            | "/account/recovered"
+            | "/account/log-in"
+            | "/account/step-up"
+            | "/account/devices/offer",
         ) => Body::Json(json!({})),
         _ => panic!("{method} {route} has no row: write what is sent there"),
     }
