@@ -416,7 +416,7 @@ impl Reader {
         let leaf = verified.here.leaf_index.0;
         self.check_states(Some(leaf)).map_err(named)?;
         if self.header.subject.is_some() {
-            self.grants.take(&verified);
+            self.grants.take(&verified).map_err(named)?;
         }
         self.last_leaf = Some(leaf);
         self.records = number;

@@ -193,8 +193,13 @@ impl Jti {
 
     /// The second in which it was made.
     pub fn issued_at(&self) -> UnixSeconds {
+        UnixSeconds(self.made_at().0 / 1000)
+    }
+
+    /// The millisecond in which it was made.
+    pub fn made_at(&self) -> UnixMillis {
         let (high, _) = self.0.as_u64_pair();
-        UnixSeconds((high >> 16) / 1000)
+        UnixMillis(high >> 16)
     }
 
     /// The 16 bytes.

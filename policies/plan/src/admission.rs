@@ -3,6 +3,7 @@
 //! Signatures are verified before; here it is asked whether the signers are the ones that the event needs.
 
 mod bounds;
+mod order;
 mod policy;
 mod published;
 mod refusal;
@@ -45,6 +46,8 @@ pub struct Context<'a> {
     pub tenant: &'a TenantState,
     /// Keys that are not a customer's.
     pub parties: &'a Parties,
+    /// The event's id.
+    pub jti: Jti,
     /// The ledger's clock.
     pub now: UnixSeconds,
 }
@@ -57,6 +60,7 @@ pub fn check(
     context: &Context<'_>,
 ) -> Result<(), Refusal> {
     check_kind(event, signers, customer, context)?;
+    order::check(event, &context.jti, customer)?;
     guardian::check(event, signers, customer, context)?;
     signatories::check(event, signers, customer)?;
     owners::check_joint(event, signers, customer)

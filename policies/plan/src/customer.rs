@@ -105,6 +105,9 @@ pub struct GrantState {
     pub starts: UnixSeconds,
     /// The entry of the terms in force; uses and later events link to it.
     pub terms_entry: EntryRef,
+    /// The `jti` of the customer's last amendment, pause or resumption, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Jti>,
     /// Whether uses may go on.
     pub status: Status,
     /// Leaf index of the entry that brought this status.
@@ -329,6 +332,7 @@ impl CustomerState {
                     terms: event.terms.clone(),
                     group: admitted.group,
                     terms_entry: admitted.entry,
+                    changed: None,
                     status: Status::Active,
                     status_entry: admitted.entry.leaf_index,
                     ended_at: None,
@@ -342,6 +346,7 @@ impl CustomerState {
                     grant.terms = event.terms.clone();
                     grant.group = admitted.group;
                     grant.terms_entry = admitted.entry;
+                    grant.changed = Some(admitted.jti);
                 });
             }
             Event::GrantPaused(event) => self.set_status(&event.grant, Status::Paused, admitted),
@@ -407,6 +412,9 @@ impl CustomerState {
         let ending = if status.is_ended() { self.ending_with(id) } else { Vec::new() };
         for id in ending.iter().chain([id]) {
             self.with_grant(id, |grant| {
+                if !status.is_ended() {
+                    grant.changed = Some(admitted.jti);
+                }
                 grant.status = status;
                 grant.status_entry = admitted.entry.leaf_index;
                 grant.ended_at = status.is_ended().then_some(admitted.at);

@@ -27,7 +27,7 @@ pub use consents::needed_consents;
 pub use draft::Draft;
 pub use error::MandateError;
 pub use held::{MANDATES_MAX, MandateState};
-pub(crate) use held::{apply_given, end, end_all, end_with_key, pass_to_key};
+pub(crate) use held::{apply_given, end, end_all, end_with_key, is_forgotten, pass_to_key};
 pub use judgement::{Judgement, Why, judge};
 pub use request::Request;
 pub use simulation::{Answer, SimulatedTemplate, simulate_templates};

@@ -13,7 +13,7 @@ import { WORDS } from './words.js';
 /** How often the page paints while it checks. */
 const PAINT_MILLIS = 100;
 /** What is said of a fault, by what an `ArchiveError` says is wrong. @type {Record<string, string>} */
-const FAULTS = { missing: 'missing', other: 'other_record', summary: 'summary', keys: 'keys_differ' };
+const FAULTS = { missing: 'missing', again: 'again', other: 'other_record', summary: 'summary', keys: 'keys_differ' };
 
 let language = navigator.language.startsWith('zh') ? 1 : 0;
 /** @type {Shown} */

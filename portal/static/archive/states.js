@@ -161,6 +161,8 @@ export class Grants {
     constructor() {
         /** @type {Grant[]} */
         this.all = [];
+        /** What gave and changed them. @type {Set<string>} */
+        this.events = new Set();
     }
 
     /** @param {Checked} record @param {bigint} at when it was admitted */
@@ -176,6 +178,11 @@ export class Grants {
         if (!(event instanceof Map)) return;
         const leaf = record.leafIndex;
         const id = event.get('grant');
+        if (record.kind === 'grant.given' || typeof id === 'string') {
+            const jti = text(record.said, 'jti', 'schema');
+            demand(!this.events.has(jti), 'again', `the jti ${jti} is that of a record before, expected another: it was put on the log again`);
+            this.events.add(jti);
+        }
         switch (record.kind) {
             case 'grant.given': {
                 const terms = /** @type {Members} */ (event.get('terms'));

@@ -20,6 +20,7 @@ export const WORDS = {
     claimed: ['Beyond that the operator has signed that no record about you is missing below entry', '此外，运营方签署声明：在以下条目之前没有缺少关于您的任何记录。条目'],
     bad: ['Do not trust this file', '请勿信任此文件'],
     record: ['Record', '第几条记录'],
+    again: ['A record was put on the log a second time.', '一条记录被再次写入日志。'],
     missing: ['A record that changed a consent is missing.', '缺少一条改变授权的记录。'],
     other_record: ['A record in it is about somebody else, or of another enterprise.', '其中有他人的记录，或其他企业的记录。'],
     summary: ['What the page says of a consent is not what its records say.', '页面关于授权的说明与其记录不符。'],

@@ -274,7 +274,8 @@ impl Replica {
     fn take_event(&mut self, known: Known, entry: EntryRef) -> Result<(), ColdError> {
         let Known { claims, signers, envelope_sha256, at, group } = known;
         let event = without_request(&claims);
-        let context = Context { tenant: &self.tenant, parties: &self.pins.parties, now: at };
+        let (tenant, parties) = (&self.tenant, &self.pins.parties);
+        let context = Context { tenant, parties, jti: claims.jti, now: at };
         let Some(sub) = claims.event.subject() else {
             // a template or notice that is refused bounds no grant: grants under it are refused in their turn
             if admission::check(&event, &signers, &CustomerState::default(), &context).is_ok() {
@@ -298,10 +299,8 @@ impl Replica {
         }
         let mut record = self.holdings.record(sub)?;
         let checked = record.state.without_forgotten(&event);
-        // a grant begins once: an operator who puts its envelope on the log again after its end gives none
-        let begun = matches!(&*event, Event::GrantGiven(_)) && record.state.grant(&claims.jti).is_some();
         match admission::check(&checked, &signers, &record.state, &context) {
-            Ok(()) if !begun => {
+            Ok(()) => {
                 record.state.apply(&event, &Admitted { jti: claims.jti, entry, at, group });
                 // the entry of a new grant commits to no time but those of its terms: when it ended another is known to
                 // the day alone
@@ -311,7 +310,7 @@ impl Replica {
                 }
                 self.tenant.apply(&event, envelope_sha256);
             }
-            Ok(()) | Err(_) => record.blocked = true,
+            Err(_) => record.blocked = true,
         }
         self.holdings.keep(sub, &record)
     }

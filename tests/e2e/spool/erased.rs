@@ -186,7 +186,7 @@ async fn of_an_erased_customer_nothing_in_snapshot_and_spool_can_be_read() {
         Some(u64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
     };
     until("snapshot and spool stay sealed for the old epoch", || {
-        let snapshot = epoch_of(&story.state().join("snapshot"), b"grantbook-snapshot/v1\n".len());
+        let snapshot = epoch_of(&story.state().join("snapshot"), b"grantbook-snapshot/v2\n".len());
         let segments = bytes_below(&story.dir());
         let mut segments =
             segments.iter().filter(|(path, _)| path.extension().is_some_and(|of| of == "segment"));

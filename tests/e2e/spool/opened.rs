@@ -10,7 +10,7 @@ use grantbook_sdk::Pins;
 use super::GATE;
 use super::erased::bytes_below;
 
-const SNAPSHOT: &[u8] = b"grantbook-snapshot/v1\n";
+const SNAPSHOT: &[u8] = b"grantbook-snapshot/v2\n";
 const COLD: &[u8] = b"grantbook-cold/v1\n";
 const SEGMENT_HEADER: usize = 28;
 const FRAME_HEADER: usize = 24;

@@ -138,6 +138,7 @@ impl<'a> Builder<'a> {
         let rules = Context {
             tenant: &tenant_row.state,
             parties: &tenant.parties,
+            jti: claims.jti,
             // what was admitted elsewhere was admitted by the rules of its time
             now: if event.first.is_some() { event.at } else { self.now },
         };

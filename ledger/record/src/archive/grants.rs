@@ -1,5 +1,7 @@
 //! What the records of one customer's archive come to, grant by grant, and whether that is what the operator has signed.
 
+use std::collections::BTreeSet;
+
 use crate::day::UnixSeconds;
 use crate::event::{Claims, Event};
 use crate::id::Jti;
@@ -28,18 +30,30 @@ pub struct ArchivedGrant {
 
 /// The grants of an archive, by rising `given`, as far as it was read.
 #[derive(Debug, Clone, Default)]
-pub struct ArchivedGrants(Vec<ArchivedGrant>);
+pub struct ArchivedGrants {
+    all: Vec<ArchivedGrant>,
+    /// What gave and changed them.
+    events: BTreeSet<Jti>,
+}
 
 impl ArchivedGrants {
     /// The grants, by rising `given`.
     pub fn all(&self) -> &[ArchivedGrant] {
-        &self.0
+        &self.all
     }
 
-    /// Takes a record in. They must come by rising leaf index.
-    pub(super) fn take(&mut self, record: &VerifiedRecord) {
+    /// Takes a record in. They must come by rising leaf index; what was signed once counts once.
+    pub(super) fn take(&mut self, record: &VerifiedRecord) -> Result<(), LineError> {
         match &record.here.content {
             VerifiedContent::Event { claims, .. } => {
+                let is_of_a_grant =
+                    matches!(claims.event, Event::GrantGiven(_)) || claims.event.changed_grant().is_some();
+                if is_of_a_grant && !self.events.insert(claims.jti) {
+                    return Err(LineError::Mismatch {
+                        what: "the jti",
+                        expected: "one that no record before has; this one was put on the log again",
+                    });
+                }
                 self.event(claims, record.here.leaf_index.0, record.admitted_at);
             }
             VerifiedContent::Use { record: used, .. } => {
@@ -48,10 +62,11 @@ impl ArchivedGrants {
                 }
             }
         }
+        Ok(())
     }
 
     fn grant(&mut self, id: Jti) -> Option<&mut ArchivedGrant> {
-        self.0.iter_mut().find(|grant| grant.id == id)
+        self.all.iter_mut().find(|grant| grant.id == id)
     }
 
     fn event(&mut self, claims: &Claims<Event>, leaf: u64, at: UnixSeconds) {
@@ -63,7 +78,7 @@ impl ArchivedGrants {
                 let state =
                     StateOfGrant { given: leaf, terms: leaf, status: GrantStatus::Active, since: leaf };
                 let terms = given.terms.clone();
-                self.0.push(ArchivedGrant {
+                self.all.push(ArchivedGrant {
                     id: claims.jti,
                     state,
                     terms,
@@ -98,7 +113,7 @@ impl ArchivedGrants {
             matches!(grant.state.status, GrantStatus::Active | GrantStatus::Paused)
                 && grant.terms.licence.as_ref().is_some_and(|licence| licence.ends_with.contains(&id))
         };
-        let ending: Vec<Jti> = self.0.iter().filter(open).map(|grant| grant.id).collect();
+        let ending: Vec<Jti> = self.all.iter().filter(open).map(|grant| grant.id).collect();
         for id in ending.into_iter().chain([id]) {
             self.set(id, status, leaf, at);
         }
@@ -107,8 +122,8 @@ impl ArchivedGrants {
     /// Holds the grants against those that the operator has signed: the same ones, in the same states by the same entries.
     pub(super) fn check(&self, signed: &VerifiedState) -> Result<(), LineError> {
         let signed = signed.states.as_ref().map(GrantStates::grants).unwrap_or_default();
-        for at in 0..self.0.len().max(signed.len()) {
-            let records = self.0.get(at).map(|grant| grant.state);
+        for at in 0..self.all.len().max(signed.len()) {
+            let records = self.all.get(at).map(|grant| grant.state);
             let signed = signed.get(at).copied();
             if records != signed {
                 return Err(LineError::States { records: said(records), signed: said(signed) });

@@ -257,6 +257,7 @@ impl From<Refusal> for Problem {
             | Refusal::KeyKnown
             | Refusal::GrantEnded
             | Refusal::GrantStatus { .. }
+            | Refusal::Again
             | Refusal::AlreadyAcknowledged
             | Refusal::DeletedAlready
             | Refusal::NoCandidate

@@ -49,6 +49,9 @@ pub enum Refusal {
         /// The state it is in.
         got: &'static str,
     },
+    /// Signed before what it would change, as one that is put on the log again is.
+    #[error("made before the last change of what it is about, expected an event that was made after it")]
+    Again,
     /// The event that is acknowledged did not end the grant.
     #[error("grant was not ended by that event, expected the jti of its withdrawal or revocation")]
     NoSuchEnd,

@@ -93,7 +93,7 @@ impl World {
     pub(crate) fn check(&self, event: &Event, signers: &[u8]) -> Result<(), Refusal> {
         let parties =
             Parties { enterprise: signer(ENTERPRISE).thumbprint(), operator: signer(OPERATOR).thumbprint() };
-        let context = Context { tenant: &self.tenant, parties: &parties, now: self.now };
+        let context = Context { tenant: &self.tenant, parties: &parties, jti: jti(99), now: self.now };
         let signers: Vec<Thumbprint> = signers.iter().map(|n| signer(*n).thumbprint()).collect();
         check(event, &signers, &self.customer, &context)
     }

@@ -116,7 +116,7 @@ impl World {
     fn check(&self, event: &Event, signers: &[u8]) -> Result<(), Refusal> {
         let parties =
             Parties { enterprise: signer(ENTERPRISE).thumbprint(), operator: signer(OPERATOR).thumbprint() };
-        let context = Context { tenant: &self.tenant, parties: &parties, now: NOW };
+        let context = Context { tenant: &self.tenant, parties: &parties, jti: jti(99), now: NOW };
         let signers: Vec<_> = signers.iter().map(|n| signer(*n).thumbprint()).collect();
         admission::check(event, &signers, &self.customer, &context)?;
         check_licence(event, &self.customer, NOW)

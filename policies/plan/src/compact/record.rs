@@ -99,7 +99,7 @@ impl Record {
 
 fn write_grant(out: &mut Writer, grant: &GrantState, shared: u32) {
     let GrantState { id, given, mandate, terms, group, .. } = grant;
-    let GrantState { starts, terms_entry, status, status_entry, ended_at, .. } = grant;
+    let GrantState { starts, terms_entry, changed, status, status_entry, ended_at, .. } = grant;
     out.jti(id);
     out.u64(*given);
     out.optional(mandate.as_ref(), Writer::jti);
@@ -115,6 +115,7 @@ fn write_grant(out: &mut Writer, grant: &GrantState, shared: u32) {
     out.u64(starts.0);
     out.u64(terms_entry.leaf_index);
     out.bytes(&terms_entry.leaf_hash.0);
+    out.optional(changed.as_ref(), Writer::jti);
     out.u8(number(*status));
     out.u64(*status_entry);
     out.optional(ended_at.as_ref(), |out, at| out.u64(at.0));
@@ -134,6 +135,7 @@ fn read_grant(bytes: &mut Reader<'_>, shared: &TermsTable) -> Result<GrantState,
     terms.supersedes = bytes.optional(Reader::jti)?;
     let (group, starts) = (bytes.u16()?, bytes.seconds()?);
     let terms_entry = EntryRef { leaf_index: bytes.u64()?, leaf_hash: Bytes32(bytes.array()?) };
+    let changed = bytes.optional(Reader::jti)?;
     let status = match bytes.u8()? {
         0 => Status::Active,
         1 => Status::Paused,
@@ -144,5 +146,18 @@ fn read_grant(bytes: &mut Reader<'_>, shared: &TermsTable) -> Result<GrantState,
     };
     let status_entry = bytes.u64()?;
     let ended_at = bytes.optional(Reader::seconds)?;
-    Ok(GrantState { id, given, mandate, terms, group, starts, terms_entry, status, status_entry, ended_at })
+    let entries = GrantState {
+        id,
+        given,
+        mandate,
+        terms,
+        group,
+        starts,
+        terms_entry,
+        changed,
+        status,
+        status_entry,
+        ended_at,
+    };
+    Ok(entries)
 }

@@ -69,6 +69,12 @@ fn below(mandates: &[MandateState], top: &Jti) -> Vec<Jti> {
     family
 }
 
+/// Whether a mandate is as old as those that are remembered no more, so that it may be one of them.
+pub(crate) fn is_forgotten(mandates: &[MandateState], id: &Jti) -> bool {
+    let oldest = mandates.first().filter(|_| mandates.len() >= REMEMBERED_MAX);
+    oldest.is_some_and(|oldest| id.made_at() < oldest.id.made_at())
+}
+
 /// Takes in a mandate. Those whose time has passed end where the customer gives a further one: by the time that was signed, so
 /// that they end alike for every reader.
 pub(crate) fn apply_given(mandates: &mut Vec<MandateState>, given: &MandateGiven, admitted: &Admitted) {

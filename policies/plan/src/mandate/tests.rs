@@ -129,7 +129,7 @@ impl World {
 
     fn check(&self, event: &Event, signers: &[u8]) -> Result<(), Refusal> {
         let parties = Parties { enterprise: thumbprint(ENTERPRISE), operator: thumbprint(OPERATOR) };
-        let context = Context { tenant: &self.tenant, parties: &parties, now: self.now };
+        let context = Context { tenant: &self.tenant, parties: &parties, jti: jti(99), now: self.now };
         let signers: Vec<Thumbprint> = signers.iter().map(|n| thumbprint(*n)).collect();
         check(event, &signers, &self.customer, &context)
     }

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::CustomerState;
 use crate::admission::{self, Context, Parties, Refusal};
-use crate::samples::{NOW, bounds, given, signer, terms};
+use crate::samples::{NOW, bounds, given, jti, signer, terms};
 
 fn published(id: &str, version: u32) -> Event {
     let text = json!([{"language": "en", "title": "Charging", "body": "What we ask for."}]);
@@ -86,7 +86,7 @@ fn policy(version: u32, plan: &Value, stage: &Value) -> Event {
 /// Takes it in if admission does.
 fn publish(tenant: &mut TenantState, event: &Event) -> Result<(), Refusal> {
     let parties = Parties { enterprise: signer(1).thumbprint(), operator: signer(2).thumbprint() };
-    let context = Context { tenant, parties: &parties, now: NOW };
+    let context = Context { tenant, parties: &parties, jti: jti(99), now: NOW };
     admission::check(event, &[parties.enterprise], &CustomerState::default(), &context)?;
     tenant.apply(event, Bytes32::sha256(b"envelope"));
     Ok(())

@@ -25,7 +25,7 @@ use super::{Pins, Replica};
 use crate::seal::{NONCE_BYTES, SealError};
 
 /// First bytes of a snapshot; the epoch follows, and then what is sealed.
-const LABEL: &[u8] = b"grantbook-snapshot/v1\n";
+const LABEL: &[u8] = b"grantbook-snapshot/v2\n";
 const EPOCH_BYTES: usize = 8;
 const HEAD_BYTES: usize = LABEL.len() + EPOCH_BYTES;
 /// Before the plan: how long the JSON is that comes first.

@@ -170,7 +170,7 @@ impl Book {
 
     pub(crate) fn jti(&mut self) -> Jti {
         self.ids += 1;
-        Jti::new(UnixMillis(NOW * 1000), [self.ids; 10])
+        Jti::new(UnixMillis(NOW * 1000 + u64::from(self.ids)), [self.ids; 10])
     }
 
     /// Enrols a customer's key, with the enterprise's word.
@@ -248,6 +248,9 @@ impl Book {
             Event::SourceOwned(event) => claims(aud, jti, event),
             Event::PolicyPublished(event) => claims(aud, jti, event),
             Event::GrantGiven(event) => claims(aud, jti, event),
+            Event::GrantAmended(event) => claims(aud, jti, event),
+            Event::GrantPaused(event) => claims(aud, jti, event),
+            Event::GrantResumed(event) => claims(aud, jti, event),
             Event::GrantWithdrawn(event) => claims(aud, jti, event),
             Event::MandateGiven(event) => claims(aud, jti, event),
             Event::MandateWithdrawn(event) => claims(aud, jti, event),

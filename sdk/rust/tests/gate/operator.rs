@@ -6,16 +6,21 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use grantbook_record::day::UnixSeconds;
 use grantbook_record::encoding::{Base64Bytes, Bytes32, to_base64url};
 use grantbook_record::entry::{self, Salt};
-use grantbook_record::event::{Claims, Event, Evidence, KeyEnrolled, KeyRotated};
+use grantbook_record::event::{
+    Claims, Event, Evidence, GrantAmended, GrantGiven, GrantPaused, GrantResumed, KeyEnrolled, KeyRotated,
+    MandateWithdrawn,
+};
 use grantbook_record::feed::{About, Frame};
 use grantbook_record::receipt::{Content, EventContent, VerifiedContent};
-use grantbook_record::{Kind, Signer};
+use grantbook_record::terms::Validity;
+use grantbook_record::{Envelope, Jti, Kind, Signer};
 use grantbook_sdk::{BootTime, Decision, Question, Replica};
 use serde_json::{Value, json};
 
-use crate::book::{BOUND, Book, entry_of, facts, signer, sub, tenant};
+use crate::book::{BOUND, Book, NOW, entry_of, facts, signer, sub, tenant};
 
 const SENT: BootTime = BootTime(std::time::Duration::from_secs(100));
 
@@ -117,17 +122,86 @@ fn envelope_of(frame: &Frame) -> Vec<u8> {
     content.envelope.0.clone()
 }
 
+fn id_of(frame: &Frame) -> Jti {
+    let envelope = Envelope::parse(&envelope_of(frame)).unwrap();
+    Event::parse(envelope.kind(), envelope.payload()).unwrap().jti
+}
+
 /// A leaf like another one's, with this envelope, about anna.
 fn again(book: &mut Book, like: &Frame, envelope: Vec<u8>, key: &Signer) {
+    once_more(book, like, (Kind::GrantGiven, envelope), key);
+}
+
+fn once_more(book: &mut Book, like: &Frame, (kind, envelope): (Kind, Vec<u8>), key: &Signer) {
     let salt = Salt(Bytes32([9; 32]));
     let digest = entry::digest(&salt, &Bytes32::sha256(&envelope), None);
     let values: Vec<u32> =
         like.receipt.openings.iter().map(|opening| u32::try_from(opening.value).unwrap()).collect();
-    let (entry, openings) = entry_of(Kind::GrantGiven, digest, &values);
+    let (entry, openings) = entry_of(kind, digest, &values);
     let keys = vec![*key.public_key()];
     let content = Content::Event(EventContent { envelope: Base64Bytes(envelope), keys, attached: None });
     let about = serde_json::to_string(&like.about).unwrap().replace("\"bert\"", "\"anna\"");
     book.append_entry(entry, salt, content, openings, serde_json::from_str(&about).unwrap());
+}
+
+/// Appends an event of anna's, and gives its frame.
+fn signed(book: &mut Book, event: &Event) -> Frame {
+    book.append(event, &[&anna()]);
+    book.frames.last().unwrap().clone()
+}
+
+/// What anna has signed comes again after she has changed her mind: what the operator takes, and puts on the log once more.
+const REPLAYS: [(&str, Kind, fn(&mut Book) -> Frame); 3] = [
+    ("a resumption, after she has paused it anew", Kind::GrantResumed, |book| {
+        let grant = book.grant("anna", &anna());
+        let paused = Event::GrantPaused(GrantPaused { sub: sub("anna"), grant });
+        signed(book, &paused);
+        let resumed = signed(book, &Event::GrantResumed(GrantResumed { sub: sub("anna"), grant }));
+        assert!(permits(book, 0));
+        signed(book, &paused);
+        resumed
+    }),
+    ("an amendment, after she has narrowed it", Kind::GrantAmended, |book| {
+        let grant = book.grant("anna", &anna());
+        let terms = book.terms();
+        let amended = |terms| GrantAmended { sub: sub("anna"), grant, terms, birth_day: None };
+        let wider = signed(book, &Event::GrantAmended(amended(terms.clone())));
+        assert!(permits(book, 0));
+        let mut narrower = terms;
+        narrower.validity = Validity::new(narrower.validity.start(), UnixSeconds(NOW)).unwrap();
+        signed(book, &Event::GrantAmended(amended(narrower)));
+        wider
+    }),
+    ("a mandate, after she has ended it", Kind::MandateGiven, |book| {
+        let agent = bert();
+        let given = serde_json::from_value(json!({
+            "sub": "anna", "from": {"key": anna().thumbprint()}, "agent": agent.public_key(),
+            "until": NOW + 86_400, "depth": 0, "rules": [{"accept": {}}],
+        }));
+        let given = signed(book, &Event::MandateGiven(given.unwrap()));
+        let mandate = id_of(&given);
+        let ended = MandateWithdrawn { sub: sub("anna"), mandate, channel: None };
+        signed(book, &Event::MandateWithdrawn(ended));
+        given
+    }),
+];
+
+#[test]
+fn what_was_signed_once_counts_once() {
+    for (name, kind, of_before) in REPLAYS {
+        let (mut book, _) = enrolled();
+        let frame = of_before(&mut book);
+        assert!(!permits(&book, 0), "{name}: as she wants it");
+        let envelope = envelope_of(&frame);
+        once_more(&mut book, &frame, (kind, envelope), &anna());
+        if kind == Kind::MandateGiven {
+            // the operator holds the agent's key too
+            let (terms, mandate) = (book.terms(), Some(id_of(&frame)));
+            let event = GrantGiven { sub: sub("anna"), terms, request: None, birth_day: None, mandate };
+            book.append(&Event::GrantGiven(event), &[&bert()]);
+        }
+        assert!(!permits(&book, 0), "{name}");
+    }
 }
 
 /// A log on which both have enrolled a key; the number of its frames.

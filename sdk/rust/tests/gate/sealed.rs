@@ -47,7 +47,7 @@ pub(crate) fn opened(folder: &Path, key: &[u8; 32], epoch: u64) -> Vec<Vec<u8>> 
         let bytes = std::fs::read(file.path()).unwrap();
         let name = file.file_name().into_string().unwrap();
         if name.starts_with("snapshot") {
-            let (head, sealed) = bytes.split_at(b"grantbook-snapshot/v1\n".len() + 8);
+            let (head, sealed) = bytes.split_at(b"grantbook-snapshot/v2\n".len() + 8);
             all.extend(open(key, &owner, sealed, head));
         }
         if name.starts_with("cold-") {

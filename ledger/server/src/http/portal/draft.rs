@@ -152,7 +152,8 @@ fn refusal(ledger: &Ledger, tenant: TenantId, event: &RequestMade, now: UnixSeco
     let customer = ledger.customer(tenant, &event.sub).unwrap_or_default();
     let enterprise = known.enterprise_key.thumbprint();
     let parties = Parties { enterprise, operator: ledger.operator_key().thumbprint() };
-    let context = Context { tenant: &state, parties: &parties, now };
+    let jti = Jti::new(UnixMillis(now.0.saturating_mul(1000)), [0; 10]);
+    let context = Context { tenant: &state, parties: &parties, jti, now };
     let judged = admission::check(&Event::RequestMade(event.clone()), &[enterprise], &customer, &context);
     judged.err().map(|refusal| refusal.to_string())
 }
