@@ -4,6 +4,7 @@
 mod proxy;
 mod schemathesis;
 mod symbolic;
+mod wapiti;
 
 use std::path::PathBuf;
 use std::process::Command;

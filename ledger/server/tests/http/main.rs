@@ -38,5 +38,6 @@ mod person;
 mod portal;
 mod recovering;
 mod request_links;
+mod stored_scripts;
 mod story;
 mod tls;

@@ -79,6 +79,31 @@ fn outcome(tenant: TenantId, source: &str, key: &Signer, wish: Jti, outcome: Out
     mirror::sign(&Claims::new(tenant, jti(), MirrorDecided { source, outcomes }), key)
 }
 
+/// A source whose record of a customer says this wherever it can, and the customer's wish likewise.
+pub(crate) fn mirrored_saying(
+    ledger: &Ledger,
+    tenant: TenantId,
+    (source, key): (&str, &Signer),
+    sub: &str,
+    said: &str,
+) {
+    let name = SourceId::parse(source).unwrap();
+    ledger.register_source(tenant, &name, *key.public_key()).unwrap();
+    let mut change = ticket(sub, "ticket-1", said);
+    let RecordNow::Says(content) = &mut change.now else { panic!("a ticket") };
+    content.title = text(said);
+    content.milestones = List::new(vec![Milestone {
+        id: id("phase-1"),
+        title: text(said),
+        reached_on: DataDay::parse("2026-10-30").unwrap(),
+    }])
+    .unwrap();
+    ledger.push_mirror(tenant, &statement(tenant, source, key, 1, now(), vec![change])).unwrap();
+    let sub = SubjectId::parse(sub).unwrap();
+    let wished = text::<0, 2000>(&format!("wished {said}"));
+    ledger.wish(tenant, &sub, &id("ticket-1"), &term("phone"), wished).unwrap();
+}
+
 /// A source with a record of a customer's who wishes it to be another.
 pub(crate) fn mirrored(ledger: &Ledger, tenant: TenantId, source: &str, key: &Signer, sub: &str) -> Jti {
     let name = SourceId::parse(source).unwrap();

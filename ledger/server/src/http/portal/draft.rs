@@ -5,7 +5,7 @@ use grantbook_plan::admission::{self, Context, Parties};
 use grantbook_portal::view::Names as _;
 use grantbook_portal::view::Wording;
 use grantbook_portal::view::draft::{Choice, Draft, DraftForm, Fault, Part};
-use grantbook_record::day::DataPeriod;
+use grantbook_record::day::{DataPeriod, UnixMillis};
 use grantbook_record::encoding::{Bytes32, to_base64url};
 use grantbook_record::event::{FieldRule, Handling, NoticePublished, RequestMade, TemplatePublished};
 use grantbook_record::list::List;
@@ -14,7 +14,7 @@ use grantbook_record::terms::{
     Compensation, Consent, DeleteBy, Fields, Language, Limits, NoticeShown, Obligation, RetentionDays,
     TemplateRef, UseCap, Validity,
 };
-use grantbook_record::{Currency, DataDay, Event, Price, SubjectId, TenantId, Term, Terms, UnixSeconds};
+use grantbook_record::{Currency, DataDay, Event, Jti, Price, SubjectId, TenantId, Term, Terms, UnixSeconds};
 
 use super::names::TenantNames;
 

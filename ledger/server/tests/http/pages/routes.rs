@@ -110,7 +110,7 @@ fn sources(folder: &Path, into: &mut Vec<String>) {
 }
 
 /// Method and path of every route that the portal's sources name.
-pub(super) fn routes() -> BTreeSet<(&'static str, String)> {
+pub(crate) fn routes() -> BTreeSet<(&'static str, String)> {
     let mut files = Vec::new();
     sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../portal/src"), &mut files);
     let mut routes = BTreeSet::new();
