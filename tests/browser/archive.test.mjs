@@ -35,6 +35,8 @@ test('a withheld withdrawal is named as such', async () => {
     await assert.rejects(verifyArchive(bytesOf(input)), (error) => error.what === 'missing');
     const [other] = cases.filter(({ name }) => name === 'a record about somebody else');
     await assert.rejects(verifyArchive(bytesOf(other.input)), (error) => error.what === 'other');
+    const [again] = cases.filter(({ name }) => name === 'a withdrawal put on the log once more');
+    await assert.rejects(verifyArchive(bytesOf(again.input)), (error) => error.what === 'again');
 });
 
 test('keys that the reader brings must be the archive’s', async () => {

@@ -81,6 +81,12 @@ pub(crate) fn archives() -> Vec<Case> {
         let leaves: Vec<u64> = all.iter().copied().chain([another]).collect();
         input(&log.archive_with(&leaves, &|header| log.customers(header), &|leaf| log.receipt(leaf)))
     });
+    add("a withdrawal put on the log once more", {
+        let mut log = Ledger::with_state_roots();
+        let again = log.again(WITHDRAWN_AT);
+        let leaves: Vec<u64> = all.iter().copied().chain([again]).collect();
+        input(&log.archive_with(&leaves, &|header| log.customers(header), &|leaf| log.receipt(leaf)))
+    });
     cases.push(("cut short".to_owned(), {
         let text = good["archive"].as_str().unwrap().trim_end();
         json!({ "archive": text[..=text.rfind('\n').unwrap()] })

@@ -50,6 +50,7 @@ pub(crate) fn state_roots() -> [(u64, Option<GrantStates>); 3] {
 }
 
 /// What the log holds of one entry.
+#[derive(Clone)]
 pub(crate) struct Item {
     pub(crate) entry: Vec<u8>,
     salt: Salt,
@@ -234,12 +235,6 @@ impl Ledger {
             commitments: openings.iter().map(commit).collect(),
         }
         .to_bytes();
-        let nodes = &mut self.nodes;
-        self.range
-            .append(leaf_hash(&entry), |level, index, hash| {
-                nodes.insert((level, index), hash);
-            })
-            .unwrap();
         let openings = openings
             .iter()
             .map(|opening| WireOpening {
@@ -247,7 +242,24 @@ impl Ledger {
                 blinding: Bytes32(opening.blinding.to_bytes()),
             })
             .collect();
-        self.items.push(Item { entry, salt: salt_of_digest, link, content, openings });
+        self.put(Item { entry, salt: salt_of_digest, link, content, openings });
+    }
+
+    fn put(&mut self, item: Item) {
+        let nodes = &mut self.nodes;
+        self.range
+            .append(leaf_hash(&item.entry), |level, index, hash| {
+                nodes.insert((level, index), hash);
+            })
+            .unwrap();
+        self.items.push(item);
+    }
+
+    /// An entry once more, at the end.
+    pub(crate) fn again(&mut self, leaf_index: u64) -> u64 {
+        let item = self.items[usize::try_from(leaf_index).unwrap()].clone();
+        self.put(item);
+        self.items.len() as u64 - 1
     }
 
     pub(crate) fn target(&self, leaf_index: u64) -> LinkTarget {
@@ -343,7 +355,8 @@ impl Ledger {
         let (mut writer, first) = Writer::begin(header);
         let mut lines = vec![first];
         for leaf in leaves {
-            let is_withdrawal = *leaf == WITHDRAWN_AT;
+            let entry = |at: u64| self.items.get(usize::try_from(at).unwrap()).map(|item| &item.entry);
+            let is_withdrawal = *leaf == WITHDRAWN_AT || entry(*leaf) == entry(WITHDRAWN_AT);
             lines.push(writer.record(Record {
                 before: Bytes32([0; 32]),
                 admitted_at: UnixSeconds(NOW.0 + if is_withdrawal { 700 } else { 0 }),
