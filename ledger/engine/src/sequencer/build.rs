@@ -139,11 +139,10 @@ impl<'a> Builder<'a> {
             tenant: &tenant_row.state,
             parties: &tenant.parties,
             jti: claims.jti,
-            // what was admitted elsewhere was admitted by the rules of its time
-            now: if event.first.is_some() { event.at } else { self.now },
+            now: if event.first.is_some() { event.at } else { self.now }, // by the rules of its time
         };
-        // an archive lacks grants whose envelopes were shredded
         let checked = match event.first {
+            // an archive lacks grants whose envelopes were shredded
             Some(_) => customer_state.without_forgotten(&claims.event),
             None => std::borrow::Cow::Borrowed(&claims.event),
         };

@@ -150,7 +150,7 @@ impl<'b> Enterprise<'b> {
         let customer = &self.customer;
         let me = customer.get("/account/me").await.expect(200).json();
         let path = format!("/my/account/devices/{}/name", me["devices"][0]["id"].as_str().unwrap());
-        let name: String = PLANTED.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let name = PLANTED.bytes().fold(String::new(), |name, byte| name + &format!("%{byte:02X}"));
         customer.form(&path, &customer.form_token().await, &format!("&name={name}")).await.expect(303);
     }
 

@@ -151,7 +151,9 @@ fn signed(book: &mut Book, event: &Event) -> Frame {
 }
 
 /// What anna has signed comes again after she has changed her mind: what the operator takes, and puts on the log once more.
-const REPLAYS: [(&str, Kind, fn(&mut Book) -> Frame); 3] = [
+type Replay = (&'static str, Kind, fn(&mut Book) -> Frame);
+
+const REPLAYS: [Replay; 3] = [
     ("a resumption, after she has paused it anew", Kind::GrantResumed, |book| {
         let grant = book.grant("anna", &anna());
         let paused = Event::GrantPaused(GrantPaused { sub: sub("anna"), grant });
