@@ -235,8 +235,8 @@ const NO_PAGES: [&str; 13] = [
     "/sign/{module}",
 ];
 
-#[tokio::test(flavor = "multi_thread")]
 #[allow(clippy::too_many_lines, reason = "most of them are addresses")]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_party_writes_runs_nowhere() {
     let book = Book::open_with(|config| config.limits.account_requests_per_second = 10_000).await;
     let enterprise = Enterprise::with_a_customer(&book).await;
