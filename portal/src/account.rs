@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `account/` id | an [`Account`] |
 //! | `credential/` SHA-256 of a credential's id | the account's id |
-//! | `member/` SHA-256 of tenant and pseudonym | the account's id: a pseudonym is one person's |
+//! | `member/` SHA-256 of tenant and pseudonym | the ids of the accounts of those who act for it: one, unless one of them let others in |
 //! | `recovery/` SHA-256 of the code's lookup value | the account's id |
 
 pub mod device;
@@ -31,6 +31,8 @@ use crate::failure::Failure;
 pub const PASSKEYS_MAX: usize = 8;
 /// How long somebody who was erased is told how far that is, in seconds: past the end of the key epoch.
 const PARTING_SECONDS: u64 = 60 * 86_400;
+/// People who act for one pseudonym.
+pub const PEOPLE_MAX: usize = 32;
 /// Memberships of one account.
 pub const MEMBERSHIPS_MAX: usize = 256;
 
@@ -118,6 +120,44 @@ pub struct Membership {
     pub since: UnixSeconds,
     /// Who vouches for the first key, as the enterprise chose.
     pub evidence: Evidence,
+    /// As what the person acts.
+    #[serde(default, skip_serializing_if = "Acts::is_default")]
+    pub acts: Acts,
+    /// What the person is called among those who act for the same pseudonym.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<DeviceName>,
+}
+
+/// As what somebody acts for a pseudonym.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Acts {
+    /// As the customer, or as one of those who sign for it.
+    #[default]
+    Customer,
+    /// As a guardian, of somebody whom the guardian calls so.
+    Guardian(DeviceName),
+}
+
+impl Acts {
+    fn is_default(&self) -> bool {
+        *self == Self::Customer
+    }
+}
+
+impl Membership {
+    /// One's own.
+    pub fn own(tenant: TenantId, sub: SubjectId, since: UnixSeconds, evidence: Evidence) -> Self {
+        Self { tenant, sub, since, evidence, acts: Acts::Customer, name: None }
+    }
+
+    /// What a guardian calls whom the pseudonym is; `None` for one's own.
+    pub fn ward(&self) -> Option<&DeviceName> {
+        match &self.acts {
+            Acts::Customer => None,
+            Acts::Guardian(name) => Some(name),
+        }
+    }
 }
 
 /// An erasure that the person asked for. It does not say under which pseudonym they were known.
@@ -163,9 +203,17 @@ impl Account {
         put(rows, &account_row(id), self);
     }
 
-    /// The membership at an enterprise; [`Failure::NotFound`] where there is none.
+    /// Where the person is the customer of an enterprise; [`Failure::NotFound`] where that is nowhere, whoever they are a
+    /// guardian of.
     pub fn membership(&self, tenant: TenantId) -> Result<&Membership, Failure> {
-        self.memberships.iter().find(|membership| membership.tenant == tenant).ok_or(Failure::NotFound)
+        let own = |known: &&Membership| known.tenant == tenant && known.acts == Acts::Customer;
+        self.memberships.iter().find(own).ok_or(Failure::NotFound)
+    }
+
+    /// The membership of a pseudonym, as whatever the person acts.
+    pub fn of(&self, tenant: TenantId, sub: &SubjectId) -> Result<&Membership, Failure> {
+        let same = |known: &&Membership| known.tenant == tenant && known.sub == *sub;
+        self.memberships.iter().find(same).ok_or(Failure::NotFound)
     }
 
     /// The passkey of a credential.
@@ -207,31 +255,47 @@ impl Account {
         id: &AccountId,
         membership: Membership,
     ) -> Result<(), Failure> {
-        let name = member_row(membership.tenant, &membership.sub);
-        match row::<AccountId>(rows, &name)? {
-            Some(known) if known == *id => return Ok(()),
-            Some(_) => return Err(Failure::Conflict("a pseudonym that is nobody else's")),
-            None => {}
+        let people = people(rows, membership.tenant, &membership.sub)?;
+        if !people.is_empty() && !people.contains(id) {
+            return Err(Failure::Conflict("a pseudonym that is nobody else's"));
         }
-        if self.membership(membership.tenant).is_ok() {
+        self.join_others(rows, id, membership)
+    }
+
+    /// The same beside others who act for the pseudonym: one of them, or the enterprise, has vouched for it.
+    pub fn join_others(
+        &mut self,
+        rows: &mut dyn Rows,
+        id: &AccountId,
+        membership: Membership,
+    ) -> Result<(), Failure> {
+        let Membership { tenant, sub, acts, .. } = &membership;
+        let mut people = people(rows, *tenant, sub)?;
+        if people.contains(id) {
+            return Ok(());
+        }
+        if *acts == Acts::Customer && self.membership(*tenant).is_ok() {
             return Err(Failure::Conflict("one pseudonym at each enterprise"));
         }
         if self.memberships.len() >= MEMBERSHIPS_MAX {
             return Err(Failure::Conflict("at most 256 enterprises"));
         }
-        put(rows, &name, id);
+        if people.len() >= PEOPLE_MAX {
+            return Err(Failure::Conflict("at most 32 people for one pseudonym"));
+        }
+        people.push(id.clone());
+        put(rows, &member_row(*tenant, sub), &people);
         self.memberships.push(membership);
         Ok(())
     }
 
-    /// Forgets a membership, and keeps that everything of it is erased.
-    pub fn part(&mut self, rows: &mut dyn Rows, parting: Parting) {
-        for gone in self.memberships.iter().filter(|known| known.tenant == parting.tenant) {
-            rows.remove(&member_row(gone.tenant, &gone.sub));
-        }
-        self.memberships.retain(|known| known.tenant != parting.tenant);
-        for device in &mut self.devices {
-            device.keys.retain(|known| known.tenant != parting.tenant);
+    /// Forgets a pseudonym, and keeps that everything of it is erased.
+    fn part(&mut self, sub: &SubjectId, parting: Parting) {
+        self.memberships.retain(|known| known.tenant != parting.tenant || known.sub != *sub);
+        if !self.memberships.iter().any(|known| known.tenant == parting.tenant) {
+            for device in &mut self.devices {
+                device.keys.retain(|known| known.tenant != parting.tenant);
+            }
         }
         self.partings.retain(|known| known.tenant != parting.tenant && known.is_told(parting.asked));
         self.partings.push(parting);
@@ -244,7 +308,10 @@ impl Account {
             rows.remove(&credential_row(&passkey.credential.0));
         }
         for Membership { tenant, sub, .. } in &self.memberships {
-            rows.remove(&member_row(*tenant, sub));
+            let mut people = people(rows, *tenant, sub)?;
+            people.retain(|other| other != id);
+            let name = member_row(*tenant, sub);
+            if people.is_empty() { rows.remove(&name) } else { put(rows, &name, &people) }
         }
         for login in [Some(&self.recovery), self.next_recovery.as_ref()].into_iter().flatten() {
             login.forget(rows);
@@ -265,9 +332,21 @@ pub fn of_credential(rows: &dyn Rows, credential: &[u8]) -> Result<Option<Accoun
     row(rows, &credential_row(credential))
 }
 
-/// Whose pseudonym this is.
-pub fn of_member(rows: &dyn Rows, tenant: TenantId, sub: &SubjectId) -> Result<Option<AccountId>, Failure> {
-    row(rows, &member_row(tenant, sub))
+/// Who acts for a pseudonym, the first one first.
+pub fn people(rows: &dyn Rows, tenant: TenantId, sub: &SubjectId) -> Result<Vec<AccountId>, Failure> {
+    Ok(row(rows, &member_row(tenant, sub))?.unwrap_or_default())
+}
+
+/// Has everybody who acts for a pseudonym forget it, and gives who that was.
+pub fn part(rows: &mut dyn Rows, sub: &SubjectId, parting: Parting) -> Result<Vec<AccountId>, Failure> {
+    let people = people(rows, parting.tenant, sub)?;
+    for id in &people {
+        let mut account = Account::read(rows, id)?;
+        account.part(sub, parting);
+        account.write(rows, id);
+    }
+    rows.remove(&member_row(parting.tenant, sub));
+    Ok(people)
 }
 
 fn account_row(id: &AccountId) -> String {

@@ -8,6 +8,7 @@ mod erasure;
 mod others;
 mod refusal;
 mod rules;
+mod signers;
 mod space;
 mod terms;
 
@@ -76,6 +77,7 @@ fn all() -> impl Iterator<Item = &'static Shown> {
         complaints::SHOWN,
         erasure::SHOWN,
         rules::SHOWN,
+        signers::SHOWN,
         space::SHOWN,
         company::SHOWN,
         others::SHOWN,
@@ -118,7 +120,7 @@ async fn one(
 fn page(shown: &Shown, language: Language, path: String) -> Page {
     let tenant = TenantId::of_log("gallery");
     let role = match (shown.role, SubjectId::parse("sandbox-customer-4")) {
-        (Who::Customer, Ok(subject)) => Role::Customer(vec![Membership { tenant, subject }]),
+        (Who::Customer, Ok(subject)) => Role::Customer(vec![Membership { tenant, subject, ward: None }]),
         (Who::Company, _) => Role::Company(tenant),
         (Who::Visitor | Who::Customer, _) => Role::Visitor,
     };

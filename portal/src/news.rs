@@ -46,6 +46,8 @@ const SOON_SECONDS: u64 = 7 * 86_400;
 pub enum Topic {
     /// A company asks.
     Request,
+    /// Something waits for a further signature.
+    Signature,
     /// A grant ends within a week.
     Ending,
     /// A company or the operator has ended a grant.
@@ -64,8 +66,9 @@ pub enum Topic {
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Request,
+        Self::Signature,
         Self::Ending,
         Self::Revoked,
         Self::Stopped,
@@ -79,6 +82,7 @@ impl Topic {
     pub fn code(self) -> &'static str {
         match self {
             Self::Request => "request",
+            Self::Signature => "signature",
             Self::Ending => "ending",
             Self::Revoked => "revoked",
             Self::Stopped => "stopped",
@@ -98,6 +102,7 @@ impl Topic {
     pub fn words(self) -> &'static str {
         match self {
             Self::Request => "topic-request",
+            Self::Signature => "topic-signature",
             Self::Ending => "topic-ending",
             Self::Revoked => "topic-revoked",
             Self::Stopped => "topic-stopped",
@@ -222,7 +227,7 @@ impl Portal {
             }
             let mut told = false;
             for AboutCustomer { tenant, sub, happened } in about {
-                if let Some(id) = account::of_member(rows, *tenant, sub)? {
+                for id in account::people(rows, *tenant, sub)? {
                     deliver(rows, &id, happened.clone(), now)?;
                     told = true;
                 }

@@ -12,6 +12,7 @@ pub mod overview;
 pub mod refusal;
 pub mod regulator;
 pub mod rules;
+pub mod signers;
 pub mod space;
 mod tour;
 

@@ -6,6 +6,7 @@
 
 mod company;
 mod complaints;
+pub mod cosign;
 mod devices;
 mod enrol;
 mod erase;
@@ -16,6 +17,7 @@ mod prepare;
 mod request;
 mod rules;
 mod sandbox;
+mod signers;
 mod space;
 
 use std::sync::Arc;
@@ -34,8 +36,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
+pub use cosign::Pending;
 pub use enrol::{PendingEnrolment, PendingEnrolments};
 pub use invite::{INVITATION_SECONDS_MAX, Invitation, Invited, NewInvitation};
+pub use signers::Person;
 
 use crate::account::{self, Account, AccountId, Parting};
 use crate::backend::write::{Rows, WriteSide};
@@ -144,6 +148,11 @@ impl Portal {
             .route("/account/join", post(enrol::join))
             .route("/account/enrol", post(enrol::enrol))
             .route("/account/prepared/{id}", get(prepare::show))
+            .route("/account/cosign", post(cosign::begin))
+            .route("/account/cosign/{id}", get(cosign::show).post(cosign::add))
+            .route("/my/signatures/{id}/drop", post(cosign::discard))
+            .route("/account/signers/invite", post(signers::invite))
+            .route("/my/account/signers/{tenant}", post(signers::agree))
             .route("/account/devices/offer", post(devices::offer))
             .route("/account/devices/look", post(devices::look))
             .route("/account/devices/join", post(devices::join))
@@ -220,6 +229,21 @@ impl Viewers for Portal {
         found.await.map_or_else(|_| (Vec::new(), Vec::new()), |account| devices::shown(&account))
     }
 
+    async fn pending(&self, headers: &HeaderMap) -> Vec<Pending> {
+        let headers = headers.clone();
+        let found = self.blocking(move |inner| {
+            let account = inner.account(&inner.current(&headers)?.session.account)?;
+            inner.pending(&account)
+        });
+        found.await.unwrap_or_default()
+    }
+
+    async fn people(&self, headers: &HeaderMap) -> Vec<Person> {
+        let headers = headers.clone();
+        let found = self.blocking(move |inner| inner.people(&inner.current(&headers)?.session.account));
+        found.await.unwrap_or_default()
+    }
+
     async fn news(&self, headers: &HeaderMap) -> Option<News> {
         let headers = headers.clone();
         self.blocking(move |inner| inner.news(&headers)).await.ok()
@@ -267,8 +291,11 @@ impl Inner {
     fn as_customer(&self, headers: &HeaderMap) -> Result<(Role, String), Failure> {
         let current = self.current(headers)?;
         let account = self.account(&current.session.account)?;
-        let place =
-            |known: &account::Membership| Membership { tenant: known.tenant, subject: known.sub.clone() };
+        let place = |known: &account::Membership| Membership {
+            tenant: known.tenant,
+            subject: known.sub.clone(),
+            ward: known.ward().map(ToString::to_string),
+        };
         let role = Role::Customer(account.memberships.iter().map(place).collect());
         Ok((role, current.form_token(&self.key)))
     }
@@ -322,6 +349,7 @@ impl Inner {
             invite::sweep(rows, now)?;
             news::Contact::sweep(rows, now)?;
             prepare::sweep(rows, now)?;
+            cosign::sweep(rows, now)?;
             request::sweep(rows, now)?;
             devices::sweep(rows, now)?;
             enrol::sweep(rows, now)

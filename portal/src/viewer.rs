@@ -6,6 +6,7 @@ use grantbook_record::{SubjectId, TenantId};
 use crate::account::Parting;
 use crate::moment::Zone;
 use crate::page::Place;
+use crate::signing::{Pending, Person};
 use crate::view::customer::{Device, Passkey};
 use crate::view::news::{MailSettings, News};
 
@@ -27,6 +28,8 @@ pub struct Membership {
     pub tenant: TenantId,
     /// The customer's pseudonym there.
     pub subject: SubjectId,
+    /// What its guardian calls the minor, where the viewer is that.
+    pub ward: Option<String>,
 }
 
 /// Whoever asked for a page.
@@ -79,6 +82,16 @@ pub trait Viewers: Clone + Send + Sync + 'static {
     /// Their devices and passkeys.
     fn devices(&self, _headers: &HeaderMap) -> impl Future<Output = (Vec<Device>, Vec<Passkey>)> + Send {
         std::future::ready((Vec::new(), Vec::new()))
+    }
+
+    /// What waits for further signatures.
+    fn pending(&self, _headers: &HeaderMap) -> impl Future<Output = Vec<Pending>> + Send {
+        std::future::ready(Vec::new())
+    }
+
+    /// Whose keys those are that sign for them.
+    fn people(&self, _headers: &HeaderMap) -> impl Future<Output = Vec<Person>> + Send {
+        std::future::ready(Vec::new())
     }
 
     /// What has happened to whoever it is; nothing for visitors.

@@ -83,7 +83,8 @@ pub(crate) async fn vouch(world: &World, enterprise: &Enterprise) {
     let waiting = world.get("/v1/enrolments", &enterprise.service).await.expect(200).json();
     let waiting = &waiting["enrolments"][0];
     let payload = from_base64url(waiting["payload"].as_str().unwrap()).unwrap();
-    let voucher = Envelope::sign(Kind::KeyEnrolled, &payload, &[&enterprise.signer]);
+    let kind = Kind::parse(waiting["kind"].as_str().unwrap()).unwrap();
+    let voucher = Envelope::sign(kind, &payload, &[&enterprise.signer]);
     let path = format!("/v1/enrolments/{}", waiting["id"].as_str().unwrap());
     let call = Call::post(&path, "application/jose", voucher[4..].to_vec()).token(Some(&enterprise.service));
     world.send(call).await.expect(201);

@@ -14,6 +14,7 @@ mod browser_keys;
 mod browser_life;
 mod browser_pages;
 mod browser_rules;
+mod browser_several;
 mod bulk;
 mod client;
 mod conformance;

@@ -52,22 +52,26 @@ impl Ledger {
         self.account_row(ROW).is_some()
     }
 
-    /// The operator's word that a key is a customer's: an envelope of its signature alone over the payload of a
-    /// `key.enrolled` with that evidence; of nothing else.
-    pub fn operators_word(&self, tenant: TenantId, payload: &[u8]) -> Option<Vec<u8>> {
-        let claims = Event::parse(Kind::KeyEnrolled, payload).ok()?;
-        let Event::KeyEnrolled(enrolled) = &claims.event else { return None };
-        if claims.aud != tenant || enrolled.evidence != Evidence::OperatorsWord {
+    /// The operator's word that a key is a customer's, or a guardian's: an envelope of its signature alone over the payload of a
+    /// `key.enrolled` or `guardian.named` with that evidence; of nothing else.
+    pub fn operators_word(&self, tenant: TenantId, kind: Kind, payload: &[u8]) -> Option<Vec<u8>> {
+        let claims = Event::parse(kind, payload).ok()?;
+        let evidence = match &claims.event {
+            Event::KeyEnrolled(enrolled) => enrolled.evidence,
+            Event::GuardianNamed(named) => named.evidence,
+            _ => return None,
+        };
+        if claims.aud != tenant || evidence != Evidence::OperatorsWord {
             return None;
         }
-        Some(Envelope::sign(Kind::KeyEnrolled, payload, &[&self.inner.keyring.operator]))
+        Some(Envelope::sign(kind, payload, &[&self.inner.keyring.operator]))
     }
 
-    /// The passkeys whose assertions a customer's grants are asked for.
+    /// The passkeys whose assertions a customer's grants are asked for, those of guardians last.
     pub fn passkeys(&self, tenant: TenantId, sub: &SubjectId) -> Result<Vec<Thumbprint>, ReadError> {
         let key = self.inner.state.customer_key(tenant, sub);
         let customer = self.inner.state.customer(key).map_err(ReadError::Store)?;
-        Ok(customer.map(|customer| customer.passkeys.clone()).unwrap_or_default())
+        Ok(customer.map(|customer| customer.passkeys.all().copied().collect()).unwrap_or_default())
     }
 
     /// Whether a tenant's customers who have a passkey are asked for it when they give more than before.

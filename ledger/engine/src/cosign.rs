@@ -28,7 +28,7 @@ pub enum Cosignature {
 pub enum CosignatureError {
     /// A kind that no passkey signs.
     #[error(
-        "nothing may be attached to {kind}, expected a key's enrolment or rotation, a grant's terms or a mandate"
+        "nothing may be attached to {kind}, expected a key's enrolment or rotation, a guardian's naming, a grant's terms or a mandate"
     )]
     NotAttachable {
         /// The kind.
@@ -54,27 +54,53 @@ pub(crate) fn check_event(
     if event.first.is_some() {
         return Ok(());
     }
-    let known = customer.map_or(&[][..], |customer| &customer.passkeys);
+    let none = Passkeys::default();
+    let known = customer.map_or(&none, |customer| &customer.passkeys);
     check(&event.claims.event, state, known, &event.passkeys, event.tenant.cosignature)
+}
+
+/// A customer's passkeys as the log has them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Passkeys {
+    /// The customer's own.
+    pub(crate) own: Vec<Thumbprint>,
+    /// Those of guardians.
+    pub(crate) guardians: Vec<Thumbprint>,
+}
+
+impl Passkeys {
+    /// All whose assertions count.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Thumbprint> {
+        self.own.iter().chain(&self.guardians)
+    }
+
+    fn foreign(&self, attached: &[Thumbprint]) -> usize {
+        attached.iter().filter(|passkey| self.all().all(|known| known != *passkey)).count()
+    }
 }
 
 /// Whether the assertions' passkeys are the customer's, and whether one is missing. `known`: as the log has them before.
 fn check(
     event: &Event,
     customer: &CustomerState,
-    known: &[Thumbprint],
+    known: &Passkeys,
     attached: &[Thumbprint],
     rule: Cosignature,
 ) -> Result<(), CosignatureError> {
-    let foreign = attached.iter().filter(|passkey| !known.contains(passkey)).count();
     let needed = match event {
         Event::KeyEnrolled(_) | Event::KeyRotated(_) => {
+            let foreign = attached.iter().filter(|passkey| !known.own.contains(passkey)).count();
             // one that is known vouches for one that is new
-            let vouched = brings_the_first(event) || known.is_empty() || foreign < attached.len();
+            let vouched = brings_the_first(event) || known.own.is_empty() || foreign < attached.len();
             if foreign > 0 && !vouched {
                 return Err(CosignatureError::UnknownPasskey);
             }
-            let after = if brings_the_first(event) { attached.len() } else { known.len() + foreign };
+            let after = if brings_the_first(event) { attached.len() } else { known.own.len() + foreign };
+            return if after > PASSKEYS_MAX { Err(CosignatureError::TooMany) } else { Ok(()) };
+        }
+        // who gives the evidence, and one of the minor's keys, vouch for the guardian and what the guardian brings
+        Event::GuardianNamed(_) => {
+            let after = known.guardians.len() + known.foreign(attached);
             return if after > PASSKEYS_MAX { Err(CosignatureError::TooMany) } else { Ok(()) };
         }
         // an agent has no passkey: its customer showed one when the mandate was given
@@ -87,24 +113,26 @@ fn check(
         _ if attached.is_empty() => return Ok(()),
         _ => return Err(CosignatureError::NotAttachable { kind: event.kind() }),
     };
-    if foreign > 0 {
+    if known.foreign(attached) > 0 {
         return Err(CosignatureError::UnknownPasskey);
     }
-    let demanded = needed && rule == Cosignature::Required && !known.is_empty();
+    let demanded = needed && rule == Cosignature::Required && known.all().next().is_some();
     if demanded && attached.is_empty() { Err(CosignatureError::Missing) } else { Ok(()) }
 }
 
 /// The customer's passkeys after the event.
-pub(crate) fn fold(event: &Event, known: &mut Vec<Thumbprint>, attached: &[Thumbprint]) {
-    if !matches!(event, Event::KeyEnrolled(_) | Event::KeyRotated(_)) {
-        return;
-    }
+pub(crate) fn fold(event: &Event, known: &mut Passkeys, attached: &[Thumbprint]) {
+    let joined = match event {
+        Event::KeyEnrolled(_) | Event::KeyRotated(_) => &mut known.own,
+        Event::GuardianNamed(_) => &mut known.guardians,
+        _ => return,
+    };
     if brings_the_first(event) {
-        known.clear();
+        joined.clear();
     }
     for passkey in attached {
-        if !known.contains(passkey) {
-            known.push(*passkey);
+        if !joined.contains(passkey) {
+            joined.push(*passkey);
         }
     }
 }

@@ -18,6 +18,7 @@ mod closed;
 mod complaints;
 mod config;
 mod cosign;
+mod cosigners;
 mod customer_rows;
 mod drawn;
 mod epoch;

@@ -13,6 +13,7 @@ use grantbook_record::{DataDay, DenialReason, Jti, Thumbprint};
 use serde::{Deserialize, Serialize};
 
 use crate::admission::{Context, Refusal};
+use crate::cosigners::Lacking;
 use crate::customer::CustomerState;
 use crate::protections::{OF_AGE_UNSAID, Protections};
 
@@ -121,14 +122,12 @@ pub(crate) fn check_named(
     if !signers.contains(&new) || !signers.contains(&evidence) {
         return refused;
     }
-    // a minor alone names no further guardian, and nobody names one of a customer who has keys and does not sign
-    let by_one_of_theirs = match others.as_slice() {
-        [] => !customer.has_signing_key(),
-        [one] if customer.has_guardian() => customer.is_guardians(one),
+    let no_strangers = match others.as_slice() {
+        [] => true,
         [one] => customer.signing_key(one).is_some(),
         _ => false,
     };
-    if !by_one_of_theirs {
+    if !no_strangers || lacking_named(&new, signers, customer).is_some() {
         return refused;
     }
     let years = context.tenant.protections().of_age.unwrap_or(OF_AGE_UNSAID);
@@ -143,6 +142,22 @@ pub(crate) fn check_named(
     Ok(())
 }
 
+/// Who must have signed the naming of a guardian beside the guardian and who gives the evidence: a minor alone names no further
+/// guardian, and nobody names one of a customer who has keys and does not sign.
+pub(crate) fn lacking_named(
+    new: &Thumbprint,
+    signers: &[Thumbprint],
+    customer: &CustomerState,
+) -> Option<Lacking> {
+    let by = |signs: &dyn Fn(&Thumbprint) -> bool| signers.iter().any(|kid| kid != new && signs(kid));
+    if customer.has_guardian() {
+        (!by(&|kid| customer.is_guardians(kid))).then_some(Lacking::Guardian)
+    } else {
+        let vouched = !customer.has_signing_key() || by(&|kid| customer.is_own(kid));
+        (!vouched).then_some(Lacking::OwnKey)
+    }
+}
+
 /// What an event about a minor, or about somebody who was one, needs beside what it needs anyway.
 pub(crate) fn check(
     event: &Event,
@@ -150,9 +165,8 @@ pub(crate) fn check(
     customer: &CustomerState,
     context: &Context<'_>,
 ) -> Result<(), Refusal> {
-    let protections = context.tenant.protections();
     let Some(ward) = &customer.ward else {
-        return check_without(event, customer, protections, context.now);
+        return check_without(event, customer, context.tenant.protections(), context.now);
     };
     let by_guardian = signers.iter().any(|kid| customer.is_guardians(kid));
     if context.now >= ward.of_age_at() {
@@ -171,20 +185,35 @@ pub(crate) fn check(
     if stated.is_some_and(|stated| stated != ward.birth_day) {
         return Err(Refusal::Guardian { expected: "the birth day that the guardian has stated" });
     }
+    match lacking(event, signers, customer, context) {
+        None => Ok(()),
+        Some(Lacking::Guardian) => {
+            Err(Refusal::Guardian { expected: "a signature by a guardian of the minor" })
+        }
+        Some(_) => Err(Refusal::Guardian { expected: "the minor's own signature beside the guardian's" }),
+    }
+}
+
+/// Whose signature what is done for a minor lacks; `None` for somebody who is none, or is of age.
+pub(crate) fn lacking(
+    event: &Event,
+    signers: &[Thumbprint],
+    customer: &CustomerState,
+    context: &Context<'_>,
+) -> Option<Lacking> {
+    let ward = customer.ward.as_ref().filter(|ward| context.now < ward.of_age_at())?;
     let needed = match event {
         Event::KeyRevoked(event) => customer.is_guardians(&event.key),
         other => widens(other),
     };
-    if needed && !by_guardian {
-        return Err(Refusal::Guardian { expected: "a signature by a guardian of the minor" });
+    if needed && !signers.iter().any(|kid| customer.is_guardians(kid)) {
+        return Some(Lacking::Guardian);
     }
-    let heard = protections.heard_from.is_some_and(|age| !is_below(ward.birth_day, age, context.now));
+    let heard_from = context.tenant.protections().heard_from;
+    let heard = heard_from.is_some_and(|age| !is_below(ward.birth_day, age, context.now));
     let agrees = matches!(event, Event::GrantGiven(_) | Event::GrantAmended(_));
-    let own = |kid: &Thumbprint| customer.signing_key(kid).is_some() && !customer.is_guardians(kid);
-    if agrees && heard && !signers.iter().any(own) {
-        return Err(Refusal::Guardian { expected: "the minor's own signature beside the guardian's" });
-    }
-    Ok(())
+    let own = signers.iter().any(|kid| customer.is_own(kid));
+    (agrees && heard && !own).then_some(Lacking::OwnKey)
 }
 
 /// Of a customer for whom no guardian was named.
@@ -227,4 +256,4 @@ fn widens(event: &Event) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

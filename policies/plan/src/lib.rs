@@ -14,6 +14,7 @@ pub mod columns;
 pub mod compact;
 pub mod complaint;
 pub mod consents;
+pub mod cosigners;
 pub mod cover;
 pub mod customer;
 pub mod decide;

@@ -27,9 +27,10 @@ impl Signatories {
         Self { keys: event.keys.to_vec(), needed: event.needed }
     }
 
-    fn have_signed(&self, signers: &[Thumbprint]) -> bool {
+    /// How many of them have signed: one that signs twice counts once.
+    fn signed(&self, signers: &[Thumbprint]) -> usize {
         let distinct: BTreeSet<&Thumbprint> = signers.iter().filter(|kid| self.keys.contains(kid)).collect();
-        distinct.len() >= self.needed.into()
+        distinct.len()
     }
 
     /// A key took another's place.
@@ -54,9 +55,19 @@ pub(crate) fn check_agreed(event: &SignatoriesAgreed, customer: &CustomerState) 
     Ok(())
 }
 
-/// What an organisation with signatories needs beside what the event needs anyway. Withdrawing and pausing need nothing.
+/// What an organisation with signatories needs beside what the event needs anyway.
 pub(crate) fn check(event: &Event, signers: &[Thumbprint], customer: &CustomerState) -> Result<(), Refusal> {
-    let Some(rule) = &customer.signatories else { return Ok(()) };
+    match lacking(event, signers, customer) {
+        None => Ok(()),
+        Some(_) => {
+            Err(Refusal::Signatories { expected: "as many signatories to sign as their rule asks for" })
+        }
+    }
+}
+
+/// How many more of the signatories must sign; `None` where no more. Withdrawing and pausing need none.
+pub(crate) fn lacking(event: &Event, signers: &[Thumbprint], customer: &CustomerState) -> Option<usize> {
+    let rule = customer.signatories.as_ref()?;
     let needed = match event {
         // what an agent gives lies within a mandate that as many have signed
         Event::GrantGiven(event) => event.mandate.is_none(),
@@ -71,11 +82,9 @@ pub(crate) fn check(event: &Event, signers: &[Thumbprint], customer: &CustomerSt
         Event::KeyRotated(event) => event.recovery.is_some(),
         _ => false,
     };
-    if needed && !rule.have_signed(signers) {
-        return Err(Refusal::Signatories { expected: "as many signatories to sign as their rule asks for" });
-    }
-    Ok(())
+    let more = usize::from(rule.needed).saturating_sub(rule.signed(signers));
+    (needed && more > 0).then_some(more)
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -7,6 +7,7 @@ use grantbook_record::TenantId;
 use crate::account::Parting;
 use crate::failure::Failure;
 use crate::rules::RuleForm;
+use crate::signing::Pending;
 use crate::view::company::{Desk, Paging, WaitingComplaints};
 use crate::view::customer::{
     ChangeReview, Complaints, Connections, GrantPage, Home, Keys, MyData, Narrowing, RequestReview,
@@ -19,6 +20,7 @@ use crate::view::overview::Overview;
 use crate::view::refusal::Refusal;
 use crate::view::regulator::LogState;
 use crate::view::rules::{RuleBook, RuleDraft};
+use crate::view::signers::{SignatureCard, Signers};
 use crate::view::space::{Space, SpaceFilter, SpaceRecord};
 use crate::viewer::Membership;
 
@@ -57,6 +59,10 @@ pub trait Reads: Clone + Send + Sync + 'static {
 
     /// A customer's first page.
     fn home(&self, of: &[Membership]) -> impl Future<Output = Read<Home>> + Send;
+    /// Something that waits for further signatures, as lists show it.
+    fn signature(&self, pending: Pending) -> impl Future<Output = Read<SignatureCard>> + Send;
+    /// Who signs for a customer; whose keys they are is left out.
+    fn signers(&self, of: &[Membership]) -> impl Future<Output = Read<Signers>> + Send;
     /// All grants of a customer.
     fn connections(&self, of: &[Membership]) -> impl Future<Output = Read<Connections>> + Send;
     /// A request to the customer, narrowed as they wish where they do.

@@ -3,12 +3,14 @@
 //! Calls may block. None of them has a way to the log that `POST /v1/events` does not have, but for a withdrawal by a
 //! session, which the operator signs and which names its channel.
 
+use grantbook_plan::cosigners::Lacking;
+use grantbook_plan::signatories::Signatories;
 use grantbook_record::complaint::ComplaintText;
 use grantbook_record::event::{ClientPublished, Evidence, RequestMade};
 use grantbook_record::mirror::{Milestone, Value};
 use grantbook_record::vocabulary::Words;
 use grantbook_record::{
-    Jti, Kind, PublicKey, RecordId, SubjectId, TenantId, Term, Terms, Thumbprint, UnixSeconds,
+    DataDay, Jti, Kind, PublicKey, RecordId, SubjectId, TenantId, Term, Terms, Thumbprint, UnixSeconds,
     VocabularyVersion,
 };
 
@@ -53,10 +55,23 @@ pub trait EventDoor {
     /// Begins to erase a customer who is logged in, as `POST /v1/erasures` does; gives the erasure's number, or `None` where
     /// the ledger knows nobody of this pseudonym.
     fn begin_erasure(&self, tenant: TenantId, sub: &SubjectId) -> Result<Option<u64>, Failure>;
-    /// An envelope of the evidence's signature alone over a `key.enrolled`; `None` where an enterprise must give it that keeps
-    /// its own key.
-    fn vouch(&self, tenant: TenantId, evidence: Evidence, payload: &[u8])
-    -> Result<Option<Vec<u8>>, Failure>;
+    /// Whose signature an event lacks that several people of a customer sign; refused already what the door would refuse for
+    /// anything else.
+    fn lacking(
+        &self,
+        tenant: TenantId,
+        envelope: &[u8],
+        attachment: Option<&[u8]>,
+    ) -> Result<Option<Lacking>, Failure>;
+    /// An envelope of the evidence's signature alone over a `key.enrolled` or `guardian.named`; `None` where an enterprise must
+    /// give it that keeps its own key.
+    fn vouch(
+        &self,
+        tenant: TenantId,
+        kind: Kind,
+        evidence: Evidence,
+        payload: &[u8],
+    ) -> Result<Option<Vec<u8>>, Failure>;
 }
 
 /// What the log says of a customer, as far as signing needs it.
@@ -68,6 +83,10 @@ pub struct CustomerFacts {
     pub passkeys: Vec<Thumbprint>,
     /// The recovery key, of which nothing else is known yet.
     pub recovery: Option<Thumbprint>,
+    /// How many of which keys sign for an organisation.
+    pub signatories: Option<Signatories>,
+    /// Whether some of what is signed may need more than one person.
+    pub several: bool,
 }
 
 /// A grant, as far as it can be changed.
@@ -85,6 +104,8 @@ pub trait CustomerRecords {
     fn enterprise(&self, tenant: TenantId) -> Option<String>;
     /// A customer; empty where the log does not know the pseudonym.
     fn customer(&self, tenant: TenantId, sub: &SubjectId) -> Result<CustomerFacts, Failure>;
+    /// The day on which a customer who was born on this day, days since 1900-01-01, comes of age.
+    fn comes_of_age(&self, tenant: TenantId, sub: &SubjectId, birth_day: u32) -> Result<DataDay, Failure>;
     /// The terms of an open request.
     fn request(&self, tenant: TenantId, sub: &SubjectId, request: &Jti) -> Result<Option<Terms>, Failure>;
     /// The separate consents that terms ask for.

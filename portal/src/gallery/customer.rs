@@ -160,6 +160,7 @@ pub(super) fn ahead(days: u64) -> UnixSeconds {
 pub(super) fn connection(agreement: &Agreement, standing: Standing, uses: u64) -> Connection {
     Connection {
         id: "0199b2a4-7c00-7000-8000-00000000000a".to_owned(),
+        ward: None,
         recipient: agreement.recipient.clone(),
         purpose: agreement.purpose.clone(),
         data: agreement.data().into_iter().cloned().collect(),
@@ -183,12 +184,14 @@ fn home(flavour: Flavour) -> Home {
     let ending = Connection { until: ahead(9), ..connection(&research, Standing::Active, 31) };
     let card = RequestCard {
         id: "0199b2a4-7c00-7000-8000-00000000000b".to_owned(),
+        ward: None,
         recipient: quote.recipient.clone(),
         purpose: quote.purpose.clone(),
         data: quote.data().into_iter().cloned().collect(),
         expires: ahead(12),
     };
     Home {
+        signatures: super::signers::signatures(flavour),
         waiting: vec![card],
         connections: vec![
             connection(&quote, Standing::Active, 12),
@@ -223,6 +226,7 @@ pub(super) fn request(asked: Agreement, flavour: Flavour) -> RequestReview {
     );
     RequestReview {
         id: "0199b2a4-7c00-7000-8000-00000000000b".to_owned(),
+        ward: None,
         asked,
         narrowed: None,
         consents: Vec::new(),

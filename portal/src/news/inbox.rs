@@ -46,6 +46,7 @@ impl Item {
             Topic::Request => about("/my/requests", ""),
             Topic::Ending | Topic::Revoked => about("/my/grants", ""),
             Topic::Stopped => about("/my/grants", "/stopped"),
+            Topic::Signature => "/my#signatures".to_owned(),
             Topic::Money => "/my/value".to_owned(),
             Topic::Answered => "/my/account/complaints".to_owned(),
             Topic::Keys | Topic::Page => "/my/account".to_owned(),

@@ -89,6 +89,7 @@ pub(crate) fn says(words: Words, happened: &Happened, company: &str) -> String {
             }
             None => words.with("news-money-some", "company", name(company)),
         },
+        Topic::Signature => words.with("news-signature", "company", name(company)),
         Topic::Answered => words.with("news-answered", "company", name(company)),
         Topic::Keys if happened.tenant.is_some() => words.with("news-keys", "company", name(company)),
         Topic::Keys => words.say("news-recovery"),

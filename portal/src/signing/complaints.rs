@@ -62,9 +62,11 @@ impl Portal {
     pub fn tell_answered(&self, tenant: TenantId, sub: &SubjectId) -> Result<(), Failure> {
         let at = self.0.now();
         self.0.change(|rows| {
-            let Some(account) = account::of_member(rows, tenant, sub)? else { return Ok(()) };
-            let (topic, tenant) = (Topic::Answered, Some(tenant));
-            deliver(rows, &account, Happened { topic, at, tenant, about: None, amount: None }, at)
+            for account in account::people(rows, tenant, sub)? {
+                let (topic, tenant) = (Topic::Answered, Some(tenant));
+                deliver(rows, &account, Happened { topic, at, tenant, about: None, amount: None }, at)?;
+            }
+            Ok(())
         })
     }
 }

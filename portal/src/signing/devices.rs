@@ -91,13 +91,8 @@ pub(super) async fn offer(State(portal): State<Portal>, headers: HeaderMap) -> R
                 Ok(())
             })?;
             let url = format!("{}/sign/#device={}", inner.origin(), token.reveal());
-            let code = QrCode::new(&url).map_err(|_| Failure::Unavailable)?;
-            let dark: String =
-                code.to_colors().iter().map(|color| if *color == Color::Dark { '1' } else { '0' }).collect();
-            let offered = json!({
-                "token": token.reveal(), "url": url, "expires": expires,
-                "qr": {"width": code.width(), "modules": dark},
-            });
+            let offered =
+                json!({ "token": token.reveal(), "url": url, "expires": expires, "qr": squares(&url)? });
             Ok(answer(StatusCode::CREATED, &offered))
         })
         .await
@@ -306,7 +301,9 @@ impl Inner {
     /// Where the account has keys, and a device that comes gets one.
     fn places(&self, account: &Account) -> Result<Vec<Place>, Failure> {
         let mut places = Vec::new();
-        for Membership { tenant, sub, .. } in &account.memberships {
+        // a guardian's key vouches for none
+        let own = account.memberships.iter().filter(|known| known.ward().is_none());
+        for Membership { tenant, sub, .. } in own {
             if places.len() < ENTERPRISES_MAX && !self.backend.customer(*tenant, sub)?.keys.is_empty() {
                 let enterprise = self.backend.enterprise(*tenant).unwrap_or_default();
                 places.push(Place { tenant: *tenant, enterprise, sub: sub.clone() });
@@ -360,6 +357,14 @@ impl Inner {
             _ => json!({ "stage": stage }),
         })
     }
+}
+
+/// A link as a QR code, for the signing page to draw.
+pub(super) fn squares(url: &str) -> Result<Value, Failure> {
+    let code = QrCode::new(url).map_err(|_| Failure::Unavailable)?;
+    let dark: String =
+        code.to_colors().iter().map(|color| if *color == Color::Dark { '1' } else { '0' }).collect();
+    Ok(json!({ "width": code.width(), "modules": dark }))
 }
 
 /// The account's devices and passkeys, for its page.

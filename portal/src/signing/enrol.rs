@@ -14,6 +14,7 @@ use grantbook_record::{Envelope, Kind, SubjectId, TenantId, UnixSeconds};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::invite::Brings;
 use super::{Inner, Invitation, Portal, Reading, answer, json as read};
 use crate::account::device::Introduced;
 use crate::account::{Account, DeviceKey, Membership, put, row};
@@ -56,20 +57,22 @@ struct Waiting {
 }
 
 /// What an enterprise is asked to vouch for.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct PendingEnrolment {
     /// Its id.
     pub id: String,
     /// The customer's pseudonym.
     pub data_subject: SubjectId,
-    /// The payload of the `key.enrolled`, base64url: to be signed as it is.
+    /// `key.enrolled`, or `guardian.named`.
+    pub kind: Kind,
+    /// Its payload, base64url: to be signed as it is.
     pub payload: Base64Bytes,
     /// Until when it waits, Unix seconds.
     pub expires: UnixSeconds,
 }
 
 /// All that an enterprise is asked to vouch for.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct PendingEnrolments {
     /// In no order that means anything.
     pub enrolments: Vec<PendingEnrolment>,
@@ -92,6 +95,7 @@ pub(super) async fn look(
                 "tenant": invitation.tenant,
                 "expires": invitation.expires,
                 "known": invitation.known,
+                "brings": invitation.brings,
                 "logged_in": current.is_some(),
             });
             Ok(answer(StatusCode::OK, &answered))
@@ -116,15 +120,16 @@ pub(super) async fn join(
                 let invitation = Invitation::find(rows, &token, Some(&id), now)?;
                 let Invitation { tenant, ref sub, evidence, .. } = invitation;
                 let mut account = Account::read(rows, &id)?;
-                if invitation.known {
+                if invitation.brings != Brings::Customer {
+                    // nobody acts for a pseudonym before those who do have signed for it
+                    if account.of(tenant, sub).is_ok() {
+                        return Err(Failure::Conflict("somebody who does not act for this customer yet"));
+                    }
+                } else if invitation.known {
                     // the link shows a customer the way, and makes nobody one
-                    account
-                        .membership(tenant)
-                        .ok()
-                        .filter(|known| known.sub == *sub)
-                        .ok_or(Failure::NotFound)?;
+                    account.of(tenant, sub)?;
                 } else {
-                    let membership = Membership { tenant, sub: sub.clone(), since: now, evidence };
+                    let membership = Membership::own(tenant, sub.clone(), now, evidence);
                     account.join(rows, &id, membership)?;
                     account.write(rows, &id);
                 }
@@ -132,7 +137,7 @@ pub(super) async fn join(
                 invitation.keep_way_back(rows, &id);
                 Ok(invitation)
             })?;
-            let Invitation { tenant, sub, evidence, return_url, request, .. } = invitation;
+            let Invitation { tenant, sub, evidence, return_url, request, brings, .. } = invitation;
             let known = inner.backend.customer(tenant, &sub)?;
             let answered = json!({
                 "tenant": tenant,
@@ -142,6 +147,7 @@ pub(super) async fn join(
                 "keys": known.keys,
                 "return_url": return_url,
                 "request": request,
+                "brings": brings,
             });
             Ok(answer(StatusCode::OK, &answered))
         })
@@ -173,8 +179,12 @@ pub(super) async fn enrol(
                 })?;
             }
             let attachment = attachment.map(|attachment| attachment.0);
-            let Some(word) = inner.backend.vouch(tenant, membership.evidence, parsed.payload())? else {
-                let id = inner.wait(membership, &envelope, attachment)?;
+            let kind = parsed.kind();
+            let Some(word) = inner.backend.vouch(tenant, kind, membership.evidence, parsed.payload())? else {
+                if !inner.backend.customer(tenant, &membership.sub)?.keys.is_empty() {
+                    return Err(Failure::Conflict("a customer without a key"));
+                }
+                let id = inner.wait(tenant, &membership.sub, &envelope, attachment)?;
                 return Ok(answer(StatusCode::ACCEPTED, &json!({ "state": "waiting", "id": id })));
             };
             let whole = [envelope.0.as_slice(), &word].concat();
@@ -203,15 +213,15 @@ fn checked(envelope: &[u8], membership: &Membership) -> Result<Envelope, Failure
 }
 
 impl Inner {
-    fn wait(
+    /// Keeps the envelope of a new key until the enterprise vouches for it.
+    pub(super) fn wait(
         &self,
-        Membership { tenant, sub, .. }: &Membership,
+        tenant: TenantId,
+        sub: &SubjectId,
         envelope: &Base64Bytes,
         attachment: Option<Vec<u8>>,
     ) -> Result<String, Failure> {
-        if !self.backend.customer(*tenant, sub)?.keys.is_empty() {
-            return Err(Failure::Conflict("a customer without a key"));
-        }
+        let kind = kind_of(&envelope.0)?;
         let id = to_base64url(&crate::secret::random::<16>());
         let waiting = Waiting {
             sub: sub.clone(),
@@ -220,17 +230,18 @@ impl Inner {
             expires: UnixSeconds(self.now().0.saturating_add(WAIT_SECONDS)),
         };
         self.change(|rows| {
-            let others = rows.names(&prefix(*tenant));
-            // one of a customer: what is sent again takes the place of what was sent before
-            for other in &others {
-                if row::<Waiting>(rows, other)?.is_some_and(|other| other.sub == *sub) {
+            let others = rows.names(&prefix(tenant));
+            // one first key of a customer: what is sent again takes the place of what was sent before
+            for other in others.iter().filter(|_| kind == Kind::KeyEnrolled) {
+                let same = |other: &Waiting| other.sub == *sub && kind_of(&other.envelope.0) == Ok(kind);
+                if row::<Waiting>(rows, other)?.is_some_and(|other| same(&other)) {
                     rows.remove(other);
                 }
             }
             if others.len() >= WAITING_MAX {
                 return Err(Failure::TooMany);
             }
-            put(rows, &format!("{}{id}", prefix(*tenant)), &waiting);
+            put(rows, &format!("{}{id}", prefix(tenant)), &waiting);
             Ok(())
         })?;
         Ok(id)
@@ -252,6 +263,7 @@ impl Portal {
                     enrolments.push(PendingEnrolment {
                         id: name.strip_prefix(&prefix(tenant)).unwrap_or_default().to_owned(),
                         data_subject: waiting.sub,
+                        kind: payload.kind(),
                         payload: Base64Bytes(payload.payload().to_vec()),
                         expires: waiting.expires,
                     });
@@ -292,6 +304,10 @@ pub(super) fn sweep(rows: &mut dyn Rows, now: UnixSeconds) -> Result<(), Failure
         }
     }
     Ok(())
+}
+
+fn kind_of(envelope: &[u8]) -> Result<Kind, Failure> {
+    Envelope::parse(envelope).map(|parsed| parsed.kind()).map_err(|_| Failure::Unavailable)
 }
 
 fn token_in(headers: &HeaderMap, body: &[u8]) -> Result<Secret, Failure> {

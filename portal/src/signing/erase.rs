@@ -6,8 +6,8 @@ use axum::response::Response;
 use grantbook_record::TenantId;
 
 use super::prepare::{self, Pairs};
-use super::{Portal, see_other};
-use crate::account::{Account, Parting};
+use super::{Portal, cosign, see_other};
+use crate::account::{self, Parting};
 use crate::failure::Failure;
 
 /// `POST /my/account/data/{id}/erase`: withdraws everything, has the ledger erase the customer, and forgets which pseudonym
@@ -28,14 +28,19 @@ pub(super) async fn erase(
             if current.session.expect_fresh(asked).is_err() {
                 return Ok(see_other(&format!("/sign/#step-up=/my/account/data/{tenant}/erase")));
             }
+            if inner.backend.customer(tenant, sub)?.signatories.is_some_and(|rule| rule.needed > 1) {
+                return Err(Failure::Conflict(
+                    "somebody who signs alone: nobody erases what several have signed",
+                ));
+            }
             let erasure = inner.backend.begin_erasure(tenant, sub)?;
-            let id = current.session.account.clone();
             inner.change(|rows| {
-                let mut account = Account::read(rows, &id)?;
-                account.part(rows, Parting { tenant, erasure, asked });
-                account.write(rows, &id);
-                // what was prepared for the pseudonym names it
-                prepare::forget(rows, &id, tenant)
+                // what was prepared or waits for the pseudonym names it
+                cosign::forget(rows, tenant, sub);
+                for id in account::part(rows, sub, Parting { tenant, erasure, asked })? {
+                    prepare::forget(rows, &id, tenant)?;
+                }
+                Ok(())
             })?;
             inner.backend.forget_removed()?;
             Ok(see_other(&format!("/my/account/data/{tenant}/erased")))

@@ -9,13 +9,13 @@
 use axum::extract::{Path, State};
 use axum::response::Response;
 use grantbook_record::event::Evidence;
-use grantbook_record::{Jti, Kind, SubjectId, TenantId, UnixSeconds};
+use grantbook_record::{DataDay, Jti, Kind, SubjectId, TenantId, UnixSeconds};
 use qrcode::QrCode;
 use qrcode::render::svg;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Portal, see_other};
+use super::{Inner, Portal, see_other};
 use crate::account::{AccountId, put, row};
 use crate::backend::write::Rows;
 use crate::failure::Failure;
@@ -23,6 +23,8 @@ use crate::secret::Secret;
 
 /// How long an invitation may be good, in seconds: 30 days.
 pub const INVITATION_SECONDS_MAX: u64 = 30 * 86_400;
+/// Days from 1900-01-01 to 1970-01-01.
+const EPOCH_SINCE_1900: i32 = 25_567;
 /// Bytes of a return address.
 const URL_BYTES_MAX: usize = 1024;
 
@@ -44,6 +46,17 @@ pub struct NewInvitation {
     /// How long the link is good, in seconds; a week where this is not given.
     #[serde(default)]
     pub seconds: Option<u64>,
+    /// Given where the link is for a guardian of the customer.
+    #[serde(default)]
+    pub guardian: Option<NewGuardian>,
+}
+
+/// Of a minor to whom a guardian comes.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewGuardian {
+    /// The day on which the minor was born.
+    pub birth_day: DataDay,
 }
 
 /// What it gets: shown this once.
@@ -76,6 +89,9 @@ pub struct Invitation {
     /// Whether it is for somebody who is that customer already: then it makes nobody one.
     #[serde(default)]
     pub known: bool,
+    /// Whom it brings.
+    #[serde(default)]
+    pub brings: Brings,
     /// Until when it is good.
     pub expires: UnixSeconds,
     /// Whose it has become.
@@ -83,10 +99,28 @@ pub struct Invitation {
     pub taken: Option<AccountId>,
 }
 
+/// Whom an invitation brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Brings {
+    /// The customer.
+    #[default]
+    Customer,
+    /// Somebody who signs beside those who do.
+    Signatory,
+    /// A guardian.
+    Guardian {
+        /// The minor's birth day, days since 1900-01-01.
+        birth_day: u32,
+        /// The day on which the minor comes of age.
+        until: DataDay,
+    },
+}
+
 impl Portal {
     /// Makes an invitation for an enterprise.
     pub async fn invite(&self, tenant: TenantId, asked: NewInvitation) -> Result<Invited, Failure> {
-        let NewInvitation { data_subject, return_url, request, evidence, seconds } = asked;
+        let NewInvitation { data_subject, return_url, request, evidence, seconds, guardian } = asked;
         let seconds = seconds.unwrap_or(7 * 86_400);
         if !(60..=INVITATION_SECONDS_MAX).contains(&seconds) {
             return Err(Failure::Malformed("seconds from 60 to 2592000".to_owned()));
@@ -98,13 +132,21 @@ impl Portal {
         if evidence == Evidence::EnrolledKey {
             return Err(Failure::Malformed("evidence enterprise or operators_word".to_owned()));
         }
+        let birth_day = guardian.map(|guardian| since_1900(guardian.birth_day)).transpose()?;
         let client = self.client();
         self.blocking(move |inner| {
             // before anybody can sign on the page
             inner.backend.publish_client(&client)?;
             let now = inner.now();
             let known = inner.backend.customer(tenant, &data_subject)?;
-            let is_known = !known.keys.is_empty();
+            let brings = match birth_day {
+                None => Brings::Customer,
+                Some(birth_day) => {
+                    let until = inner.backend.comes_of_age(tenant, &data_subject, birth_day)?;
+                    Brings::Guardian { birth_day, until }
+                }
+            };
+            let is_known = brings == Brings::Customer && !known.keys.is_empty();
             if is_known {
                 let open = match &request {
                     Some(request) => inner.backend.request(tenant, &data_subject, request)?,
@@ -114,29 +156,42 @@ impl Portal {
                     return Err(Failure::Conflict("a pseudonym without a key, or one of its open requests"));
                 }
             }
-            let token = Secret::random();
             let expires = UnixSeconds(now.0.saturating_add(seconds));
-            let invitation = Invitation {
+            let url = inner.keep_invitation(&Invitation {
                 tenant,
                 sub: data_subject.clone(),
                 evidence,
                 return_url: return_url.clone(),
                 request,
                 known: is_known,
+                brings,
                 expires,
                 taken: None,
-            };
-            inner.change(|rows| {
-                put(rows, &name(&token), &invitation);
-                Ok(())
             })?;
-            let url = format!("{}/i/{}", inner.settings.relying_party.origin, token.reveal());
             let code = QrCode::new(&url).map_err(|_| Failure::Unavailable)?;
             let qr_svg = code.render::<svg::Color<'_>>().min_dimensions(240, 240).quiet_zone(true).build();
             Ok(Invited { url, qr_svg, expires })
         })
         .await
     }
+}
+
+impl Inner {
+    /// Keeps an invitation, and gives its link.
+    pub(super) fn keep_invitation(&self, invitation: &Invitation) -> Result<String, Failure> {
+        let token = Secret::random();
+        self.change(|rows| {
+            put(rows, &name(&token), invitation);
+            Ok(())
+        })?;
+        Ok(format!("{}/i/{}", self.origin(), token.reveal()))
+    }
+}
+
+/// A birth day as events state it.
+fn since_1900(day: DataDay) -> Result<u32, Failure> {
+    let days = day.0.checked_add(EPOCH_SINCE_1900).and_then(|days| u32::try_from(days).ok());
+    days.ok_or_else(|| Failure::Malformed("a birth_day from 1900-01-01 on".to_owned()))
 }
 
 /// Where a customer came from to answer a request.

@@ -81,6 +81,10 @@ struct MembershipOfMine {
     tenant: grantbook_record::TenantId,
     enterprise: String,
     sub: grantbook_record::SubjectId,
+    /// Whether it is somebody's whose guardian the person is.
+    ward: bool,
+    /// What the others who act for it call the person.
+    name: Option<account::DeviceName>,
     keys: Vec<grantbook_record::Thumbprint>,
     recovery: Option<grantbook_record::Thumbprint>,
     /// Those of the person's passkeys that the log asks for.
@@ -223,11 +227,22 @@ pub(super) async fn me(State(portal): State<Portal>, headers: HeaderMap) -> Resu
             let current = inner.current(&headers)?;
             let account = inner.account(&current.session.account)?;
             let mut memberships = Vec::with_capacity(account.memberships.len());
-            for account::Membership { tenant, sub, .. } in account.memberships {
+            for membership in account.memberships {
+                let ward = membership.ward().is_some();
+                let account::Membership { tenant, sub, name, .. } = membership;
                 let known = inner.backend.customer(tenant, &sub)?;
                 let enterprise = inner.backend.enterprise(tenant).unwrap_or_default();
-                let CustomerFacts { keys, passkeys, recovery } = known;
-                memberships.push(MembershipOfMine { tenant, enterprise, sub, keys, recovery, passkeys });
+                let CustomerFacts { keys, passkeys, recovery, .. } = known;
+                memberships.push(MembershipOfMine {
+                    tenant,
+                    enterprise,
+                    sub,
+                    ward,
+                    name,
+                    keys,
+                    recovery,
+                    passkeys,
+                });
             }
             let passkeys = account.passkeys.into_iter();
             let passkeys = passkeys.map(|Passkey { credential, key, since, .. }| PasskeyOfMine {

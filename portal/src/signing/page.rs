@@ -23,12 +23,13 @@ const PAGE: &str = include_str!("../../templates/sign/page.html");
 const STYLE: &str = include_str!("../../static/sign/sign.css");
 
 /// Modules by name.
-const MODULES: [(&str, &str); 15] = [
+const MODULES: [(&str, &str); 17] = [
     ("account.js", include_str!("../../static/sign/account.js")),
     ("agent.js", include_str!("../../static/sign/agent.js")),
     ("bytes.js", include_str!("../../static/sign/bytes.js")),
     ("code.js", include_str!("../../static/sign/code.js")),
     ("consents.js", include_str!("../../static/sign/consents.js")),
+    ("cosign.js", include_str!("../../static/sign/cosign.js")),
     ("devices.js", include_str!("../../static/sign/devices.js")),
     ("enrol.js", include_str!("../../static/sign/enrol.js")),
     ("jws.js", include_str!("../../static/sign/jws.js")),
@@ -38,6 +39,7 @@ const MODULES: [(&str, &str); 15] = [
     ("only.js", include_str!("../../static/sign/only.js")),
     ("rules.js", include_str!("../../static/sign/rules.js")),
     ("screen.js", include_str!("../../static/sign/screen.js")),
+    ("signers.js", include_str!("../../static/sign/signers.js")),
     ("words.js", include_str!("../../static/sign/words.js")),
 ];
 

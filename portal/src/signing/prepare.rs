@@ -13,12 +13,12 @@ use grantbook_record::event::{
 };
 use grantbook_record::list::List;
 use grantbook_record::terms::NoticeShown;
-use grantbook_record::{Jti, Kind, TenantId, Term, Terms, UnixSeconds, VocabularyVersion};
+use grantbook_record::{Jti, Kind, SubjectId, TenantId, Term, Terms, UnixSeconds, VocabularyVersion};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::invite::WayBack;
-use super::{Inner, Portal, Reading, answer, see_other};
+use super::{Inner, Portal, Reading, answer, cosign, see_other};
 use crate::account::{Account, AccountId, Membership, put, row};
 use crate::backend::write::Rows;
 use crate::failure::Failure;
@@ -36,6 +36,7 @@ const GOOD_SECONDS: u64 = 3600;
 struct Prepared {
     account: AccountId,
     tenant: TenantId,
+    sub: SubjectId,
     kind: String,
     payload: Base64Bytes,
     /// Page of the portal to go to once it is signed.
@@ -73,7 +74,7 @@ pub(super) async fn agree(
         terms.notice = NoticeShown { shown_at: inner.now(), ..terms.notice };
         let event =
             GrantGiven { sub: sub.clone(), terms, request: Some(request), birth_day: None, mandate: None };
-        let claims = Claims::new(*tenant, inner.backend.new_id(), event);
+        let claims = inner.claims(membership, event)?;
         Ok(Some(Next::Sign(Kind::GrantGiven, claims.to_json(), format!("/my/grants/{}", claims.jti))))
     })
     .await
@@ -92,7 +93,7 @@ pub(super) async fn decline(
         let Some(asked) = inner.backend.request(*tenant, sub, &request)? else { return Ok(None) };
         let unless = wish::of_form(&form, &asked)?;
         let event = RequestDeclined { sub: sub.clone(), request, unless, mandate: None };
-        let claims = Claims::new(*tenant, inner.backend.new_id(), event);
+        let claims = inner.claims(membership, event)?;
         Ok(Some(Next::Sign(Kind::RequestDeclined, claims.to_json(), "/".to_owned())))
     })
     .await
@@ -106,7 +107,8 @@ pub(super) async fn change(
     Form(pairs): Pairs,
 ) -> Result<Response, Failure> {
     let narrowing = Narrowing::of_form(&pairs)?;
-    prepared(portal, id, headers, pairs, move |inner, Membership { tenant, sub, .. }, grant| {
+    prepared(portal, id, headers, pairs, move |inner, membership, grant| {
+        let Membership { tenant, sub, .. } = membership;
         let Some(known) = inner.backend.grant(*tenant, sub, &grant)? else { return Ok(None) };
         if known.ended {
             return Err(Failure::Conflict("a grant that has not ended"));
@@ -115,7 +117,7 @@ pub(super) async fn change(
         let terms =
             terms.ok_or_else(|| Failure::Malformed("less than was granted, and not nothing".to_owned()))?;
         let event = GrantAmended { sub: sub.clone(), grant, terms, birth_day: None };
-        let claims = Claims::new(*tenant, inner.backend.new_id(), event);
+        let claims = inner.claims(membership, event)?;
         Ok(Some(Next::Sign(Kind::GrantAmended, claims.to_json(), format!("/my/grants/{grant}"))))
     })
     .await
@@ -191,9 +193,11 @@ pub(super) async fn show(
                 return Err(Failure::Gone("an answer that was given within the hour"));
             }
             let account = inner.account(&current.session.account)?;
-            let sub = &account.membership(prepared.tenant)?.sub;
+            let sub = &prepared.sub;
+            account.of(prepared.tenant, sub)?;
             let known = inner.backend.customer(prepared.tenant, sub)?;
-            let (consents, vocabulary) = explained(inner, &prepared)?;
+            let kind = Kind::parse(&prepared.kind).ok_or(Failure::Unavailable)?;
+            let (consents, vocabulary) = explained(inner, prepared.tenant, kind, &prepared.payload.0)?;
             let answered = json!({
                 "now": inner.now(),
                 "consents": consents,
@@ -206,6 +210,8 @@ pub(super) async fn show(
                 "back": prepared.back.as_ref().map(|back| back.both(&prepared.kind)),
                 "keys": known.keys,
                 "passkeys": known.passkeys,
+                "several": known.several,
+                "people": inner.names_of_keys(prepared.tenant, sub)?,
             });
             Ok(answer(StatusCode::OK, &answered))
         })
@@ -248,7 +254,7 @@ async fn prepared(
                 };
                 let account = &current.session.account;
                 let back = WayBack::of(&Reading(inner), account, &about, inner.now());
-                return inner.keep_prepared(account, membership.tenant, payload, back);
+                return inner.keep_prepared(account, membership, payload, back);
             }
             Err(Failure::NotFound)
         })
@@ -279,24 +285,28 @@ fn with_ticked(
 
 /// What the signing page needs beside the payload to say in words what its terms mean: the sentences of separate consents, which
 /// it compares with the digests that are signed, and the words of a version that it has not itself.
-fn explained(inner: &Inner, prepared: &Prepared) -> Result<(Value, Value), Failure> {
-    let kind = Kind::parse(&prepared.kind).ok_or(Failure::Unavailable)?;
+pub(super) fn explained(
+    inner: &Inner,
+    tenant: TenantId,
+    kind: Kind,
+    payload: &[u8],
+) -> Result<(Value, Value), Failure> {
     if kind == Kind::MandateGiven {
-        let given: Drafted = serde_json::from_slice(&prepared.payload.0).map_err(|_| Failure::Unavailable)?;
-        return Ok((json!([]), words(inner, prepared.tenant, given.event.vocabulary)?));
+        let given: Drafted = serde_json::from_slice(payload).map_err(|_| Failure::Unavailable)?;
+        return Ok((json!([]), words(inner, tenant, given.event.vocabulary)?));
     }
-    let claims = Event::parse(kind, &prepared.payload.0).map_err(|_| Failure::Unavailable)?;
+    let claims = Event::parse(kind, payload).map_err(|_| Failure::Unavailable)?;
     let terms = match claims.event {
         Event::GrantGiven(given) => given.terms,
         Event::GrantAmended(amended) => amended.terms,
         _ => return Ok((json!([]), Value::Null)),
     };
-    let separate = inner.backend.consents(prepared.tenant, &terms)?;
+    let separate = inner.backend.consents(tenant, &terms)?;
     let consents = separate.iter().map(|asked| {
         let basis: Vec<_> = asked.basis.iter().map(|(law, article)| json!([law, article])).collect();
         json!({"to": asked.to, "sentence": asked.sentence, "basis": basis})
     });
-    Ok((consents.collect(), words(inner, prepared.tenant, terms.vocabulary)?))
+    Ok((consents.collect(), words(inner, tenant, terms.vocabulary)?))
 }
 
 /// The words of a version; null for the first one, which the signing page has itself.
@@ -322,31 +332,45 @@ struct DraftedRules {
 
 fn of_grant<T: Serialize>(
     inner: &Inner,
-    Membership { tenant, sub, .. }: &Membership,
+    membership: &Membership,
     grant: Jti,
-    event: impl FnOnce(grantbook_record::SubjectId) -> (Kind, T),
+    event: impl FnOnce(SubjectId) -> (Kind, T),
 ) -> Result<Option<Next>, Failure> {
+    let Membership { tenant, sub, .. } = membership;
     if inner.backend.grant(*tenant, sub, &grant)?.is_none() {
         return Ok(None);
     }
     let (kind, event) = event(sub.clone());
-    let claims = Claims::new(*tenant, inner.backend.new_id(), event);
+    let claims = inner.claims(membership, event)?;
     Ok(Some(Next::Sign(kind, claims.to_json(), format!("/my/grants/{grant}"))))
 }
 
 impl Inner {
+    /// An event of the customer's, with time for others to sign it where some may have to.
+    pub(super) fn claims<T>(
+        &self,
+        Membership { tenant, sub, .. }: &Membership,
+        event: T,
+    ) -> Result<Claims<T>, Failure> {
+        let claims = Claims::new(*tenant, self.backend.new_id(), event);
+        let several = self.backend.customer(*tenant, sub)?.several;
+        let exp = UnixSeconds(claims.iat.0.saturating_add(cosign::WAIT_SECONDS));
+        Ok(Claims { exp: several.then_some(exp), ..claims })
+    }
+
     /// Keeps what the customer is to sign, and goes on to the signing page.
     pub(super) fn keep_prepared(
         &self,
         account: &AccountId,
-        tenant: TenantId,
+        Membership { tenant, sub, .. }: &Membership,
         (kind, payload, next): Payload,
         back: Option<WayBack>,
     ) -> Result<Response, Failure> {
         let id = to_base64url(&crate::secret::random::<16>());
         let expires = UnixSeconds(self.now().0.saturating_add(GOOD_SECONDS));
         let (account, kind, payload) = (account.clone(), kind.name().to_owned(), Base64Bytes(payload));
-        let prepared = Prepared { account, tenant, kind, payload, next, back, expires };
+        let (tenant, sub) = (*tenant, sub.clone());
+        let prepared = Prepared { account, tenant, sub, kind, payload, next, back, expires };
         self.change(|rows| {
             put(rows, &name(&id), &prepared);
             Ok(())

@@ -51,15 +51,15 @@ pub(super) async fn make(
         .blocking(move |inner| {
             let (current, account) = inner.of_form(&headers, &pairs)?;
             current.session.expect_passkey()?;
-            let of = account.memberships.iter().find(|known| known.tenant.to_string() == tenant);
-            let membership = of.ok_or(Failure::NotFound)?;
+            let tenant = TenantId::parse(&tenant).map_err(|_| Failure::NotFound)?;
+            let membership = account.membership(tenant)?;
             let vocabulary = inner.backend.vocabulary(membership.tenant)?;
             let seconds = u64::from(form.stands()?).saturating_mul(SECONDS_PER_DAY);
             let until = UnixSeconds(inner.now().0.saturating_add(seconds));
             let event = Unfinished { sub: &membership.sub, until, draft: form.draft(vocabulary)? };
-            let claims = Claims::new(membership.tenant, inner.backend.new_id(), event);
+            let claims = inner.claims(membership, event)?;
             let payload: Payload = (Kind::MandateGiven, claims.to_json(), "/my/rules".to_owned());
-            inner.keep_prepared(&current.session.account, membership.tenant, payload, None)
+            inner.keep_prepared(&current.session.account, membership, payload, None)
         })
         .await
 }
@@ -74,8 +74,8 @@ pub(super) async fn end(
     portal
         .blocking(move |inner| {
             let (_, account) = inner.of_form(&headers, &pairs)?;
-            let of = account.memberships.iter().find(|known| known.tenant.to_string() == tenant);
-            let membership = of.ok_or(Failure::NotFound)?;
+            let tenant = TenantId::parse(&tenant).map_err(|_| Failure::NotFound)?;
+            let membership = account.membership(tenant)?;
             let mandate = Jti::parse(&mandate).map_err(|_| Failure::NotFound)?;
             inner.backend.end_rule_by_session(membership.tenant, &membership.sub, mandate)?;
             Ok(see_other("/my/rules"))

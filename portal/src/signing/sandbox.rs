@@ -31,7 +31,7 @@ pub(super) async fn customer(State(portal): State<Portal>, headers: HeaderMap) -
             let sub = inner.open_sandbox()?.customer;
             let tenant = inner.open_sandbox()?.company.tenant;
             let now = inner.now();
-            let known = account::of_member(&Reading(inner), tenant, &sub)?;
+            let known = account::people(&Reading(inner), tenant, &sub)?.into_iter().next();
             let secret = || Bytes32(crate::secret::random());
             // a code that nobody has been told
             let recovery = match known {
@@ -47,7 +47,7 @@ pub(super) async fn customer(State(portal): State<Portal>, headers: HeaderMap) -
                         let evidence = grantbook_record::event::Evidence::Enterprise;
                         let mut account = Account::without_passkey(now, recovery.clone());
                         recovery.enter(rows, &id)?;
-                        let membership = Membership { tenant, sub: sub.clone(), since: now, evidence };
+                        let membership = Membership::own(tenant, sub.clone(), now, evidence);
                         account.join(rows, &id, membership)?;
                         account.write(rows, &id);
                         id
@@ -73,8 +73,14 @@ pub(super) async fn own_key(State(portal): State<Portal>) -> Result<Response, Fa
     let name = format!("visitor-{}", &crate::secret::Secret::random().name().replace(['-', '_'], "0"));
     let name: String = name.chars().take(20).collect();
     let data_subject = grantbook_record::SubjectId::parse(&name).map_err(|_| Failure::Unavailable)?;
-    let asked =
-        NewInvitation { data_subject, return_url: None, request: None, evidence: None, seconds: Some(3600) };
+    let asked = NewInvitation {
+        data_subject,
+        return_url: None,
+        request: None,
+        evidence: None,
+        seconds: Some(3600),
+        guardian: None,
+    };
     let invited = portal.invite(opened.company.tenant, asked).await?;
     // the address of this very portal, so that the browser stays where it is
     let path = invited.url.strip_prefix(&portal.0.settings.relying_party.origin).unwrap_or("/");

@@ -3,7 +3,7 @@
 use axum::extract::{Form, Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use grantbook_record::event::{Claims, MilestoneConfirmed};
+use grantbook_record::event::MilestoneConfirmed;
 use grantbook_record::mirror::Value;
 use grantbook_record::{Kind, RecordId, TenantId, Term};
 
@@ -36,7 +36,7 @@ pub(super) async fn wish(
             let (current, account) = inner.of_form(&headers, &pairs)?;
             current.session.expect_passkey()?;
             let (of, record) = address(&tenant, &id)?;
-            let sub = &account.membership(of).map_err(|_| Failure::NotFound)?.sub;
+            let sub = &account.membership(of)?.sub;
             let name = Term::parse(field(&pairs, "field")?).map_err(|_| Failure::NotFound)?;
             // browsers send two characters for a line's end
             let value = field(&pairs, "value")?.replace("\r\n", "\n");
@@ -61,7 +61,8 @@ pub(super) async fn confirm(
             let (current, account) = inner.of_form(&headers, &pairs)?;
             current.session.expect_passkey()?;
             let (of, record) = address(&tenant, &id)?;
-            let sub = &account.membership(of).map_err(|_| Failure::NotFound)?.sub;
+            let membership = account.membership(of)?;
+            let sub = &membership.sub;
             let named = RecordId::parse(field(&pairs, "milestone")?).map_err(|_| Failure::NotFound)?;
             let known = inner.backend.milestone(of, sub, &record, &named)?.ok_or(Failure::NotFound)?;
             let next = format!("/my/space/{of}/{record}");
@@ -72,9 +73,9 @@ pub(super) async fn confirm(
                 title: known.title,
                 reached_on: known.reached_on,
             };
-            let claims = Claims::new(of, inner.backend.new_id(), event);
+            let claims = inner.claims(membership, event)?;
             let payload = (Kind::MilestoneConfirmed, claims.to_json(), next);
-            inner.keep_prepared(&current.session.account, of, payload, None)
+            inner.keep_prepared(&current.session.account, membership, payload, None)
         })
         .await
 }

@@ -6,12 +6,15 @@ use super::Wording;
 use super::agreement::{Agreement, ConsentAsked};
 use super::erasure::ErasureReport;
 use super::money::Amount;
+use super::signers::SignatureCard;
 use super::story::Happening;
 pub use crate::narrowing::Narrowing;
 
 /// The first page after signing in.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Home {
+    /// What waits for further signatures.
+    pub signatures: Vec<SignatureCard>,
     /// Requests that wait for an answer, the most urgent first.
     pub waiting: Vec<RequestCard>,
     /// Grants that permit uses now or are paused, the latest first.
@@ -29,6 +32,8 @@ pub struct Home {
 pub struct RequestCard {
     /// Its id.
     pub id: String,
+    /// Whose data, where that is somebody's whose guardian the viewer is.
+    pub ward: Option<String>,
     /// Who asks.
     pub recipient: Wording,
     /// What for.
@@ -44,6 +49,8 @@ pub struct RequestCard {
 pub struct Connection {
     /// Its id.
     pub id: String,
+    /// Whose data, where that is somebody's whose guardian the viewer is.
+    pub ward: Option<String>,
     /// Who receives the data.
     pub recipient: Wording,
     /// What for.
@@ -128,6 +135,8 @@ pub struct Connections {
 pub struct RequestReview {
     /// Its id.
     pub id: String,
+    /// Whose data, where that is somebody's whose guardian the viewer is.
+    pub ward: Option<String>,
     /// What is asked for.
     pub asked: Agreement,
     /// What the customer would agree to instead, if they have narrowed it.

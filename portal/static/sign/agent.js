@@ -2,8 +2,8 @@
 
 import { ask, me } from './account.js';
 import { decode, encode, fromBase64url } from './bytes.js';
-import { comeIn, sealed } from './enrol.js';
-import { sign } from './jws.js';
+import { comeIn } from './enrol.js';
+import { sealed, sign } from './jws.js';
 import * as keys from './keys.js';
 import { meaning } from './meaning.js';
 import { choose, el, facts, show } from './screen.js';
@@ -63,6 +63,6 @@ export async function answer() {
     show(words.not_signed, el('p', {}, words.not_signed_text), back);
     return;
   }
-  for (const { kind, payload, key } of found) await ask('/v1/events', await sealed([await sign(kind, payload, key)], []));
+  for (const { kind, payload, key } of found) await ask('/v1/events', sealed([await sign(kind, payload, key)], []));
   show(words.answers_sent, el('p', {}, words.answers_sent_text), back);
 }

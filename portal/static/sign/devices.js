@@ -42,7 +42,7 @@ async function digits(nonce, opening) {
   return `${number.slice(0, 3)} ${number.slice(3)}`;
 }
 
-const numbers = (/** @type {string} */ text) => el('p', { class: 'code', id: 'digits', lang: 'en' }, text);
+export const numbers = (/** @type {string} */ text) => el('p', { class: 'code', id: 'digits', lang: 'en' }, text);
 
 /** Waits until the other device is so far. @param {object} who @param {string} stage */
 async function until(who, stage) {
@@ -54,7 +54,7 @@ async function until(who, stage) {
 }
 
 /** A QR code of squares. @param {{ width: number, modules: string }} code */
-function drawn({ width, modules }) {
+export function drawn({ width, modules }) {
   const space = 'http://www.w3.org/2000/svg';
   const svg = document.createElementNS(space, 'svg');
   for (const [name, value] of Object.entries({ viewBox: `-4 -4 ${width + 8} ${width + 8}`, class: 'qr', role: 'img', 'aria-label': words.add_qr })) {
@@ -74,7 +74,8 @@ export async function add() {
   await logIn('step_up');
   const account = await me();
   const own = [];
-  for (const place of account.memberships) {
+  // a guardian's key vouches for none
+  for (const place of account.memberships.filter((/** @type {{ ward: boolean }} */ known) => !known.ward)) {
     const key = await keys.find(place.tenant, place.keys);
     if (key) own.push({ ...place, key });
   }

@@ -1,26 +1,16 @@
 // Coming in, enrolling keys, coming back with a recovery code.
 
 import { Refusal, ask, assertion, logIn, makePasskey, me } from './account.js';
-import { encode, sha256, toBase64url } from './bytes.js';
+import { encode, sha256 } from './bytes.js';
 import * as codes from './code.js';
 import { introduced } from './devices.js';
 import * as keys from './keys.js';
-import { claims, envelope, sign } from './jws.js';
+import { WAIT_SECONDS, claims, sealed, sign } from './jws.js';
 import { choose, el, show, type } from './screen.js';
+import { beside } from './signers.js';
 import { words } from './words.js';
 
-/** How long an enrolment may wait for the enterprise, in seconds. */
-const WAIT_SECONDS = 7 * 86_400;
-
 const main = () => /** @type {HTMLElement} */ (document.getElementById('main'));
-
-/** Sends a JWS, or several over one payload, and what is attached to the first. @param {string[]} jwss @param {object[]} assertions */
-export async function sealed(jwss, assertions) {
-  /** @type {{ envelope: string, attachment?: string }} */
-  const sent = { envelope: toBase64url(envelope(...jwss)) };
-  if (assertions.length > 0) sent.attachment = toBase64url(encode(JSON.stringify({ v: 1, assertions })));
-  return sent;
-}
 
 /** Makes a new code, shows it, and goes on when it was written down. */
 async function newCode() {
@@ -41,7 +31,12 @@ async function newCode() {
  * The first key at an enterprise. @param {string} invitation @param {codes.Code | null} known a code that was just made
  */
 async function join(invitation, known) {
-  const { tenant, enterprise, sub, evidence, keys: enrolled, return_url, request } = await ask('/account/join', { invitation });
+  const joined = await ask('/account/join', { invitation });
+  const { tenant, enterprise, sub, evidence, keys: enrolled, return_url, request, brings } = joined;
+  if (brings !== 'customer') {
+    await beside(invitation, joined);
+    return;
+  }
   if (request && enrolled.length > 0) {
     location.assign(`/my/requests/${encodeURIComponent(request)}`);
     return;
@@ -63,7 +58,7 @@ async function join(invitation, known) {
     show(words.key_title(enterprise), el('p', {}, words.key_text));
     await choose(main(), { enrol: words.make_key });
     const shown = await assertion(account.rp_id, await sha256(encode(jws)), account.passkeys);
-    const { state } = await ask('/account/enrol', { tenant, ...(await sealed([jws], [shown])), device: await introduced() });
+    const { state } = await ask('/account/enrol', { tenant, ...(sealed([jws], [shown])), device: await introduced() });
     if (state === 'waiting') {
       show(words.waiting, el('p', {}, words.waiting_text(enterprise)), ...ways);
       return;
@@ -74,7 +69,7 @@ async function join(invitation, known) {
 
 /** @param {string} token */
 export async function invitation(token) {
-  const { enterprise, logged_in, known } = await ask('/account/invitation', { invitation: token });
+  const { enterprise, logged_in, known, brings } = await ask('/account/invitation', { invitation: token });
   if (logged_in) {
     await join(token, null);
     return;
@@ -89,7 +84,8 @@ export async function invitation(token) {
     await join(token, null);
     return;
   }
-  show(words.invited(enterprise), el('p', {}, words.invited_text));
+  const why = { customer: words.invited_text, signatory: words.invited_signatory }[String(brings)] ?? words.invited_guardian;
+  show(words.invited(enterprise), el('p', {}, why));
   if ((await choose(main(), { fresh: words.new_account, known: words.have_account })) === 'known') {
     await logIn();
     await join(token, null);
@@ -158,7 +154,7 @@ export async function recover() {
     show(words.key_title(enterprise), el('p', {}, words.key_text));
     await choose(main(), { enrol: words.make_key });
     const shown = await assertion(rp_id, await sha256(encode(first)), [passkey]);
-    await ask('/v1/events', await sealed([first, await sign('key.rotated', payload, spent)], [shown]));
+    await ask('/v1/events', sealed([first, await sign('key.rotated', payload, spent)], [shown]));
   }
   // last, so that what breaks off before can be begun again with the same two codes
   await ask('/account/recovered', { passkey: registration, device: await introduced() });

@@ -27,6 +27,17 @@ export function envelope(...texts) {
   );
 }
 
+/** How long an event may wait for others to sign it, in seconds. */
+export const WAIT_SECONDS = 7 * 86_400;
+
+/** What is sent: a JWS, or several over one payload, and what is attached to the first. @param {string[]} jwss @param {object[]} assertions */
+export function sealed(jwss, assertions) {
+  /** @type {{ envelope: string, attachment?: string }} */
+  const sent = { envelope: toBase64url(envelope(...jwss)) };
+  if (assertions.length > 0) sent.attachment = toBase64url(encode(JSON.stringify({ v: 1, assertions })));
+  return sent;
+}
+
 /** A UUIDv7 and its time in seconds: the jti and the iat of an event. */
 export function newId() {
   const now = Date.now();

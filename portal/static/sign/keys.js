@@ -1,7 +1,7 @@
 // Signing keys: Ed25519, one for each enterprise, made in this browser and never leaving it. The browser keeps them in IndexedDB
 // as objects whose private half no script can read.
 
-import { encode, sha256, toBase64url } from './bytes.js';
+import { encode, fromBase64url, sha256, toBase64url } from './bytes.js';
 
 /** @typedef {{ crv: string, kty: string, x: string }} PublicJwk */
 /** @typedef {{ jwk: PublicJwk, thumbprint: string, sign: (message: Uint8Array<ArrayBuffer>) => Promise<Uint8Array> }} Key */
@@ -11,6 +11,16 @@ const STORE = 'keys';
 /** RFC 7638. @param {PublicJwk} jwk */
 export const thumbprintOf = async ({ x }) =>
   toBase64url(await sha256(encode(`{"crv":"Ed25519","kty":"OKP","x":"${x}"}`)));
+
+/**
+ * Thirty digits of a key, for two people to compare: the first six times four bytes of its thumbprint, big-endian, each modulo 100,000.
+ * @param {string} thumbprint
+ */
+export function numberOf(thumbprint) {
+  const view = new DataView(fromBase64url(thumbprint).buffer);
+  const groups = [0, 4, 8, 12, 16, 20].map((at) => String(view.getUint32(at) % 100_000).padStart(5, '0'));
+  return groups.join(' ');
+}
 
 /** Whether the browser can make such keys. */
 export async function areSupported() {

@@ -4,12 +4,14 @@ import { Refusal, ask, assertion, me } from './account.js';
 import { answer, withAgent } from './agent.js';
 import { decode, encode, fromBase64url, sha256 } from './bytes.js';
 import { separately } from './consents.js';
-import { add, come, end, named } from './devices.js';
-import { comeIn, invitation, recover, sealed, stepUp } from './enrol.js';
-import { sign } from './jws.js';
+import { among, cosign, told } from './cosign.js';
+import { add, come, end } from './devices.js';
+import { comeIn, invitation, recover, stepUp } from './enrol.js';
+import { sealed, sign } from './jws.js';
 import * as keys from './keys.js';
 import { meaning } from './meaning.js';
 import { choose, el, facts, show } from './screen.js';
+import { invite } from './signers.js';
 import { words } from './words.js';
 
 /** A path of this portal; `/` for anything else. @param {string} path */
@@ -24,7 +26,7 @@ async function signPrepared(id) {
     return;
   }
   const prepared = await ask(`/account/prepared/${id}`);
-  const { tenant, enterprise, kind, payload, next, keys: enrolled, passkeys, vocabulary, consents, back: ways } = prepared;
+  const { tenant, enterprise, kind, payload, next, keys: enrolled, passkeys, vocabulary, consents, several, people, back: ways } = prepared;
   /** The way back to the app that led here. @param {string | undefined} href */
   const app = (href) => href !== undefined && el('p', {}, el('a', { class: 'button', href, rel: 'noreferrer' }, words.back_to));
   const came = performance.now();
@@ -37,7 +39,7 @@ async function signPrepared(id) {
   }
   const unfinished = fromBase64url(payload);
   const bytes = kind === 'mandate.given' ? await withAgent(unfinished, tenant, key) : unfinished;
-  const { question, rows, widens, yes, no } = meaning(kind, bytes, tenant, enterprise, vocabulary);
+  const { question, rows, widens, yes, no } = meaning(kind, bytes, tenant, enterprise, vocabulary, { people });
   const shown = el('pre', { lang: 'en' }, decode(bytes));
   const details = el('details', {}, el('summary', {}, words.bytes), shown);
   const refresh = () => shown.replaceChildren(decode(separate.payload()));
@@ -51,11 +53,17 @@ async function signPrepared(id) {
   const jws = await sign(kind, separate.payload(), key);
   const assertions = [];
   if (widens && passkeys.length > 0) {
-    const mine = [];
-    for (const passkey of account.passkeys) if (passkeys.includes(await named(passkey.key))) mine.push(passkey);
-    assertions.push(await assertion(account.rp_id, await sha256(encode(jws)), mine));
+    assertions.push(await assertion(account.rp_id, await sha256(encode(jws)), await among(account.passkeys, passkeys)));
   }
-  await ask('/v1/events', await sealed([jws], assertions));
+  if (several) {
+    const came = await ask('/account/cosign', sealed([jws], assertions));
+    if (came.state !== 'signed') {
+      told(came);
+      return;
+    }
+  } else {
+    await ask('/v1/events', sealed([jws], assertions));
+  }
   show(
     words.signed,
     el('p', {}, words.signed_text),
@@ -73,6 +81,8 @@ async function run() {
   }
   try {
     if (what === 'sign') await signPrepared(encodeURIComponent(value));
+    else if (what === 'cosign') await cosign(encodeURIComponent(value));
+    else if (what === 'invite-signer') await invite(value);
     else if (what === 'invitation') await invitation(value);
     else if (what === 'recover') await recover();
     else if (what === 'answer') await answer();

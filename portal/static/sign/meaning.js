@@ -3,6 +3,7 @@
 
 import { decode } from './bytes.js';
 import { consentNamed, dayNamed, moment, money, namesOf, words } from './words.js';
+import { numberOf } from './keys.js';
 import { only } from './only.js';
 import { rulesInWords } from './rules.js';
 import { list } from './screen.js';
@@ -105,12 +106,34 @@ function wishInWords(unless) {
 }
 
 /**
+ * What is known of keys: names as the server has them, by thumbprint, the name of who brings one, and the thumbprint of the key that is brought.
+ * @typedef {{ people?: [string, string][], name?: string | null, brought?: string }} Told
+ */
+
+/** A key as people compare it, with the name that the server knows. @param {string} thumbprint @param {Told} told */
+function keyInWords(thumbprint, { people = [] }) {
+  const known = people.find(([key]) => key === thumbprint);
+  return [known ? words.cosign_called(known[1]) : words.cosign_unnamed, numberOf(thumbprint)].join(' ');
+}
+
+/** Somebody else's key, to be compared. @param {Told} told @returns {Rows} */
+function newKey({ name, brought }) {
+  if (!brought) throw new Error('expected a key that somebody brings');
+  return [
+    [words.cosign_name, name ?? words.cosign_unnamed],
+    [words.key_number, numberOf(brought)],
+    [words.key_compare, words.key_compare_text],
+  ];
+}
+
+/**
  * The question, and what is signed.
  * @param {string} kind @param {Uint8Array<ArrayBuffer>} payload @param {string} tenant @param {string} enterprise
  * @param {{ version: number, words: any } | null} vocabulary words of a later version, where the terms pin one
+ * @param {Told} [told]
  * @returns {{ question: string, rows: Rows, widens: boolean, yes: string, no: string }}
  */
-export function meaning(kind, payload, tenant, enterprise, vocabulary) {
+export function meaning(kind, payload, tenant, enterprise, vocabulary, told = {}) {
   const claims = only(JSON.parse(decode(payload)), ['v', 'aud', 'jti', 'iat', 'exp', 'event']);
   if (claims.v !== 1 || claims.aud !== tenant) throw new Error('expected an event of this enterprise');
   const plain = (/** @type {string} */ question, /** @type {Rows} */ rows) => ({
@@ -152,6 +175,20 @@ export function meaning(kind, payload, tenant, enterprise, vocabulary) {
         [words.reached_on, dayNamed(event.reached_on)],
         [words.record, `${event.record} · ${event.milestone}`],
       ]);
+    }
+    case 'key.enrolled': {
+      const { evidence } = only(claims.event, ['sub', 'key', 'evidence']);
+      if (evidence !== 'enrolled_key') throw new Error('expected a key for which another one vouches');
+      return { ...plain(words.sign_key, newKey(told)), widens: true };
+    }
+    case 'guardian.named': {
+      const event = only(claims.event, ['sub', 'key', 'evidence', 'birth_day', 'until']);
+      return plain(words.sign_guardian, [...newKey(told), [words.guardian_until, dayNamed(event.until)]]);
+    }
+    case 'signatories.agreed': {
+      const event = only(claims.event, ['sub', 'keys', 'needed']);
+      const named = event.keys.map((/** @type {string} */ key) => keyInWords(key, told));
+      return plain(words.sign_signatories, [[words.signatories_needed, String(event.needed)], [words.signatories_keys, list(named)]]);
     }
     case 'grant.paused':
       return plain(words.sign_pause, [[words.grant, only(claims.event, ['sub', 'grant']).grant]]);

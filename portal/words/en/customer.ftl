@@ -289,3 +289,43 @@ complaints-made = Your complaints
 complaints-none = None.
 complaint-answered = Answered
 complaint-dates = Made { $made } · answer due by { $due }
+
+signatures-title = Waiting for signatures
+signature-grant = Agree to what { $who } asks
+signature-change = Change what { $who } may do
+signature-resume = Let something go on that was paused
+signature-rule = A standing rule
+signature-key = Somebody wants to sign, too
+signature-guardian = Somebody is to be a guardian
+signature-signatories = How many must sign
+signature-other = Something to be confirmed
+signature-yours-is-there = You have signed
+signature-state = { $n ->
+    [one] Signed by one so far
+   *[other] Signed by { $n } so far
+}. Nothing happens before all have signed who must. Waits until { $date }.
+signature-read = Read and sign
+signature-drop = Drop it
+for-ward = For { $who }
+
+signers-title = Who signs
+signers-short = Several signatures for an organisation; guardians of a minor
+signers-lead = Who can sign for you at each company, and how many of them must. One alone can always pause and stop.
+signers-one = One signature is enough.
+signers-needed = { $n ->
+    [one] One of the keys that count must sign.
+   *[other] { $n } of the keys that count must sign.
+}
+signers-minor = A guardian signs what widens the use of data, until { $date }.
+signers-choose = Whose keys count
+signers-how-many = How many of them must sign
+signers-says = Choose one key of each person. From then on agreeing, changing and resuming need so many signatures. Withdrawing and pausing need one.
+signers-agree = Go on to sign this rule
+signers-add = Invite somebody to sign, too
+signers-add-says = They come by a link, with their own passkey and their own key. You compare a number with them before you vouch for it.
+signer-you = You
+signer-unnamed = Without a name
+signer-unknown = A key that no browser here has
+signer-guardian = Guardian
+signer-counts = Counts
+signer-number = Number of the key

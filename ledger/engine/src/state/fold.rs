@@ -23,7 +23,7 @@ use super::rows::{
 };
 use super::{DataKey, State};
 use crate::closed::{self, ClosedSum};
-use crate::cosign;
+use crate::cosign::{self, Passkeys};
 use crate::error::ReadError;
 use crate::published::Owner;
 use crate::settlement::purse::Purse;
@@ -273,7 +273,7 @@ impl Changes {
             key_id: id,
             sub: sub.clone(),
             enrolment: None,
-            passkeys: Vec::new(),
+            passkeys: Passkeys::default(),
             state: Arc::default(),
             earlier: BTreeMap::new(),
             counts: BTreeMap::new(),

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::earlier::EarlierTerms;
+use crate::cosign::Passkeys;
 use crate::keyring::EpochKeys;
 use crate::settlement::purse::{Earned, Purse};
 use crate::settlement::{Books, PastPeriod};
@@ -70,7 +71,7 @@ pub(crate) struct Customer {
     /// The entry of the first key and its salt, from which the key in the map of grant states is made.
     pub(crate) enrolment: Option<Enrolment>,
     /// Passkeys whose assertions grants are asked for.
-    pub(crate) passkeys: Vec<Thumbprint>,
+    pub(crate) passkeys: Passkeys,
     pub(crate) state: Arc<CustomerState>,
     /// Terms that amendments have replaced, oldest first.
     pub(crate) earlier: BTreeMap<Jti, Vec<EarlierTerms>>,
@@ -98,6 +99,8 @@ struct StoredCustomer<S, T> {
     enrolment: Option<Enrolment>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     passkeys: Vec<Thumbprint>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    guardians_passkeys: Vec<Thumbprint>,
     #[serde(default, skip_serializing_if = "Purse::is_empty")]
     purse: Purse,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -108,10 +111,16 @@ struct StoredCustomer<S, T> {
 impl Customer {
     pub(super) fn encode_state(&self) -> Vec<u8> {
         let Self { key_id, sub, enrolment, passkeys, state, purse, earlier, .. } = self;
-        let (passkeys, purse, earlier, state) =
-            (passkeys.clone(), purse.clone(), earlier.clone(), state.as_ref());
-        let stored =
-            StoredCustomer { key_id: *key_id, sub, enrolment: *enrolment, passkeys, purse, earlier, state };
+        let stored = StoredCustomer {
+            key_id: *key_id,
+            sub,
+            enrolment: *enrolment,
+            passkeys: passkeys.own.clone(),
+            guardians_passkeys: passkeys.guardians.clone(),
+            purse: purse.clone(),
+            earlier: earlier.clone(),
+            state: state.as_ref(),
+        };
         serde_json::to_vec(&stored).unwrap_or_default()
     }
 
@@ -148,7 +157,9 @@ impl Customer {
             [] => BTreeMap::new(),
             json => serde_json::from_slice(json).ok()?,
         };
-        let StoredCustomer { key_id, sub, enrolment, passkeys, purse, earlier, state } = stored;
+        let StoredCustomer { key_id, sub, enrolment, passkeys, guardians_passkeys, purse, earlier, state } =
+            stored;
+        let passkeys = Passkeys { own: passkeys, guardians: guardians_passkeys };
         let state = Arc::new(state);
         Some(Self { key_id, sub, enrolment, passkeys, state, earlier, counts, duties, earned, purse })
     }

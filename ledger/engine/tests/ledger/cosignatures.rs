@@ -1,11 +1,12 @@
 //! Passkeys beside signing keys: when they are asked for, who sees what they made, and what outlives a restart.
 
 use grantbook_engine::{AppendError, Appended, Cosignature, CosignatureError, Ledger, ReadError};
+use grantbook_plan::guardian::comes_of_age;
 use grantbook_record::attachment::{AttachmentError, Attachments};
 use grantbook_record::encoding::{Base64Bytes, Bytes32, to_base64url};
 use grantbook_record::event::{
-    ClientPublished, Evidence, GrantAmended, GrantGiven, GrantPaused, KeyEnrolled, KeyRotated, MandateGiven,
-    Recovery,
+    ClientPublished, Evidence, GrantAmended, GrantGiven, GrantPaused, GuardianNamed, KeyEnrolled, KeyRotated,
+    MandateGiven, Recovery,
 };
 use grantbook_record::feed::FeedPosition;
 use grantbook_record::list::List;
@@ -65,6 +66,21 @@ fn enrolment(world: &World, name: &str, key: &Signer, voucher: &Signer, evidence
     world.sign(Kind::KeyEnrolled, event, &[key, voucher])
 }
 
+/// The recovery key of [`enrolment`] puts a new key in the place of all.
+fn recovered(world: &World, name: &str, new: &Signer) -> Vec<u8> {
+    let recovery = Signer::from_seed(&[200; 32]).unwrap();
+    let event = KeyRotated {
+        sub: sub(name),
+        old: recovery.thumbprint(),
+        new: *new.public_key(),
+        recovery: Some(Recovery {
+            key: *recovery.public_key(),
+            next: Signer::from_seed(&[201; 32]).unwrap().thumbprint(),
+        }),
+    };
+    world.sign(Kind::KeyRotated, event, &[new, &recovery])
+}
+
 /// A customer with a signing key and the passkey of seed 1.
 fn with_passkey(world: &World, name: &str) -> Signer {
     let key = Signer::from_seed(&Bytes32::sha256(name.as_bytes()).0).unwrap();
@@ -78,6 +94,36 @@ fn refused(result: Result<Appended, AppendError>) -> CosignatureError {
         Err(AppendError::Cosignature(error)) => error,
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_guardians_passkey_counts_for_the_minor_and_outlives_the_minors_own() {
+    let world = World::new();
+    publish(&world.ledger);
+    let (child, mother) = (with_passkey(&world, "cs-1"), Signer::from_seed(&[77; 32]).unwrap());
+    let event = GuardianNamed {
+        sub: sub("cs-1"),
+        key: *mother.public_key(),
+        evidence: Evidence::Enterprise,
+        birth_day: 49_000,
+        until: comes_of_age(49_000, 18).unwrap(),
+    };
+    let named = world.sign(Kind::GuardianNamed, event, &[&mother, &child, &world.enterprise]);
+    send(&world, &named, &[3]).unwrap();
+    assert_eq!(world.ledger.passkeys(world.tenant, &sub("cs-1")).unwrap().len(), 2);
+    let grants = || world.sign(Kind::GrantGiven, given("cs-1", &world.terms()), &[&mother]);
+    assert_eq!(refused(send(&world, &grants(), &[])), CosignatureError::Missing);
+    assert_eq!(refused(send(&world, &grants(), &[4])), CosignatureError::UnknownPasskey);
+    send(&world, &grants(), &[3]).unwrap();
+    // it vouches for no key of the minor's own, and a lost device of the minor's does not take it away
+    let second = Signer::from_seed(&[78; 32]).unwrap();
+    let vouched = enrolment(&world, "cs-1", &second, &child, Evidence::EnrolledKey);
+    assert_eq!(refused(send(&world, &vouched, &[3])), CosignatureError::UnknownPasskey);
+    send(&world, &recovered(&world, "cs-1", &second), &[5]).unwrap();
+    assert_eq!(refused(send(&world, &grants(), &[1])), CosignatureError::UnknownPasskey);
+    let world = world.reopen(|_| ());
+    publish(&world.ledger);
+    send(&world, &world.sign(Kind::GrantGiven, given("cs-1", &world.terms()), &[&mother]), &[3]).unwrap();
 }
 
 #[test]
@@ -205,18 +251,8 @@ fn a_passkey_is_vouched_for_by_another_and_replaced_by_recovery() {
     };
     grant(&[2], &second).unwrap();
 
-    let recovery = Signer::from_seed(&[200; 32]).unwrap();
     let new = Signer::from_seed(&[9; 32]).unwrap();
-    let event = KeyRotated {
-        sub: sub("cs-1"),
-        old: recovery.thumbprint(),
-        new: *new.public_key(),
-        recovery: Some(Recovery {
-            key: *recovery.public_key(),
-            next: Signer::from_seed(&[201; 32]).unwrap().thumbprint(),
-        }),
-    };
-    let envelope = world.sign(Kind::KeyRotated, event, &[&new, &recovery]);
+    let envelope = recovered(&world, "cs-1", &new);
     send(&world, &envelope, &[3]).unwrap();
     assert_eq!(refused(grant(&[1], &new)), CosignatureError::UnknownPasskey);
     grant(&[3], &new).unwrap();

@@ -38,6 +38,21 @@ pub(super) struct InvitationRequest {
     /// How long the link is good, in seconds: 60 to 2592000, a week where it is not given.
     #[schema(nullable = false, minimum = 60, maximum = 2_592_000)]
     seconds: Option<u64>,
+    /// Given where the link is for a guardian of the customer, who may have a key then.
+    #[schema(nullable = false)]
+    guardian: Option<GuardianInvited>,
+}
+
+/// Of whom a guardian is invited.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes what the portal reads")]
+pub(super) struct GuardianInvited {
+    /// The day on which the minor was born. The day of coming of age follows from it by the rules in force.
+    #[schema(
+        pattern = "^(19[0-9]{2}|20[0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])$",
+        example = "2015-03-01"
+    )]
+    birth_day: String,
 }
 
 /// A link that is shown this once.
@@ -51,20 +66,22 @@ pub(super) struct InvitationMade {
     expires: u64,
 }
 
-/// First keys for which the enterprise has yet to vouch.
+/// Keys for which the enterprise has yet to vouch.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Enrolments {
     enrolments: Vec<Enrolment>,
 }
 
-/// A first key, and what to sign for it.
+/// A customer's first key or a guardian's, and what to sign for it.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Enrolment {
     /// Its id.
     id: String,
     /// The customer's pseudonym.
     data_subject: String,
-    /// The payload of the `key.enrolled`, base64url: to be signed as it is.
+    /// `key.enrolled` for a customer's first key, `guardian.named` for a guardian's.
+    kind: String,
+    /// Its payload, base64url: to be signed as it is.
     payload: String,
     /// Until when it waits, Unix seconds.
     expires: u64,
@@ -134,7 +151,7 @@ pub(super) async fn invite(
     Ok((StatusCode::CREATED, Json(made)))
 }
 
-/// List first keys that wait for the enterprise's word
+/// List keys that wait for the enterprise's word
 #[utoipa::path(get, path = "/v1/enrolments", operation_id = "list_enrolments", tag = "customers", security(("bearer" = [])), responses(
     (status = 200, body = Enrolments),
     (status = 401, description = "unauthorized", content_type = "application/problem+json", body = ProblemDetails<'static>),
@@ -144,13 +161,14 @@ pub(super) async fn waiting(State(app): State<App>, caller: Caller) -> Result<Js
     let shown = pending.enrolments.into_iter().map(|one| Enrolment {
         id: one.id,
         data_subject: one.data_subject.as_str().to_owned(),
+        kind: one.kind.name().to_owned(),
         payload: grantbook_record::encoding::to_base64url(&one.payload.0),
         expires: one.expires.0,
     });
     Ok(Json(Enrolments { enrolments: shown.collect() }))
 }
 
-/// Vouch for a first key
+/// Vouch for a key
 ///
 /// The body is one compact JWS by the enterprise's key over the payload that the list gives. It goes into one envelope with the
 /// customer's, and on the log.

@@ -11,6 +11,7 @@ mod erasure;
 mod names;
 mod refusal;
 mod rules;
+mod signers;
 mod space;
 mod story;
 mod taken_along;
@@ -26,6 +27,7 @@ use grantbook_portal::account::Parting;
 use grantbook_portal::backend::read::{ConsentForm, Read, ReadFault, Reads};
 use grantbook_portal::failure::Failure;
 use grantbook_portal::rules::RuleForm;
+use grantbook_portal::signing::Pending;
 use grantbook_portal::view::company::{Desk, Paging, WaitingComplaints};
 use grantbook_portal::view::customer::{
     ChangeReview, Complaints, Connections, GateTaken, GrantPage, Home, Keys, MyData, Narrowing,
@@ -38,6 +40,7 @@ use grantbook_portal::view::overview::Overview;
 use grantbook_portal::view::refusal::Refusal;
 use grantbook_portal::view::regulator::LogState;
 use grantbook_portal::view::rules::{RuleBook, RuleDraft};
+use grantbook_portal::view::signers::{SignatureCard, Signers};
 use grantbook_portal::view::space::{Space, SpaceFilter, SpaceRecord};
 use grantbook_portal::viewer::Membership;
 use grantbook_record::{Jti, TenantId, UnixMillis, UnixSeconds};
@@ -67,6 +70,17 @@ fn fault(error: ReadError) -> ReadFault {
             ReadFault::Unavailable
         }
     }
+}
+
+/// Where the viewer is the customer: what is a guardian's to do does not take a customer's place.
+fn own(of: &[Membership]) -> Vec<Membership> {
+    of.iter().filter(|place| place.ward.is_none()).cloned().collect()
+}
+
+/// The same at one enterprise.
+fn own_at(of: &[Membership], tenant: &str) -> Read<Membership> {
+    let found = own(of).into_iter().find(|place| place.tenant.to_string() == tenant);
+    found.ok_or(ReadFault::NotFound)
 }
 
 impl LedgerReads {
@@ -162,6 +176,15 @@ impl Reads for LedgerReads {
         self.read(move |ledger| customer::home(ledger, &of)).await
     }
 
+    async fn signature(&self, pending: Pending) -> Read<SignatureCard> {
+        self.read(move |ledger| signers::signature(ledger, pending)).await
+    }
+
+    async fn signers(&self, of: &[Membership]) -> Read<Signers> {
+        let of = of.to_vec();
+        self.read(move |ledger| Ok(signers::signers(ledger, &of))).await
+    }
+
     async fn connections(&self, of: &[Membership]) -> Read<Connections> {
         let of = of.to_vec();
         self.read(move |ledger| customer::connections(ledger, &of)).await
@@ -224,12 +247,12 @@ impl Reads for LedgerReads {
     }
 
     async fn space(&self, of: &[Membership], filter: &SpaceFilter) -> Read<Space> {
-        let (of, filter) = (of.to_vec(), filter.clone());
+        let (of, filter) = (own(of), filter.clone());
         self.read(move |ledger| space::space(ledger, &of, &filter)).await
     }
 
     async fn space_record(&self, of: &[Membership], tenant: &str, id: &str) -> Read<SpaceRecord> {
-        let (of, tenant, id) = (of.to_vec(), tenant.to_owned(), id.to_owned());
+        let (of, tenant, id) = (own(of), tenant.to_owned(), id.to_owned());
         self.read(move |ledger| space::record(ledger, &of, &tenant, &id)).await
     }
 
@@ -239,18 +262,17 @@ impl Reads for LedgerReads {
     }
 
     async fn keys(&self, of: &[Membership]) -> Read<Keys> {
-        let of = of.to_vec();
+        let of = own(of);
         self.read(move |ledger| Ok(customer::keys(ledger, &of))).await
     }
 
     async fn data(&self, of: &[Membership]) -> Read<MyData> {
-        let of = of.to_vec();
+        let of = own(of);
         self.read(move |ledger| customer::data(ledger, &of)).await
     }
 
     async fn erasure_review(&self, of: &[Membership], tenant: &str) -> Read<ErasureReview> {
-        let place = of.iter().find(|place| place.tenant.to_string() == tenant).cloned();
-        let place = place.ok_or(ReadFault::NotFound)?;
+        let place = own_at(of, tenant)?;
         let app = self.0.clone();
         self.read(move |ledger| erasure::review(ledger, &app.config, &place)).await
     }
@@ -261,7 +283,7 @@ impl Reads for LedgerReads {
     }
 
     async fn complaints(&self, of: &[Membership]) -> Read<Complaints> {
-        let of = of.to_vec();
+        let of = own(of);
         self.read(move |ledger| complaints::made(ledger, &of)).await
     }
 
@@ -270,7 +292,7 @@ impl Reads for LedgerReads {
     }
 
     async fn rules(&self, of: &[Membership]) -> Read<RuleBook> {
-        let of = of.to_vec();
+        let of = own(of);
         self.read(move |ledger| rules::book(ledger, &of)).await
     }
 
@@ -280,7 +302,7 @@ impl Reads for LedgerReads {
         tenant: &str,
         form: Result<RuleForm, Failure>,
     ) -> Read<RuleDraft> {
-        let (of, tenant) = (of.to_vec(), tenant.to_owned());
+        let (of, tenant) = (own(of), tenant.to_owned());
         self.read(move |ledger| rules::draft(ledger, &of, &tenant, form)).await
     }
 
@@ -300,8 +322,7 @@ impl Reads for LedgerReads {
     }
 
     async fn archive(&self, of: &[Membership], tenant: &str) -> Read<String> {
-        let place = of.iter().find(|place| place.tenant.to_string() == tenant).cloned();
-        let place = place.ok_or(ReadFault::NotFound)?;
+        let place = own_at(of, tenant)?;
         self.read(move |ledger| taken_along::archive(ledger, &place)).await
     }
 

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use grantbook_engine::{AccountChange, ComplaintError, EraseError, Ledger, Role, RuleAnswer, WishError};
+use grantbook_plan::cosigners::{self, Lacking};
+use grantbook_plan::protections::OF_AGE_UNSAID;
+use grantbook_plan::{CustomerState, guardian};
 use grantbook_portal::backend::write::{
     AccountStore, Bearer, Change, ComplaintBook, CustomerFacts, CustomerRecords, CustomerSpace, Enterprises,
     EventDoor, GrantFacts, Rows, RuleRecords, RuledAnswer, Sandbox,
@@ -17,7 +20,8 @@ use grantbook_record::mirror::{Milestone, Value};
 use grantbook_record::receipt::VerifiedContent;
 use grantbook_record::vocabulary::Words;
 use grantbook_record::{
-    Envelope, Jti, Kind, RecordId, Signer, SubjectId, TenantId, Term, Terms, UnixSeconds, VocabularyVersion,
+    DataDay, Envelope, Jti, Kind, RecordId, Signer, SubjectId, TenantId, Term, Terms, UnixSeconds,
+    VocabularyVersion,
 };
 use tokio::sync::Notify;
 
@@ -115,15 +119,25 @@ impl EventDoor for LedgerWrites {
         }
     }
 
+    fn lacking(
+        &self,
+        tenant: TenantId,
+        envelope: &[u8],
+        attachment: Option<&[u8]>,
+    ) -> Result<Option<Lacking>, Failure> {
+        self.0.lacking(tenant, envelope, attachment).map_err(refused)
+    }
+
     fn vouch(
         &self,
         tenant: TenantId,
+        kind: Kind,
         evidence: Evidence,
         payload: &[u8],
     ) -> Result<Option<Vec<u8>>, Failure> {
         match evidence {
-            Evidence::OperatorsWord => Ok(self.0.operators_word(tenant, payload)),
-            Evidence::Enterprise => self.sign(tenant, Kind::KeyEnrolled, payload),
+            Evidence::OperatorsWord => Ok(self.0.operators_word(tenant, kind, payload)),
+            Evidence::Enterprise => self.sign(tenant, kind, payload),
             Evidence::EnrolledKey => Ok(None),
         }
     }
@@ -183,14 +197,27 @@ impl CustomerRecords for LedgerWrites {
 
     fn customer(&self, tenant: TenantId, sub: &SubjectId) -> Result<CustomerFacts, Failure> {
         let Some(known) = self.0.customer(tenant, sub) else { return Ok(CustomerFacts::default()) };
-        let keys = known.keys.iter().filter(|key| !key.ended).map(|key| key.key.thumbprint());
+        let keys = known.keys.iter().filter(|key| !key.ended).map(|key| key.key.thumbprint()).collect();
         let passkeys = self.0.passkeys(tenant, sub).map_err(refused)?;
-        Ok(CustomerFacts { keys: keys.collect(), passkeys, recovery: known.recovery })
+        let several = cosigners::are_several(&known, self.now());
+        let CustomerState { recovery, signatories, .. } = known;
+        Ok(CustomerFacts { keys, passkeys, recovery, signatories, several })
+    }
+
+    fn comes_of_age(&self, tenant: TenantId, sub: &SubjectId, birth_day: u32) -> Result<DataDay, Failure> {
+        // a first guardian has fixed it
+        if let Some(ward) = self.0.customer(tenant, sub).and_then(|known| known.ward) {
+            return Ok(ward.until);
+        }
+        let rules = self.0.tenant_state(tenant).map_err(refused)?;
+        let years = rules.protections().of_age.unwrap_or(OF_AGE_UNSAID);
+        let expected = || Failure::Malformed("a birth_day of the calendar".to_owned());
+        guardian::comes_of_age(birth_day, years).ok_or_else(expected)
     }
 
     fn request(&self, tenant: TenantId, sub: &SubjectId, request: &Jti) -> Result<Option<Terms>, Failure> {
         let known = self.0.customer(tenant, sub);
-        let is_open = |known: &grantbook_plan::CustomerState| {
+        let is_open = |known: &CustomerState| {
             known.requests.iter().any(|open| open.id == *request && open.expires > self.now())
         };
         let leaf = known.filter(is_open).and_then(|_| self.0.find_event(tenant, request));

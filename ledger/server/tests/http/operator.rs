@@ -37,7 +37,9 @@ async fn an_operator_with_every_key_but_the_customers_gives_no_grant() {
         let payload = Claims::new(tenant, jti(), event).to_json();
         let own = Envelope::sign(Kind::KeyEnrolled, &payload, &[&stranger]);
         let word = match evidence {
-            Evidence::OperatorsWord => book.ledger.operators_word(tenant, &payload).unwrap(),
+            Evidence::OperatorsWord => {
+                book.ledger.operators_word(tenant, Kind::KeyEnrolled, &payload).unwrap()
+            }
             _ => Envelope::sign(Kind::KeyEnrolled, &payload, &[&book.sandbox.enterprise]),
         };
         let whole = [own, word].concat();

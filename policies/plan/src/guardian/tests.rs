@@ -13,7 +13,7 @@ use crate::rules::PolicyPlan;
 use crate::samples::{admitted, facts, given, signer, terms};
 use crate::vocabulary::Vocabulary;
 
-const GUARDIAN: u8 = 6;
+pub(crate) const GUARDIAN: u8 = 6;
 const DAY: u64 = 86_400;
 /// 2012-03-03, in days since 1900-01-01; 14 on 2026-03-03.
 const BORN: u32 = 40_969;
@@ -37,7 +37,7 @@ fn rules(protections: Value) -> PolicyPlan {
     PolicyPlan::from_value(&plan).unwrap()
 }
 
-fn publish(world: &mut World, protections: Value) {
+pub(crate) fn publish(world: &mut World, protections: Value) {
     let plan = serde_json::to_value(rules(protections)).unwrap();
     let members = json!({"version": 1, "from": 0, "sources": Bytes32::sha256(b""), "plan": plan});
     let published = crate::admission::tests::tenant_event(Event::PolicyPublished, members);
@@ -52,7 +52,7 @@ fn named(n: u8, patch: Value) -> Event {
 }
 
 /// The customer is a minor of 13 with a key and a guardian, under rules that say 14.
-fn world() -> World {
+pub(crate) fn world() -> World {
     let mut world = World { now: before(), ..World::new() };
     publish(&mut world, json!({"of_age": 14}));
     world.customer.apply(&named(GUARDIAN, json!({})), &admitted(80, 0));

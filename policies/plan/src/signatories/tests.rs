@@ -7,15 +7,15 @@ use super::*;
 use crate::admission::tests::{CUSTOMER, ENTERPRISE, NEW, World, amended, enrolled, event, key, on_grant};
 use crate::samples::{admitted, given, signer, terms};
 
-const THIRD: u8 = 5;
+pub(crate) const THIRD: u8 = 5;
 
-fn agreed(keys: &[u8], needed: u8) -> Event {
+pub(crate) fn agreed(keys: &[u8], needed: u8) -> Event {
     let keys: Vec<Value> = keys.iter().map(|n| json!(signer(*n).thumbprint())).collect();
     event(Event::SignatoriesAgreed, json!({"keys": keys, "needed": needed}))
 }
 
 /// An organisation of three keys, of which two must sign.
-fn world() -> World {
+pub(crate) fn world() -> World {
     let mut world = World::new();
     for n in [NEW, THIRD] {
         world.customer.apply(&enrolled(n, "enrolled_key"), &admitted(60 + n, 0));

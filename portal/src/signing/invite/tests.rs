@@ -8,6 +8,7 @@ fn invitation(expires: u64) -> Invitation {
         evidence: Evidence::Enterprise,
         return_url: None,
         request: None,
+        brings: Brings::Customer,
         known: false,
         expires: UnixSeconds(expires),
         taken: None,

@@ -40,7 +40,7 @@ pub(super) fn desk(
     let names = TenantNames::of(ledger, tenant)?;
     let held = |row: &grantbook_engine::GrantRow| Held {
         customer: row.sub.as_str().to_owned(),
-        connection: listed(&names, row, None),
+        connection: listed(&names, row, None, None),
     };
     let mut gates = Vec::new();
     let mut denials = std::collections::BTreeMap::new();
@@ -156,6 +156,7 @@ pub(super) fn preview(ledger: &Ledger, tenant: TenantId, draft: &Draft) -> Resul
     let Drafted { template, form, terms, expires, .. } = drafted(ledger, tenant, draft, now)?;
     Ok(Preview {
         review: RequestReview {
+            ward: None,
             id: template.id.as_str().to_owned(),
             asked: TenantNames::of(ledger, tenant)?.agreement(&terms),
             narrowed: None,

@@ -83,11 +83,17 @@ fn standing(row: &GrantRow, now: UnixSeconds) -> Standing {
     }
 }
 
-/// A grant as lists show it, from the entries about it.
-pub(super) fn listed(names: &TenantNames, row: &GrantRow, tally: Option<&Tally>) -> Connection {
+/// A grant as lists show it, from the entries about it; to an enterprise it is nobody's ward's.
+pub(super) fn listed(
+    names: &TenantNames,
+    row: &GrantRow,
+    tally: Option<&Tally>,
+    place: Option<&Membership>,
+) -> Connection {
     let agreement = names.agreement(&row.grant.terms);
     Connection {
         id: row.grant.id.to_string(),
+        ward: place.and_then(|place| place.ward.clone()),
         data: agreement.data().into_iter().cloned().collect(),
         recipient: agreement.recipient,
         purpose: agreement.purpose,
@@ -109,7 +115,7 @@ pub(super) fn connection(
 ) -> Result<Connection, ReadError> {
     let history = history(ledger, place)?;
     let names = TenantNames::of(ledger, place.tenant)?;
-    Ok(listed(&names, row, tallies(ledger, place, &history).get(&row.grant.id)))
+    Ok(listed(&names, row, tallies(ledger, place, &history).get(&row.grant.id), Some(place)))
 }
 
 /// The customer's entries at one enterprise; none before the first.
@@ -136,6 +142,7 @@ pub(super) fn home(ledger: &Ledger, of: &[Membership]) -> Result<Home, ReadError
             let agreement = names.agreement(&request.terms);
             home.waiting.push(RequestCard {
                 id: open.id.to_string(),
+                ward: place.ward.clone(),
                 data: agreement.data().into_iter().cloned().collect(),
                 recipient: agreement.recipient,
                 purpose: agreement.purpose,
@@ -150,7 +157,7 @@ pub(super) fn home(ledger: &Ledger, of: &[Membership]) -> Result<Home, ReadError
             }
         }
         let rows = ledger.grants_of(place.tenant, &place.subject)?;
-        let open = rows.iter().map(|row| listed(&names, row, tallies.get(&row.grant.id)));
+        let open = rows.iter().map(|row| listed(&names, row, tallies.get(&row.grant.id), Some(place)));
         home.connections.extend(open.filter(|connection| connection.standing.is_open()));
     }
     home.waiting.sort_by_key(|request| request.expires);
@@ -166,7 +173,7 @@ pub(super) fn connections(ledger: &Ledger, of: &[Membership]) -> Result<Connecti
         let tallies = tallies(ledger, place, &history(ledger, place)?);
         let names = TenantNames::of(ledger, place.tenant)?;
         for row in ledger.grants_of(place.tenant, &place.subject)?.iter().rev() {
-            let connection = listed(&names, row, tallies.get(&row.grant.id));
+            let connection = listed(&names, row, tallies.get(&row.grant.id), Some(place));
             let list = if connection.standing.is_open() { &mut all.open } else { &mut all.ended };
             list.push(connection);
         }
@@ -207,6 +214,7 @@ pub(super) fn request(
         let left = narrowed.as_ref().unwrap_or(&made.terms);
         return Ok(RequestReview {
             id: id.to_string(),
+            ward: place.ward.clone(),
             consents: consents::asked(ledger, place.tenant, left)?,
             asked: names.agreement(&made.terms),
             narrowed: narrowed
@@ -268,7 +276,7 @@ pub(super) fn grant(ledger: &Ledger, place: &Membership, id: Jti) -> Result<Gran
     story.truncate(STORY_MAX);
     let state = ledger.customer(place.tenant, &place.subject).unwrap_or_default();
     Ok(GrantPage {
-        connection: listed(&names, &row, tallies.get(&id)),
+        connection: listed(&names, &row, tallies.get(&id), Some(place)),
         agreement: names.agreement(&row.grant.terms),
         story,
         more,

@@ -48,7 +48,7 @@ impl Stage {
     }
 
     fn place(&self, sub: &str) -> Membership {
-        Membership { tenant: self.loaded.tenant, subject: SubjectId::parse(sub).unwrap() }
+        Membership { tenant: self.loaded.tenant, subject: SubjectId::parse(sub).unwrap(), ward: None }
     }
 
     fn uses(&self, sub: &str, field: &str) -> bool {
