@@ -189,7 +189,7 @@ pub(super) async fn show(
         .await
 }
 
-/// `POST /account/cosign/{id}`: a further signature.
+/// `POST /account/cosign/{id}/sign`: a further signature.
 pub(super) async fn add(
     State(portal): State<Portal>,
     Path(id): Path<String>,

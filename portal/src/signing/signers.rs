@@ -103,6 +103,10 @@ pub(super) async fn agree(
             let tenant = TenantId::parse(&tenant).map_err(|_| Failure::NotFound)?;
             let membership = account.membership(tenant)?;
             let (keys, needed) = chosen(&pairs)?;
+            let known = inner.backend.customer(tenant, &membership.sub)?.keys;
+            if !keys.iter().all(|key| known.contains(key)) {
+                return Err(Failure::Malformed("keys that may sign".to_owned()));
+            }
             inner.expect_different_people(membership, &keys)?;
             let keys = List::new(keys).ok_or_else(|| Failure::Malformed("1 to 16 keys".to_owned()))?;
             let event = SignatoriesAgreed { sub: membership.sub.clone(), keys, needed };

@@ -71,5 +71,5 @@ export async function cosign(id) {
   const sent = sealed([jws], []);
   const mine = widens && waiting.assertions < 2 ? await among(account.passkeys, passkeys) : [];
   if (mine.length > 0) sent.assertion = await assertion(account.rp_id, await sha256(encode(first)), mine);
-  told(await ask(`/account/cosign/${id}`, sent));
+  told(await ask(`/account/cosign/${id}/sign`, sent));
 }

@@ -88,7 +88,7 @@ async fn signs(person: &Person<'_>, payload: &[u8], sent: &Value, by: &Signer) -
 }
 
 /// A second device with a key and a passkey of its own.
-async fn added<'b>(person: &Person<'b>) -> Person<'b> {
+pub(crate) async fn added<'b>(person: &Person<'b>) -> Person<'b> {
     let coming = offered(person).await;
     let claim = coming.join().await.expect(201).json()["claim"].as_str().unwrap().to_owned();
     step(person, &coming.token, json!({"nonce": Bytes32([3; 32])})).await.expect(200);

@@ -38,6 +38,7 @@ mod person;
 mod portal;
 mod recovering;
 mod request_links;
+mod several;
 mod stored_scripts;
 mod story;
 mod tls;

@@ -21,6 +21,7 @@ use crate::client::Call;
 use crate::desk::{REQUESTED, Stranger, form_token, signed_in};
 use crate::golden;
 use crate::person::{Person, origin};
+use crate::several;
 
 /// Whose things are asked for.
 const SUB: &str = "cs-00001";
@@ -54,6 +55,8 @@ struct Stage<'b> {
     prepared: String,
     /// The customer's one device.
     device: String,
+    /// Somebody's key, for which the customer is to vouch.
+    signature: String,
     /// What B waits to sign: the ledger signs for A itself.
     asked_by_b: String,
     leaf: u64,
@@ -100,6 +103,7 @@ impl<'b> Stage<'b> {
         let leaf = book.ledger.find_event(book.tenant(), &grant).unwrap().0;
         let me = customer.get("/account/me").await.expect(200).json();
         let device = me["devices"][0]["id"].as_str().unwrap().to_owned();
+        let (_, signature) = several::comes(book, &several::invitation(&customer).await, 4).await;
         let front = book.send(Call::get("/")).await.expect(200).text().to_owned();
         let asset = front.split('"').find(|part| part.ends_with("/portal.css")).unwrap().to_owned();
         let mut browsers = Vec::new();
@@ -120,6 +124,7 @@ impl<'b> Stage<'b> {
             ended,
             prepared,
             device,
+            signature,
             asked_by_b,
             leaf,
             rule,
@@ -130,7 +135,19 @@ impl<'b> Stage<'b> {
 
     /// A route with the things of A and of its customer in its address.
     fn path(&self, route: &str) -> String {
-        let Self { request, grant, ended, prepared, device, leaf, rule, complaint, asked_by_b, .. } = self;
+        let Self {
+            request,
+            grant,
+            ended,
+            prepared,
+            device,
+            leaf,
+            rule,
+            complaint,
+            asked_by_b,
+            signature,
+            ..
+        } = self;
         let tenant = self.book.tenant().to_string();
         let secret = "A".repeat(43);
         let path = route
@@ -139,6 +156,9 @@ impl<'b> Stage<'b> {
             .replace("/my/grants/{id}/taken", &format!("/my/grants/{ended}/taken"))
             .replace("/my/grants/{id}", &format!("/my/grants/{grant}"))
             .replace("/my/account/devices/{id}", &format!("/my/account/devices/{device}"))
+            .replace("/account/cosign/{id}", &format!("/account/cosign/{signature}"))
+            .replace("/my/signatures/{id}", &format!("/my/signatures/{signature}"))
+            .replace("/my/account/signers/{tenant}", &format!("/my/account/signers/{tenant}"))
             .replace("/my/account/data/{id}", &format!("/my/account/data/{tenant}"))
             .replace("/my/rules/{tenant}", &format!("/my/rules/{tenant}"))
             .replace("/company/complaints/{id}", &format!("/company/complaints/{complaint}"))

@@ -22,6 +22,7 @@ use crate::client::Call;
 use crate::desk::{form_token, signed_in};
 use crate::pages::routes::routes;
 use crate::person::{Person, invited, origin, signed_by};
+use crate::several;
 
 /// Breaks out of text, of attributes in either quotes, of a script's string and of a template's braces, wherever one of these is
 /// not escaped.
@@ -219,8 +220,9 @@ fn is_of(route: &str, page: &str) -> bool {
 }
 
 /// What is no page: files, data and redirections.
-const NO_PAGES: [&str; 13] = [
+const NO_PAGES: [&str; 14] = [
     "/account/answers",
+    "/account/cosign/{id}",
     "/account/me",
     "/account/prepared/{id}",
     "/assets/{digest}/{*path}",
@@ -259,6 +261,9 @@ async fn what_a_party_writes_runs_nowhere() {
     enterprise.device_is_named().await;
     customer.rules(tenant, &signer(43), "&stands=90").await;
     crate::mirror::mirrored_saying(&book.ledger, tenant, ("crm", &signer(42)), SUB, PLANTED);
+    let (_, joins) = several::comes_as(&book, &several::invitation(customer).await, 61, PLANTED).await;
+    several::signs(customer, &joins, true).await.expect(201);
+    let (_, waits) = several::comes_as(&book, &several::invitation(customer).await, 62, PLANTED).await;
     let desk = signed_in(&book, &enterprise.token).await;
     let waiting = enterprise.waits_to_sign(&desk).await;
 
@@ -301,6 +306,8 @@ async fn what_a_party_writes_runs_nowhere() {
         on("/my/value"),
         on("/my/notifications"),
         on("/my/account"),
+        on("/my/account/signers"),
+        format!("/sign/#cosign={waits}"),
         on("/my/account/data"),
         format!("/my/account/data/{tenant}/erase"),
         format!("/my/account/data/{tenant}/erased"),

@@ -46,6 +46,7 @@ pub(super) fn body(method: &str, route: &str, tenant: TenantId) -> Body {
             | "/my/grants/{id}/pause"
             | "/my/grants/{id}/resume"
             | "/my/grants/{id}/stop"
+            | "/my/signatures/{id}/drop"
             | "/my/account/data/{id}/erase"
             | "/my/rules/{tenant}/{mandate}/end"
             | "/company/sign-out"
@@ -65,6 +66,11 @@ pub(super) fn body(method: &str, route: &str, tenant: TenantId) -> Body {
         ("POST", "/account/devices/join") => {
             Body::Json(json!({"token": secret, "name": "x", "commitment": secret}))
         }
+        ("POST", "/account/cosign" | "/account/cosign/{id}/sign") => {
+            Body::Json(json!({"envelope": to_base64url(b"none")}))
+        }
+        ("POST", "/account/signers/invite") => Body::Json(json!({"tenant": tenant, "name": "x"})),
+        ("POST", "/my/account/signers/{tenant}") => form(&format!("&needed=1&key={secret}")),
         ("POST", "/account/devices/end") => Body::Json(json!({"device": "none"})),
         ("POST", "/account/recover") => Body::Json(json!({"code": code(90), "next": code(91)})),
         // what these take is tried one by one in `portal` and `recovering`
@@ -85,7 +91,10 @@ pub(super) fn body(method: &str, route: &str, tenant: TenantId) -> Body {
 /// What changes or ends what others are asked about comes after them.
 pub(super) fn turn(method: &str, route: &str) -> u8 {
     match (method, route) {
-        ("POST", "/my/grants/{id}/stop" | "/my/rules/{tenant}/{mandate}/end") => 1,
+        (
+            "POST",
+            "/my/signatures/{id}/drop" | "/my/grants/{id}/stop" | "/my/rules/{tenant}/{mandate}/end",
+        ) => 1,
         ("POST", "/my/account/data/{id}/erase") => 2,
         ("GET", "/my/account/data/{id}/erased") => 3,
         (_, "/account/erase") => 4,
