@@ -1,4 +1,6 @@
 /** A customer's device: a browser context with an authenticator in it, and the ways that every script takes. */
+import path from 'node:path';
+import process from 'node:process';
 
 /** @param {import('playwright-core').Browser} browser @param {string} locale @param {string[]} complaints what no page may do */
 export async function device(browser, locale, complaints) {
@@ -22,6 +24,20 @@ export async function device(browser, locale, complaints) {
     });
     return { context, page };
 }
+
+/** Keeps a picture of the page, in light and dark, where a folder for them is named. */
+export async function picture(page, name) {
+    const folder = process.env.GRANTBOOK_SCREENS;
+    if (!folder) return;
+    for (const colorScheme of ['light', 'dark']) {
+        await page.emulateMedia({ colorScheme });
+        await page.screenshot({ path: path.join(folder, `${name}.${colorScheme}.png`), fullPage: true });
+    }
+    await page.emulateMedia({ colorScheme: null });
+}
+
+/** Complaints but for answers that refuse, where a script has things refused. */
+export const unexpected = (complaints) => complaints.filter((line) => !/status of 4\d\d/.test(line));
 
 export const press = (page, answer) => page.click(`button[data-answer="${answer}"]`);
 

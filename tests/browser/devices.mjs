@@ -2,16 +2,10 @@
  * Two devices in Chromium, each with an authenticator of its own: `node devices.mjs ORIGIN LINK`. What has been done is said as lines of
  * JSON; between them it waits for lines that tell it to go on. Ends with status 1 where something is not as it should be.
  */
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import path from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-const target = process.env.CARGO_TARGET_DIR ?? path.join(root, 'target');
-const { chromium } = createRequire(path.join(target, 'outside/browser/package.json'))('playwright-core');
+import { device as plainDevice, picture as plainPicture, press, unexpected } from './customer.mjs';
+import { launch } from './tools.mjs';
 
 const [origin, link] = process.argv.slice(2);
 const input = createInterface({ input: process.stdin });
@@ -20,44 +14,13 @@ const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
 const told = async () => JSON.parse((await lines.next()).value);
 const complaints = [];
 
-/** Keeps a picture of the page, in light and dark, where a folder for them is named. */
-async function picture(page, name) {
-    const folder = process.env.GRANTBOOK_SCREENS;
-    if (!folder) return;
-    for (const colorScheme of ['light', 'dark']) {
-        await page.emulateMedia({ colorScheme });
-        await page.screenshot({ path: path.join(folder, `device-${name}.${colorScheme}.png`), fullPage: true });
-    }
-}
+const picture = (page, name) => plainPicture(page, `device-${name}`);
+const device = (browser, locale) => plainDevice(browser, locale, complaints);
 
 function check(holds, what) {
     if (!holds) throw new Error(what);
 }
 
-/** A browser of its own with an authenticator in it. */
-async function device(browser, locale) {
-    const context = await browser.newContext({ locale });
-    context.setDefaultTimeout(20_000);
-    await context.addInitScript(() => {
-        addEventListener('securitypolicyviolation', (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
-    });
-    const page = await context.newPage();
-    page.on('console', (message) => {
-        if (message.type() === 'error' && !/status of 4\d\d/.test(message.text())) complaints.push(message.text());
-    });
-    page.on('pageerror', (error) => complaints.push(String(error)));
-    const cdp = await context.newCDPSession(page);
-    await cdp.send('WebAuthn.enable');
-    await cdp.send('WebAuthn.addVirtualAuthenticator', {
-        options: {
-            protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true,
-            isUserVerified: true, automaticPresenceSimulation: true,
-        },
-    });
-    return { context, page };
-}
-
-const press = (page, answer) => page.click(`button[data-answer="${answer}"]`);
 const heading = (page, text) => page.waitForFunction((text) => document.querySelector('h1')?.textContent === text, text);
 
 /** Follows a link to the signing page as from another page. */
@@ -87,10 +50,7 @@ async function offer(page, shot) {
     return page.textContent('#link');
 }
 
-const browser = await chromium.launch({
-    executablePath: ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((file) => existsSync(file)),
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
+const browser = await launch();
 try {
     const { page: first } = await device(browser, 'en-GB');
     await first.goto(link);
@@ -234,7 +194,7 @@ try {
     await picture(second, 'last-zh');
     await press(second, 'no');
     await second.waitForURL(`${origin}/my/account`);
-    check(complaints.length === 0, complaints.join('\n'));
+    check(unexpected(complaints).length === 0, unexpected(complaints).join('\n'));
     say({ done: true });
 } finally {
     await browser.close();

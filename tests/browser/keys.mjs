@@ -2,16 +2,10 @@
  * A customer's keys in Chromium, driven step by step: `node keys.mjs ORIGIN LINK`. What it has done it says as lines of JSON; between
  * them it waits for lines that tell it of requests. Ends with status 1 where something is not as it should be.
  */
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import path from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-const target = process.env.CARGO_TARGET_DIR ?? path.join(root, 'target');
-const { chromium } = createRequire(path.join(target, 'outside/browser/package.json'))('playwright-core');
+import { device as plainDevice, picture as plainPicture, press, unexpected } from './customer.mjs';
+import { launch } from './tools.mjs';
 
 const [origin, link] = process.argv.slice(2);
 const input = createInterface({ input: process.stdin });
@@ -20,40 +14,13 @@ const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
 const told = async () => JSON.parse((await lines.next()).value);
 const complaints = [];
 
-/** Keeps a picture of the page where a folder for them is named. */
-async function picture(page, name) {
-    const folder = process.env.GRANTBOOK_SCREENS;
-    if (folder) await page.screenshot({ path: path.join(folder, `sign-${name}.png`), fullPage: true });
-}
+const picture = (page, name) => plainPicture(page, `sign-${name}`);
+const device = (browser, locale) => plainDevice(browser, locale, complaints);
 
 function check(holds, what) {
     if (!holds) throw new Error(what);
 }
 
-/** A browser of its own with an authenticator in it. */
-async function device(browser, languages) {
-    const context = await browser.newContext({ locale: languages });
-    context.setDefaultTimeout(20_000);
-    await context.addInitScript(() => {
-        addEventListener('securitypolicyviolation', (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
-    });
-    const page = await context.newPage();
-    page.on('console', (message) => {
-        if (message.type() === 'error' && !/status of 4\d\d/.test(message.text())) complaints.push(message.text());
-    });
-    page.on('pageerror', (error) => complaints.push(String(error)));
-    const cdp = await context.newCDPSession(page);
-    await cdp.send('WebAuthn.enable');
-    await cdp.send('WebAuthn.addVirtualAuthenticator', {
-        options: {
-            protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true,
-            isUserVerified: true, automaticPresenceSimulation: true,
-        },
-    });
-    return { context, page };
-}
-
-const press = (page, answer) => page.click(`button[data-answer="${answer}"]`);
 const heading = async (page, text) => page.waitForFunction((text) => document.querySelector('h1')?.textContent === text, text);
 
 /** Writes a code down and says so. */
@@ -87,10 +54,7 @@ async function go(page, to) {
     await page.goto(`${origin}${to}`);
 }
 
-const browser = await chromium.launch({
-    executablePath: ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((file) => existsSync(file)),
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
+const browser = await launch();
 try {
     const first = await device(browser, 'en-GB');
     let { page } = first;
@@ -143,7 +107,7 @@ try {
         return { keys: all.length, out: (await Promise.all(tries)).some(Boolean), inline: document.querySelector('main').innerHTML.length > 0 };
     });
     check(readable.keys === 1 && !readable.out, `keys that leave: ${JSON.stringify(readable)}`);
-    check(complaints.length === 0, complaints.join('\n'));
+    check(unexpected(complaints).length === 0, unexpected(complaints).join('\n'));
     // nothing of a string becomes markup, and nothing from elsewhere is fetched
     const blocked = await page.evaluate(async () => {
         const tries = { markup: false, fetched: false, script: false };
@@ -189,7 +153,7 @@ try {
     await press(page, 'in');
     await page.waitForFunction(() => document.querySelector('h1')?.textContent !== '登录');
     say({ stopped: true });
-    check(complaints.length === 0, complaints.join('\n'));
+    check(unexpected(complaints).length === 0, unexpected(complaints).join('\n'));
 } finally {
     await browser.close();
     input.close();

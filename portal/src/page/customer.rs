@@ -49,7 +49,9 @@ pub fn home(page: &Page, view: &Home) -> Response {
         };
         group.push(connection);
     }
-    respond(page, &HomeTemplate { page, view, waiting_count: view.waiting.len() as u64, groups })
+    let to_sign = view.signatures.iter().filter(|card| !card.by_viewer).count();
+    let waiting_count = (view.waiting.len() + to_sign) as u64;
+    respond(page, &HomeTemplate { page, view, waiting_count, groups })
 }
 
 #[derive(Template)]
