@@ -148,7 +148,7 @@ try {
     await agrees(cai, asked);
     await go(mother, '/my');
     check((await mother.textContent('main')).includes('Cai'), 'for whom it is');
-    await cosigns(mother, []);
+    await cosigns(mother, ['Cai']);
     // hers alone is enough, where the rules do not have the minor heard
     await go(mother, `/my/requests/${alone}`);
     await follow(mother, 'form[action$="/agree"] button');

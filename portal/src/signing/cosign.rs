@@ -172,6 +172,7 @@ pub(super) async fn show(
                 "now": inner.now(),
                 "tenant": claims.aud,
                 "enterprise": inner.backend.enterprise(claims.aud),
+                "ward": account.of(claims.aud, subject(&claims)?)?.ward(),
                 "kind": kind.name(),
                 "payload": Base64Bytes(payload.to_vec()),
                 "first": envelope.first_jws(),

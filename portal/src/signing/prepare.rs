@@ -194,7 +194,7 @@ pub(super) async fn show(
             }
             let account = inner.account(&current.session.account)?;
             let sub = &prepared.sub;
-            account.of(prepared.tenant, sub)?;
+            let ward = account.of(prepared.tenant, sub)?.ward();
             let known = inner.backend.customer(prepared.tenant, sub)?;
             let kind = Kind::parse(&prepared.kind).ok_or(Failure::Unavailable)?;
             let (consents, vocabulary) = explained(inner, prepared.tenant, kind, &prepared.payload.0)?;
@@ -204,6 +204,7 @@ pub(super) async fn show(
                 "vocabulary": vocabulary,
                 "tenant": prepared.tenant,
                 "enterprise": inner.backend.enterprise(prepared.tenant),
+                "ward": ward,
                 "kind": prepared.kind,
                 "payload": prepared.payload,
                 "next": prepared.next,

@@ -42,7 +42,7 @@ export async function cosign(id) {
     return;
   }
   const waiting = await ask(`/account/cosign/${id}`);
-  const { tenant, enterprise, kind, first, signers, keys: enrolled, passkeys, vocabulary, consents, people, name } = waiting;
+  const { tenant, enterprise, ward, kind, first, signers, keys: enrolled, passkeys, vocabulary, consents, people, name } = waiting;
   const bytes = fromBase64url(waiting.payload);
   if (await keys.find(tenant, signers)) {
     show(words.cosign_waits, el('p', {}, words.cosign_signed_text), back());
@@ -55,7 +55,7 @@ export async function cosign(id) {
   }
   const { key: jwk } = JSON.parse(decode(bytes)).event;
   const brought = jwk && (await keys.thumbprintOf(jwk));
-  const { question, rows, widens, yes, no } = meaning(kind, bytes, tenant, enterprise, vocabulary, { people, name, brought });
+  const { question, rows, widens, yes, no } = meaning(kind, bytes, tenant, enterprise, vocabulary, { people, name, brought, ward });
   const separate = await separately(bytes, false, consents, () => 0, () => {});
   // what the others have signed is signed as it is, or not at all
   if (decode(separate.payload()) !== decode(bytes) || !separate.areGiven()) throw new Error(words.no_sentence);

@@ -26,7 +26,7 @@ async function signPrepared(id) {
     return;
   }
   const prepared = await ask(`/account/prepared/${id}`);
-  const { tenant, enterprise, kind, payload, next, keys: enrolled, passkeys, vocabulary, consents, several, people, back: ways } = prepared;
+  const { tenant, enterprise, ward, kind, payload, next, keys: enrolled, passkeys, vocabulary, consents, several, people, back: ways } = prepared;
   /** The way back to the app that led here. @param {string | undefined} href */
   const app = (href) => href !== undefined && el('p', {}, el('a', { class: 'button', href, rel: 'noreferrer' }, words.back_to));
   const came = performance.now();
@@ -39,7 +39,7 @@ async function signPrepared(id) {
   }
   const unfinished = fromBase64url(payload);
   const bytes = kind === 'mandate.given' ? await withAgent(unfinished, tenant, key) : unfinished;
-  const { question, rows, widens, yes, no } = meaning(kind, bytes, tenant, enterprise, vocabulary, { people });
+  const { question, rows, widens, yes, no } = meaning(kind, bytes, tenant, enterprise, vocabulary, { people, ward });
   const shown = el('pre', { lang: 'en' }, decode(bytes));
   const details = el('details', {}, el('summary', {}, words.bytes), shown);
   const refresh = () => shown.replaceChildren(decode(separate.payload()));

@@ -106,8 +106,9 @@ function wishInWords(unless) {
 }
 
 /**
- * What is known of keys: names as the server has them, by thumbprint, the name of who brings one, and the thumbprint of the key that is brought.
- * @typedef {{ people?: [string, string][], name?: string | null, brought?: string }} Told
+ * What is known beside the bytes: names of keys as the server has them, by thumbprint; the name of who brings a key, and the thumbprint of that key;
+ * what a guardian calls the minor.
+ * @typedef {{ people?: [string, string][], name?: string | null, brought?: string, ward?: string | null }} Told
  */
 
 /** A key as people compare it, with the name that the server knows. @param {string} thumbprint @param {Told} told */
@@ -136,9 +137,11 @@ function newKey({ name, brought }) {
 export function meaning(kind, payload, tenant, enterprise, vocabulary, told = {}) {
   const claims = only(JSON.parse(decode(payload)), ['v', 'aud', 'jti', 'iat', 'exp', 'event']);
   if (claims.v !== 1 || claims.aud !== tenant) throw new Error('expected an event of this enterprise');
+  /** @type {Rows} */
+  const whose = told.ward ? [[words.for_whom, told.ward]] : [];
   const plain = (/** @type {string} */ question, /** @type {Rows} */ rows) => ({
     question,
-    rows: /** @type {Rows} */ ([[words.enterprise, enterprise], ...rows]),
+    rows: /** @type {Rows} */ ([...whose, [words.enterprise, enterprise], ...rows]),
     widens: false,
     yes: words.sign_yes,
     no: words.sign_no,
