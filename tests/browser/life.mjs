@@ -1,16 +1,17 @@
 /**
  * A customer's whole life in Chromium, with real keys: `node life.mjs ORIGIN LINK LOCALE`. Enrols, agrees to less than was asked with
  * the keyboard alone, declines, sees a use and the money, checks a receipt, comes back on a new device, stops with the keyboard alone,
- * and is erased. What it has done it says as lines of JSON; between them it waits for lines that tell it what has happened outside.
+ * takes an archive along, and is erased. What it has done it says as lines of JSON; between them it waits for lines that tell it what has happened outside.
  * Ends with status 1 where something is not as it should be, or where a page has broken its policy.
  */
 import path from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
 import { device as plainDevice, enrol, press, writeDown } from './customer.mjs';
 import { launch } from './tools.mjs';
 
-const [origin, link, locale] = process.argv.slice(2);
+const [origin, link, locale, archive] = process.argv.slice(2);
 const input = createInterface({ input: process.stdin });
 const lines = input[Symbol.asyncIterator]();
 const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
@@ -214,8 +215,26 @@ try {
     check(toStop <= toAgree, `${toStop} acts to stop, ${toAgree} to agree`);
     say({ stopped: true });
     // the page says by itself when the gates know
-    await page.waitForSelector('#taken:not(:has(li.no))', { timeout: 60_000 });
+    await page.waitForSelector('#taken li.yes', { timeout: 60_000 });
+    const taken = await page.textContent('#taken');
+    check(taken.includes('till-1') && /\d\d:\d\d:\d\d/.test(taken), `which gate, and when: ${taken}`);
+    check((await page.$$('#taken li.no')).length === 0, `no other gate: ${taken}`);
     await picture(page, 'stopped');
+    await told();
+
+    // taken along, and checked by itself without any network
+    await go(page, '/my/account/data');
+    const [download] = await Promise.all([page.waitForEvent('download'), page.click('a[href$="/archive"]')]);
+    await download.saveAs(archive);
+    const offline = await browser.newContext({ locale, offline: true });
+    const opened = await offline.newPage();
+    await opened.goto(pathToFileURL(archive).href);
+    await opened.waitForSelector('#verdict', { timeout: 120_000 });
+    check((await opened.$$('#verdict.bad')).length === 0, await opened.textContent('#verdict'));
+    check((await opened.$$('article[data-status=withdrawn]')).length === 1, 'the archive has what was stopped');
+    await picture(opened, 'archive');
+    await offline.close();
+    say({ exported: true });
     await told();
 
     await go(page, '/my/account/data');

@@ -13,7 +13,8 @@ use grantbook_sdk::{Decision, Gate};
 use serde_json::{Value, json};
 
 use crate::browser_keys::{Browser, invite, vouch};
-use crate::world::{Enterprise, World, facts};
+use crate::replay::program::Place;
+use crate::world::{Enterprise, World, facts, signer};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const THIRD_PARTY: &str = "The recommender may have my purchases.";
@@ -97,7 +98,9 @@ async fn a_whole_life_in_both_languages() {
     let shop = world.enterprise("voltway").await;
     let separate = publish(&world, &shop).await;
     let config = world.gate(&shop, world.address()).await.embedded(world.parties(&shop));
-    let gate = Gate::connect(config.named(GateId::parse("till-1").unwrap())).await.expect("a gate");
+    let till = GateId::parse("till-1").unwrap();
+    world.ledger().register_gate(shop.id, &till, *signer("till-1").public_key()).expect("registered");
+    let gate = Gate::connect(config.named(till)).await.expect("a gate");
     for (sub, locale) in [("cs-00004", "en-GB"), ("cs-00005", "zh-CN")] {
         if !live(&world, &shop, &separate, &gate, sub, locale).await {
             return;
@@ -115,7 +118,11 @@ async fn live(
 ) -> bool {
     let origin = format!("http://localhost:{}", world.address().port());
     let link = invite(world, shop, sub).await;
-    let Some(mut browser) = Browser::start("life.mjs", &[&origin, &link, locale]) else { return false };
+    let place = Place::new();
+    let archive = place.path("archive.html").display().to_string();
+    let Some(mut browser) = Browser::start("life.mjs", &[&origin, &link, locale, &archive]) else {
+        return false;
+    };
     let sub = SubjectId::parse(sub).unwrap();
     let customer = || world.ledger().customer(shop.id, &sub).unwrap();
     browser.until("enrolled").await;
@@ -154,6 +161,12 @@ async fn live(
     browser.until("stopped").await;
     until(gate, &facts, false).await;
     assert_eq!(customer().grant(&first.id).unwrap().status, Status::Withdrawn);
+    browser.tell(&json!({})).await;
+    browser.until("exported").await;
+    let vkey = world.get("/log/vkey", &shop.service).await.expect(200);
+    place.write("vkey", vkey.text());
+    let verified = place.run("verify archive archive.html --vkey vkey --json").ok().json();
+    assert_eq!(verified["valid"], true, "{verified}");
     browser.tell(&json!({})).await;
     browser.until("erased").await;
     assert!(world.ledger().customer(shop.id, &sub).is_none());
