@@ -1,10 +1,11 @@
 //! A ledger in a folder that vanishes with the test, its server on a free port, and signers for all parties.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use grantbook_engine::{Ledger, LedgerConfig, SandboxTenant};
+use grantbook_engine::{Clock, Ledger, LedgerConfig, SandboxTenant};
 use grantbook_record::day::{DataPeriod, UnixMillis, UnixSeconds};
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{
@@ -38,6 +39,8 @@ pub(crate) struct Book {
     pub(crate) service_token: String,
     /// Of another tenant of the same ledger.
     pub(crate) stranger_token: String,
+    /// How many seconds the ledger's clock is ahead of the machine's.
+    pub(crate) ahead: Arc<AtomicU64>,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
     config: ServerConfig,
@@ -83,7 +86,11 @@ impl Book {
         config: ServerConfig,
         prepare: impl FnOnce(&Ledger, &Server),
     ) -> Self {
-        let ledger = Ledger::open(&config.ledger()).unwrap();
+        let ahead = Arc::new(AtomicU64::new(0));
+        let seconds = Arc::clone(&ahead);
+        let clock =
+            Clock::new(move || UnixMillis(Clock::system().now().0 + 1000 * seconds.load(Ordering::SeqCst)));
+        let ledger = Ledger::open(&LedgerConfig { clock, ..config.ledger() }).unwrap();
         let server = Server::bind(ledger.clone(), config.clone()).await.unwrap();
         prepare(&ledger, &server);
         let address = server.address();
@@ -100,7 +107,7 @@ impl Book {
         let (_, stranger_token) =
             ledger.create_token(stranger.id, grantbook_engine::Role::Admin, "tests").unwrap();
         let (stop, running) = (Some(stop), Some(running));
-        Self { address, ledger, sandbox, service_token, stranger_token, stop, running, config, folder }
+        Self { address, ledger, sandbox, service_token, stranger_token, ahead, stop, running, config, folder }
     }
 
     /// Tells the server to stop and waits until it has.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::book::{Book, facts, jti, signer};
 use crate::client::{Answer, Call};
-use crate::person::{cookie_of, origin};
+use crate::person::{Person, cookie_of, origin, signed_by};
 
 fn form(book: &Book, path: &str, cookie: &str, body: String) -> Call {
     Call::post(path)
@@ -216,6 +216,31 @@ async fn a_company_signs_a_request_where_its_key_is_and_nobody_else_sees_it() {
     let sub = SubjectId::parse("st-00001").unwrap();
     assert_eq!(book.ledger.customer(stranger.id, &sub).unwrap().requests.len(), 1);
     page(&book, &prepared, &desk).await.expect(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_desk_lists_requests_that_wait_and_no_others() {
+    let book = Book::open().await;
+    let published = book.publish().await;
+    let person = Person::enrolled(&book, "cs-00001", 1).await;
+    let desk = signed_in(&book, &book.service_token).await;
+    let listed = async || {
+        let page = page(&book, "/company/requests", &desk).await.expect(200).text().to_owned();
+        page.matches("<code>cs-00001</code>").count()
+    };
+    assert_eq!(listed().await, 0);
+    let first = person.asked(&published).await;
+    let second = person.asked(&published).await;
+    person.asked(&published).await;
+    assert_eq!(listed().await, 3);
+    person.agrees(first).await;
+    assert_eq!(listed().await, 2);
+    let (_, prepared) = person.prepared(&format!("/my/requests/{second}/decline"), "").await;
+    person.send(&signed_by(&prepared, &person.signer), None).await.expect(201);
+    assert_eq!(listed().await, 1);
+    // nothing of another enterprise's
+    let others = signed_in(&book, &book.stranger_token).await;
+    assert!(!page(&book, "/company/requests", &others).await.expect(200).text().contains("cs-00001"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use grantbook_record::Kind;
@@ -299,6 +300,46 @@ async fn a_grant_that_ends_is_told_once_over_restarts() {
     server.stays_at(3).await;
     let news = Call::get("/my/notifications").header("cookie", &cookie).send(book.address).await;
     assert_eq!(news.expect(200).text().matches("ends within a week").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_days_news_come_in_one_mail_at_its_time() {
+    let Some(server) = MailServer::started() else { return };
+    let book = Book::open_with(|config| server.configure(config)).await;
+    let published = book.publish().await;
+    let later = |seconds: u64| book.ahead.fetch_add(seconds, Ordering::SeqCst);
+    let daily = Person::enrolled(&book, "cs-00001", 1).await;
+    daily.confirmed(&server, "daily@mail.example", "language=zh-CN&digest=daily").await;
+    let weekly = Person::enrolled(&book, "cs-00002", 2).await;
+    weekly.confirmed(&server, "weekly@mail.example", "language=en&digest=weekly").await;
+    let mut asked = Vec::new();
+    for person in [&daily, &weekly, &daily] {
+        asked.push(person.asked(&published).await);
+    }
+    for (person, request) in [(&weekly, asked[1]), (&daily, asked[2])] {
+        while !person.page("/my/notifications").await.contains(&request.to_string()) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    // not before a day is over since the first
+    later(86_400 - 60);
+    server.stays_at(2).await;
+    later(61);
+    let mail = server.mail(3).await;
+    assert_eq!(header(&mail, "x-envelope-to"), "daily@mail.example");
+    assert_eq!(header(&mail, "content-language"), "zh-CN");
+    let text = mail["plain"].as_str().unwrap();
+    for request in [asked[0], asked[2]] {
+        assert!(text.contains(&format!("/my/requests/{request}")), "{text}");
+    }
+    assert!(!text.contains(&asked[1].to_string()), "nothing of anybody else's");
+    // what was mailed is not mailed again, and what comes next waits for a day of its own
+    server.stays_at(3).await;
+    later(6 * 86_400);
+    let mail = server.mail(4).await;
+    assert_eq!(header(&mail, "x-envelope-to"), "weekly@mail.example");
+    assert!(mail["plain"].as_str().unwrap().contains(&format!("/my/requests/{}", asked[1])));
+    server.stays_at(4).await;
 }
 
 async fn asked(book: &Book, person: &Person<'_>, terms: &Value) -> grantbook_record::Jti {
