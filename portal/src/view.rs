@@ -75,10 +75,19 @@ pub trait Names {
     fn fields(&self, category: &Term) -> Vec<(Term, Wording)>;
     /// What is done with data.
     fn action(&self, term: &Term) -> Wording;
-    /// A controller, recipient, requester or other party.
+    /// A controller, recipient, requester or other party. Parties are no words of a vocabulary: their terms are their names.
     fn party(&self, term: &Term) -> Wording {
-        Wording::same(term.as_str())
+        Wording::same(as_name(term))
     }
+}
+
+/// A term written as names are: `harbour-insurance` as `Harbour Insurance`.
+fn as_name(term: &Term) -> String {
+    let capital = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>())
+    };
+    term.as_str().split('-').filter_map(capital).collect::<Vec<_>>().join(" ")
 }
 
 impl Names for Version {
@@ -100,7 +109,7 @@ impl Names for Version {
     }
 
     fn party(&self, term: &Term) -> Wording {
-        of_label(self.words().recipients.get(term), term)
+        self.words().recipients.get(term).map_or_else(|| Wording::same(as_name(term)), Wording::from)
     }
 }
 

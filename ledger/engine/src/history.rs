@@ -12,8 +12,8 @@ use crate::error::ReadError;
 use crate::ledger::{Inner, Ledger};
 use crate::reads::UseRow;
 
-/// Entries at the log's end among which refusals are looked for.
-const DECLINED_SCAN_MAX: u64 = 65_536;
+/// Entries at the log's end among which refusals and waiting requests are looked for.
+const SCAN_MAX: u64 = 65_536;
 
 /// One entry about a customer.
 #[derive(Debug, Clone)]
@@ -57,29 +57,26 @@ pub struct Declined {
     pub request: Option<RequestMade>,
 }
 
+/// A request that waits for an answer.
+#[derive(Debug, Clone)]
+pub struct WaitingRequest {
+    /// Where it stands.
+    pub leaf_index: LeafIndex,
+    /// When it was admitted.
+    pub at: UnixSeconds,
+    /// What is asked for.
+    pub request: RequestMade,
+}
+
 impl Ledger {
     /// The latest refusals of an enterprise's requests, the latest first: at most `limit`, among the last entries of the log.
     pub fn declined(&self, tenant: TenantId, limit: usize) -> Result<Vec<Declined>, ReadError> {
         let inner = &self.inner;
-        let number = inner.number(tenant)?;
-        let size = inner.published.size();
-        let mut found = Vec::new();
-        for leaf in (size.saturating_sub(DECLINED_SCAN_MAX)..size).rev() {
-            if found.len() == limit {
-                break;
-            }
-            let owned = inner.published.item(leaf)?;
-            let kind = owned.item.entry.get(1).copied().and_then(Kind::from_number);
-            if owned.owner.tenant != number || kind != Some(Kind::RequestDeclined) {
-                continue;
-            }
-            let row = match inner.history_row(leaf) {
-                Ok(row) => row,
-                Err(ReadError::Erased) => continue,
-                Err(error) => return Err(error),
+        let answered = |row: HistoryRow| {
+            let HistoryRow { leaf_index, at, what: HistoryItem::Event(claims) } = row else {
+                return Ok(None);
             };
-            let HistoryItem::Event(claims) = row.what else { continue };
-            let Event::RequestDeclined(answer) = claims.event else { continue };
+            let Event::RequestDeclined(answer) = claims.event else { return Ok(None) };
             let asked = self.find_event(tenant, &answer.request);
             let request = match asked.map(|leaf| inner.event_at(leaf.0)).transpose() {
                 Ok(Some(claims)) => match claims.event {
@@ -89,7 +86,52 @@ impl Ledger {
                 Ok(None) | Err(ReadError::Erased) => None,
                 Err(error) => return Err(error),
             };
-            found.push(Declined { leaf_index: row.leaf_index, at: row.at, answer, request });
+            Ok(Some(Declined { leaf_index, at, answer, request }))
+        };
+        self.latest(tenant, Kind::RequestDeclined, limit, answered)
+    }
+
+    /// An enterprise's requests that wait for an answer, the latest first: at most `limit`, among the last entries of the log.
+    pub fn waiting_requests(&self, tenant: TenantId, limit: usize) -> Result<Vec<WaitingRequest>, ReadError> {
+        let now = self.inner.clock.now().seconds();
+        let waits = |row: HistoryRow| {
+            let HistoryRow { leaf_index, at, what: HistoryItem::Event(claims) } = row else {
+                return Ok(None);
+            };
+            let Claims { jti: id, event: Event::RequestMade(request), .. } = *claims else { return Ok(None) };
+            let customer = self.customer(tenant, &request.sub);
+            let open = customer.is_some_and(|known| known.requests.iter().any(|open| open.id == id));
+            Ok((open && now < request.expires).then_some(WaitingRequest { leaf_index, at, request }))
+        };
+        self.latest(tenant, Kind::RequestMade, limit, waits)
+    }
+
+    /// The latest entries of a kind, as far as they can still be read and something is made of them.
+    fn latest<T>(
+        &self,
+        tenant: TenantId,
+        kind: Kind,
+        limit: usize,
+        make: impl Fn(HistoryRow) -> Result<Option<T>, ReadError>,
+    ) -> Result<Vec<T>, ReadError> {
+        let inner = &self.inner;
+        let number = inner.number(tenant)?;
+        let size = inner.published.size();
+        let mut found = Vec::new();
+        for leaf in (size.saturating_sub(SCAN_MAX)..size).rev() {
+            if found.len() == limit {
+                break;
+            }
+            let owned = inner.published.item(leaf)?;
+            let known = owned.item.entry.get(1).copied().and_then(Kind::from_number);
+            if owned.owner.tenant != number || known != Some(kind) {
+                continue;
+            }
+            match inner.history_row(leaf) {
+                Ok(row) => found.extend(make(row)?),
+                Err(ReadError::Erased) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(found)
     }

@@ -71,7 +71,7 @@ pub use epoch::{Epoch, Rolled};
 pub use erase::{EraseError, Erased, Erasure};
 pub use error::{AppendError, OpenError, ReadError, TenantError, WitnessedError};
 pub use fsck::{FsckReport, Progress, fsck};
-pub use history::{Declined, History, HistoryItem, HistoryRow};
+pub use history::{Declined, History, HistoryItem, HistoryRow, WaitingRequest};
 pub use keyring::{EpochOfBackup, KeyringBackup, KeyringBackupError, KeyringDrill};
 pub use keyring::{
     GateKey, LegalHold, PendingErasure, Principal, Role, SandboxTenant, SecretStore, Tenant, TokenInfo,

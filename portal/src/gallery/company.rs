@@ -2,11 +2,11 @@
 
 use grantbook_record::DenialReason;
 
-use super::customer::{ago, connection, request, yuan};
+use super::customer::{ago, ahead, connection, request, yuan};
 use super::terms::{self, HOSTILE, Named};
 use super::{Flavour, Shown, Who, shown};
 use crate::page::{Place, company, customer};
-use crate::view::company::{Desk, Gate, Held, Period, TemplateCard, UseLine};
+use crate::view::company::{Desk, Gate, Held, Period, TemplateCard, UseLine, WaitingRequest};
 use crate::view::customer::Standing;
 use crate::view::draft::{Choice, Draft, DraftForm, Fault, Part, PreparedRequest, Preview};
 
@@ -133,6 +133,15 @@ fn desk(flavour: Flavour) -> Desk {
         cost,
         leaf_index,
     };
+    let waiting = |customer: &str, at, expires| WaitingRequest {
+        customer: customer.to_owned(),
+        recipient: named.word("Harbour Insurance", "海港保险"),
+        purpose: named.word("Pricing and underwriting insurance", "保险定价与核保"),
+        template: "charging-quote".to_owned(),
+        at,
+        expires,
+        leaf_index: 41,
+    };
     let gate = |name: &str, heard, fresh, behind, permitted, denied| Gate {
         name: name.to_owned(),
         heard,
@@ -162,6 +171,10 @@ fn desk(flavour: Flavour) -> Desk {
             gate("underwriting-1", Some(1), true, 0, 48_120, 1_444),
             gate("underwriting-2", Some(74), false, 12, 9_031, 4),
             gate("research-1", None, false, 1_204, 0, 0),
+        ],
+        waiting: vec![
+            waiting("sandbox-customer-4", ago(2, 0), ahead(1)),
+            waiting("sandbox-customer-11", ago(0, 900), ahead(13)),
         ],
         templates: vec![
             TemplateCard {

@@ -26,10 +26,31 @@ pub struct Desk {
     pub denials: Vec<(DenialReason, u64)>,
     /// Its gates.
     pub gates: Vec<Gate>,
+    /// Requests that wait for an answer, the most urgent first.
+    pub waiting: Vec<WaitingRequest>,
     /// Templates from which requests are made.
     pub templates: Vec<TemplateCard>,
     /// Periods, the latest first.
     pub periods: Vec<Period>,
+}
+
+/// A request that waits for an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingRequest {
+    /// The customer's pseudonym.
+    pub customer: String,
+    /// Who would get the data.
+    pub recipient: Wording,
+    /// What for.
+    pub purpose: Wording,
+    /// The template.
+    pub template: String,
+    /// When it was made.
+    pub at: UnixSeconds,
+    /// Until when it may be answered.
+    pub expires: UnixSeconds,
+    /// Where its entry stands.
+    pub leaf_index: u64,
 }
 
 /// Complaints that wait for an answer.

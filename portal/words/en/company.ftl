@@ -61,3 +61,9 @@ company-complaints-none = No complaint waits
 company-complaints-none-says = A customer’s complaint appears here as soon as it is made, with the day by which you must answer it.
 complaint-your-answer = Your answer
 complaint-answer = Answer
+
+requests-waiting = Waiting for an answer
+requests-waiting-none = No request waits for an answer.
+request-template = Template
+request-since = Asked on
+request-left = Still to be answered

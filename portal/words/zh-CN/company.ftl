@@ -61,3 +61,9 @@ company-complaints-none = 没有待答复的投诉
 company-complaints-none-says = 客户一旦投诉，就会显示在这里，并注明您必须答复的日期。
 complaint-your-answer = 您的答复
 complaint-answer = 答复
+
+requests-waiting = 等待答复
+requests-waiting-none = 没有等待答复的请求。
+request-template = 模板
+request-since = 发出时间
+request-left = 剩余答复时间

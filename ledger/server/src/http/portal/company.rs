@@ -6,7 +6,9 @@ use grantbook_engine::settlement::{Books, Line};
 use grantbook_engine::{Ledger, ReadError, UseRow};
 use grantbook_portal::view::Names as _;
 use grantbook_portal::view::agreement::ConsentAsked;
-use grantbook_portal::view::company::{Desk, Gate, Held, Paging, Period, TemplateCard, UseLine};
+use grantbook_portal::view::company::{
+    Desk, Gate, Held, Paging, Period, TemplateCard, UseLine, WaitingRequest,
+};
 use grantbook_portal::view::customer::RequestReview;
 use grantbook_portal::view::draft::{Draft, Preview};
 use grantbook_portal::view::money::Amount;
@@ -76,6 +78,7 @@ pub(super) fn desk(
         earlier_uses,
         denials,
         gates,
+        waiting: waiting(ledger, &names, tenant)?,
         templates: templates.iter().map(card).collect(),
         periods: Vec::new(),
     };
@@ -118,6 +121,25 @@ fn use_line(names: &TenantNames, row: &UseRow) -> UseLine {
         cost: (minor > 0).then_some(Amount { currency: row.currency, minor }),
         leaf_index: row.leaf_index.0,
     }
+}
+
+fn waiting(ledger: &Ledger, names: &TenantNames, tenant: TenantId) -> Result<Vec<WaitingRequest>, ReadError> {
+    let mut waiting = ledger.waiting_requests(tenant, ROWS_MAX)?;
+    waiting.sort_by_key(|waiting| waiting.request.expires);
+    let line = |waiting: grantbook_engine::WaitingRequest| {
+        let terms = &waiting.request.terms;
+        let agreement = names.agreement(terms);
+        WaitingRequest {
+            customer: waiting.request.sub.as_str().to_owned(),
+            recipient: agreement.recipient,
+            purpose: agreement.purpose,
+            template: terms.template.id.as_str().to_owned(),
+            at: waiting.at,
+            expires: waiting.request.expires,
+            leaf_index: waiting.leaf_index.0,
+        }
+    };
+    Ok(waiting.into_iter().map(line).collect())
 }
 
 fn card(template: &TemplatePublished) -> TemplateCard {
