@@ -311,7 +311,11 @@ impl Account {
             let mut people = people(rows, *tenant, sub)?;
             people.retain(|other| other != id);
             let name = member_row(*tenant, sub);
-            if people.is_empty() { rows.remove(&name) } else { put(rows, &name, &people) }
+            if people.is_empty() {
+                rows.remove(&name);
+            } else {
+                put(rows, &name, &people);
+            }
         }
         for login in [Some(&self.recovery), self.next_recovery.as_ref()].into_iter().flatten() {
             login.forget(rows);

@@ -147,7 +147,7 @@ pub(super) async fn begin(
             let id = to_base64url(&crate::secret::random::<16>());
             let expires = UnixSeconds(inner.now().0.saturating_add(WAIT_SECONDS));
             let waiting = Waiting { id, envelope, attachment, joins, expires };
-            inner.go_on(waiting, &current.session.account)
+            inner.go_on(&waiting, &current.session.account)
         })
         .await
 }
@@ -214,7 +214,7 @@ pub(super) async fn add(
                 let assertions = List::new(all).ok_or_else(two)?;
                 waiting.attachment = Some(Base64Bytes(Attachments { v: VERSION, assertions }.to_json()));
             }
-            inner.go_on(waiting, &current.session.account)
+            inner.go_on(&waiting, &current.session.account)
         })
         .await
 }
@@ -240,13 +240,13 @@ pub(super) async fn discard(
 
 impl Inner {
     /// Appends what lacks no signature; keeps the rest, and tells the others that it waits for them.
-    fn go_on(&self, waiting: Waiting, by: &AccountId) -> Result<Response, Failure> {
+    fn go_on(&self, waiting: &Waiting, by: &AccountId) -> Result<Response, Failure> {
         let now = self.now();
         let claims = claims_in(&waiting.envelope.0)?;
         let (tenant, sub) = (claims.aud, subject(&claims)?);
         let attachment = waiting.attachment.as_ref().map(|attachment| attachment.0.as_slice());
         let Some(lacking) = self.backend.lacking(tenant, &waiting.envelope.0, attachment)? else {
-            let leaf_index = self.whole(&waiting, &claims)?;
+            let leaf_index = self.whole(waiting, &claims)?;
             self.change(|rows| without(rows, tenant, sub, &waiting.id))?;
             let state = if leaf_index.is_some() { "signed" } else { "vouching" };
             return Ok(answer(StatusCode::CREATED, &json!({ "state": state, "leaf_index": leaf_index })));
@@ -285,15 +285,13 @@ impl Inner {
         let envelope = parsed(&waiting.envelope.0)?;
         let leaf_index = match &claims.event {
             Event::GuardianNamed(named) => {
-                match self.backend.vouch(tenant, envelope.kind(), named.evidence, envelope.payload())? {
-                    Some(word) => {
-                        let whole = [waiting.envelope.0.as_slice(), &word].concat();
-                        Some(self.backend.append(tenant, &whole, attachment)?)
-                    }
-                    None => {
-                        self.wait(tenant, sub, &waiting.envelope, attachment.map(<[u8]>::to_vec))?;
-                        None
-                    }
+                let word = self.backend.vouch(tenant, envelope.kind(), named.evidence, envelope.payload())?;
+                if let Some(word) = word {
+                    let whole = [waiting.envelope.0.as_slice(), &word].concat();
+                    Some(self.backend.append(tenant, &whole, attachment)?)
+                } else {
+                    self.wait(tenant, sub, &waiting.envelope, attachment.map(<[u8]>::to_vec))?;
+                    None
                 }
             }
             _ => Some(self.backend.append(tenant, &waiting.envelope.0, attachment)?),
@@ -452,9 +450,9 @@ fn without(rows: &mut dyn Rows, tenant: TenantId, sub: &SubjectId, id: &str) -> 
     let mut all: Vec<Waiting> = row(rows, &name)?.unwrap_or_default();
     all.retain(|waiting| waiting.id != id);
     if all.is_empty() {
-        rows.remove(&name)
+        rows.remove(&name);
     } else {
-        put(rows, &name, &all)
+        put(rows, &name, &all);
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Who signs for a customer, and what waits for them.
 
 use grantbook_engine::{Ledger, ReadError};
+use grantbook_plan::guardian::Ward;
 use grantbook_portal::signing::Pending;
 use grantbook_portal::view::signers::{SignatureCard, Signed, Signers, SigningFor, SigningKey};
 use grantbook_portal::viewer::Membership;
@@ -43,7 +44,7 @@ pub(super) fn signers(ledger: &Ledger, of: &[Membership]) -> Signers {
             tenant: place.tenant,
             company: company(ledger, place.tenant),
             ward: place.ward.clone(),
-            minor_until: state.ward.as_ref().map(|ward| ward.of_age_at()).filter(|until| now < *until),
+            minor_until: state.ward.as_ref().map(Ward::of_age_at).filter(|until| now < *until),
             needed: rule.map(|rule| rule.needed),
             keys: keys.collect(),
         });
