@@ -19,14 +19,13 @@ use grantbook_record::day::UnixSeconds;
 
 use crate::assets;
 use crate::backend::read::{Read, ReadFault, Reads};
-use crate::failure::Failure;
 use crate::language::{self, Language};
 use crate::page::faults::{Fault, fault};
 use crate::page::news::MailLink;
 use crate::page::{
     Page, Place, company, customer, erasure, news, overview, refusal, regulator, rules, space,
 };
-use crate::rules::RuleForm;
+use crate::rules::{RuleFault, RuleForm};
 use crate::secret::Secret;
 use crate::view::company::Paging;
 use crate::view::customer::Narrowing;
@@ -412,8 +411,7 @@ async fn rule_draft<R: Reads, V: Viewers>(
     let request = (portal, uri, headers);
     match as_customer(&request, Place::Account).await {
         Ok((asked, of)) => {
-            let unread = |_| Failure::Malformed("the form's fields".to_owned());
-            let form = pairs.map_err(unread).and_then(|Query(pairs)| RuleForm::of_pairs(&pairs));
+            let form = pairs.map_err(|_| RuleFault::Word).and_then(|Query(pairs)| RuleForm::of_pairs(&pairs));
             let read = request.0.reads.rule_draft(&of, &tenant, form).await;
             asked.answer(read, |page, view| rules::draft(page, &view))
         }

@@ -15,6 +15,49 @@ const PAIRS_MAX: usize = 256;
 /// Days that a rule may stand.
 pub const STANDS_DAYS_MAX: u32 = 366;
 
+/// What is wrong with what was filled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RuleFault {
+    /// More fields or ticks than there can be, or one twice.
+    #[error("fewer ticks, and each once")]
+    Many,
+    /// No word of a vocabulary.
+    #[error("a word of the vocabulary")]
+    Word,
+    /// No number.
+    #[error("whole numbers of days and of uses, each at least 1")]
+    Number,
+    /// How long it stands.
+    #[error("a rule that stands for 1 to {STANDS_DAYS_MAX} days")]
+    Stands,
+    /// What the ledger would not take.
+    #[error("a rule that the ledger takes: within its bounds, in words of the company")]
+    Refused,
+    /// No price.
+    #[error("a price such as 0.80, and a currency such as CNY")]
+    Price,
+}
+
+impl RuleFault {
+    /// Key of the words that say what was expected.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Many => "rule-wrong-many",
+            Self::Word => "rule-wrong-word",
+            Self::Number => "rule-wrong-number",
+            Self::Stands => "rule-wrong-stands",
+            Self::Refused => "rule-wrong-refused",
+            Self::Price => "rule-wrong-price",
+        }
+    }
+}
+
+impl From<RuleFault> for Failure {
+    fn from(fault: RuleFault) -> Self {
+        Self::Malformed(fault.to_string())
+    }
+}
+
 /// What the customer has filled in, as text and ticks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RuleForm {
@@ -44,10 +87,10 @@ pub struct RuleForm {
 
 impl RuleForm {
     /// From names and values, as a query or a body brings them.
-    pub fn of_pairs(pairs: &[(String, String)]) -> Result<Self, Failure> {
+    pub fn of_pairs(pairs: &[(String, String)]) -> Result<Self, RuleFault> {
         let mut form = Self::default();
         if pairs.len() > PAIRS_MAX {
-            return Err(Failure::Malformed(format!("at most {PAIRS_MAX} fields")));
+            return Err(RuleFault::Many);
         }
         for (name, value) in pairs {
             form.take(name, value)?;
@@ -55,13 +98,11 @@ impl RuleForm {
         Ok(form)
     }
 
-    fn take(&mut self, name: &str, value: &str) -> Result<(), Failure> {
-        let term = || Term::parse(value).map_err(|error| Failure::Malformed(error.to_string()));
-        let number = |what: &str| match value {
+    fn take(&mut self, name: &str, value: &str) -> Result<(), RuleFault> {
+        let term = || Term::parse(value).map_err(|_| RuleFault::Word);
+        let number = || match value {
             "" => Ok(None),
-            text => {
-                text.parse().map(Some).map_err(|_| Failure::Malformed(format!("a whole number of {what}")))
-            }
+            text => text.parse().map(Some).map_err(|_| RuleFault::Number),
         };
         match name {
             "kind" => self.kinds.push(term()?),
@@ -70,10 +111,10 @@ impl RuleForm {
             "consent" => self.consents.push(term()?),
             "price" => value.trim().clone_into(&mut self.price),
             "currency" => value.clone_into(&mut self.currency),
-            "days" => self.days = number("days")?,
-            "kept" => self.kept = number("days")?,
-            "uses" => self.uses = number("uses")?,
-            "stands" => self.stands = number("days")?,
+            "days" => self.days = number()?,
+            "kept" => self.kept = number()?,
+            "uses" => self.uses = number()?,
+            "stands" => self.stands = number()?,
             "outside" => self.declines = value == "decline",
             _ => {}
         }
@@ -110,35 +151,33 @@ impl RuleForm {
     }
 
     /// Days that it stands.
-    pub fn stands(&self) -> Result<u32, Failure> {
+    pub fn stands(&self) -> Result<u32, RuleFault> {
         let fits = self.stands.filter(|days| (1..=STANDS_DAYS_MAX).contains(days));
-        fits.ok_or_else(|| Failure::Malformed(format!("a rule that stands for 1 to {STANDS_DAYS_MAX} days")))
+        fits.ok_or(RuleFault::Stands)
     }
 
     /// The rule, in words of this version.
-    pub fn draft(&self, vocabulary: VocabularyVersion) -> Result<Draft, Failure> {
-        let many = || Failure::Malformed("fewer ticks, and each once".to_owned());
+    pub fn draft(&self, vocabulary: VocabularyVersion) -> Result<Draft, RuleFault> {
+        let many = RuleFault::Many;
         let data = |category: &Term| NamedData { category: category.clone(), fields: None };
-        let whole = |what: &str| Failure::Malformed(format!("a number of {what} of at least 1"));
         let accept = Within {
-            never: List::new(self.never.iter().map(data).collect()).ok_or_else(many)?,
-            price_min: List::new(self.price()?.into_iter().map(PriceFloor::PerUse).collect())
-                .ok_or_else(many)?,
+            never: List::new(self.never.iter().map(data).collect()).ok_or(many)?,
+            price_min: List::new(self.price()?.into_iter().map(PriceFloor::PerUse).collect()).ok_or(many)?,
             validity_days_max: self
                 .days
-                .map(|days| Some(days).filter(|days| *days > 0).ok_or_else(|| whole("days")))
+                .map(|days| Some(days).filter(|days| *days > 0).ok_or(RuleFault::Number))
                 .transpose()?,
             retention_days_max: self
                 .kept
-                .map(|days| RetentionDays::new(days).ok_or_else(|| whole("days")))
+                .map(|days| RetentionDays::new(days).ok_or(RuleFault::Number))
                 .transpose()?,
-            uses_max: self.uses.map(|uses| UseCap::new(uses).ok_or_else(|| whole("uses"))).transpose()?,
-            consents: List::new(self.consents.clone()).ok_or_else(many)?,
+            uses_max: self.uses.map(|uses| UseCap::new(uses).ok_or(RuleFault::Number)).transpose()?,
+            consents: List::new(self.consents.clone()).ok_or(many)?,
             ..Within::default()
         };
         let when = When {
-            kinds: List::new(self.kinds.clone()).ok_or_else(many)?,
-            purposes: List::new(self.purposes.clone()).ok_or_else(many)?,
+            kinds: List::new(self.kinds.clone()).ok_or(many)?,
+            purposes: List::new(self.purposes.clone()).ok_or(many)?,
             ..When::default()
         };
         let otherwise = if self.declines { Outside::Decline } else { Outside::Ask };
@@ -146,26 +185,26 @@ impl RuleForm {
         Ok(Draft {
             depth: Depth::default(),
             vocabulary,
-            rules: rules.ok_or_else(many)?,
+            rules: rules.ok_or(many)?,
             // what the rule is not about stays as it was
             otherwise: Outside::Ask,
         })
     }
 
     /// The least price; `None` where nothing is filled in. Digits, and after a point no more than the currency has.
-    fn price(&self) -> Result<Option<Price>, Failure> {
+    fn price(&self) -> Result<Option<Price>, RuleFault> {
         if self.price.is_empty() {
             return Ok(None);
         }
-        let expected = || Failure::Malformed("a price such as 0.80, and a currency such as CNY".to_owned());
-        let currency = Currency::parse(&self.currency).ok_or_else(expected)?;
+        let expected = RuleFault::Price;
+        let currency = Currency::parse(&self.currency).ok_or(expected)?;
         let (whole, part) = self.price.split_once('.').unwrap_or((&self.price, ""));
         let digits = usize::from(currency.minor_digits());
         let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         if whole.is_empty() || part.len() > digits || !are_digits(whole) || !are_digits(part) {
-            return Err(expected());
+            return Err(expected);
         }
-        let minor = format!("{whole}{part:0<digits$}").parse().map_err(|_| expected())?;
+        let minor = format!("{whole}{part:0<digits$}").parse().map_err(|_| expected)?;
         Ok(Some(Price { currency, minor }))
     }
 }
@@ -174,7 +213,7 @@ impl RuleForm {
 mod tests {
     use super::*;
 
-    fn form(pairs: &[(&str, &str)]) -> Result<RuleForm, Failure> {
+    fn form(pairs: &[(&str, &str)]) -> Result<RuleForm, RuleFault> {
         let pairs: Vec<_> =
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         RuleForm::of_pairs(&pairs)

@@ -81,6 +81,13 @@ pub trait Names {
     }
 }
 
+/// A term that is a benefit's name, written as words are: `longer-warranty` as `Longer warranty`.
+pub fn as_phrase(term: &Term) -> String {
+    let words = term.as_str().replace('-', " ");
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// A term written as names are: `harbour-insurance` as `Harbour Insurance`.
 fn as_name(term: &Term) -> String {
     let capital = |word: &str| {

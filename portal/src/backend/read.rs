@@ -5,8 +5,7 @@ use futures_util::Stream;
 use grantbook_record::TenantId;
 
 use crate::account::Parting;
-use crate::failure::Failure;
-use crate::rules::RuleForm;
+use crate::rules::{RuleFault, RuleForm};
 use crate::signing::Pending;
 use crate::view::company::{Desk, Paging, WaitingComplaints};
 use crate::view::customer::{
@@ -125,7 +124,7 @@ pub trait Reads: Clone + Send + Sync + 'static {
         &self,
         of: &[Membership],
         tenant: &str,
-        form: Result<RuleForm, Failure>,
+        form: Result<RuleForm, RuleFault>,
     ) -> impl Future<Output = Read<RuleDraft>> + Send;
     /// The receipt of an entry that is about the customer, as JSON in its one spelling.
     fn receipt(&self, of: &[Membership], leaf_index: u64) -> impl Future<Output = Read<String>> + Send;

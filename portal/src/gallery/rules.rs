@@ -7,7 +7,7 @@ use super::customer::{ago, ahead};
 use super::terms::Named;
 use super::{Flavour, Shown, Who, shown};
 use crate::page::{Place, rules};
-use crate::rules::RuleForm;
+use crate::rules::{RuleFault, RuleForm};
 use crate::view::Wording;
 use crate::view::agreement::Pay;
 use crate::view::rules::{
@@ -31,7 +31,7 @@ pub(super) const SHOWN: &[Shown] = &[
     shown("rule", "long", Place::Account, Who::Customer, |page| rules::draft(page, &draft(Long))),
     shown("rule", "hostile", Place::Account, Who::Customer, |page| rules::draft(page, &draft(Hostile))),
     shown("rule", "wrong", Place::Account, Who::Customer, |page| {
-        let wrong = Some("a price such as 0.80, and a currency such as CNY".to_owned());
+        let wrong = Some(RuleFault::Price);
         rules::draft(page, &RuleDraft { tried: None, wrong, ..draft(Plain) })
     }),
     shown("rule", "nothing", Place::Account, Who::Customer, |page| {

@@ -10,7 +10,7 @@ use grantbook_record::scope::Clause;
 use grantbook_record::terms::{Compensation, Level, Obligation, RevenueShare, UseCap};
 use grantbook_record::{Currency, Term, Terms};
 
-use super::{Names, Wording};
+use super::{Names, Wording, as_phrase};
 
 /// What a customer agrees to, or is asked to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -244,7 +244,7 @@ fn pay(compensation: &Compensation) -> Pay {
         Compensation::RevenueShare(share) => Pay::Share(*share),
         Compensation::TieredPrice(price) => Pay::RisingPrice(price.clone()),
         Compensation::TieredShare(share) => Pay::RisingShare(share.clone()),
-        Compensation::Benefit(benefit) => Pay::Benefit(Wording::same(benefit.what.as_str())),
+        Compensation::Benefit(benefit) => Pay::Benefit(Wording::same(as_phrase(&benefit.what))),
     }
 }
 

@@ -106,6 +106,15 @@ impl Standing {
         }
     }
 
+    /// The same for the enterprise, to whom "you" is somebody else.
+    pub fn key_for_company(self) -> &'static str {
+        match self {
+            Self::Withdrawn => "standing-withdrawn-by-customer",
+            Self::Revoked => "standing-revoked-by-others",
+            other => other.key(),
+        }
+    }
+
     /// Whether it can permit a use now or later.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Active | Self::Paused | Self::NotStarted)

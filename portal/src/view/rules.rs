@@ -6,8 +6,8 @@ use grantbook_record::terms::{RetentionDays, UseCap};
 use grantbook_record::{TenantId, Term, UnixSeconds};
 
 use super::agreement::Pay;
-use super::{Names, Wording};
-use crate::rules::RuleForm;
+use super::{Names, Wording, as_phrase};
+use crate::rules::{RuleFault, RuleForm};
 
 /// All rules of a customer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -102,7 +102,7 @@ pub struct RuleDraft {
     /// What it would have done; `None` before the form was sent.
     pub tried: Option<Tried>,
     /// What is wrong with what was filled in.
-    pub wrong: Option<String>,
+    pub wrong: Option<RuleFault>,
 }
 
 /// Words of the enterprise's vocabulary.
@@ -269,6 +269,6 @@ fn floor(floor: &PriceFloor) -> Pay {
         PriceFloor::PerUse(price) => Pay::EachUse(*price),
         PriceFloor::PerGrant(price) => Pay::Once(*price),
         PriceFloor::RevenueShare(share) => Pay::Share(*share),
-        PriceFloor::Benefit(benefit) => Pay::Benefit(Wording::same(benefit.what.as_str())),
+        PriceFloor::Benefit(benefit) => Pay::Benefit(Wording::same(as_phrase(&benefit.what))),
     }
 }

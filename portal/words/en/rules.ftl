@@ -96,3 +96,10 @@ rule-why-template = needs more than your signature
 rule-why-licence = a licence, which only you give
 rule-why-earlier = ends an earlier one
 rule-why-birth-day = asks for your birth day
+
+rule-wrong-many = fewer ticks, and each once
+rule-wrong-word = words of the company’s vocabulary
+rule-wrong-number = whole numbers of days and of uses, each at least 1
+rule-wrong-stands = a rule that stands for 1 to 366 days
+rule-wrong-price = a price such as 0.80, and a currency such as CNY
+rule-wrong-refused = a rule that the ledger takes: within its bounds, in words of the company

@@ -67,3 +67,5 @@ requests-waiting-none = 没有等待答复的请求。
 request-template = 模板
 request-since = 发出时间
 request-left = 剩余答复时间
+standing-withdrawn-by-customer = 客户已停止
+standing-revoked-by-others = 已撤销

@@ -80,3 +80,10 @@ rule-why-template = 不能只凭您的签名
 rule-why-licence = 属于许可，只能由您给予
 rule-why-earlier = 会终止先前的授权
 rule-why-birth-day = 要求提供您的出生日期
+
+rule-wrong-many = 勾选更少的项目，且每项只勾一次
+rule-wrong-word = 企业词汇表中的词
+rule-wrong-number = 天数和次数均为不小于 1 的整数
+rule-wrong-stands = 有效期为 1 至 366 天的规则
+rule-wrong-price = 如 0.80 的价格，以及如 CNY 的货币
+rule-wrong-refused = 账本可接受的规则：在其限度之内，并使用企业词汇

@@ -1,6 +1,6 @@
 # Words of the data space.
 
-nav-space = 我的数据空间
+nav-space = 数据空间
 space-lead = 企业自己的系统里关于您的记录：沟通、合同条款和服务请求，原样抄送到这里。
 space-empty = 这里还没有内容
 space-empty-says = 企业接入系统后，您会在这里看到其中关于您的记录，以及内容新到什么时候。

@@ -26,7 +26,7 @@ use grantbook_plan::Status;
 use grantbook_portal::account::Parting;
 use grantbook_portal::backend::read::{ConsentForm, Read, ReadFault, Reads};
 use grantbook_portal::failure::Failure;
-use grantbook_portal::rules::RuleForm;
+use grantbook_portal::rules::{RuleFault, RuleForm};
 use grantbook_portal::signing::Pending;
 use grantbook_portal::view::company::{Desk, Paging, WaitingComplaints};
 use grantbook_portal::view::customer::{
@@ -300,7 +300,7 @@ impl Reads for LedgerReads {
         &self,
         of: &[Membership],
         tenant: &str,
-        form: Result<RuleForm, Failure>,
+        form: Result<RuleForm, RuleFault>,
     ) -> Read<RuleDraft> {
         let (of, tenant) = (own(of), tenant.to_owned());
         self.read(move |ledger| rules::draft(ledger, &of, &tenant, form)).await

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use grantbook_engine::{Ledger, ReadError};
 use grantbook_plan::TenantState;
 use grantbook_plan::mandate::{Answer, Draft};
-use grantbook_portal::failure::Failure;
-use grantbook_portal::rules::RuleForm;
+use grantbook_portal::rules::{RuleFault, RuleForm};
 use grantbook_portal::view::rules::{
     Choices, Rule, RuleBook, RuleDraft, Standing, Trial, Tried, Verdict, why_not,
 };
@@ -52,7 +51,7 @@ pub(super) fn draft(
     ledger: &Ledger,
     of: &[Membership],
     tenant: &str,
-    form: Result<RuleForm, Failure>,
+    form: Result<RuleForm, RuleFault>,
 ) -> Result<RuleDraft, ReadError> {
     let place = of.iter().find(|place| place.tenant.to_string() == tenant).ok_or(ReadError::NotFound)?;
     let state = ledger.tenant_state(place.tenant)?;
@@ -79,8 +78,7 @@ pub(super) fn draft(
             Ok(tried) => draft.tried = Some(tried),
             Err(wrong) => draft.wrong = Some(wrong),
         },
-        Err(Failure::Malformed(expected)) => draft.wrong = Some(expected),
-        Err(failure) => draft.wrong = Some(failure.to_string()),
+        Err(wrong) => draft.wrong = Some(wrong),
     }
     Ok(draft)
 }
@@ -90,11 +88,11 @@ fn tried_on(
     place: &Membership,
     draft: Draft,
     names: &TenantNames,
-) -> Result<Result<Tried, String>, ReadError> {
+) -> Result<Result<Tried, RuleFault>, ReadError> {
     let rule = Rule::of_draft(&draft, names).ok_or(ReadError::NotFound)?;
     let simulation = match ledger.simulate_mandate(place.tenant, &place.subject, draft)? {
         Ok(simulation) => simulation,
-        Err(refusal) => return Ok(Err(refusal.to_string())),
+        Err(_) => return Ok(Err(RuleFault::Refused)),
     };
     let requests = simulation.requests.iter().map(|(row, answer)| {
         let agreement = names.agreement(&row.request.terms);

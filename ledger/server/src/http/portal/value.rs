@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use grantbook_engine::settlement::OrderState;
 use grantbook_engine::{HistoryItem, Ledger, ReadError};
 use grantbook_plan::CustomerState;
+use grantbook_portal::view::as_phrase;
 use grantbook_portal::view::money::{Amount, Formula, Line, Month, Payment, PaymentState, Source, Value};
 use grantbook_portal::view::{Names as _, Wording};
 use grantbook_portal::viewer::Membership;
@@ -146,7 +147,7 @@ impl Reckoning {
         }
         for grant in &state.grants {
             if let Compensation::Benefit(benefit) = &grant.terms.compensation {
-                let benefit = (names.party(&grant.terms.recipient), Wording::same(benefit.what.as_str()));
+                let benefit = (names.party(&grant.terms.recipient), Wording::same(as_phrase(&benefit.what)));
                 if !self.benefits.contains(&benefit) {
                     self.benefits.push(benefit);
                 }
