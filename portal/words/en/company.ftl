@@ -67,5 +67,5 @@ requests-waiting-none = No request waits for an answer.
 request-template = Template
 request-since = Asked on
 request-left = Still to be answered
-standing-withdrawn-by-customer = Stopped by the customer
+standing-withdrawn-by-customer = Withdrawn
 standing-revoked-by-others = Revoked
