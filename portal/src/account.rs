@@ -255,9 +255,12 @@ impl Account {
         id: &AccountId,
         membership: Membership,
     ) -> Result<(), Failure> {
-        let people = people(rows, membership.tenant, &membership.sub)?;
-        if !people.is_empty() && !people.contains(id) {
-            return Err(Failure::Conflict("a pseudonym that is nobody else's"));
+        let Membership { tenant, sub, .. } = &membership;
+        for other in people(rows, *tenant, sub)?.into_iter().filter(|other| other != id) {
+            // a guardian may have come before the minor
+            if Self::read(rows, &other)?.of(*tenant, sub)?.ward().is_none() {
+                return Err(Failure::Conflict("a pseudonym that is nobody else's"));
+            }
         }
         self.join_others(rows, id, membership)
     }

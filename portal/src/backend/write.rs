@@ -77,8 +77,10 @@ pub trait EventDoor {
 /// What the log says of a customer, as far as signing needs it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CustomerFacts {
-    /// Keys that may sign.
+    /// Keys that may sign, guardians' among them.
     pub keys: Vec<Thumbprint>,
+    /// Whether one of them is the customer's own.
+    pub has_own_key: bool,
     /// Passkeys that grants are asked for.
     pub passkeys: Vec<Thumbprint>,
     /// The recovery key, of which nothing else is known yet.

@@ -304,7 +304,7 @@ impl Inner {
         // a guardian's key vouches for none
         let own = account.memberships.iter().filter(|known| known.ward().is_none());
         for Membership { tenant, sub, .. } in own {
-            if places.len() < ENTERPRISES_MAX && !self.backend.customer(*tenant, sub)?.keys.is_empty() {
+            if places.len() < ENTERPRISES_MAX && self.backend.customer(*tenant, sub)?.has_own_key {
                 let enterprise = self.backend.enterprise(*tenant).unwrap_or_default();
                 places.push(Place { tenant: *tenant, enterprise, sub: sub.clone() });
             }

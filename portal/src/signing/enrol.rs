@@ -144,7 +144,7 @@ pub(super) async fn join(
                 "enterprise": inner.backend.enterprise(tenant),
                 "sub": sub,
                 "evidence": evidence,
-                "keys": known.keys,
+                "enrolled": known.has_own_key,
                 "return_url": return_url,
                 "request": request,
                 "brings": brings,
@@ -181,7 +181,7 @@ pub(super) async fn enrol(
             let attachment = attachment.map(|attachment| attachment.0);
             let kind = parsed.kind();
             let Some(word) = inner.backend.vouch(tenant, kind, membership.evidence, parsed.payload())? else {
-                if !inner.backend.customer(tenant, &membership.sub)?.keys.is_empty() {
+                if inner.backend.customer(tenant, &membership.sub)?.has_own_key {
                     return Err(Failure::Conflict("a customer without a key"));
                 }
                 let id = inner.wait(tenant, &membership.sub, &envelope, attachment)?;

@@ -146,7 +146,7 @@ impl Portal {
                     Brings::Guardian { birth_day, until }
                 }
             };
-            let is_known = brings == Brings::Customer && !known.keys.is_empty();
+            let is_known = brings == Brings::Customer && known.has_own_key;
             if is_known {
                 let open = match &request {
                     Some(request) => inner.backend.request(tenant, &data_subject, request)?,

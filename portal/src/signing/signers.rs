@@ -60,7 +60,7 @@ pub(super) async fn invite(
             let id = &current.session.account;
             let Membership { sub, .. } = inner.account(id)?.membership(tenant)?.clone();
             let known = inner.backend.customer(tenant, &sub)?;
-            if known.keys.is_empty() || (known.several && known.signatories.is_none()) {
+            if !known.has_own_key || (known.several && known.signatories.is_none()) {
                 return Err(Failure::Conflict("a customer of age with a key"));
             }
             inner.change(|rows| {

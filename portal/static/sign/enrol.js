@@ -32,19 +32,19 @@ async function newCode() {
  */
 async function join(invitation, known) {
   const joined = await ask('/account/join', { invitation });
-  const { tenant, enterprise, sub, evidence, keys: enrolled, return_url, request, brings } = joined;
+  const { tenant, enterprise, sub, evidence, enrolled, return_url, request, brings } = joined;
   if (brings !== 'customer') {
     await beside(invitation, joined);
     return;
   }
-  if (request && enrolled.length > 0) {
+  if (request && enrolled) {
     location.assign(`/my/requests/${encodeURIComponent(request)}`);
     return;
   }
   const ways = [el('p', {}, el('a', { class: 'button', href: '/' }, words.back))];
   if (return_url) ways.push(el('p', {}, el('a', { href: return_url, rel: 'noreferrer' }, words.back_to)));
   const account = await me();
-  if (enrolled.length === 0) {
+  if (!enrolled) {
     let code = known;
     if (!code) {
       show(words.code_for(enterprise), el('p', {}, words.code_for_text));

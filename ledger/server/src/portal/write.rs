@@ -197,11 +197,13 @@ impl CustomerRecords for LedgerWrites {
 
     fn customer(&self, tenant: TenantId, sub: &SubjectId) -> Result<CustomerFacts, Failure> {
         let Some(known) = self.0.customer(tenant, sub) else { return Ok(CustomerFacts::default()) };
-        let keys = known.keys.iter().filter(|key| !key.ended).map(|key| key.key.thumbprint()).collect();
+        let live = || known.keys.iter().filter(|key| !key.ended);
+        let has_own_key = live().any(|key| !key.guardian);
+        let keys = live().map(|key| key.key.thumbprint()).collect();
         let passkeys = self.0.passkeys(tenant, sub).map_err(refused)?;
         let several = cosigners::are_several(&known, self.now());
         let CustomerState { recovery, signatories, .. } = known;
-        Ok(CustomerFacts { keys, passkeys, recovery, signatories, several })
+        Ok(CustomerFacts { keys, has_own_key, passkeys, recovery, signatories, several })
     }
 
     fn comes_of_age(&self, tenant: TenantId, sub: &SubjectId, birth_day: u32) -> Result<DataDay, Failure> {

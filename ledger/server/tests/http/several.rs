@@ -303,6 +303,38 @@ async fn a_guardian_comes_with_the_minors_signature_and_grants_until_the_day() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_guardian_may_come_before_the_minor_has_a_key() {
+    let book = Book::open().await;
+    let published = book.publish().await;
+    let body = json!({"data_subject": "cs-00001", "guardian": {"birth_day": BORN}});
+    let link = invited(&book, &book.sandbox.token, &body).await;
+    let mother = opens(&book, &link, 2).await;
+    let event = GuardianNamed {
+        sub: mother.sub.clone(),
+        key: *mother.signer.public_key(),
+        evidence: Evidence::Enterprise,
+        birth_day: 42_062,
+        until: DataDay::parse("2033-03-01").unwrap(),
+    };
+    let named = envelope(&mother, Kind::GuardianNamed, event, &[&mother.signer]);
+    assert_eq!(begins(&mother, &named, Some(&link)).await.expect(201).json()["state"], "signed");
+    let alone = agreed(&mother, mother.asked(&published).await).await;
+    begins(&mother, &alone, None).await.expect(201);
+    // the first key of the minor's own comes as any first key does
+    let child = Person::enrolled(&book, "cs-00001", 1).await;
+    let known = book.ledger.customer(book.tenant(), &child.sub).unwrap();
+    assert!(known.is_own(&child.signer.thumbprint()) && known.has_guardian());
+    let first = agreed(&child, child.asked(&published).await).await;
+    let came = begins(&child, &first, None).await.expect(202).json();
+    signs(&mother, came["id"].as_str().unwrap(), false).await.expect(201);
+    assert_eq!(book.ledger.customer(book.tenant(), &child.sub).unwrap().grants.len(), 2);
+    // nobody else becomes either of them
+    let body = json!({"data_subject": "cs-00001"});
+    let again = crate::client::Call::post("/v1/invitations").token(&book.sandbox.token).json(&body);
+    again.send(book.address).await.expect(409);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_waits_is_nobodys_but_theirs_and_not_for_ever() {
     let book = Book::open().await;
     let published = book.publish().await;
