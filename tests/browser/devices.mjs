@@ -3,23 +3,13 @@
  * JSON; between them it waits for lines that tell it to go on. Ends with status 1 where something is not as it should be.
  */
 import process from 'node:process';
-import { createInterface } from 'node:readline';
-import { device as plainDevice, picture as plainPicture, press, unexpected } from './customer.mjs';
-import { launch } from './tools.mjs';
+import { device as plainDevice, picture as plainPicture, press } from './customer.mjs';
+import { check, complaints, play, say, told } from './script.mjs';
 
 const [origin, link] = process.argv.slice(2);
-const input = createInterface({ input: process.stdin });
-const lines = input[Symbol.asyncIterator]();
-const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
-const told = async () => JSON.parse((await lines.next()).value);
-const complaints = [];
 
 const picture = (page, name) => plainPicture(page, `device-${name}`);
 const device = (browser, locale) => plainDevice(browser, locale, complaints);
-
-function check(holds, what) {
-    if (!holds) throw new Error(what);
-}
 
 const heading = (page, text) => page.waitForFunction((text) => document.querySelector('h1')?.textContent === text, text);
 
@@ -50,8 +40,7 @@ async function offer(page, shot) {
     return page.textContent('#link');
 }
 
-const browser = await launch();
-try {
+await play(async (browser) => {
     const { page: first } = await device(browser, 'en-GB');
     await first.goto(link);
     await press(first, 'fresh');
@@ -194,11 +183,5 @@ try {
     await picture(second, 'last-zh');
     await press(second, 'no');
     await second.waitForURL(`${origin}/my/account`);
-    check(unexpected(complaints).length === 0, unexpected(complaints).join('\n'));
     say({ done: true });
-} finally {
-    await browser.close();
-    input.close();
-    process.stdin.destroy();
-}
-process.exit();
+}, { refuses: true });

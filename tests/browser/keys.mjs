@@ -3,23 +3,13 @@
  * them it waits for lines that tell it of requests. Ends with status 1 where something is not as it should be.
  */
 import process from 'node:process';
-import { createInterface } from 'node:readline';
 import { device as plainDevice, picture as plainPicture, press, unexpected } from './customer.mjs';
-import { launch } from './tools.mjs';
+import { check, complaints, play, say, told } from './script.mjs';
 
 const [origin, link] = process.argv.slice(2);
-const input = createInterface({ input: process.stdin });
-const lines = input[Symbol.asyncIterator]();
-const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
-const told = async () => JSON.parse((await lines.next()).value);
-const complaints = [];
 
 const picture = (page, name) => plainPicture(page, `sign-${name}`);
 const device = (browser, locale) => plainDevice(browser, locale, complaints);
-
-function check(holds, what) {
-    if (!holds) throw new Error(what);
-}
 
 const heading = async (page, text) => page.waitForFunction((text) => document.querySelector('h1')?.textContent === text, text);
 
@@ -54,8 +44,7 @@ async function go(page, to) {
     await page.goto(`${origin}${to}`);
 }
 
-const browser = await launch();
-try {
+await play(async (browser) => {
     const first = await device(browser, 'en-GB');
     let { page } = first;
     await page.goto(link);
@@ -153,10 +142,4 @@ try {
     await press(page, 'in');
     await page.waitForFunction(() => document.querySelector('h1')?.textContent !== '登录');
     say({ stopped: true });
-    check(unexpected(complaints).length === 0, unexpected(complaints).join('\n'));
-} finally {
-    await browser.close();
-    input.close();
-    process.stdin.destroy();
-}
-process.exit();
+}, { refuses: true });

@@ -4,30 +4,15 @@
  * takes an archive along, and is erased. What it has done it says as lines of JSON; between them it waits for lines that tell it what has happened outside.
  * Ends with status 1 where something is not as it should be, or where a page has broken its policy.
  */
-import path from 'node:path';
 import process from 'node:process';
-import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
-import { device as plainDevice, enrol, press, writeDown } from './customer.mjs';
-import { launch } from './tools.mjs';
+import { device as plainDevice, enrol, picture as plainPicture, press, writeDown } from './customer.mjs';
+import { check, complaints, play, say, told } from './script.mjs';
 
 const [origin, link, locale, archive] = process.argv.slice(2);
-const input = createInterface({ input: process.stdin });
-const lines = input[Symbol.asyncIterator]();
-const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
-const told = async () => JSON.parse((await lines.next()).value);
-const complaints = [];
 const TABS_MAX = 200;
 
-function check(holds, what) {
-    if (!holds) throw new Error(what);
-}
-
-/** Keeps a picture of the page where a folder for them is named. */
-async function picture(page, name) {
-    const folder = process.env.GRANTBOOK_SCREENS;
-    if (folder) await page.screenshot({ path: path.join(folder, `life-${locale}-${name}.png`), fullPage: true });
-}
+const picture = (page, name) => plainPicture(page, `life-${locale}-${name}`);
 
 /** A device on which nothing is chosen for the customer, whatever page it is. */
 async function device(browser) {
@@ -164,8 +149,7 @@ async function stop(page, grant) {
     return hands.count();
 }
 
-const browser = await launch();
-try {
+await play(async (browser) => {
     const first = await device(browser);
     let { page } = first;
     const code = await enrol(page, link);
@@ -256,16 +240,4 @@ try {
     await go(page, '/my');
     check((await page.$$('.card')).length === 0, 'nothing is left to see');
     say({ erased: true });
-    check(complaints.length === 0, complaints.join('\n'));
-} catch (error) {
-    for (const context of browser.contexts()) {
-        for (const open of context.pages()) process.stderr.write(`${open.url()}\n${await open.textContent('body').catch(() => '')}\n`);
-    }
-    process.stderr.write(`${complaints.join('\n')}\n`);
-    throw error;
-} finally {
-    await browser.close();
-    input.close();
-    process.stdin.destroy();
-}
-process.exit();
+});

@@ -4,23 +4,12 @@
  * has happened outside. Ends with status 1 where something is not as it should be, or where a page has broken its policy.
  */
 import process from 'node:process';
-import { createInterface } from 'node:readline';
 import { device, enrol, press } from './customer.mjs';
-import { launch } from './tools.mjs';
+import { check, complaints, play, say, told } from './script.mjs';
 
 const [origin, link] = process.argv.slice(2);
-const input = createInterface({ input: process.stdin });
-const lines = input[Symbol.asyncIterator]();
-const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
-const told = async () => JSON.parse((await lines.next()).value);
 
-function check(holds, what) {
-    if (!holds) throw new Error(what);
-}
-
-const browser = await launch();
-const complaints = [];
-try {
+await play(async (browser) => {
     const { page } = await device(browser, 'en-GB', complaints);
     const follow = (selector) => Promise.all([page.waitForNavigation(), page.click(selector)]);
     const go = async (to) => {
@@ -94,16 +83,4 @@ try {
     await go('/my/rules');
     check((await page.$$('.links a[href^="/my/grants/"]')).length === 1, 'what was agreed to under the rule');
     say({ answered: true });
-    check(complaints.length === 0, complaints.join('\n'));
-} catch (error) {
-    for (const context of browser.contexts()) {
-        for (const open of context.pages()) process.stderr.write(`${open.url()}\n${await open.textContent('body').catch(() => '')}\n`);
-    }
-    process.stderr.write(`${complaints.join('\n')}\n`);
-    throw error;
-} finally {
-    await browser.close();
-    input.close();
-    process.stdin.destroy();
-}
-process.exit();
+});

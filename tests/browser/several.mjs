@@ -4,24 +4,12 @@
  * guardian of Cai, for whom she signs. What was done it says as lines of JSON; between them it waits to be told what has happened outside.
  */
 import process from 'node:process';
-import { createInterface } from 'node:readline';
-import { device, enrol, picture as plainPicture, press, unexpected, writeDown } from './customer.mjs';
-import { launch } from './tools.mjs';
+import { device, enrol, picture as plainPicture, press, writeDown } from './customer.mjs';
+import { check, complaints, play, say, told } from './script.mjs';
 
 const [origin, link, locale] = process.argv.slice(2);
-const input = createInterface({ input: process.stdin });
-const lines = input[Symbol.asyncIterator]();
-const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
-const told = async () => JSON.parse((await lines.next()).value);
 
-function check(holds, what) {
-    if (!holds) throw new Error(what);
-}
-
-const browser = await launch();
-const complaints = [];
 const picture = (page, name) => plainPicture(page, `several-${locale}-${name}`);
-const open = () => device(browser, locale, complaints);
 const follow = (page, selector) => Promise.all([page.waitForNavigation(), page.click(selector)]);
 const go = async (page, to) => {
     await page.goto('about:blank');
@@ -75,7 +63,8 @@ async function agrees(page, request) {
     await picture(page, 'waits');
 }
 
-try {
+await play(async (browser) => {
+    const open = () => device(browser, locale, complaints);
     const ann = (await open()).page;
     await enrol(ann, link);
     say({ enrolled: true });
@@ -157,16 +146,4 @@ try {
     await go(mother, '/my/account/signers');
     check((await mother.textContent('main')).includes('Cai'), 'for whom she signs');
     say({ guarded: true });
-    check(unexpected(complaints).length === 0, unexpected(complaints).join('\n'));
-} catch (error) {
-    for (const context of browser.contexts()) {
-        for (const seen of context.pages()) process.stderr.write(`${seen.url()}\n${await seen.textContent('body').catch(() => '')}\n`);
-    }
-    process.stderr.write(`${complaints.join('\n')}\n`);
-    throw error;
-} finally {
-    await browser.close();
-    input.close();
-    process.stdin.destroy();
-}
-process.exit();
+}, { refuses: true });

@@ -147,7 +147,7 @@ pub(super) async fn begin(
             let id = to_base64url(&crate::secret::random::<16>());
             let expires = UnixSeconds(inner.now().0.saturating_add(WAIT_SECONDS));
             let waiting = Waiting { id, envelope, attachment, joins, expires };
-            inner.go_on(&waiting, &current.session.account)
+            inner.go_on(&waiting, &current.session.account, true)
         })
         .await
 }
@@ -214,7 +214,7 @@ pub(super) async fn add(
                 let assertions = List::new(all).ok_or_else(two)?;
                 waiting.attachment = Some(Base64Bytes(Attachments { v: VERSION, assertions }.to_json()));
             }
-            inner.go_on(&waiting, &current.session.account)
+            inner.go_on(&waiting, &current.session.account, false)
         })
         .await
 }
@@ -240,7 +240,7 @@ pub(super) async fn discard(
 
 impl Inner {
     /// Appends what lacks no signature; keeps the rest, and tells the others that it waits for them.
-    fn go_on(&self, waiting: &Waiting, by: &AccountId) -> Result<Response, Failure> {
+    fn go_on(&self, waiting: &Waiting, by: &AccountId, is_first: bool) -> Result<Response, Failure> {
         let now = self.now();
         let claims = claims_in(&waiting.envelope.0)?;
         let (tenant, sub) = (claims.aud, subject(&claims)?);
@@ -253,14 +253,18 @@ impl Inner {
         };
         self.change(|rows| {
             let mut all = of_pseudonym(rows, tenant, sub, now)?;
-            let is_new = all.iter().all(|known| known.id != waiting.id);
+            let before = all.iter().find(|known| known.id == waiting.id);
+            // dropped or signed by somebody else in the meantime
+            if !is_first && before.is_none_or(|known| !waiting.envelope.0.starts_with(&known.envelope.0)) {
+                return Err(Failure::Conflict("what waits as it was shown"));
+            }
             all.retain(|known| known.id != waiting.id);
             if all.len() >= WAITING_MAX {
                 return Err(Failure::TooMany);
             }
             all.push(waiting.clone());
             put(rows, &name(tenant, sub), &all);
-            if is_new {
+            if is_first {
                 let people = account::people(rows, tenant, sub)?;
                 for id in people.into_iter().filter(|id| id != by) {
                     let (topic, tenant) = (Topic::Signature, Some(tenant));
