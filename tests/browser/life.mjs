@@ -178,7 +178,11 @@ await play(async (browser) => {
     say({ seen: true });
     await told();
     await go(page, '/my/value');
-    check((await page.textContent('.figures')).includes('0.80'), 'the money still shows once the period is settled');
+    const [earned, paid, pending] = await page.$$eval('.figures dd', (all) => all.map((one) => one.textContent ?? ''));
+    check(earned.includes('0.80') && paid.includes('0.80') && !pending.includes('0.80'), `paid out: ${earned}, ${paid}, ${pending}`);
+    const payments = await page.$$eval('#payments ~ table tbody td', (all) => all.map((one) => one.textContent ?? ''));
+    check(payments[0].includes('0.80') && payments[1].includes('0.16'), `the payment, and the tax of it: ${payments}`);
+    await picture(page, 'paid');
 
     // a new device, with nothing but the code; the old one is locked out
     const second = await device(browser);

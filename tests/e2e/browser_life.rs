@@ -8,11 +8,12 @@ use grantbook_plan::nagging::Answer;
 use grantbook_record::encoding::Bytes32;
 use grantbook_record::event::{NoticePublished, RequestMade, TemplatePublished};
 use grantbook_record::uses::UseFacts;
-use grantbook_record::{Envelope, GateId, Jti, Kind, SubjectId, UnixSeconds};
+use grantbook_record::{DataDay, Envelope, GateId, Jti, Kind, SubjectId, UnixSeconds};
 use grantbook_sdk::{Decision, Gate};
 use serde_json::{Value, json};
 
 use crate::browser_keys::{Browser, invite, vouch};
+use crate::client::{Call, JSON};
 use crate::replay::program::Place;
 use crate::world::{Enterprise, World, facts, signer};
 
@@ -83,6 +84,29 @@ async fn ask(world: &World, shop: &Enterprise, sub: &SubjectId, separate: Option
     Envelope::parse(&envelope).unwrap().event().unwrap().jti
 }
 
+/// Settles the period, orders what the customer is owed, and says that the bank has paid it.
+async fn pay(world: &World, shop: &Enterprise, sub: &SubjectId) {
+    let post = async |path: &str, body: Value| {
+        let call = Call::post(path, JSON, body.to_string()).token(Some(&shop.admin));
+        world.send(call).await.expect(200).json()
+    };
+    assert_eq!(
+        post("/v1/settlements", json!({})).await["accruals"],
+        0,
+        "each use has brought its own already"
+    );
+    let today = DataDay(i32::try_from(world.now().seconds().0 / 86_400).expect("a day")).to_string();
+    let order = json!({
+        "file": world.jti(), "payees": [{"sub": sub, "country": "CN"}], "day": today,
+        "thresholds": [{"currency": "CNY", "minor": 1}],
+    });
+    let ordered = post("/v1/payouts", order).await;
+    let order = &ordered["payouts"][0]["order"];
+    assert_eq!((&order["gross_minor"], &order["withheld_minor"]), (&json!(80), &json!(16)));
+    let id = order["order"].as_str().expect("an order");
+    assert_eq!(post(&format!("/v1/payouts/{id}"), json!({})).await["new"], true);
+}
+
 /// Asks the gate until it says so.
 async fn until(gate: &Gate, facts: &UseFacts, permitted: bool) {
     let started = Instant::now();
@@ -90,6 +114,12 @@ async fn until(gate: &Gate, facts: &UseFacts, permitted: bool) {
         assert!(started.elapsed() < PATIENCE, "permitted: {permitted}, but {:?}", gate.decide(facts));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// A use that the log has.
+async fn used(gate: &Gate, facts: &UseFacts) {
+    gate.check(facts).await.expect("a permit").commit();
+    gate.flush(PATIENCE).await.expect("sent");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,12 +179,13 @@ async fn live(
     // a real gate, which was told of none of it but by the feed
     let facts = facts(&sub);
     until(gate, &facts, true).await;
-    gate.check(&facts).await.expect("a permit").commit();
+    used(gate, &facts).await;
     browser.tell(&json!({"grant": first.id})).await;
     browser.until("seen").await;
-    assert_eq!(world.ledger().settle(shop.id, 0).unwrap().accruals, 0);
+    pay(world, shop, &sub).await;
     browser.tell(&json!({})).await;
     browser.until("recovered").await;
+    used(gate, &facts).await;
     assert!(customer().keys.iter().filter(|key| !key.ended).count() == 1, "the lost key has ended");
     browser.tell(&json!({})).await;
 

@@ -4,7 +4,7 @@
 //!
 //! | row | holds |
 //! |---|---|
-//! | `cosign/` tenant `/` SHA-256 of the pseudonym | what waits for it, a list of [`Waiting`] |
+//! | `cosign/` tenant `/` SHA-256 of the pseudonym | what waits for it, a list of `Waiting` |
 
 use axum::body::Bytes;
 use axum::extract::{Form, Path, State};

@@ -99,13 +99,19 @@ async fn pair(book: &Book) -> (Person<'_>, Person<'_>) {
     (ann, bo)
 }
 
-/// The same once both must sign.
+/// Has it that all of them must sign.
+async fn all_of(people: &[&Person<'_>]) {
+    let (first, needed) = (people[0], u8::try_from(people.len()).unwrap());
+    let keys = List::new(people.iter().map(|person| person.signer.thumbprint()).collect()).unwrap();
+    let event = SignatoriesAgreed { sub: first.sub.clone(), keys, needed };
+    let agreed = envelope(first, Kind::SignatoriesAgreed, event, &[&first.signer]);
+    first.send(&agreed, None).await.expect(201);
+}
+
+/// Two people who both must sign.
 async fn both(book: &Book) -> (Person<'_>, Person<'_>) {
     let (ann, bo) = pair(book).await;
-    let keys = List::new(vec![ann.signer.thumbprint(), bo.signer.thumbprint()]).unwrap();
-    let event = SignatoriesAgreed { sub: ann.sub.clone(), keys, needed: 2 };
-    let agreed = envelope(&ann, Kind::SignatoriesAgreed, event, &[&ann.signer]);
-    ann.send(&agreed, None).await.expect(201);
+    all_of(&[&ann, &bo]).await;
     (ann, bo)
 }
 
@@ -224,6 +230,32 @@ async fn two_sign_and_one_does_nothing_that_widens() {
     let grant = known().grants[0].id;
     bo.form(&format!("/my/grants/{grant}/stop"), &token, "").await.expect(303);
     assert!(known().grants[0].status.is_ended());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_signature_is_lost_where_two_sign_at_one_moment() {
+    let book = Book::open().await;
+    let published = book.publish().await;
+    let (ann, bo) = pair(&book).await;
+    let (cai, id) = comes_as(&book, &invitation(&ann).await, 3, "Cai").await;
+    signs(&ann, &id, true).await.expect(201);
+    all_of(&[&ann, &bo, &cai]).await;
+    for grants in 1..=8 {
+        let first = agreed(&ann, ann.asked(&published).await).await;
+        let id = begins(&ann, &first, None).await.expect(202).json()["id"].as_str().unwrap().to_owned();
+        let answers = tokio::join!(signs(&bo, &id, true), signs(&cai, &id, false));
+        let statuses = [answers.0.status.as_u16(), answers.1.status.as_u16()];
+        for ((person, assert), status) in [(&bo, true), (&cai, false)].into_iter().zip(statuses) {
+            match status {
+                201 | 202 => {}
+                // the other was first: what waits has one signature more
+                409 => drop(signs(person, &id, assert).await.expect(201)),
+                other => panic!("{other}: {statuses:?}"),
+            }
+        }
+        let known = book.ledger.customer(book.tenant(), &ann.sub).unwrap();
+        assert_eq!(known.grants.len(), grants, "{statuses:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

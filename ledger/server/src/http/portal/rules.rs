@@ -90,9 +90,8 @@ fn tried_on(
     names: &TenantNames,
 ) -> Result<Result<Tried, RuleFault>, ReadError> {
     let rule = Rule::of_draft(&draft, names).ok_or(ReadError::NotFound)?;
-    let simulation = match ledger.simulate_mandate(place.tenant, &place.subject, draft)? {
-        Ok(simulation) => simulation,
-        Err(_) => return Ok(Err(RuleFault::Refused)),
+    let Ok(simulation) = ledger.simulate_mandate(place.tenant, &place.subject, draft)? else {
+        return Ok(Err(RuleFault::Refused));
     };
     let requests = simulation.requests.iter().map(|(row, answer)| {
         let agreement = names.agreement(&row.request.terms);
