@@ -1,11 +1,13 @@
 //! What happens around every request: its id, its log line, its count; and for most of them a place and a deadline.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::App;
 use super::caller;
@@ -14,6 +16,7 @@ use super::problem::{self, Problem, ProblemKind};
 use super::rate::network;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// The id of a request: the client's, or one that was made.
 #[derive(Debug, Clone)]
@@ -116,6 +119,26 @@ pub(super) async fn doors_from_here(request: Request, next: Next) -> Response {
         return Problem::not_found().into_response();
     }
     next.run(request).await
+}
+
+/// Whoever opens a sandbox under the number of this machine goes on under its name: browsers make no passkeys for numbers, and a
+/// form of one would come from another site than the other's.
+pub(super) async fn by_its_name(State(app): State<App>, request: Request, next: Next) -> Response {
+    match app.portal.sandbox_doors().filter(|_| opens_by_number(&request)) {
+        Some(origin) => {
+            let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+            Redirect::temporary(&format!("{origin}{path}")).into_response()
+        }
+        None => next.run(request).await,
+    }
+}
+
+/// Whether a browser goes to a page under a loopback address.
+fn opens_by_number(request: &Request) -> bool {
+    let text = |name: &HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let host = text(&header::HOST).and_then(|host| host.parse::<SocketAddr>().ok());
+    let navigates = request.method() == Method::GET && text(&SEC_FETCH_MODE) == Some("navigate");
+    navigates && host.is_some_and(|host| host.ip().is_loopback())
 }
 
 /// Tokens that one address may show at the enterprises' sign-in, per second.

@@ -139,7 +139,8 @@ pub(super) fn router(app: App) -> Router {
     let (bounded, _) = routes().split_for_parts();
     let (unbounded, _) = unbounded_routes().split_for_parts();
     let document = json(&document());
-    let portal = grantbook_portal::router(LedgerReads(app.clone()), app.portal.clone());
+    let portal = grantbook_portal::router(LedgerReads(app.clone()), app.portal.clone())
+        .layer(from_fn_with_state(app.clone(), layers::by_its_name));
     bounded
         .route(
             "/openapi.json",

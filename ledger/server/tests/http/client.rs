@@ -57,7 +57,10 @@ impl Call {
         let stream = TcpStream::connect(address).await.unwrap();
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
-        let mut request = Request::builder().method(self.method).uri(self.path).header("host", "ledger.test");
+        let mut request = Request::builder().method(self.method).uri(self.path);
+        if !self.headers.iter().any(|(name, _)| name == "host") {
+            request = request.header("host", "ledger.test");
+        }
         for (name, value) in self.headers {
             request = request.header(name, value);
         }

@@ -313,6 +313,17 @@ async fn the_doors_of_a_sandbox_are_open_on_this_machine_alone() {
         assert_eq!(book.send(foreign).await.expect(403).slug(), "cross-site");
     }
 
+    // a browser that opens the number of this machine goes on under its name, where passkeys and forms work
+    let opened =
+        |host: String, mode: &str| Call::get("/?a=1").header("host", &host).header("sec-fetch-mode", mode);
+    for number in ["127.0.0.1", "[::1]"] {
+        let host = format!("{number}:{}", book.address.port());
+        let to = book.send(opened(host.clone(), "navigate")).await.expect(307);
+        assert_eq!(to.header("location"), format!("{}/?a=1", origin(&book)));
+        book.send(opened(host, "no-cors")).await.expect(200);
+    }
+    book.send(opened("192.0.2.1:80".to_owned(), "navigate")).await.expect(200);
+
     let closed = Book::open_with(|config| config.sandbox = false).await;
     let named =
         Book::open_with(|config| config.portal.origin = Some("https://portal.example".to_owned())).await;
@@ -320,6 +331,7 @@ async fn the_doors_of_a_sandbox_are_open_on_this_machine_alone() {
         grantbook_server::story::tell(&book.ledger).unwrap();
         let front = page(book, "/", "").await.expect(200);
         assert!(!front.text().contains("/sandbox/"), "{origin}");
+        book.send(opened(book.address.to_string(), "navigate")).await.expect(200);
         for name in ["customer", "company", "own-key"] {
             let call = Call::post(format!("/sandbox/{name}")).header("origin", &origin);
             book.send(call).await.expect(404);
