@@ -31,6 +31,8 @@ export async function picture(page, name) {
     if (!folder) return;
     for (const colorScheme of ['light', 'dark']) {
         await page.emulateMedia({ colorScheme });
+        // buttons take their new colours by and by
+        await page.evaluate(() => Promise.allSettled(document.getAnimations().filter((one) => one instanceof CSSTransition).map((one) => one.finished)));
         await page.screenshot({ path: path.join(folder, `${name}.${colorScheme}.png`), fullPage: true });
     }
     await page.emulateMedia({ colorScheme: null });

@@ -11,6 +11,7 @@ use grantbook_record::{GateId, Jti};
 use grantbook_sdk::Durability;
 use serde_json::json;
 
+use super::said::divides;
 use super::{BOUND, GATE, PATIENCE, Said, Story, key};
 use crate::world::World;
 
@@ -112,23 +113,28 @@ async fn units_of_which_the_spool_knows_nothing_stay_charged() {
         said.endings.extend(endings);
     }
     assert!(said.permits.len() > 30, "{} permits", said.permits.len());
-    // of those that were not given back
-    let lost = |said: &Said| {
-        let recorded = capped.story.recorded();
-        let known: BTreeSet<&str> =
-            recorded.iter().filter_map(|record| Some(record.use_id.as_ref()?.as_str())).collect();
-        let used = said.permits.keys().filter(|name| {
-            name.rsplit('-')
-                .next()
-                .is_some_and(|number| number.parse::<u64>().is_ok_and(|number| number % 3 != 1))
-        });
-        used.filter(|name| !known.contains(name.as_str())).count() as u64
-    };
     let said = capped.drained(4, said).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let (after, lost) = (capped.charged().outstanding, lost(&said));
-    assert!(lost <= after, "{lost} permits without a record, {after} charged");
-    println!("{} permits, {lost} without a record, {after} units stay charged", said.permits.len());
+    let recorded = capped.story.recorded();
+    let known: BTreeSet<&str> =
+        recorded.iter().filter_map(|record| Some(record.use_id.as_ref()?.as_str())).collect();
+    let given_back = |name: &str| name.rsplit('-').next().is_some_and(|number| divides(number, 1));
+    let lost = said.permits.keys().filter(|name| !given_back(name) && !known.contains(name.as_str())).count();
+    // what was given back and drawn again counts as used where the gate was killed before the disk knew: its unit is charged
+    let uncertain = recorded.iter().filter(|record| {
+        let used = matches!(record.outcome, Outcome::Permitted(_));
+        used && record.use_id.as_ref().is_some_and(|name| given_back(name.as_str()))
+    });
+    let (lost, uncertain) = (lost as u64, uncertain.count() as u64);
+    let after = capped.charged().outstanding;
+    assert!(
+        lost <= after + uncertain,
+        "{lost} permits without a record, {after} charged, {uncertain} uncertain"
+    );
+    println!(
+        "{} permits, {lost} without a record, {after} units stay charged, {uncertain} uncertain",
+        said.permits.len()
+    );
 
     // and of a spool that is gone nobody knows what it held, after any number of starts
     let capped = Capped::begin().await;

@@ -107,6 +107,7 @@ impl Said {
     }
 }
 
-fn divides(number: &str, rest: u64) -> bool {
+/// Whether a use's number divided by three leaves this.
+pub(super) fn divides(number: &str, rest: u64) -> bool {
     number.parse::<u64>().is_ok_and(|number| number % 3 == rest)
 }
