@@ -125,7 +125,7 @@ fn measure(report: &mut Report, case: &Case, lists: &[Payouts]) -> Result<(), Fa
     }
     let own = median(own);
     report.figure(format!("{}.verify.cpu", case.name), own * 1e6, "µs/payout");
-    report.figure(format!("{}.library.verify.cpu", case.name), median(library) * 1e6, "µs/payout");
+    report.figure(format!("{}.bulletproofs.verify.cpu", case.name), median(library) * 1e6, "µs/payout");
     let hundred_thousand = own * 1e5;
     report.figure_beside(
         format!("{}.verify.100k_payouts", case.name),
