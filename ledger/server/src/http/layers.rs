@@ -124,7 +124,9 @@ pub(super) async fn doors_from_here(request: Request, next: Next) -> Response {
 /// Whoever opens a sandbox under the number of this machine goes on under its name: browsers make no passkeys for numbers, and a
 /// form of one would come from another site than the other's.
 pub(super) async fn by_its_name(State(app): State<App>, request: Request, next: Next) -> Response {
-    match app.portal.sandbox_doors().filter(|_| opens_by_number(&request)) {
+    let port = opened_by_number(&request);
+    let is_here = |origin: &&str| port.is_some_and(|port| origin.ends_with(&format!(":{port}")));
+    match app.portal.sandbox_doors().filter(is_here) {
         Some(origin) => {
             let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
             Redirect::temporary(&format!("{origin}{path}")).into_response()
@@ -133,12 +135,12 @@ pub(super) async fn by_its_name(State(app): State<App>, request: Request, next: 
     }
 }
 
-/// Whether a browser goes to a page under a loopback address.
-fn opens_by_number(request: &Request) -> bool {
+/// The port, where a browser goes to a page under a loopback address.
+fn opened_by_number(request: &Request) -> Option<u16> {
     let text = |name: &HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let host = text(&header::HOST).and_then(|host| host.parse::<SocketAddr>().ok());
+    let host = text(&header::HOST)?.parse::<SocketAddr>().ok()?;
     let navigates = request.method() == Method::GET && text(&SEC_FETCH_MODE) == Some("navigate");
-    navigates && host.is_some_and(|host| host.ip().is_loopback())
+    (navigates && host.ip().is_loopback()).then_some(host.port())
 }
 
 /// Tokens that one address may show at the enterprises' sign-in, per second.
