@@ -341,7 +341,19 @@ pub fn of_credential(rows: &dyn Rows, credential: &[u8]) -> Result<Option<Accoun
 
 /// Who acts for a pseudonym, the first one first.
 pub fn people(rows: &dyn Rows, tenant: TenantId, sub: &SubjectId) -> Result<Vec<AccountId>, Failure> {
-    Ok(row(rows, &member_row(tenant, sub))?.unwrap_or_default())
+    Ok(match row(rows, &member_row(tenant, sub))? {
+        None => Vec::new(),
+        Some(Members::One(id)) => vec![id],
+        Some(Members::Several(people)) => people,
+    })
+}
+
+/// A row of those who act for a pseudonym, as it was written when that was always one, and as it is written now.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Members {
+    One(AccountId),
+    Several(Vec<AccountId>),
 }
 
 /// Has everybody who acts for a pseudonym forget it, and gives who that was.
@@ -380,4 +392,21 @@ pub(crate) fn row<T: DeserializeOwned>(rows: &dyn Rows, name: &str) -> Result<Op
 pub(crate) fn put(rows: &mut dyn Rows, name: &str, value: &impl Serialize) {
     // string keys, no fallible serialisers
     rows.put(name, serde_json::to_vec(value).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::tests::Memory;
+
+    #[test]
+    fn one_who_acted_alone_before_others_could_come_still_acts() {
+        let (mut rows, id, other) = (Memory::default(), AccountId::random(), AccountId::random());
+        let (tenant, sub) = (TenantId::from_bytes([1; 16]), SubjectId::parse("cs-1").unwrap());
+        assert_eq!(people(&rows, tenant, &sub), Ok(vec![]));
+        put(&mut rows, &member_row(tenant, &sub), &id);
+        assert_eq!(people(&rows, tenant, &sub), Ok(vec![id.clone()]));
+        put(&mut rows, &member_row(tenant, &sub), &[&id, &other]);
+        assert_eq!(people(&rows, tenant, &sub), Ok(vec![id, other]));
+    }
 }

@@ -231,9 +231,11 @@ impl Inner {
         };
         self.change(|rows| {
             let others = rows.names(&prefix(tenant));
-            // one first key of a customer: what is sent again takes the place of what was sent before
-            for other in others.iter().filter(|_| kind == Kind::KeyEnrolled) {
-                let same = |other: &Waiting| other.sub == *sub && kind_of(&other.envelope.0) == Ok(kind);
+            // one first key of a customer: what is sent again takes the place of what was sent before; guardians may be several
+            let same = |other: &Waiting| {
+                kind == Kind::KeyEnrolled && other.sub == *sub && kind_of(&other.envelope.0) == Ok(kind)
+            };
+            for other in &others {
                 if row::<Waiting>(rows, other)?.is_some_and(|other| same(&other)) {
                     rows.remove(other);
                 }
